@@ -1,0 +1,99 @@
+//! The arithmetic that has no state.
+
+/// Sum of products, in order.
+pub fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let mut sum = 0.0;
+    for (x, y) in a.iter().zip(b) {
+        sum += x * y;
+    }
+    sum
+}
+
+/// Root-mean-square norm of each row of `x`, times `weight`.
+pub fn rms_norm(x: &[f32], weight: &[f32], eps: f32) -> Vec<f32> {
+    let mut out = Vec::with_capacity(x.len());
+    for row in x.chunks(weight.len()) {
+        let mean_square = dot(row, row) / row.len() as f32;
+        let scale = 1.0 / (mean_square + eps).sqrt();
+        out.extend(row.iter().zip(weight).map(|(v, w)| v * scale * w));
+    }
+    out
+}
+
+/// Turns scores into shares that add up to 1.
+pub fn softmax(scores: &mut [f32]) {
+    let largest = scores.iter().fold(f32::NEG_INFINITY, |m, &s| m.max(s));
+    let mut sum = 0.0;
+    for score in scores.iter_mut() {
+        *score = (*score - largest).exp();
+        sum += *score;
+    }
+    for score in scores.iter_mut() {
+        *score /= sum;
+    }
+}
+
+/// `x` times its logistic function.
+pub fn silu(x: f32) -> f32 {
+    x / (1.0 + (-x).exp())
+}
+
+/// Adds `b` to `a`, one by one.
+pub fn add(a: &mut [f32], b: &[f32]) {
+    for (x, y) in a.iter_mut().zip(b) {
+        *x += y;
+    }
+}
+
+/// `x` as a matrix of rows of `width`, with rows and columns exchanged.
+pub fn transpose(x: &[f32], width: usize) -> Vec<f32> {
+    let mut out = Vec::with_capacity(x.len());
+    for column in 0..width {
+        out.extend(x.iter().skip(column).step_by(width));
+    }
+    out
+}
+
+/// Rotates the pairs (i, i + half) of a head's query or key by the `(cos, sin)` of each.
+pub fn rotate(head: &mut [f32], turns: &[(f32, f32)]) {
+    let (left, right) = head.split_at_mut(turns.len());
+    for ((a, b), (cos, sin)) in left.iter_mut().zip(right).zip(turns) {
+        (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);
+    }
+}
+
+/// Index of the largest value, the lowest one where several are as large.
+pub fn argmax(values: &[f32]) -> usize {
+    let mut best = 0;
+    for (i, value) in values.iter().enumerate() {
+        if *value > values[best] {
+            best = i;
+        }
+    }
+    best
+}
+
+/// Draws an index by the softmax of `logits / temperature`, among the likeliest that together hold `top_p`.
+/// `random` is the state of a xorshift generator, not 0.
+pub fn sample(logits: &[f32], temperature: f32, top_p: f32, random: &mut u64) -> usize {
+    let mut shares: Vec<f32> = logits.iter().map(|v| v / temperature).collect();
+    softmax(&mut shares);
+    let mut order: Vec<usize> = (0..shares.len()).collect();
+    order.sort_by(|&a, &b| shares[b].total_cmp(&shares[a]));
+    let (mut mass, mut kept) = (0.0, 0);
+    while kept < order.len() && mass < top_p {
+        mass += shares[order[kept]];
+        kept += 1;
+    }
+    *random ^= *random << 13;
+    *random ^= *random >> 7;
+    *random ^= *random << 17;
+    let mut left = mass * (*random >> 40) as f32 / (1u64 << 24) as f32;
+    for &i in &order[..kept] {
+        left -= shares[i];
+        if left < 0.0 {
+            return i;
+        }
+    }
+    order[kept - 1]
+}
