@@ -93,6 +93,7 @@ impl Model {
         let mut scratch = vec![0.0; width];
         let mut x = Vec::with_capacity(tokens.len() * width);
         for &token in tokens {
+            assert!((token as usize) < self.config.vocab_size, "token {token} is not in the vocabulary");
             x.extend_from_slice(self.embedding.read(token as usize, 0..width, &mut scratch));
         }
         for (layer, cache) in self.layers.iter().zip(&mut cache.layers) {
