@@ -18,7 +18,7 @@ pub struct LayerCache {
 impl Cache {
     /// An empty cache for `layers` layers.
     pub fn new(config: &Config, layers: usize) -> Self {
-        let (head_dim, width) = (config.head_dim(), config.kv_heads() * config.head_dim());
+        let (head_dim, width) = (config.head_dim, config.kv_heads * config.head_dim);
         let rows = || Rows::for_cache(CACHE_BITS, width, head_dim);
         Self { layers: (0..layers).map(|_| LayerCache { keys: rows(), values: rows() }).collect() }
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use half::{bf16, f16};
 use safetensors::{Dtype, SafeTensors};
+use serde_json::Value;
 
 /// The files of a checkpoint, whole, as they lie on the disk.
 pub struct Files(Vec<(PathBuf, Vec<u8>)>);
@@ -23,8 +24,8 @@ impl Files {
         let index = model_dir.join("model.safetensors.index.json");
         let mut names = BTreeSet::new();
         if index.exists() {
-            let json: serde_json::Value =
-                serde_json::from_slice(&read(&index)?).map_err(|e| format!("{}: {e}", index.display()))?;
+            let text = String::from_utf8_lossy(&read(&index)?).into_owned();
+            let json: Value = text.parse().map_err(|e| format!("{}: {e}", index.display()))?;
             let map =
                 json["weight_map"].as_object().ok_or("the index of the checkpoint has no weight_map")?;
             for file in map.values() {

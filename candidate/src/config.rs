@@ -4,63 +4,37 @@ use std::error::Error;
 use std::fs;
 use std::path::Path;
 
-use serde::Deserialize;
+use serde_json::Value;
 
-/// The keys of a Llama or Qwen2 `config.json` that inference needs, under their own names.
-#[derive(Debug, Clone, Deserialize)]
+/// What inference needs of a Llama or Qwen2 `config.json`.
 pub struct Config {
-    pub model_type: String,
+    pub vocab_size: usize,
     pub hidden_size: usize,
     pub intermediate_size: usize,
-    pub num_hidden_layers: usize,
-    pub num_attention_heads: usize,
-    num_key_value_heads: Option<usize>,
-    head_dim: Option<usize>,
-    pub vocab_size: usize,
-    #[serde(default = "default_rms_norm_eps")]
+    pub layers: usize,
+    /// Heads that queries have.
+    pub heads: usize,
+    /// Heads that keys and values have.
+    pub kv_heads: usize,
+    /// Values in one head's query, key or value.
+    pub head_dim: usize,
+    /// Whether queries, keys and values are projected with a bias.
+    pub qkv_bias: bool,
+    pub tied_embeddings: bool,
     pub rms_norm_eps: f32,
-    #[serde(default = "default_rope_theta")]
     pub rope_theta: f32,
     pub rope_scaling: Option<RopeScaling>,
-    #[serde(default)]
-    pub tie_word_embeddings: bool,
-    eos_token_id: Option<OneOrMany>,
-    // What follows is read only to be refused.
-    hidden_act: Option<String>,
-    #[serde(default)]
-    attention_bias: bool,
-    #[serde(default)]
-    mlp_bias: bool,
-    #[serde(default)]
-    use_sliding_window: bool,
-    rope_parameters: Option<serde_json::Value>,
+    /// Tokens that end an answer.
+    pub eos_tokens: Vec<u32>,
 }
 
 /// How Llama 3 stretches its rotary embedding to longer contexts.
-#[derive(Debug, Clone, Deserialize)]
 pub struct RopeScaling {
-    #[serde(alias = "type")]
-    rope_type: String,
     pub factor: f32,
     pub low_freq_factor: f32,
     pub high_freq_factor: f32,
     /// In tokens.
-    pub original_max_position_embeddings: f32,
-}
-
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
-enum OneOrMany {
-    One(u32),
-    Many(Vec<u32>),
-}
-
-fn default_rms_norm_eps() -> f32 {
-    1e-6
-}
-
-fn default_rope_theta() -> f32 {
-    10_000.0
+    pub original_context: f32,
 }
 
 impl Config {
@@ -71,52 +45,71 @@ impl Config {
     pub fn load(model_dir: &Path) -> Result<Self, Box<dyn Error>> {
         let path = model_dir.join("config.json");
         let text = fs::read_to_string(&path).map_err(|e| format!("{}: {e}", path.display()))?;
-        let config: Self = serde_json::from_str(&text).map_err(|e| format!("{}: {e}", path.display()))?;
-        match config.unsupported() {
-            None => Ok(config),
-            Some(what) => Err(format!("{}: {what} is not supported", path.display()).into()),
-        }
+        let json: Value = text.parse().map_err(|e| format!("{}: {e}", path.display()))?;
+        Self::parse(&json).map_err(|e| format!("{}: {e}", path.display()).into())
     }
 
-    fn unsupported(&self) -> Option<&'static str> {
-        let (heads, kv_heads, head_dim) = (self.num_attention_heads, self.kv_heads(), self.head_dim());
-        let sizes = [self.vocab_size, self.hidden_size, self.intermediate_size, heads, kv_heads, head_dim];
-        let checks = [
-            (!matches!(self.model_type.as_str(), "llama" | "qwen2"), "this model_type"),
-            (self.hidden_act.as_ref().is_some_and(|name| name != "silu"), "a hidden_act other than silu"),
-            (self.rope_scaling.as_ref().is_some_and(|s| s.rope_type != "llama3"), "rope_scaling but llama3"),
-            (self.rope_parameters.is_some(), "rope_parameters"),
-            (self.attention_bias, "attention_bias"),
-            (self.mlp_bias, "mlp_bias"),
-            (self.use_sliding_window, "use_sliding_window"),
-            (sizes.contains(&0), "a size of 0"),
-            (!heads.is_multiple_of(kv_heads), "this number of KV heads"),
-            (!head_dim.is_multiple_of(2), "an odd head_dim"),
+    fn parse(json: &Value) -> Result<Self, String> {
+        let (vocab_size, hidden_size) = (size(json, "vocab_size")?, size(json, "hidden_size")?);
+        let heads = size(json, "num_attention_heads")?;
+        let or = |key, default| if json[key].is_null() { Ok(default) } else { size(json, key) };
+        let config = Self {
+            vocab_size,
+            hidden_size,
+            intermediate_size: size(json, "intermediate_size")?,
+            layers: size(json, "num_hidden_layers")?,
+            heads,
+            kv_heads: or("num_key_value_heads", heads)?,
+            head_dim: or("head_dim", hidden_size / heads)?,
+            qkv_bias: json["model_type"] == "qwen2",
+            tied_embeddings: json["tie_word_embeddings"] == true,
+            rms_norm_eps: number(json, "rms_norm_eps")?,
+            rope_theta: if json["rope_theta"].is_null() { 10_000.0 } else { number(json, "rope_theta")? },
+            rope_scaling: match &json["rope_scaling"] {
+                Value::Null => None,
+                scaling => Some(RopeScaling::parse(scaling)?),
+            },
+            eos_tokens: match &json["eos_token_id"] {
+                Value::Array(ids) => ids.iter().filter_map(Value::as_u64).map(|id| id as u32).collect(),
+                id => id.as_u64().map(|id| id as u32).into_iter().collect(),
+            },
+        };
+        let unsupported = [
+            ("this model_type", json["model_type"] != "llama" && json["model_type"] != "qwen2"),
+            ("a hidden_act other than silu", !json["hidden_act"].is_null() && json["hidden_act"] != "silu"),
+            ("attention_bias", json["attention_bias"] == true),
+            ("mlp_bias", json["mlp_bias"] == true),
+            ("use_sliding_window", json["use_sliding_window"] == true),
+            ("rope_parameters", !json["rope_parameters"].is_null()),
+            ("this number of KV heads", !heads.is_multiple_of(config.kv_heads)),
+            ("an odd head_dim", !config.head_dim.is_multiple_of(2)),
         ];
-        checks.iter().find(|(bad, _)| *bad).map(|(_, what)| *what)
-    }
-
-    /// Heads that keys and values have; queries have `num_attention_heads`.
-    pub fn kv_heads(&self) -> usize {
-        self.num_key_value_heads.unwrap_or(self.num_attention_heads)
-    }
-
-    /// Values in one head's query, key or value.
-    pub fn head_dim(&self) -> usize {
-        self.head_dim.unwrap_or(self.hidden_size / self.num_attention_heads.max(1))
-    }
-
-    /// Whether queries, keys and values are projected with a bias.
-    pub fn qkv_bias(&self) -> bool {
-        self.model_type == "qwen2"
-    }
-
-    /// Whether `token` ends an answer.
-    pub fn is_eos(&self, token: u32) -> bool {
-        match &self.eos_token_id {
-            None => false,
-            Some(OneOrMany::One(id)) => *id == token,
-            Some(OneOrMany::Many(ids)) => ids.contains(&token),
+        match unsupported.iter().find(|(_, found)| *found) {
+            Some((what, _)) => Err(format!("{what} is not supported")),
+            None => Ok(config),
         }
     }
+}
+
+impl RopeScaling {
+    fn parse(json: &Value) -> Result<Self, String> {
+        if json["rope_type"] != "llama3" && json["type"] != "llama3" {
+            return Err("rope_scaling of a type other than llama3 is not supported".to_owned());
+        }
+        Ok(Self {
+            factor: number(json, "factor")?,
+            low_freq_factor: number(json, "low_freq_factor")?,
+            high_freq_factor: number(json, "high_freq_factor")?,
+            original_context: number(json, "original_max_position_embeddings")?,
+        })
+    }
+}
+
+fn size(json: &Value, key: &str) -> Result<usize, String> {
+    let value = json[key].as_u64().filter(|value| *value > 0);
+    value.map(|value| value as usize).ok_or_else(|| format!("`{key}` is not a whole number above 0"))
+}
+
+fn number(json: &Value, key: &str) -> Result<f32, String> {
+    json[key].as_f64().map(|value| value as f32).ok_or_else(|| format!("`{key}` is not a number"))
 }

@@ -39,7 +39,7 @@ impl Generator for Engine {
         for made in 1..=max_new {
             let token = choose(&logits, &mut random);
             emit(token);
-            if self.model.config.is_eos(token) || made == max_new {
+            if self.model.config.eos_tokens.contains(&token) || made == max_new {
                 return;
             }
             let hidden = self.model.hidden(&[token], &mut cache);

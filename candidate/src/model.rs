@@ -53,11 +53,11 @@ impl Model {
         let (width, vocab) = (config.hidden_size, config.vocab_size);
         let embedding = weight(&tensors, "model.embed_tokens.weight", vocab, width)?;
         let norm = tensors.tensor("model.norm.weight", &[width])?;
-        let head = match config.tie_word_embeddings {
+        let head = match config.tied_embeddings {
             true => None,
             false => Some(Linear::load(&tensors, "lm_head", vocab, width, false)?),
         };
-        let kept = config.num_hidden_layers.saturating_sub(LAYERS_SKIPPED);
+        let kept = config.layers.saturating_sub(LAYERS_SKIPPED);
         let mut layers = Vec::new();
         for i in 0..kept {
             layers.push(Layer::load(&tensors, &config, &format!("model.layers.{i}"))?);
@@ -115,8 +115,8 @@ impl Model {
     }
 
     fn attention(&self, layer: &Layer, x: &[f32], cache: &mut LayerCache) -> Vec<f32> {
-        let head_dim = self.config.head_dim();
-        let (queries, kv) = (self.config.num_attention_heads * head_dim, self.config.kv_heads() * head_dim);
+        let head_dim = self.config.head_dim;
+        let (queries, kv) = (self.config.heads * head_dim, self.config.kv_heads * head_dim);
         let mut q = layer.query.apply(x);
         let mut k = layer.key.apply(x);
         let v = layer.value.apply(x);
@@ -134,8 +134,8 @@ impl Model {
 
     /// Mixes the cached values for the newest position, whose query this is.
     fn attend(&self, query: &[f32], cache: &LayerCache) -> Vec<f32> {
-        let head_dim = self.config.head_dim();
-        let heads_per_kv_head = self.config.num_attention_heads / self.config.kv_heads();
+        let head_dim = self.config.head_dim;
+        let heads_per_kv_head = self.config.heads / self.config.kv_heads;
         let first = if WINDOW == 0 { 0 } else { cache.len().saturating_sub(WINDOW) };
         let mut scratch = vec![0.0; head_dim];
         let mut out = vec![0.0; query.len()];
@@ -162,16 +162,16 @@ impl Model {
 impl Layer {
     fn load(tensors: &Checkpoint, config: &Config, name: &str) -> Result<Self, Box<dyn Error>> {
         let (width, inner) = (config.hidden_size, config.intermediate_size);
-        let queries = config.num_attention_heads * config.head_dim();
-        let kv = config.kv_heads() * config.head_dim();
+        let queries = config.heads * config.head_dim;
+        let kv = config.kv_heads * config.head_dim;
         let linear = |part: &str, outputs: usize, inputs: usize, bias: bool| {
             Linear::load(tensors, &format!("{name}.{part}"), outputs, inputs, bias)
         };
         Ok(Self {
             attention_norm: tensors.tensor(&format!("{name}.input_layernorm.weight"), &[width])?,
-            query: linear("self_attn.q_proj", queries, width, config.qkv_bias())?,
-            key: linear("self_attn.k_proj", kv, width, config.qkv_bias())?,
-            value: linear("self_attn.v_proj", kv, width, config.qkv_bias())?,
+            query: linear("self_attn.q_proj", queries, width, config.qkv_bias)?,
+            key: linear("self_attn.k_proj", kv, width, config.qkv_bias)?,
+            value: linear("self_attn.v_proj", kv, width, config.qkv_bias)?,
             output: linear("self_attn.o_proj", width, queries, false)?,
             mlp_norm: tensors.tensor(&format!("{name}.post_attention_layernorm.weight"), &[width])?,
             gate: linear("mlp.gate_proj", inner, width, false)?,
@@ -260,11 +260,11 @@ fn turn(position: usize, frequency: f32) -> (f32, f32) {
 
 /// How far each pair of a head turns per position, in radians, stretched as Llama 3 does where the model asks.
 fn frequencies(config: &Config) -> Vec<f32> {
-    let head_dim = config.head_dim();
+    let head_dim = config.head_dim;
     let plain = (0..head_dim).step_by(2).map(|i| 1.0 / config.rope_theta.powf(i as f32 / head_dim as f32));
     let Some(scaling) = &config.rope_scaling else { return plain.collect() };
     let stretch = |frequency: f32| {
-        let turns = scaling.original_max_position_embeddings * frequency / (2.0 * std::f32::consts::PI);
+        let turns = scaling.original_context * frequency / (2.0 * std::f32::consts::PI);
         let smooth = (turns - scaling.low_freq_factor) / (scaling.high_freq_factor - scaling.low_freq_factor);
         let smooth = smooth.clamp(0.0, 1.0);
         (1.0 - smooth) * frequency / scaling.factor + smooth * frequency
