@@ -1,1 +1,33 @@
-//! piton.
+//! piton lets a coding agent climb a metric unattended and keeps a change only when it holds.
+//!
+//! The modules stand in one order and import only upwards; `tests/` holds the list. The first ones compute
+//! and touch nothing, the last ones touch the world and decide nothing.
+
+pub mod error;
+pub mod gate;
+pub mod metric;
+pub mod monitor;
+pub mod report;
+pub mod rule;
+pub mod scope;
+pub mod session;
+pub mod standing;
+pub mod stats;
+pub mod sweep;
+pub mod trial;
+pub mod words;
+
+pub mod agent;
+pub mod begin;
+pub mod build;
+pub mod clock;
+pub mod commands;
+pub mod config;
+pub mod drive;
+pub mod git;
+pub mod host;
+pub mod judge;
+pub mod ledger;
+pub mod measure;
+pub mod proc;
+pub mod say;

@@ -1,1 +1,20 @@
-fn main() {}
+//! `piton`: see the library for what it does.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use piton::error::Context;
+use piton::{commands, say};
+
+fn main() -> ExitCode {
+    let cli = commands::Cli::parse();
+    let done =
+        std::env::current_dir().context("piton did not start").and_then(|dir| commands::run(cli, &dir));
+    match done {
+        Ok(status) => ExitCode::from(status),
+        Err(error) => {
+            say::error(&error);
+            ExitCode::from(error.status)
+        }
+    }
+}

@@ -1,1 +1,189 @@
-//! End-to-end tests of piton.
+//! Scratch repositories and the real `piton` binary, for the tests in `tests/tests/`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+/// The `piton` binary that this build made, built now if it is not there yet.
+pub fn piton() -> PathBuf {
+    let test = std::env::current_exe().expect("a test has a path");
+    let dir = test.parent().and_then(Path::parent).expect("target/<profile>/deps/<test>");
+    let path = dir.join("piton");
+    if !path.exists() {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo
+            .args(["build", "--package", "piton", "--bin", "piton", "--target-dir"])
+            .arg(dir.parent().expect("target"));
+        assert!(cargo.status().expect("cargo runs").success(), "piton builds");
+    }
+    path
+}
+
+/// What a command came back with.
+#[derive(Debug)]
+pub struct Said {
+    /// Exit status; -1 when a signal ended it.
+    pub status: i32,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+impl Said {
+    /// The JSON document on standard output.
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("no JSON ({e}): {self:?}"))
+    }
+}
+
+impl From<Output> for Said {
+    fn from(output: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Self {
+            status: output.status.code().unwrap_or(-1),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        }
+    }
+}
+
+/// A repository that is removed when dropped.
+#[derive(Debug)]
+pub struct Scratch {
+    dir: TempDir,
+}
+
+/// A toy experiment that builds and measures in milliseconds: the artifact is a number, the metric is that
+/// number with a little noise that comes from the seed.
+const TOY: &str = r#"name = "toy"
+[metric]
+name = "speed"
+direction = "higher"
+unit = "x/s"
+[scope]
+editable = ["src"]
+max_file_bytes = 10000
+[build]
+command = ["sh", "{tree}/build.sh", "{tree}", "{target}"]
+artifact = "{target}/speed"
+timeout_s = 20
+[measure]
+command = ["sh", "{sealed}/measure.sh", "{artifact}"]
+timeout_s = 20
+[[gate]]
+metric = "quality"
+min = 0.9
+[[knob]]
+name = "SPEED"
+file = "src/speed.rs"
+values = ["90", "110", "7"]
+"#;
+
+const BUILD: &str = r#"grep -q BROKEN "$1/src/speed.rs" && { echo "error: this is broken" >&2; exit 1; }
+sed -n 's/.*SPEED: u32 = \(.*\);/\1/p' "$1/src/speed.rs" > "$2/speed"
+"#;
+
+/// 7 fails the gate, 13 dies, 666 leaves a daemon, 4 waits for its end, 5 prints no metric.
+const MEASURE: &str = r#"s=$(cat "$1"); q=1
+case $s in
+7) q=0.5 ;;
+13) echo "thread main panicked at src/speed.rs:1" >&2; exit 101 ;;
+666) (setsid sh -c 'exec sleep 1000' >/dev/null 2>&1 &) ;;
+4) touch "$PITON_TEST_READY" 2>/dev/null; exec sleep 1000 ;;
+5) echo '{}'; exit 0 ;;
+esac
+echo "{\"outcome\":\"measured\",\"metrics\":{\"speed\":$((s + 1)).$((PITON_SEED % 10)),\"quality\":$q}}"
+"#;
+
+impl Scratch {
+    /// An empty directory.
+    pub fn empty() -> Self {
+        Self { dir: TempDir::new().expect("a temporary directory") }
+    }
+
+    /// A repository with the toy experiment committed on `main`.
+    pub fn toy() -> Self {
+        let scratch = Self::empty();
+        scratch.git(&["init", "--quiet", "--initial-branch=main"]);
+        scratch.write("piton.toml", TOY);
+        scratch.write("build.sh", BUILD);
+        scratch.write("measure.sh", MEASURE);
+        scratch.speed("100");
+        scratch.commit("toy");
+        scratch
+    }
+
+    /// The toy with `from` replaced by `to` in its `piton.toml`.
+    pub fn toy_with(from: &str, to: &str) -> Self {
+        assert!(TOY.contains(from), "{from}");
+        let scratch = Self::toy();
+        scratch.write("piton.toml", &TOY.replace(from, to));
+        scratch.commit("another experiment");
+        scratch
+    }
+
+    /// Its root.
+    pub fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
+    /// Writes a file.
+    pub fn write(&self, path: &str, text: &str) {
+        let full = self.path().join(path);
+        fs::create_dir_all(full.parent().expect("below the root")).expect("a directory");
+        fs::write(full, text).expect("a file");
+    }
+
+    /// The content of a file; empty where there is none.
+    pub fn read(&self, path: &str) -> String {
+        fs::read_to_string(self.path().join(path)).unwrap_or_default()
+    }
+
+    /// Sets the toy's speed.
+    pub fn speed(&self, value: &str) {
+        self.write("src/speed.rs", &format!("const SPEED: u32 = {value};\n"));
+    }
+
+    /// Runs git and returns what it printed.
+    pub fn git(&self, args: &[&str]) -> String {
+        let mut git = Command::new("git");
+        git.args(["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]);
+        let output = git.args(args).current_dir(self.path()).output().expect("git is installed");
+        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    }
+
+    /// Commits everything.
+    pub fn commit(&self, message: &str) {
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "--allow-empty", "--message", message]);
+    }
+
+    /// A `piton` command in this repository, not started yet.
+    pub fn command(&self, args: &[&str]) -> Command {
+        let mut command = Command::new(piton());
+        command.args(args).current_dir(self.path()).env("NO_COLOR", "1");
+        command
+    }
+
+    /// Runs `piton` here.
+    pub fn piton(&self, args: &[&str]) -> Said {
+        self.command(args).output().expect("piton starts").into()
+    }
+
+    /// Begins a run named `r` and returns what was said.
+    pub fn baseline(&self) -> Said {
+        let said = self.piton(&["baseline", "--run", "r"]);
+        assert_eq!(said.status, 0, "{said:?}");
+        said
+    }
+
+    /// The rows of `results.tsv` as cells, without the header.
+    pub fn table(&self) -> Vec<Vec<String>> {
+        let rows = self.read("results.tsv");
+        rows.lines().skip(1).map(|row| row.split('\t').map(str::to_owned).collect()).collect()
+    }
+}

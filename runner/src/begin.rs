@@ -1,0 +1,223 @@
+//! How a run begins, and how it is taken up again.
+
+use std::fs;
+
+use crate::build::BuildEnd;
+use crate::clock::{self, Stopwatch};
+use crate::config::{self, Config};
+use crate::drive::{LEFT_BEHIND, Session, blank};
+use crate::error::{Context, Error, Result, exit};
+use crate::judge::World;
+use crate::ledger::{Ledger, Lock, Run};
+use crate::measure::Sampled;
+use crate::metric::Values;
+use crate::say::Tone;
+use crate::trial::{Outcome, Record, Seconds, medians};
+use crate::words::{number, seconds};
+use crate::{gate, host, rule, stats};
+
+impl World {
+    /// Begins a run at HEAD: seals, builds, measures and records the baseline, makes the branch.
+    ///
+    /// # Errors
+    /// A tree that is not clean, a name that is taken, a harness or baseline that does not build, run or pass.
+    pub fn begin(&self, name: Option<&str>) -> Result<Session<'_>> {
+        let head = self.repo.head()?;
+        let dirty = self.repo.dirty()?;
+        if !dirty.is_empty() {
+            return Err(Error::refused("the run did not begin: the tree is not clean")
+                .cause(format!(
+                    "not committed: {}",
+                    dirty.iter().take(5).cloned().collect::<Vec<_>>().join(", ")
+                ))
+                .note("nothing was changed, and your files are as they were")
+                .hint("commit them, or `git stash --include-untracked`"));
+        }
+        let text = self.repo.file(head.commit, config::FILE).ok_or_else(|| {
+            Error::usage(format!("the run did not begin: there is no {} in this commit", config::FILE))
+                .note("nothing was changed")
+                .hint("the README shows the smallest one; commit it first")
+        })?;
+        let text = String::from_utf8(text)
+            .map_err(|_| Error::usage(format!("{} is not UTF-8 text", config::FILE)))?;
+        let config = Config::parse(&text)?;
+        let state = self.repo.state_dir();
+        let lock = Lock::take(&state, "piton")?;
+        let mut ledger = Ledger::open(&state)?;
+        let name = self.free_name(name, &ledger)?;
+        self.repo.exclude(&LEFT_BEHIND)?;
+        let branch = format!("piton/{name}");
+        self.progress.line(Tone::Plain, &format!("run {name}: {}, on branch {branch}", config.name));
+        fs::create_dir_all(state.join("logs")).context("the run did not begin")?;
+        self.runner.transcribe(&self.repo.main_root().join("run.log"))?;
+
+        let watch = Stopwatch::start();
+        self.progress.long("building the harness from the sealed tree");
+        let harness = self.workshop().harness(head.commit, config.harness.as_ref())?;
+        if let Some(hash) = &harness.hash {
+            self.progress.line(
+                Tone::Plain,
+                &format!("harness built in {}, sha256 {}", seconds(watch.seconds()), &hash[..12]),
+            );
+        }
+        let built_from = Stopwatch::start();
+        self.progress.long("building the baseline");
+        let broken = |why: String| {
+            Err(Error::new("the run did not begin: the baseline cannot be measured")
+                .status(exit::BASELINE)
+                .cause(why)
+                .note("no branch was made and nothing was recorded")
+                .hint("the whole output is in run.log"))
+        };
+        let baseline = match self.workshop().challenger(head.commit, None, config.build.as_ref(), true)? {
+            BuildEnd::Built(built) => built,
+            BuildEnd::Failed(error) => return broken(format!("it does not build: {error}")),
+            BuildEnd::TimedOut => return broken("its build took too long".to_owned()),
+            BuildEnd::Interrupted => return broken("you stopped it".to_owned()),
+        };
+        let build_s = built_from.seconds();
+        self.progress.line(Tone::Plain, &format!("baseline built in {}", seconds(build_s)));
+
+        let measured_from = Stopwatch::start();
+        let seed: u64 = host::fresh_seed()?;
+        let bench = self.bench(&config, &harness);
+        let mut samples: Vec<Values> = vec![];
+        for i in 0..config.measure.baseline_samples {
+            self.progress.doing(&format!(
+                "measuring the baseline, sample {} of {}",
+                i + 1,
+                config.measure.baseline_samples
+            ));
+            match bench.sample(&baseline, rule::draw(seed, i).prompts)? {
+                Sampled::Measured(values) => samples.push(values),
+                Sampled::Failed { how, reason } => return broken(format!("{how}: {reason}")),
+                Sampled::TimedOut => {
+                    return broken(format!("a sample took longer than {} s", config.measure.timeout_s));
+                }
+                Sampled::Interrupted => return broken("you stopped it".to_owned()),
+            }
+        }
+        let gates = gate::read(&config.gates, &samples);
+        if let Some(failed) = gates.iter().find(|reading| !reading.pass) {
+            return broken(format!(
+                "it fails a gate itself: {} {} is not {}",
+                failed.metric,
+                number(failed.value),
+                failed.bound
+            ));
+        }
+        let values: Vec<f64> = samples.iter().filter_map(|s| s.get(&config.metric.name).copied()).collect();
+        let spread =
+            stats::spread(&values).map_or_else(String::new, |s| format!(", spread {:.1} %", s * 100.0));
+        let seal = self.repo.seal(head.commit, &config.scope)?.to_string();
+        let run = Run {
+            name: name.clone(),
+            base: head.commit.to_string(),
+            seal,
+            harness: harness.hash.clone(),
+            config: text,
+            began: clock::now(),
+        };
+        let record = Record {
+            description: "baseline".to_owned(),
+            commit: Some(run.base.clone()),
+            outcome: Outcome::Baseline,
+            metrics: medians(&samples),
+            samples,
+            gates,
+            artifact: baseline.hash.clone(),
+            seed: Some(seed),
+            seconds: Seconds { build: build_s, measure: measured_from.seconds(), total: watch.seconds() },
+            ..blank(&run, 0, &config)
+        };
+        self.progress.idle();
+        self.progress.line(
+            Tone::Plain,
+            &format!(
+                "baseline {} {} {} ({} samples{spread}), gates pass\n",
+                config.metric.name,
+                record.value(&config.metric.name).map_or_else(String::new, number),
+                config.metric.unit,
+                values.len()
+            ),
+        );
+        ledger.begin(&run, &record, &self.repo.tree_id(head.commit)?.to_string())?;
+        self.repo.create_branch(&branch, head.commit)?;
+        let session = Session { world: self, lock, ledger, config, run, harness };
+        session.print_table()?;
+        Ok(session)
+    }
+
+    /// Takes up a run that has begun. Applies a verdict that was recorded and not yet carried out.
+    ///
+    /// # Errors
+    /// No such run, another piton at work, a branch that somebody moved, a harness that is not the run's.
+    pub fn resume(&self, name: &str) -> Result<Session<'_>> {
+        let state = self.repo.state_dir();
+        let lock = Lock::take(&state, "piton")?;
+        let ledger = Ledger::open(&state)?;
+        let run = ledger.run(name)?.ok_or_else(|| {
+            Error::refused(format!("there is no run {name}"))
+                .note("nothing was changed")
+                .hint(format!("begin it: piton baseline --run {name}"))
+        })?;
+        let config = Config::parse(&run.config)?;
+        self.repo.exclude(&LEFT_BEHIND)?;
+        fs::create_dir_all(state.join("logs")).context("the run was not taken up")?;
+        self.runner.transcribe(&self.repo.main_root().join("run.log"))?;
+        let harness = self.workshop().harness(self.repo.commit_id(&run.base)?, config.harness.as_ref())?;
+        if harness.hash != run.harness {
+            return Err(Error::refused(format!(
+                "run {name} was not taken up: its harness is another one now"
+            ))
+            .cause(format!(
+                "it was sealed to {}, and the same source builds {} today",
+                or_dash(&run.harness),
+                or_dash(&harness.hash)
+            ))
+            .note("the trials already recorded still stand")
+            .hint("begin a new run: figures of two harnesses are not compared"));
+        }
+        let session = Session { world: self, lock, ledger, config, run, harness };
+        session.settle_branch()?;
+        Ok(session)
+    }
+
+    fn free_name(&self, name: Option<&str>, ledger: &Ledger) -> Result<String> {
+        let taken = |name: &str| -> Result<bool> {
+            Ok(ledger.run(name)?.is_some() || self.repo.has_branch(&format!("piton/{name}")))
+        };
+        let Some(name) = name else {
+            let today = clock::today();
+            for n in 1.. {
+                let name = if n == 1 { today.clone() } else { format!("{today}-{n}") };
+                if !taken(&name)? {
+                    return Ok(name);
+                }
+            }
+            unreachable!("some number is free")
+        };
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if name.is_empty()
+            || name.len() > 60
+            || !name.chars().all(plain)
+            || name.starts_with(['.', '-'])
+            || name.ends_with(".lock")
+            || name.contains("..")
+            || name.ends_with('.')
+        {
+            return Err(Error::usage(format!("the run did not begin: `{name}` is no name for a run"))
+                .cause("a name has letters, digits, `-`, `_` and `.`, at most sixty of them"));
+        }
+        if taken(name)? {
+            return Err(Error::refused(format!("the run did not begin: there is a run {name} already"))
+                .note("its trials and its branch are as they were")
+                .hint(format!("choose another name, or go on with it: piton climb --run {name}")));
+        }
+        Ok(name.to_owned())
+    }
+}
+
+fn or_dash(text: &Option<String>) -> &str {
+    text.as_deref().unwrap_or("-")
+}

@@ -1,0 +1,241 @@
+//! From a commit to something that can be measured.
+//!
+//! What is built is what the commit holds, exported blob by blob into a directory that piton made. The harness
+//! is built once, from the sealed tree, in a place of its own. A challenger is built in whichever of two slots
+//! the incumbent does not live in; its artifact is copied out, named by its hash, and never built again.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use crate::config::{Build, fill};
+use crate::error::{Context, Error, Result, exit};
+use crate::git::{Id, Repo};
+use crate::proc::{self, Done, End, Job, Runner};
+
+/// The place below `.git/piton` where things are built and kept.
+pub struct Workshop<'a> {
+    /// `.git/piton`.
+    pub dir: PathBuf,
+    /// Where commits are read from.
+    pub repo: &'a Repo,
+    /// What starts the builds.
+    pub runner: &'a Runner,
+}
+
+/// Something built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Built {
+    /// The tree that it was built from, exported.
+    pub tree: PathBuf,
+    /// The artifact, where the build makes one.
+    pub artifact: Option<PathBuf>,
+    /// SHA-256 of the artifact, hexadecimal.
+    pub hash: Option<String>,
+}
+
+/// How a build ended.
+#[derive(Debug, Clone)]
+pub enum BuildEnd {
+    /// It made what it should.
+    Built(Built),
+    /// It failed: its first error.
+    Failed(String),
+    /// It took too long.
+    TimedOut,
+    /// The user stopped it.
+    Interrupted,
+}
+
+impl Workshop<'_> {
+    /// Exports the sealed tree and builds the harness in it, if there is one.
+    ///
+    /// # Errors
+    /// When it does not build.
+    pub fn harness(&self, base: Id, build: Option<&Build>) -> Result<Built> {
+        let slot = self.dir.join("sealed");
+        let tree = slot.join("tree");
+        self.repo.export(self.repo.tree_id(base)?, &tree)?;
+        let Some(build) = build else { return Ok(Built { tree, artifact: None, hash: None }) };
+        let failed = |why: String| {
+            Err(Error::new("the run did not begin: the harness was not built")
+                .status(exit::BASELINE)
+                .cause(why)
+                .note("no branch was made and nothing was recorded")
+                .hint(format!("the whole output is in {}", self.dir.join("logs/harness.log").display())))
+        };
+        match self.build(build, &slot, "harness", true)? {
+            BuildEnd::Built(built) => Ok(built),
+            BuildEnd::Failed(error) => failed(error),
+            BuildEnd::TimedOut => failed(format!("it took longer than {} s", build.timeout_s)),
+            BuildEnd::Interrupted => failed("you stopped it".to_owned()),
+        }
+    }
+
+    /// Builds `commit` in the slot that does not hold `incumbent`. `fetch` allows the network, once per run.
+    ///
+    /// # Errors
+    /// When piton itself fails: a disk that refuses, a build command that does not exist.
+    pub fn challenger(
+        &self,
+        commit: Id,
+        incumbent: Option<Id>,
+        build: Option<&Build>,
+        fetch: bool,
+    ) -> Result<BuildEnd> {
+        let holds = |slot: &Path| fs::read_to_string(slot.join("commit")).unwrap_or_default();
+        let slots = ["a", "b"].map(|name| self.dir.join("slots").join(name));
+        let slot = slots
+            .iter()
+            .find(|slot| incumbent.is_none_or(|incumbent| holds(slot) != incumbent.to_string()))
+            .expect("an incumbent lives in one slot at most");
+        fs::create_dir_all(slot).context("the slot was not made")?;
+        let mark = slot.join("commit");
+        let _ = fs::remove_file(&mark);
+        let tree = slot.join("tree");
+        self.repo.export(self.repo.tree_id(commit)?, &tree)?;
+        let end = match build {
+            None => BuildEnd::Built(Built { tree, artifact: None, hash: None }),
+            Some(build) => self.build(build, slot, "build", fetch)?,
+        };
+        // With an artifact the slot is free again at once; without one, the tree itself is what is measured.
+        if matches!(&end, BuildEnd::Built(Built { artifact: None, .. })) {
+            fs::write(&mark, commit.to_string()).context("the slot was not marked")?;
+        }
+        Ok(end)
+    }
+
+    /// What was built for `commit` and recorded with the artifact `hash`: never built again while it is there.
+    pub fn existing(&self, commit: Id, hash: Option<&str>) -> Option<Built> {
+        match hash {
+            Some(hash) => {
+                let artifact =
+                    fs::read_dir(self.dir.join("artifacts").join(hash)).ok()?.flatten().next()?.path();
+                // Named by its hash, and held to it: an artifact that was altered is not the incumbent.
+                let same = sha256(&artifact).ok()? == hash;
+                same.then(|| Built {
+                    tree: self.dir.join("sealed/tree"),
+                    artifact: Some(artifact),
+                    hash: Some(hash.to_owned()),
+                })
+            }
+            None => {
+                let slots = ["a", "b"].map(|name| self.dir.join("slots").join(name));
+                let slot = slots
+                    .iter()
+                    .find(|s| fs::read_to_string(s.join("commit")).is_ok_and(|c| c == commit.to_string()))?;
+                Some(Built { tree: slot.join("tree"), artifact: None, hash: None })
+            }
+        }
+    }
+
+    fn build(&self, build: &Build, slot: &Path, name: &str, fetch: bool) -> Result<BuildEnd> {
+        let (tree, target) = (slot.join("tree"), slot.join("target"));
+        let logs = self.dir.join("logs");
+        fs::create_dir_all(&logs)
+            .and_then(|()| fs::create_dir_all(&target))
+            .context("the slot was not made")?;
+        let values = [("tree", &*tree.to_string_lossy()), ("target", &*target.to_string_lossy())];
+        let run = |words: &[String]| -> Result<Done> {
+            let mut argv = fill(words, &values);
+            argv[0] = proc::absolute(&argv[0]);
+            let mut env = proc::bare_env();
+            // Set even when empty: an absent one lets a configuration file above the tree decide.
+            let mut flags = build.rustflags.clone();
+            flags.push(format!("--remap-path-prefix={}=/piton", tree.display()));
+            env.push(("CARGO_ENCODED_RUSTFLAGS".into(), flags.join("\u{1f}").into()));
+            let done = self.runner.run(&Job {
+                argv: &argv,
+                cwd: slot,
+                env,
+                stdout: logs.join(format!("{name}.out")),
+                stderr: logs.join(format!("{name}.log")),
+                timeout: Duration::from_secs(build.timeout_s),
+                gently: false,
+            })?;
+            Ok(done)
+        };
+        let mut steps: Vec<&[String]> = vec![];
+        if fetch && !build.fetch.is_empty() {
+            steps.push(&build.fetch);
+        }
+        steps.push(&build.command);
+        for words in steps {
+            let done = run(words)?;
+            match done.end {
+                End::Exited(0) => {}
+                End::TimedOut => return Ok(BuildEnd::TimedOut),
+                End::Interrupted => return Ok(BuildEnd::Interrupted),
+                End::Exited(_) | End::Signalled(_) => {
+                    return Ok(BuildEnd::Failed(first_error(&format!("{}\n{}", done.stderr, done.stdout))));
+                }
+            }
+        }
+        let Some(artifact) = &build.artifact else {
+            return Ok(BuildEnd::Built(Built { tree, artifact: None, hash: None }));
+        };
+        let made = PathBuf::from(&fill(std::slice::from_ref(artifact), &values)[0]);
+        if !made.is_file() {
+            return Ok(BuildEnd::Failed(format!("the build succeeded and made no {}", made.display())));
+        }
+        let (artifact, hash) = self.store(&made)?;
+        Ok(BuildEnd::Built(Built { tree, artifact: Some(artifact), hash: Some(hash) }))
+    }
+
+    /// Copies an artifact to a place named by its hash, where nobody writes.
+    fn store(&self, made: &Path) -> Result<(PathBuf, String)> {
+        let what = "the artifact was not kept";
+        let hash = sha256(made).context(what)?;
+        let dir = self.dir.join("artifacts").join(&hash);
+        let kept = dir.join(made.file_name().expect("a file"));
+        if !sha256(&kept).is_ok_and(|h| h == hash) {
+            fs::create_dir_all(&dir).context(what)?;
+            let part = dir.join(".part");
+            fs::copy(made, &part).context(what)?;
+            fs::set_permissions(&part, fs::Permissions::from_mode(0o555)).context(what)?;
+            fs::rename(&part, &kept).context(what)?;
+        }
+        Ok((kept, hash))
+    }
+}
+
+/// SHA-256 of a file, hexadecimal.
+fn sha256(path: &Path) -> std::io::Result<String> {
+    Ok(Sha256::digest(fs::read(path)?).iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// The first error in a build's output with where it stands, else its last line. At most three lines.
+fn first_error(output: &str) -> String {
+    let lines: Vec<&str> = output.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
+    let at = lines.iter().position(|line| line.starts_with("error") || line.contains(": error"));
+    match at {
+        Some(at) => {
+            let place = lines[at + 1..].iter().take(3).find(|line| line.trim_start().starts_with("-->"));
+            let place = place.map_or_else(String::new, |line| {
+                format!(" ({})", line.trim_start().trim_start_matches("--> "))
+            });
+            format!("{}{place}", lines[at])
+        }
+        None => lines.last().map_or_else(|| "it printed nothing".to_owned(), |line| (*line).to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_error_comes_with_its_place() {
+        let output = "   Compiling x\nwarning: y\nerror[E0425]: cannot find value `z`\n --> src/main.rs:3:5\n  |\nerror: aborting";
+        assert_eq!(first_error(output), "error[E0425]: cannot find value `z` (src/main.rs:3:5)");
+    }
+
+    #[test]
+    fn a_build_that_fails_without_a_word_is_said_so() {
+        assert_eq!(first_error(""), "it printed nothing");
+        assert_eq!(first_error("make: *** [all] Killed\n"), "make: *** [all] Killed");
+    }
+}

@@ -1,0 +1,34 @@
+//! The only module that asks what time it is.
+
+use std::time::{Duration, Instant, SystemTime};
+
+/// Now, UTC, RFC 3339 to the second.
+pub fn now() -> String {
+    humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
+}
+
+/// Today, UTC, as `2026-11-20`.
+pub fn today() -> String {
+    now().chars().take(10).collect()
+}
+
+/// A stopwatch on the monotonic clock.
+#[derive(Debug, Clone, Copy)]
+pub struct Stopwatch(Instant);
+
+impl Stopwatch {
+    /// Starts it.
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// Time since its start.
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+
+    /// The same in seconds.
+    pub fn seconds(&self) -> f64 {
+        self.elapsed().as_secs_f64()
+    }
+}

@@ -1,0 +1,252 @@
+//! The experiment, read from `piton.toml` and checked before anything starts.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::gate::Gate;
+use crate::metric::{Format, Metric};
+use crate::monitor::TradeOff;
+use crate::scope::Scope;
+use crate::sweep::Knob;
+use crate::{rule, stats};
+
+/// Name of the file, at the root of the repository.
+pub const FILE: &str = "piton.toml";
+
+/// An experiment: everything that is fixed for all its runs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Name of the experiment.
+    pub name: String,
+    /// What is climbed.
+    pub metric: Metric,
+    /// What may be edited.
+    pub scope: Scope,
+    /// How the locked harness is built, once, from sealed sources; absent where the measuring command is enough.
+    pub harness: Option<Build>,
+    /// How a challenger is built; absent where there is nothing to build.
+    pub build: Option<Build>,
+    /// How a side is measured.
+    pub measure: Measure,
+    /// When a challenger is kept.
+    #[serde(default)]
+    pub rule: rule::Settings,
+    /// Bounds on the challenger's metrics.
+    #[serde(default, rename = "gate")]
+    pub gates: Vec<Gate>,
+    /// Constants that the built-in proposer tries.
+    #[serde(default, rename = "knob")]
+    pub knobs: Vec<Knob>,
+    /// What known changes cost.
+    #[serde(default, rename = "trade_off")]
+    pub trade_offs: Vec<TradeOff>,
+}
+
+/// How something is built: `[harness]` and `[build]`.
+///
+/// Commands are lists of words, run without a shell in a directory that piton made, with a cleared environment.
+/// `{tree}` is the exported source tree, `{target}` a directory to build in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Build {
+    /// Run once when a run begins, with the network: fetches what the build needs.
+    #[serde(default)]
+    pub fetch: Vec<String>,
+    /// The build.
+    pub command: Vec<String>,
+    /// The file that the build makes and that is measured; absent where the built tree itself is measured.
+    pub artifact: Option<String>,
+    /// Flags for rustc, sealed with the experiment.
+    #[serde(default)]
+    pub rustflags: Vec<String>,
+    /// Wall-clock limit in seconds.
+    pub timeout_s: u64,
+}
+
+/// How a side is measured: `[measure]`.
+///
+/// `{harness}` is the built harness, `{artifact}` the built file of the side, `{tree}` its exported tree,
+/// `{sealed}` the sealed tree, `{seed}` the seed of the prompts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Measure {
+    /// The command, as a list of words.
+    pub command: Vec<String>,
+    /// How its output is read.
+    #[serde(default)]
+    pub format: Format,
+    /// Wall-clock limit of one sample in seconds. Past it the whole tree of processes is killed.
+    pub timeout_s: u64,
+    /// Samples of the baseline when a run begins.
+    #[serde(default = "default_baseline_samples")]
+    pub baseline_samples: u32,
+}
+
+fn default_baseline_samples() -> u32 {
+    6
+}
+
+impl Config {
+    /// Parses and checks the text of a `piton.toml`.
+    ///
+    /// # Errors
+    /// An unknown key, a missing one, an impossible value: each by name, with its line where there is one.
+    pub fn parse(text: &str) -> Result<Self> {
+        let config: Self = toml::from_str(text).map_err(|e| bad(e.to_string()))?;
+        match config.problem() {
+            Some(problem) => Err(bad(problem)),
+            None => Ok(config),
+        }
+    }
+
+    fn problem(&self) -> Option<String> {
+        let command = |name: &str, words: &[String]| {
+            words.first().is_none_or(String::is_empty).then(|| format!("{name} is empty"))
+        };
+        let positive = |name: &str, n: u64| {
+            (n == 0).then(|| format!("{name} is 0; it is a number of seconds, at least 1"))
+        };
+        let builds = [("harness", &self.harness), ("build", &self.build)];
+        let mut found = builds.iter().filter_map(|(name, build)| build.as_ref().map(|b| (name, b)));
+        if let Some(problem) = found.find_map(|(name, b)| {
+            command(&format!("{name}.command"), &b.command)
+                .or_else(|| positive(&format!("{name}.timeout_s"), b.timeout_s))
+        }) {
+            return Some(problem);
+        }
+        if self.metric.name.is_empty() {
+            return Some("metric.name is empty".to_owned());
+        }
+        if self.harness.as_ref().is_some_and(|h| h.artifact.is_none()) {
+            return Some("harness.artifact is missing: the file that the harness build makes".to_owned());
+        }
+        let words = self.measure.command.join(" ");
+        if words.contains("{harness}") && self.harness.is_none() {
+            return Some("measure.command uses {harness}, and there is no [harness]".to_owned());
+        }
+        if words.contains("{artifact}") && self.build.as_ref().and_then(|b| b.artifact.as_ref()).is_none() {
+            return Some("measure.command uses {artifact}, and [build] names no artifact".to_owned());
+        }
+        command("measure.command", &self.measure.command)
+            .or_else(|| positive("measure.timeout_s", self.measure.timeout_s))
+            .or_else(|| {
+                (self.measure.baseline_samples == 0).then(|| "measure.baseline_samples is 0".to_owned())
+            })
+            .or_else(|| self.scope.problem())
+            .or_else(|| self.rule.problem())
+            .or_else(|| self.gates.iter().find_map(Gate::problem))
+            .or_else(|| {
+                self.knobs.iter().find_map(|knob| {
+                    (!self.scope.contains(&knob.file)).then(|| {
+                        format!("the knob {} lies in {}, outside scope.editable", knob.name, knob.file)
+                    })
+                })
+            })
+            .or_else(|| {
+                self.trade_offs.iter().find_map(|t| match (&t.constant, &t.added) {
+                    (Some(_), None) => None,
+                    (None, Some(pattern)) => {
+                        regex::Regex::new(pattern).err().map(|e| format!("trade_off.added: {e}"))
+                    }
+                    _ => Some(format!("the trade-off \"{}\" needs either constant or added", t.says)),
+                })
+            })
+    }
+
+    /// Metrics that every sample must have: the primary one, the gated ones, the one for memory.
+    pub fn needed(&self) -> Vec<&str> {
+        let mut names = vec![self.metric.name.as_str()];
+        names.extend(self.gates.iter().map(|gate| gate.metric.as_str()));
+        names.extend(self.metric.memory.as_deref());
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// Fewest pairs that the rule can decide with.
+    pub fn fewest_pairs(&self) -> u32 {
+        stats::fewest_pairs(self.rule.alpha)
+    }
+}
+
+fn bad(cause: String) -> Error {
+    Error::usage(format!("the experiment was not read: {FILE} cannot be used"))
+        .cause(cause)
+        .note("nothing was started and nothing was changed")
+        .hint("compare it with the example in the README")
+}
+
+/// The words of a command with `{name}` replaced by its value, longest reach first; unknown names stay.
+pub fn fill(words: &[String], values: &[(&str, &str)]) -> Vec<String> {
+    let one = |word: &String| {
+        values.iter().fold(word.clone(), |word, (name, value)| word.replace(&format!("{{{name}}}"), value))
+    };
+    words.iter().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+        name = "toy"
+        [metric]
+        name = "tps"
+        direction = "higher"
+        [scope]
+        editable = ["src"]
+        [measure]
+        command = ["sh", "measure.sh"]
+        timeout_s = 10
+    "#;
+
+    fn refusal(from: &str, to: &str) -> String {
+        assert!(GOOD.contains(from));
+        Config::parse(&GOOD.replace(from, to)).unwrap_err().cause.unwrap()
+    }
+
+    #[test]
+    fn the_smallest_experiment_is_a_metric_a_scope_and_a_command() {
+        assert_eq!(Config::parse(GOOD).unwrap().rule, rule::Settings::default());
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_by_name() {
+        assert!(refusal("timeout_s", "timeout_seconds = 1\ntimeout_s").contains("timeout_seconds"));
+    }
+
+    #[test]
+    fn a_missing_metric_is_refused_by_name() {
+        assert!(
+            refusal("[metric]\n        name = \"tps\"\n        direction = \"higher\"", "")
+                .contains("metric")
+        );
+    }
+
+    #[test]
+    fn impossible_values_are_refused_by_name() {
+        assert!(refusal("timeout_s = 10", "timeout_s = 0").contains("measure.timeout_s is 0"));
+        assert!(refusal("\"higher\"", "\"sideways\"").contains("sideways"));
+        assert!(refusal("[\"src\"]", "[\"../src\"]").contains("../src"));
+        assert!(refusal("timeout_s = 10", "timeout_s = 10\n[rule]\npairs = 2").contains("rule.pairs is 2"));
+        assert!(refusal("timeout_s = 10", "timeout_s = 10\n[rule]\nalpha = 2.0").contains("rule.alpha is 2"));
+        assert!(refusal("\"measure.sh\"", "\"{harness}\"").contains("no [harness]"));
+        assert!(
+            refusal("timeout_s = 10", "timeout_s = 10\n[[gate]]\nmetric = \"x\"")
+                .contains("neither min nor max")
+        );
+    }
+
+    #[test]
+    fn a_knob_outside_the_scope_is_refused() {
+        let knob = "timeout_s = 10\n[[knob]]\nname = \"A\"\nfile = \"lib/a.rs\"\nvalues = [\"1\"]";
+        assert!(refusal("timeout_s = 10", knob).contains("outside scope.editable"));
+    }
+
+    #[test]
+    fn placeholders_are_filled_word_by_word_without_a_shell() {
+        let words = ["{tree}/run".to_owned(), "a b; rm {seed}".to_owned()];
+        assert_eq!(fill(&words, &[("tree", "/x y"), ("seed", "7")]), ["/x y/run", "a b; rm 7"]);
+    }
+}

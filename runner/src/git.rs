@@ -1,0 +1,297 @@
+//! The only module with git2: trees, commits, refs and worktrees.
+//!
+//! libgit2 rather than the git command, because hooks, filters and replace refs that an agent may plant run nothing here.
+
+mod content;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+pub use git2::Oid as Id;
+use git2::build::CheckoutBuilder;
+use git2::{Delta, DiffOptions, ObjectType, Oid, Repository};
+
+use crate::error::{Context, Error, Result};
+use crate::scope::Scope;
+
+pub use content::{Diff, Entry};
+
+/// A repository, seen from one of its worktrees.
+pub struct Repo {
+    git: Repository,
+    root: PathBuf,
+}
+
+/// Where a worktree stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    /// The commit.
+    pub commit: Oid,
+    /// The branch, without `refs/heads/`.
+    pub branch: String,
+}
+
+const NOTHING: &str = "nothing was changed";
+
+impl Repo {
+    /// Opens the repository that holds `dir`.
+    ///
+    /// # Errors
+    /// No repository, a bare one, one without a commit, a shallow one, or a format that libgit2 cannot keep safe.
+    pub fn open(dir: &Path) -> Result<Self> {
+        let git = Repository::discover(dir).map_err(|e| {
+            Error::refused("piton did not start: there is no git repository here that it can open")
+                .cause(e.message())
+                .note(NOTHING)
+                .hint("run it inside a repository, or begin one with `git init` and a first commit")
+        })?;
+        let refuse = |why: &str, hint: &str| {
+            Err(Error::refused("piton did not start: it cannot work in this repository")
+                .cause(why)
+                .note(NOTHING)
+                .hint(hint))
+        };
+        let Some(root) = git.workdir().map(Path::to_path_buf) else {
+            return refuse(
+                "it is bare: there is no worktree to build from",
+                "clone it, and run piton in the clone",
+            );
+        };
+        if git.is_shallow() {
+            return refuse(
+                "it is a shallow clone: its history cannot be kept whole",
+                "git fetch --unshallow",
+            );
+        }
+        if git.is_empty().context("the repository was not read")?
+            || git.head().is_err_and(|e| e.code() == git2::ErrorCode::UnbornBranch)
+        {
+            return refuse("it has no commit: there is nothing to climb from", "commit your files first");
+        }
+        Ok(Self { git, root })
+    }
+
+    /// The root of this worktree.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The root of the repository's own checkout, also when seen from another worktree.
+    pub fn main_root(&self) -> PathBuf {
+        self.git.commondir().parent().map_or_else(|| self.root.clone(), Path::to_path_buf)
+    }
+
+    /// Where piton keeps its state: `.git/piton`, shared by all worktrees.
+    pub fn state_dir(&self) -> PathBuf {
+        self.git.commondir().join("piton")
+    }
+
+    /// Where this worktree stands.
+    ///
+    /// # Errors
+    /// A detached HEAD.
+    pub fn head(&self) -> Result<Head> {
+        let head = self.git.head().context("HEAD was not read")?;
+        if self.git.head_detached().unwrap_or(true) {
+            return Err(Error::refused("piton did not start: HEAD is detached")
+                .cause("a climb starts from a branch, so that you can come back to it")
+                .note(NOTHING)
+                .hint("git switch -c NAME"));
+        }
+        let commit = head.peel_to_commit().context("HEAD was not read")?.id();
+        Ok(Head { commit, branch: head.shorthand().unwrap_or("?").to_owned() })
+    }
+
+    /// Files that differ from HEAD or are not tracked; ignored ones do not count.
+    ///
+    /// # Errors
+    /// When the worktree cannot be read.
+    pub fn dirty(&self) -> Result<Vec<String>> {
+        let tree = self.git.head().and_then(|h| h.peel_to_tree()).context("HEAD was not read")?;
+        self.changed_from(&tree)
+    }
+
+    fn changed_from(&self, tree: &git2::Tree) -> Result<Vec<String>> {
+        // Against the tree, not the index: an index can be told to overlook files.
+        let mut options = DiffOptions::new();
+        options.include_untracked(true).recurse_untracked_dirs(true).ignore_submodules(false);
+        let diff = self
+            .git
+            .diff_tree_to_workdir(Some(tree), Some(&mut options))
+            .context("the worktree was not read")?;
+        let paths = diff.deltas().filter(|d| !matches!(d.status(), Delta::Unmodified | Delta::Ignored));
+        let path = |d: git2::DiffDelta| {
+            d.new_file().path().or(d.old_file().path()).map(|p| p.to_string_lossy().into_owned())
+        };
+        Ok(paths.filter_map(path).collect::<BTreeSet<_>>().into_iter().collect())
+    }
+
+    /// Files outside `scope` in which the worktree differs from `commit`.
+    ///
+    /// # Errors
+    /// When the worktree or the commit cannot be read.
+    pub fn changed_outside(&self, commit: Oid, scope: &Scope) -> Result<Vec<String>> {
+        let changed = self.changed_from(&self.tree(commit)?)?;
+        Ok(changed.into_iter().filter(|path| !scope.contains(path)).collect())
+    }
+
+    /// Makes git overlook `patterns` in this repository, without touching a file of the user's.
+    ///
+    /// # Errors
+    /// When `.git/info/exclude` cannot be written.
+    pub fn exclude(&self, patterns: &[&str]) -> Result<()> {
+        let path = self.git.commondir().join("info/exclude");
+        let mut text = fs::read_to_string(&path).unwrap_or_default();
+        let missing: Vec<&&str> = patterns.iter().filter(|p| !text.lines().any(|line| line == **p)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        if !text.is_empty() && !text.ends_with('\n') {
+            text.push('\n');
+        }
+        missing.iter().for_each(|p| text.push_str(&format!("{p}\n")));
+        fs::create_dir_all(path.parent().expect("info/"))
+            .and_then(|()| fs::write(&path, text))
+            .context("info/exclude was not written")
+    }
+
+    fn tree(&self, commit: Oid) -> Result<git2::Tree<'_>> {
+        self.git.find_commit(commit).and_then(|c| c.tree()).context(format!("commit {commit} was not read"))
+    }
+
+    /// The tree of a commit.
+    ///
+    /// # Errors
+    /// When the commit is not there.
+    pub fn tree_id(&self, commit: Oid) -> Result<Oid> {
+        Ok(self.tree(commit)?.id())
+    }
+
+    /// A commit's id from its text.
+    ///
+    /// # Errors
+    /// When `text` names no commit.
+    pub fn commit_id(&self, text: &str) -> Result<Oid> {
+        let commit = self.git.revparse_single(text).and_then(|o| o.peel_to_commit());
+        Ok(commit.context(format!("commit {text} was not found"))?.id())
+    }
+
+    /// The content of a file in a commit.
+    pub fn file(&self, commit: Oid, path: &str) -> Option<Vec<u8>> {
+        let entry = self.tree(commit).ok()?.get_path(Path::new(path)).ok()?;
+        Some(self.git.find_blob(entry.id()).ok()?.content().to_vec())
+    }
+
+    /// Points the ref `name` at `commit`, whatever it was.
+    ///
+    /// # Errors
+    /// When git refuses.
+    pub fn set_ref(&self, name: &str, commit: Oid, why: &str) -> Result<()> {
+        self.git.reference(name, commit, true, why).map(|_| ()).context(format!("{name} was not written"))
+    }
+
+    /// The commit that a ref points at.
+    pub fn get_ref(&self, name: &str) -> Option<Oid> {
+        self.git.find_reference(name).ok()?.peel_to_commit().ok().map(|c| c.id())
+    }
+
+    /// Moves the branch from `from` to `to`, and refuses when it is anywhere else.
+    ///
+    /// # Errors
+    /// When the branch has moved, or git refuses.
+    pub fn advance(&self, branch: &str, from: Oid, to: Oid, why: &str) -> Result<()> {
+        let name = format!("refs/heads/{branch}");
+        self.git.reference_matching(&name, to, true, from, why).map(|_| ()).map_err(|e| {
+            Error::new(format!("{branch} was not moved to {to}")).cause(e.message()).note(format!(
+                "the challenger and its verdict are recorded; the branch is where it was, expected at {from}"
+            ))
+        })
+    }
+
+    /// Makes a branch.
+    ///
+    /// # Errors
+    /// When it exists.
+    pub fn create_branch(&self, name: &str, commit: Oid) -> Result<()> {
+        let made = self.git.find_commit(commit).and_then(|c| self.git.branch(name, &c, false).map(|_| ()));
+        made.context(format!("the branch {name} was not made"))
+    }
+
+    /// Whether a branch exists.
+    pub fn has_branch(&self, name: &str) -> bool {
+        self.git.find_branch(name, git2::BranchType::Local).is_ok()
+    }
+
+    /// Removes a branch that piton made for a run that did not begin.
+    ///
+    /// # Errors
+    /// When git refuses.
+    pub fn delete_branch(&self, name: &str) -> Result<()> {
+        let deleted = self.git.find_branch(name, git2::BranchType::Local).and_then(|mut b| b.delete());
+        deleted.context(format!("the branch {name} was not removed"))
+    }
+
+    /// Switches this worktree to a branch that points at the present commit: no file changes.
+    ///
+    /// # Errors
+    /// When git refuses.
+    pub fn switch(&self, branch: &str) -> Result<()> {
+        self.git.set_head(&format!("refs/heads/{branch}")).context(format!("HEAD was not moved to {branch}"))
+    }
+
+    /// Opens, or makes, a worktree at `path` with `branch` checked out.
+    ///
+    /// # Errors
+    /// When git refuses or the disk is full.
+    pub fn worktree(&self, name: &str, path: &Path, branch: &str) -> Result<Self> {
+        let what = || format!("the worktree {} was not made", path.display());
+        if let Ok(found) = self.git.find_worktree(name) {
+            if found.validate().is_ok() {
+                return Self::open(path);
+            }
+            found.prune(None).context(what())?;
+        }
+        fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).context(what())?;
+        if path.exists() {
+            fs::remove_dir_all(path).context(what())?;
+        }
+        let reference = self.git.find_reference(&format!("refs/heads/{branch}")).context(what())?;
+        let mut options = git2::WorktreeAddOptions::new();
+        options.reference(Some(&reference));
+        self.git.worktree(name, path, Some(&options)).context(what())?;
+        Self::open(path)
+    }
+
+    /// Removes a worktree of piton's and its files.
+    ///
+    /// # Errors
+    /// When its files cannot be removed.
+    pub fn remove_worktree(&self, name: &str, path: &Path) -> Result<()> {
+        if path.exists() {
+            fs::remove_dir_all(path).context(format!("the worktree {} was not removed", path.display()))?;
+        }
+        if let Ok(found) = self.git.find_worktree(name) {
+            found.prune(None).context(format!("the worktree {name} was not forgotten"))?;
+        }
+        Ok(())
+    }
+
+    /// Makes the worktree equal to `commit`: below the editable paths only, or everywhere. Ignored files stay.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn restore(&self, commit: Oid, only: Option<&Scope>) -> Result<()> {
+        let mut checkout = CheckoutBuilder::new();
+        checkout.force().remove_untracked(true).disable_filters(true);
+        if let Some(scope) = only {
+            checkout.disable_pathspec_match(true);
+            scope.editable.iter().for_each(|path| {
+                checkout.path(path.as_str());
+            });
+        }
+        let tree =
+            self.git.find_object(commit, Some(ObjectType::Commit)).context("the incumbent was not found")?;
+        self.git.checkout_tree(&tree, Some(&mut checkout)).context("the worktree was not restored")
+    }
+}

@@ -1,0 +1,255 @@
+//! What commits and worktrees hold: reading it, writing it as trees, exporting it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use git2::{DiffFormat, FileMode, Index, IndexEntry, IndexTime, ObjectType, Oid};
+
+use super::Repo;
+use crate::error::{Context, Error, Result};
+use crate::monitor::Sources;
+use crate::scope::{EXECUTABLE, FILE, Scope};
+
+/// A file below the editable paths of a worktree.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Relative to the root, `/` between parts.
+    pub path: String,
+    /// Git's mode.
+    pub mode: u32,
+    /// Content; the target for a link; empty for a nested repository.
+    pub content: Vec<u8>,
+}
+
+/// A diff as text, with its lines counted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Diff {
+    /// Unified diff.
+    pub text: String,
+    /// Lines added.
+    pub added: usize,
+    /// Lines removed.
+    pub removed: usize,
+}
+
+impl Repo {
+    /// The files below the editable paths of this worktree, ignored ones left out, sorted by path.
+    ///
+    /// # Errors
+    /// When a directory or a file cannot be read.
+    pub fn entries(&self, scope: &Scope) -> Result<Vec<Entry>> {
+        let mut found = vec![];
+        for path in &scope.editable {
+            self.walk(path, scope, &mut found)?;
+        }
+        found.sort_by(|a, b| a.path.cmp(&b.path));
+        found.dedup_by(|a, b| a.path == b.path);
+        Ok(found)
+    }
+
+    fn walk(&self, path: &str, scope: &Scope, found: &mut Vec<Entry>) -> Result<()> {
+        let full = self.root.join(path);
+        let what = || format!("{path} was not read");
+        let Ok(meta) = fs::symlink_metadata(&full) else { return Ok(()) };
+        if self.git.is_path_ignored(Path::new(path)).unwrap_or(false) {
+            return Ok(());
+        }
+        let kind = meta.file_type();
+        if kind.is_symlink() {
+            let target = fs::read_link(&full).context(what())?;
+            let content = target.to_string_lossy().into_owned().into_bytes();
+            found.push(Entry { path: path.to_owned(), mode: 0o120_000, content });
+        } else if kind.is_dir() {
+            if fs::symlink_metadata(full.join(".git")).is_ok() {
+                found.push(Entry { path: path.to_owned(), mode: 0o160_000, content: vec![] });
+                return Ok(());
+            }
+            let mut names: Vec<_> =
+                fs::read_dir(&full).context(what())?.flatten().map(|e| e.file_name()).collect();
+            names.sort();
+            for name in names {
+                self.walk(&format!("{path}/{}", name.to_string_lossy()), scope, found)?;
+            }
+        } else if kind.is_file() {
+            // A file beyond the limit is refused by the scope; its content need not be carried.
+            let content = if meta.len() > scope.max_file_bytes {
+                vec![0; scope.max_file_bytes as usize + 1]
+            } else {
+                fs::read(&full).context(what())?
+            };
+            let mode = if meta.permissions().mode() & 0o111 == 0 { FILE } else { EXECUTABLE };
+            found.push(Entry { path: path.to_owned(), mode, content });
+        } else {
+            found.push(Entry { path: path.to_owned(), mode: 0, content: vec![] });
+        }
+        Ok(())
+    }
+
+    /// Writes the tree that is `base` with its editable paths replaced by `entries`, and with the files
+    /// `outside` as they are in the worktree. Entries that are neither files nor links are left out.
+    ///
+    /// # Errors
+    /// When git refuses an object.
+    pub fn write_tree(&self, base: Oid, scope: &Scope, entries: &[Entry], outside: &[String]) -> Result<Oid> {
+        let write = || -> std::result::Result<Oid, git2::Error> {
+            let mut index = Index::new()?;
+            index.read_tree(&self.git.find_commit(base)?.tree()?)?;
+            let old: Vec<Vec<u8>> = index.iter().map(|e| e.path).collect();
+            for path in old {
+                let path = String::from_utf8_lossy(&path).into_owned();
+                if scope.contains(&path) || outside.contains(&path) {
+                    index.remove(Path::new(&path), 0)?;
+                }
+            }
+            let mut add = |path: &str, mode: u32, content: &[u8]| -> std::result::Result<(), git2::Error> {
+                let id = self.git.blob(content)?;
+                index.add(&index_entry(path, mode, id))
+            };
+            for entry in entries.iter().filter(|e| matches!(e.mode, FILE | EXECUTABLE | 0o120_000)) {
+                add(&entry.path, entry.mode, &entry.content)?;
+            }
+            for path in outside {
+                let full = self.root.join(path);
+                if fs::symlink_metadata(&full).is_ok_and(|m| m.is_file() && m.len() <= scope.max_file_bytes) {
+                    add(path, FILE, &fs::read(&full).unwrap_or_default())?;
+                }
+            }
+            index.write_tree_to(&self.git)
+        };
+        write().context("the challenger's tree was not written")
+    }
+
+    /// Id of the locked files: the tree of `commit` without its editable paths.
+    ///
+    /// # Errors
+    /// When git refuses the tree.
+    pub fn seal(&self, commit: Oid, scope: &Scope) -> Result<Oid> {
+        self.write_tree(commit, scope, &[], &[])
+    }
+
+    /// Writes a commit; no ref moves.
+    ///
+    /// # Errors
+    /// When git refuses the object.
+    pub fn commit(&self, tree: Oid, parent: Oid, message: &str) -> Result<Oid> {
+        let write = || -> std::result::Result<Oid, git2::Error> {
+            let who = self.git.signature().or_else(|_| git2::Signature::now("piton", "piton@localhost"))?;
+            let parent = self.git.find_commit(parent)?;
+            self.git.commit(None, &who, &who, message, &self.git.find_tree(tree)?, &[&parent])
+        };
+        write().context("the commit was not written")
+    }
+
+    /// The editable sources in a commit that are text.
+    ///
+    /// # Errors
+    /// When the commit cannot be read.
+    pub fn sources(&self, commit: Oid, scope: &Scope) -> Result<Sources> {
+        let mut sources = Sources::new();
+        for (path, _, id) in self.files(self.tree_id(commit)?)? {
+            if scope.contains(&path) {
+                let blob = self.git.find_blob(id).context(format!("{path} was not read"))?;
+                if let Ok(text) = std::str::from_utf8(blob.content()) {
+                    sources.insert(path, text.to_owned());
+                }
+            }
+        }
+        Ok(sources)
+    }
+
+    /// The difference between two commits.
+    ///
+    /// # Errors
+    /// When a commit cannot be read.
+    pub fn diff(&self, from: Oid, to: Oid) -> Result<Diff> {
+        let diff = self
+            .git
+            .diff_tree_to_tree(Some(&self.tree(from)?), Some(&self.tree(to)?), None)
+            .context("no diff was made")?;
+        let mut text = String::new();
+        diff.print(DiffFormat::Patch, |_, _, line| {
+            if matches!(line.origin(), '+' | '-' | ' ') {
+                text.push(line.origin());
+            }
+            text.push_str(&String::from_utf8_lossy(line.content()));
+            true
+        })
+        .context("no diff was made")?;
+        let stats = diff.stats().context("no diff was made")?;
+        Ok(Diff { text, added: stats.insertions(), removed: stats.deletions() })
+    }
+
+    fn files(&self, tree: Oid) -> Result<Vec<(String, u32, Oid)>> {
+        let mut index = Index::new().context("no index")?;
+        index
+            .read_tree(&self.git.find_tree(tree).context("the tree was not read")?)
+            .context("the tree was not read")?;
+        Ok(index.iter().map(|e| (String::from_utf8_lossy(&e.path).into_owned(), e.mode, e.id)).collect())
+    }
+
+    /// Makes the directory `dir` hold exactly the files of `tree`. A file that already has the right content is
+    /// left alone, so that a build tool sees only what changed; everything that is not in the tree goes.
+    ///
+    /// # Errors
+    /// A link or a nested repository in the tree, or a disk that refuses.
+    pub fn export(&self, tree: Oid, dir: &Path) -> Result<()> {
+        let files = self.files(tree)?;
+        let keep: BTreeSet<PathBuf> = files.iter().map(|(path, ..)| dir.join(path)).collect();
+        fs::create_dir_all(dir)
+            .and_then(|()| remove_others(dir, &keep))
+            .context(format!("{} was not cleared", dir.display()))?;
+        for (path, mode, id) in files {
+            let what = || format!("{path} was not exported to {}", dir.display());
+            if !matches!(mode, FILE | EXECUTABLE) {
+                return Err(Error::new(what()).cause("links and nested repositories are never built"));
+            }
+            let full = dir.join(&path);
+            // The content itself is compared: what a build has altered in its tree must not survive.
+            if Oid::hash_file(ObjectType::Blob, &full).ok() != Some(id) {
+                fs::create_dir_all(full.parent().expect("below dir")).context(what())?;
+                fs::write(&full, self.git.find_blob(id).context(what())?.content()).context(what())?;
+            }
+            fs::set_permissions(&full, fs::Permissions::from_mode(mode & 0o777)).context(what())?;
+        }
+        Ok(())
+    }
+}
+
+/// Removes everything below `dir` that is not one of the plain files `keep`.
+fn remove_others(dir: &Path, keep: &BTreeSet<PathBuf>) -> std::io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let (path, kind) = entry.map(|e| (e.path(), e.file_type()))?;
+        match kind? {
+            kind if kind.is_dir() => {
+                remove_others(&path, keep)?;
+                if fs::read_dir(&path)?.next().is_none() {
+                    fs::remove_dir(&path)?;
+                }
+            }
+            kind if kind.is_file() && keep.contains(&path) => {}
+            _ => fs::remove_file(&path)?,
+        }
+    }
+    Ok(())
+}
+
+fn index_entry(path: &str, mode: u32, id: Oid) -> IndexEntry {
+    let zero = IndexTime::new(0, 0);
+    let mode = if mode == 0o120_000 { i32::from(FileMode::Link) as u32 } else { mode };
+    IndexEntry {
+        ctime: zero,
+        mtime: zero,
+        dev: 0,
+        ino: 0,
+        mode,
+        uid: 0,
+        gid: 0,
+        file_size: 0,
+        id,
+        flags: 0,
+        flags_extended: 0,
+        path: path.into(),
+    }
+}

@@ -1,0 +1,272 @@
+//! The only module that starts processes.
+//!
+//! A job runs in a process group of its own with a cleared environment, its output in files, and a limit on
+//! its time and on what it may write. When it ends, however it ends, none of its descendants is left: piton is
+//! the subreaper of all that it starts, so that a daemon which left its group is found and ended too.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rustix::process::{Pid, Resource, Rlimit, Signal};
+
+use crate::clock::Stopwatch;
+use crate::error::{Context, Result};
+
+/// Most that a job may write into one file, in bytes: bounds a log that grows without end.
+const MAX_FILE_BYTES: u64 = 4 << 30;
+/// How much of the end of an output is read back, in bytes.
+pub const TAIL_BYTES: u64 = 1 << 20;
+/// How much of the end of each output goes into `run.log`, in characters.
+const TOLD_CHARS: usize = 64 << 10;
+/// How long a job that was asked to end may take, before it is killed.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// What to start.
+#[derive(Debug, Clone)]
+pub struct Job<'a> {
+    /// Program and arguments; no shell is involved.
+    pub argv: &'a [String],
+    /// Where it runs.
+    pub cwd: &'a Path,
+    /// All of its environment.
+    pub env: Vec<(OsString, OsString)>,
+    /// File that takes its standard output, made anew.
+    pub stdout: PathBuf,
+    /// File that takes its standard error, made anew.
+    pub stderr: PathBuf,
+    /// Limit on its wall clock.
+    pub timeout: Duration,
+    /// Ask with SIGTERM before killing.
+    pub gently: bool,
+}
+
+/// How a job ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum End {
+    /// It exited with this status.
+    Exited(i32),
+    /// A signal ended it that piton did not send.
+    Signalled(i32),
+    /// It took too long and was ended.
+    TimedOut,
+    /// The user asked piton to stop and it was ended.
+    Interrupted,
+}
+
+/// A job that has ended, with none of its processes left.
+#[derive(Debug, Clone)]
+pub struct Done {
+    /// How.
+    pub end: End,
+    /// The end of its standard output, at most [`TAIL_BYTES`].
+    pub stdout: String,
+    /// The end of its standard error, likewise.
+    pub stderr: String,
+    /// Wall clock in seconds.
+    pub seconds: f64,
+    /// Processes that it left behind and that were ended.
+    pub survivors: usize,
+}
+
+/// Starts jobs, and knows whether the user asked to stop.
+#[derive(Debug, Clone)]
+pub struct Runner {
+    stop: Arc<AtomicBool>,
+    transcript: Arc<Mutex<Option<PathBuf>>>,
+}
+
+impl Runner {
+    /// Installs the handlers for SIGINT, SIGTERM and SIGHUP and adopts orphans. Once per process.
+    ///
+    /// # Errors
+    /// When the system refuses a handler.
+    pub fn install() -> Result<Self> {
+        let stop = Arc::new(AtomicBool::new(false));
+        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP]
+        {
+            signal_hook::flag::register(signal, Arc::clone(&stop))
+                .context("no signal handler was installed")?;
+        }
+        #[cfg(target_os = "linux")]
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
+            .context("piton could not make itself the subreaper of what it starts")?;
+        Ok(Self { stop, transcript: Arc::default() })
+    }
+
+    /// Whether the user asked to stop.
+    pub fn interrupted(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Begins `run.log` anew at `path`: every job from now on is told there, with the end of its output.
+    ///
+    /// # Errors
+    /// When the file cannot be written.
+    pub fn transcribe(&self, path: &Path) -> Result<()> {
+        fs::write(path, "").context(format!("{} was not begun", path.display()))?;
+        *self.transcript.lock().expect("no holder panics") = Some(path.to_path_buf());
+        Ok(())
+    }
+
+    fn tell(&self, job: &Job, done: &Done) {
+        let Some(path) = self.transcript.lock().expect("no holder panics").clone() else { return };
+        let end = |text: &str| {
+            text.chars().rev().take(TOLD_CHARS).collect::<Vec<_>>().into_iter().rev().collect::<String>()
+        };
+        let text = format!(
+            "$ {}\n{}{}[{:?}, {:.1} s]\n\n",
+            job.argv.join(" "),
+            end(&done.stderr),
+            end(&done.stdout),
+            done.end,
+            done.seconds
+        );
+        // A log that cannot be written must not end a trial: the ledger says what happened.
+        let _ = File::options().append(true).open(path).and_then(|mut file| file.write_all(text.as_bytes()));
+    }
+
+    /// Runs a job to its end.
+    ///
+    /// # Errors
+    /// When it cannot be started or its output files cannot be made.
+    pub fn run(&self, job: &Job) -> Result<Done> {
+        let watch = Stopwatch::start();
+        let what = || format!("`{}` did not start", job.argv.join(" "));
+        let mut command = Command::new(job.argv.first().map_or("", String::as_str));
+        command
+            .args(&job.argv[1.min(job.argv.len())..])
+            .current_dir(job.cwd)
+            .env_clear()
+            .envs(job.env.iter().map(|(k, v)| (k, v)))
+            .stdin(Stdio::null())
+            .stdout(File::create(&job.stdout).context(what())?)
+            .stderr(File::create(&job.stderr).context(what())?)
+            .process_group(0);
+        let mut child = command.spawn().context(what())?;
+        let pid = Pid::from_child(&child);
+        #[cfg(target_os = "linux")]
+        {
+            let limit = Rlimit { current: Some(MAX_FILE_BYTES), maximum: Some(MAX_FILE_BYTES) };
+            // It may have ended already; then there is nothing to limit.
+            let _ = rustix::process::prlimit(Some(pid), Resource::Fsize, limit);
+        }
+        let (sender, ended) = mpsc::channel();
+        std::thread::spawn(move || sender.send(child.wait()));
+        let mut asked: Option<(End, Duration)> = None;
+        let status = loop {
+            match ended.recv_timeout(Duration::from_millis(20)) {
+                Ok(status) => break status.context(what())?,
+                Err(RecvTimeoutError::Disconnected) => return Err(crate::error::Error::new(what())),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            let now = watch.elapsed();
+            match &asked {
+                None if self.interrupted() => asked = Some((End::Interrupted, now)),
+                None if now >= job.timeout => asked = Some((End::TimedOut, now)),
+                _ => {}
+            }
+            if let Some((_, since)) = &asked {
+                let kill = !job.gently || now.saturating_sub(*since) >= GRACE;
+                let _ =
+                    rustix::process::kill_process_group(pid, if kill { Signal::KILL } else { Signal::TERM });
+            }
+        };
+        // The group may outlive its leader.
+        let _ = rustix::process::kill_process_group(pid, Signal::KILL);
+        let survivors = end_survivors();
+        let end = match (asked, status.code(), status.signal()) {
+            (Some((end, _)), _, _) => end,
+            (None, Some(code), _) => End::Exited(code),
+            (None, None, signal) => End::Signalled(signal.unwrap_or(0)),
+        };
+        let done = Done {
+            end,
+            stdout: tail(&job.stdout),
+            stderr: tail(&job.stderr),
+            seconds: watch.seconds(),
+            survivors,
+        };
+        self.tell(job, &done);
+        Ok(done)
+    }
+}
+
+/// The variables that a build or a measurement needs and that say nothing of the user.
+pub fn bare_env() -> Vec<(OsString, OsString)> {
+    ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN", "TMPDIR", "LANG"]
+        .into_iter()
+        .filter_map(|name| Some((name.into(), std::env::var_os(name)?)))
+        .collect()
+}
+
+/// Everything in piton's own environment: for the agent, which needs its keys.
+pub fn full_env() -> Vec<(OsString, OsString)> {
+    std::env::vars_os().collect()
+}
+
+/// The absolute path of a program that is named without one, so that nothing later can stand in for it.
+pub fn absolute(program: &str) -> String {
+    if program.contains('/') {
+        return program.to_owned();
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path)
+        .map(|dir| dir.join(program))
+        .find(|file| file.is_file())
+        .map_or_else(|| program.to_owned(), |file| file.to_string_lossy().into_owned())
+}
+
+/// The end of a file as text, at most [`TAIL_BYTES`]; empty where there is none.
+fn tail(path: &Path) -> String {
+    let read = || -> std::io::Result<Vec<u8>> {
+        let mut file = File::open(path)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
+        let mut bytes = Vec::new();
+        file.take(TAIL_BYTES).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    String::from_utf8_lossy(&read().unwrap_or_default()).into_owned()
+}
+
+/// Ends every process that has become piton's child: what a job left behind. Returns how many there were.
+fn end_survivors() -> usize {
+    let mut seen = std::collections::BTreeSet::new();
+    // Killing a parent hands its children to us: look again until there are none. Bounded, as a fork bomb could race us.
+    for _ in 0..1000 {
+        let children = children();
+        if children.is_empty() {
+            break;
+        }
+        for pid in children {
+            seen.insert(pid.as_raw_nonzero());
+            let _ = rustix::process::kill_process(pid, Signal::KILL);
+            let _ = rustix::process::waitpid(Some(pid), rustix::process::WaitOptions::empty());
+        }
+    }
+    seen.len()
+}
+
+/// The children of this process, from /proc. Only called while no job runs, so each of them is a survivor.
+fn children() -> Vec<Pid> {
+    let own = rustix::process::getpid().as_raw_nonzero().to_string();
+    let Ok(entries) = fs::read_dir("/proc") else { return vec![] };
+    entries
+        .flatten()
+        .filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok())
+        .filter(|pid| {
+            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+            // The name in brackets may hold anything; the parent stands second after it.
+            stat.rsplit_once(')').and_then(|(_, rest)| rest.split_whitespace().nth(1)) == Some(own.as_str())
+        })
+        .filter_map(Pid::from_raw)
+        .collect()
+}

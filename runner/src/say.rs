@@ -1,0 +1,120 @@
+//! The only module that prints.
+//!
+//! What a command answers goes to standard output; progress and errors go to standard error, so that
+//! `piton log --json | jq` sees nothing else. Colours and the moving line appear on a terminal only.
+
+use std::io::{IsTerminal, Write};
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::error::Error;
+
+/// Prints an answer to standard output, ended by one line break. A reader that has gone is no error.
+pub fn answer(text: &str) {
+    let mut out = anstream::stdout().lock();
+    let _ = writeln!(out, "{}", text.trim_end_matches('\n'));
+}
+
+/// Prints an answer for programs: one JSON document.
+pub fn json(value: &impl serde::Serialize) {
+    answer(&serde_json::to_string_pretty(value).expect("our own types serialise"));
+}
+
+/// Prints an error to standard error.
+pub fn error(error: &Error) {
+    let style = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
+    let text = error.to_string();
+    let rest = text.strip_prefix("error:").unwrap_or(&text);
+    let _ = writeln!(anstream::stderr().lock(), "{style}error:{style:#}{rest}");
+}
+
+/// What a verdict means for the colour it is shown in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tone {
+    /// Ordinary text.
+    Plain,
+    /// Less important.
+    Dim,
+    /// A keep.
+    Good,
+    /// A discard.
+    Neutral,
+    /// A crash.
+    Bad,
+}
+
+impl Tone {
+    fn style(self) -> Style {
+        match self {
+            Self::Plain => Style::new(),
+            Self::Dim => Style::new().dimmed(),
+            Self::Good => Style::new().bold().fg_color(Some(AnsiColor::Green.into())),
+            Self::Neutral => Style::new().fg_color(Some(AnsiColor::Yellow.into())),
+            Self::Bad => Style::new().fg_color(Some(AnsiColor::Red.into())),
+        }
+    }
+}
+
+/// Tells what is going on, on standard error.
+#[derive(Debug)]
+pub struct Progress {
+    bar: Option<ProgressBar>,
+}
+
+impl Progress {
+    /// Progress for a person on a terminal, or for a log.
+    pub fn new() -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let bar = ProgressBar::new_spinner();
+            bar.set_style(
+                ProgressStyle::with_template("{spinner} {msg} {elapsed:>4}").expect("a fixed template"),
+            );
+            bar
+        });
+        Self { bar }
+    }
+
+    /// A line that stays.
+    pub fn line(&self, tone: Tone, text: &str) {
+        let print = || {
+            let style = tone.style();
+            let _ = writeln!(anstream::stderr().lock(), "{style}{text}{style:#}");
+        };
+        match &self.bar {
+            Some(bar) => bar.suspend(print),
+            None => print(),
+        }
+    }
+
+    /// What is being done now: a moving line on a terminal; nothing in a log.
+    pub fn doing(&self, text: &str) {
+        if let Some(bar) = &self.bar {
+            bar.reset_elapsed();
+            bar.set_message(text.to_owned());
+            bar.enable_steady_tick(Duration::from_millis(120));
+        }
+    }
+
+    /// Long work begins: a moving line on a terminal, a line that stays in a log.
+    pub fn long(&self, text: &str) {
+        match &self.bar {
+            Some(_) => self.doing(text),
+            None => self.line(Tone::Dim, text),
+        }
+    }
+
+    /// Nothing is being done any more.
+    pub fn idle(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self::new()
+    }
+}

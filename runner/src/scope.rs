@@ -1,0 +1,117 @@
+//! What an edit may contain.
+//!
+//! A challenger is the sealed base with the editable paths laid over it. This module says which paths those
+//! are and what may stand in them; it sees paths, modes and sizes, never a file system.
+
+use serde::{Deserialize, Serialize};
+
+/// Git's mode of an ordinary file.
+pub const FILE: u32 = 0o100_644;
+/// Git's mode of an executable file.
+pub const EXECUTABLE: u32 = 0o100_755;
+
+/// What may be edited: `[scope]` in `piton.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scope {
+    /// Paths below which everything may change, relative to the root of the repository, `/` between parts.
+    pub editable: Vec<String>,
+    /// Largest single file in bytes.
+    #[serde(default = "default_file_bytes")]
+    pub max_file_bytes: u64,
+    /// Most files below the editable paths.
+    #[serde(default = "default_files")]
+    pub max_files: usize,
+}
+
+fn default_file_bytes() -> u64 {
+    1 << 20
+}
+
+fn default_files() -> usize {
+    500
+}
+
+impl Scope {
+    /// Whether `path` lies at or below an editable path.
+    pub fn contains(&self, path: &str) -> bool {
+        self.editable.iter().any(|prefix| {
+            path.strip_prefix(prefix.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    }
+
+    /// What is wrong with the scope itself, if anything.
+    pub fn problem(&self) -> Option<String> {
+        if self.editable.is_empty() {
+            return Some("scope.editable is empty; nothing could ever be tried".to_owned());
+        }
+        self.editable.iter().find_map(|path| {
+            let bad = path.is_empty()
+                || path.starts_with('/')
+                || path.ends_with('/')
+                || path.contains('\\')
+                || path.split('/').any(|part| matches!(part, "" | "." | ".." | ".git" | ".piton"));
+            bad.then(|| {
+                format!("scope.editable holds `{path}`; it takes plain paths below the repository's root")
+            })
+        })
+    }
+
+    /// Why the editable entries `(path, mode, bytes)` may not be committed, one line for each that is refused.
+    pub fn violations(&self, entries: &[(String, u32, u64)]) -> Vec<String> {
+        let mut refused: Vec<String> = entries
+            .iter()
+            .filter_map(|(path, mode, bytes)| match *mode {
+                FILE | EXECUTABLE if *bytes > self.max_file_bytes => {
+                    Some(format!("{path}: {bytes} bytes; a file may have {}", self.max_file_bytes))
+                }
+                FILE | EXECUTABLE => None,
+                0o120_000 => Some(format!("{path}: a symbolic link")),
+                0o160_000 => Some(format!("{path}: a repository within the repository")),
+                _ => Some(format!("{path}: neither a file nor a directory")),
+            })
+            .collect();
+        if entries.len() > self.max_files {
+            refused.push(format!("{} files; the scope may hold {}", entries.len(), self.max_files));
+        }
+        refused
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scope() -> Scope {
+        Scope { editable: vec!["candidate/src".into()], max_file_bytes: 100, max_files: 2 }
+    }
+
+    #[test]
+    fn a_path_that_only_begins_with_the_same_letters_is_outside() {
+        assert!(scope().contains("candidate/src/main.rs"));
+        assert!(!scope().contains("candidate/src2/main.rs"));
+        assert!(!scope().contains("candidate/Cargo.toml"));
+    }
+
+    #[test]
+    fn links_nested_repositories_and_giants_are_refused_by_name() {
+        let entries = [
+            ("a".to_owned(), FILE, 100),
+            ("b".to_owned(), 0o120_000, 1),
+            ("c".to_owned(), 0o160_000, 1),
+            ("d".to_owned(), FILE, 101),
+        ];
+        let refused = scope().violations(&entries);
+        assert_eq!(refused.len(), 4, "{refused:?}");
+        assert!(refused[0].contains("symbolic link") && refused[3].contains("4 files"));
+    }
+
+    #[test]
+    fn a_scope_that_reaches_outside_the_repository_is_refused() {
+        for path in ["", "/etc", "../x", "a/../b", "a//b", ".git/hooks", "a/"] {
+            let scope = Scope { editable: vec![path.into()], ..scope() };
+            assert!(scope.problem().is_some(), "{path:?}");
+        }
+        assert_eq!(scope().problem(), None);
+    }
+}

@@ -1,0 +1,302 @@
+//! One attempt and what came of it.
+//!
+//! Only what was measured holds a number: a crash has no metric, so that no table can mistake it for the best.
+
+use serde::{Deserialize, Serialize};
+
+use crate::gate::Reading;
+use crate::metric::Values;
+use crate::monitor::Changes;
+use crate::rule::{Estimate, First, Verdict};
+
+/// Where a trial was when something happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// While the challenger was built.
+    Build,
+    /// While a side was measured.
+    Measure,
+}
+
+impl Stage {
+    /// For sentences: "during the build".
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Build => "the build",
+            Self::Measure => "the measurement",
+        }
+    }
+}
+
+/// How a trial ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Outcome {
+    /// The first row of a run: the commit that it starts from, measured alone.
+    Baseline,
+    /// The rule has judged it. The verdict is never [`Verdict::Continue`].
+    Judged {
+        /// What the rule said.
+        verdict: Verdict,
+        /// What the pairs said.
+        estimate: Estimate,
+    },
+    /// A gate failed. The readings are in the record.
+    GateFailed {
+        /// Metric of the first gate that failed.
+        gate: String,
+        /// What the pairs said until then, if there were any.
+        estimate: Option<Estimate>,
+    },
+    /// Files outside the scope were edited, or editable ones hold what may not be committed.
+    OutOfScope {
+        /// One line each.
+        paths: Vec<String>,
+    },
+    /// The same content, or the same program, was judged before.
+    Duplicate {
+        /// The trial that judged it; 0 is the baseline.
+        of: u32,
+    },
+    /// The worktree is the incumbent.
+    NoEdit,
+    /// It does not build.
+    BuildFailed {
+        /// The first error that the build printed.
+        error: String,
+    },
+    /// The challenger, or the command that measures it, failed.
+    RunFailed {
+        /// The harness's word, e.g. `crashed`, `hung`, `garbage`.
+        how: String,
+        /// One sentence.
+        reason: String,
+    },
+    /// It ran out of time.
+    TimedOut {
+        /// Where.
+        stage: Stage,
+        /// The limit, in seconds.
+        limit_s: u64,
+    },
+    /// It asked for more memory than it may have.
+    OutOfMemory {
+        /// One sentence.
+        reason: String,
+    },
+    /// The machine moved, or the incumbent could not be measured: nothing can be said.
+    Void {
+        /// Why.
+        reason: String,
+    },
+    /// The user stopped it.
+    Interrupted {
+        /// Where.
+        stage: Stage,
+    },
+}
+
+/// The coarse outcome, as in `results.tsv`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// It is now the incumbent.
+    Keep,
+    /// It is not.
+    Discard,
+    /// It did not run to the end.
+    Crash,
+}
+
+impl Status {
+    /// As in `results.tsv`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Discard => "discard",
+            Self::Crash => "crash",
+        }
+    }
+}
+
+impl Outcome {
+    /// Coarse outcome.
+    pub fn status(&self) -> Status {
+        match self {
+            Self::Baseline | Self::Judged { verdict: Verdict::Keep, .. } => Status::Keep,
+            Self::BuildFailed { .. }
+            | Self::RunFailed { .. }
+            | Self::TimedOut { .. }
+            | Self::OutOfMemory { .. } => Status::Crash,
+            _ => Status::Discard,
+        }
+    }
+
+    /// One word that says why, stable, for filters and for `results.tsv`.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::Baseline => "baseline",
+            Self::Judged { verdict: Verdict::Keep, .. } => "better",
+            Self::Judged { verdict: Verdict::Worse, .. } => "worse",
+            Self::Judged { .. } => "not_shown_better",
+            Self::GateFailed { gate, .. } => return format!("gate:{gate}"),
+            Self::OutOfScope { .. } => "out_of_scope",
+            Self::Duplicate { .. } => "duplicate",
+            Self::NoEdit => "no_edit",
+            Self::BuildFailed { .. } => "build_failed",
+            Self::RunFailed { how, .. } => return format!("run:{how}"),
+            Self::TimedOut { .. } => "timed_out",
+            Self::OutOfMemory { .. } => "memory",
+            Self::Void { .. } => "void",
+            Self::Interrupted { .. } => "interrupted",
+        }
+        .to_owned()
+    }
+
+    /// Whether the challenger replaces the incumbent.
+    pub fn kept(&self) -> bool {
+        matches!(self, Self::Judged { verdict: Verdict::Keep, .. })
+    }
+
+    /// What the pairs said, where there were any.
+    pub fn estimate(&self) -> Option<&Estimate> {
+        match self {
+            Self::Judged { estimate, .. } => Some(estimate),
+            Self::GateFailed { estimate, .. } => estimate.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// Whether the trial says something about its content, so that the same content need not be judged again.
+    pub fn settles(&self) -> bool {
+        !matches!(self, Self::NoEdit | Self::Duplicate { .. } | Self::Void { .. } | Self::Interrupted { .. })
+    }
+}
+
+/// One pair: both sides on the same prompts, back to back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pair {
+    /// Which side ran first: the coin.
+    pub first: First,
+    /// Seed of the prompts.
+    pub prompts: u64,
+    /// All values of the incumbent's sample.
+    pub incumbent: Values,
+    /// All values of the challenger's sample.
+    pub challenger: Values,
+    /// Gain of the challenger in the primary metric, natural logarithm, positive when better.
+    pub gain: f64,
+}
+
+/// Where the time of a trial went, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, Default)]
+pub struct Seconds {
+    /// Building the challenger.
+    pub build: f64,
+    /// Measuring both sides.
+    pub measure: f64,
+    /// All of it, from the commit to the verdict.
+    pub total: f64,
+}
+
+/// A row of the ledger, whole.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The run.
+    pub run: String,
+    /// Number in the run; 0 is the baseline.
+    pub trial: u32,
+    /// What was tried, as the proposer says.
+    pub description: String,
+    /// When it began, UTC, RFC 3339.
+    pub started: String,
+    /// The challenger's commit, as forty hexadecimal digits; absent where there was no edit.
+    pub commit: Option<String>,
+    /// The incumbent that it was held against.
+    pub parent: Option<String>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Medians over the challenger's samples, metric by metric; absent where nothing was measured.
+    pub metrics: Option<Values>,
+    /// The pairs, in order.
+    pub pairs: Vec<Pair>,
+    /// For the baseline, its samples.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub samples: Vec<Values>,
+    /// The gates over all samples.
+    pub gates: Vec<Reading>,
+    /// What changed from the incumbent.
+    pub changes: Option<Changes>,
+    /// What changed from the baseline, trade-offs included.
+    pub since_baseline: Option<Changes>,
+    /// SHA-256 of the challenger's artifact.
+    pub artifact: Option<String>,
+    /// Seed of coins and prompts, drawn after the build.
+    pub seed: Option<u64>,
+    /// Where the time went.
+    pub seconds: Seconds,
+    /// SHA-256 of the harness that measured, where there is one.
+    pub harness: Option<String>,
+    /// Git's id of the locked files.
+    pub seal: String,
+    /// The rule that judged, in words.
+    pub rule: String,
+    /// The machine: processor, cores, system.
+    pub machine: String,
+    /// Version of piton.
+    pub piton: String,
+}
+
+impl Record {
+    /// Value of `metric` for the challenger.
+    pub fn value(&self, metric: &str) -> Option<f64> {
+        self.metrics.as_ref()?.get(metric).copied()
+    }
+}
+
+/// Metric-wise median of samples; absent for no samples.
+pub fn medians(samples: &[Values]) -> Option<Values> {
+    let names = samples.first()?.keys();
+    Some(
+        names
+            .filter_map(|name| {
+                let values: Vec<f64> = samples.iter().filter_map(|s| s.get(name).copied()).collect();
+                Some((name.clone(), crate::stats::median(&values)?))
+            })
+            .collect(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judged(verdict: Verdict) -> Outcome {
+        Outcome::Judged { verdict, estimate: Estimate { pairs: 6, gain: 0.1, low: None, high: None } }
+    }
+
+    #[test]
+    fn only_a_keep_by_the_rule_moves_the_incumbent() {
+        assert!(judged(Verdict::Keep).kept());
+        for outcome in
+            [judged(Verdict::Worse), judged(Verdict::NotShownBetter), Outcome::NoEdit, Outcome::Baseline]
+        {
+            assert!(!outcome.kept(), "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn a_void_or_interrupted_trial_settles_nothing_and_may_be_tried_again() {
+        assert!(!Outcome::Void { reason: String::new() }.settles());
+        assert!(!Outcome::Interrupted { stage: Stage::Measure }.settles());
+        assert!(judged(Verdict::Worse).settles());
+    }
+
+    #[test]
+    fn an_outcome_survives_the_ledger() {
+        let outcome = Outcome::TimedOut { stage: Stage::Build, limit_s: 300 };
+        let text = serde_json::to_string(&outcome).unwrap();
+        assert_eq!(serde_json::from_str::<Outcome>(&text).unwrap(), outcome);
+    }
+}

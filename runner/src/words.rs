@@ -1,0 +1,156 @@
+//! Numbers, verdicts and foreign text in the form in which people read them.
+
+use crate::metric::percent;
+use crate::rule::{Estimate, Verdict};
+use crate::trial::{Outcome, Record};
+
+/// The verdict of a trial in one sentence, with the numbers that carry it.
+///
+/// `alpha` is the error of the lower bound, as a probability.
+pub fn verdict(record: &Record, alpha: f64) -> String {
+    let tail = |estimate: &Estimate| {
+        format!("{}, {}", plural(estimate.pairs as usize, "pair"), seconds(record.seconds.total))
+    };
+    match &record.outcome {
+        Outcome::Baseline => format!("baseline: {} samples", record.samples.len()),
+        Outcome::Judged { verdict: Verdict::Keep, estimate } => format!(
+            "kept: {} ({} % lower bound {}), {}",
+            gain(estimate.gain),
+            number((1.0 - alpha) * 100.0),
+            estimate.low.map_or_else(|| "none".to_owned(), gain),
+            tail(estimate)
+        ),
+        Outcome::Judged { verdict, estimate } => format!(
+            "discarded: {}; {}{}, {}",
+            if *verdict == Verdict::Worse { "worse" } else { "not shown better" },
+            gain(estimate.gain),
+            interval(estimate),
+            tail(estimate)
+        ),
+        Outcome::GateFailed { estimate, .. } => {
+            let failed: Vec<String> = record
+                .gates
+                .iter()
+                .filter(|reading| !reading.pass)
+                .map(|reading| {
+                    format!("{} {} is not {}", reading.metric, number(reading.value), reading.bound)
+                })
+                .collect();
+            let apart =
+                estimate.as_ref().map_or_else(String::new, |e| format!("; {}, {}", gain(e.gain), tail(e)));
+            format!("discarded: a gate failed: {}{apart}", failed.join("; "))
+        }
+        Outcome::OutOfScope { paths } => format!("not judged: outside the scope: {}", listed(paths, 5)),
+        Outcome::Duplicate { of } => format!("not judged: the same as trial {of}"),
+        Outcome::NoEdit => "not judged: no edit; the worktree is the incumbent".to_owned(),
+        Outcome::BuildFailed { error } => format!("crashed: does not build: {error}"),
+        Outcome::RunFailed { how, reason } => format!("crashed: {how}: {reason}"),
+        Outcome::TimedOut { stage, limit_s } => {
+            format!("crashed: {} took longer than {limit_s} s", stage.words())
+        }
+        Outcome::OutOfMemory { reason } => format!("crashed: out of memory: {reason}"),
+        Outcome::Void { reason } => format!("void: {reason}; nothing is said about the change"),
+        Outcome::Interrupted { stage } => {
+            format!("interrupted during {}; nothing is said about the change", stage.words())
+        }
+    }
+}
+
+/// `+3.1 %` for a log gain of 0.0305.
+pub fn gain(log_gain: f64) -> String {
+    let value = percent(log_gain);
+    if value.abs() < 0.05 { "0.0 %".to_owned() } else { format!("{value:+.1} %") }
+}
+
+fn interval(estimate: &Estimate) -> String {
+    match (estimate.low, estimate.high) {
+        (Some(low), Some(high)) => format!(" ({:+.1} .. {:+.1})", percent(low), percent(high)),
+        _ => String::new(),
+    }
+}
+
+/// Seconds as `52 s` or `3 min 20 s`.
+pub fn seconds(s: f64) -> String {
+    match s.round() as u64 {
+        0 => format!("{s:.1} s"),
+        whole if whole < 120 => format!("{whole} s"),
+        whole if whole < 7200 => format!("{} min {} s", whole / 60, whole % 60),
+        whole => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
+    }
+}
+
+/// `1 pair`, `6 pairs`.
+pub fn plural(n: usize, noun: &str) -> String {
+    format!("{n} {noun}{}", if n == 1 { "" } else { "s" })
+}
+
+/// A number with about four significant digits and no needless zeros.
+pub fn number(x: f64) -> String {
+    let text = match x.abs() {
+        0.0 => "0".to_owned(),
+        size if size >= 1000.0 => format!("{x:.0}"),
+        size if size >= 100.0 => format!("{x:.1}"),
+        size if size >= 0.01 => format!("{x:.4}"),
+        _ => format!("{x:.2e}"),
+    };
+    if text.contains('.') && !text.contains('e') {
+        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        text
+    }
+}
+
+fn listed(names: &[String], most: usize) -> String {
+    let shown = names.iter().take(most).cloned().collect::<Vec<_>>().join(", ");
+    if names.len() > most { format!("{shown} and {} more", names.len() - most) } else { shown }
+}
+
+/// `text` on one line, at most `most` characters, safe to print in a terminal and to open in a spreadsheet:
+/// control, format and bidirectional characters are escaped, and a leading `= + - @` is quoted.
+pub fn clean(text: &str, most: usize) -> String {
+    let hidden = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+    };
+    let mut out = String::new();
+    if text.starts_with(['=', '+', '-', '@']) {
+        out.push('\'');
+    }
+    for c in text.trim_end().chars().take(most) {
+        match c {
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            '\r' => out.push_str("\\r"),
+            c if hidden(c) => out.push_str(&format!("\\u{{{:x}}}", c as u32)),
+            c => out.push(c),
+        }
+    }
+    if text.trim_end().chars().count() > most {
+        out.push('…');
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_description_cannot_break_the_table_the_terminal_or_a_spreadsheet() {
+        assert_eq!(clean("a\tb\nc\u{1b}[31m\u{202e}\0", 400), "a\\tb\\nc\\u{1b}[31m\\u{202e}\\u{0}");
+        assert_eq!(clean("=cmd()", 400), "'=cmd()");
+        assert_eq!(clean("abcdef", 3), "abc…");
+    }
+
+    #[test]
+    fn gains_and_numbers_read_well() {
+        assert_eq!(gain(0.0305), "+3.1 %");
+        assert_eq!(gain(-0.0001), "0.0 %");
+        assert_eq!(number(1234.56), "1235");
+        assert_eq!(number(0.998), "0.998");
+        assert_eq!(number(0.00012), "1.20e-4");
+        assert_eq!(number(0.0), "0");
+        assert_eq!(seconds(200.2), "3 min 20 s");
+    }
+}
