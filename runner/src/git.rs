@@ -290,8 +290,14 @@ impl Repo {
                 checkout.path(path.as_str());
             });
         }
-        let tree =
-            self.git.find_object(commit, Some(ObjectType::Commit)).context("the incumbent was not found")?;
-        self.git.checkout_tree(&tree, Some(&mut checkout)).context("the worktree was not restored")
+        let mut write = || -> std::result::Result<(), git2::Error> {
+            let commit = self.git.find_object(commit, Some(ObjectType::Commit))?;
+            self.git.checkout_tree(&commit, Some(&mut checkout))?;
+            // A file that was right already leaves its entry in the index as it was: take all from the commit.
+            let mut index = self.git.index()?;
+            index.read_tree(&commit.peel_to_tree()?)?;
+            index.write()
+        };
+        write().context("the worktree was not restored")
     }
 }
