@@ -1,6 +1,6 @@
 //! What each command does, in the words of the command line.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
@@ -18,7 +18,7 @@ use crate::proc::Runner;
 use crate::say::{self, Progress};
 use crate::session::{Budget, Stop};
 use crate::trial::{Outcome, Record, Status};
-use crate::{report, standing, words};
+use crate::{discriminate, report, standing, words};
 
 const EXIT_STATUSES: &str = "Exit status: 0 done (trial: kept), 1 failed, 2 usage or piton.toml, 3 refused (tree, branch, run, lock),
 4 the harness or the baseline cannot be built or measured, 10 discarded, 11 crashed, 12 not judged, 130 stopped by Ctrl-C.";
@@ -90,6 +90,27 @@ enum Command {
         #[command(flatten)]
         which: Which,
     },
+    /// Try the gates: measure variants of the candidate whose quality is known, and say which gate catches what.
+    ///
+    /// Builds each variant in a file of variants from the commit at HEAD and measures it on the same prompts.
+    /// No run begins and nothing is recorded.
+    #[command(
+        after_help = "Example: piton discriminate --samples 8 > gates.md\n\nExit status: 0 every gate said what it should, 1 not."
+    )]
+    Discriminate {
+        /// The variants.
+        #[arg(long, default_value = "tests/variants/variants.toml", value_name = "FILE")]
+        variants: PathBuf,
+        /// Only those whose name contains this.
+        #[arg(long, value_name = "TEXT")]
+        only: Option<String>,
+        /// Samples of each, with the seeds 1, 2, ...
+        #[arg(long, default_value_t = 6, value_name = "N")]
+        samples: u32,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Tell where a run stands.
     #[command(after_help = "Example: piton status --json | jq .gain_pct")]
     Status {
@@ -145,6 +166,16 @@ pub fn run(cli: Cli, dir: &Path) -> Result<u8> {
         Command::Climb(climb) => climb.run(dir),
         Command::Log { which } => log(dir, &which),
         Command::Show { trial, which } => show(dir, trial, &which),
+        Command::Discriminate { variants, only, samples, json } => {
+            let world = world(dir)?;
+            let rows = discriminate::run(&world, &dir.join(variants), only.as_deref(), samples)?;
+            if json {
+                say::json(&rows);
+            } else {
+                say::answer(&report::discrimination_table(&rows));
+            }
+            Ok(discriminate::status(&rows))
+        }
         Command::Status { which } => status(dir, &which),
     }
 }

@@ -177,6 +177,14 @@ fn bad(cause: String) -> Error {
         .hint("compare it with the example in the README")
 }
 
+/// Parses a TOML file of another shape, for whoever owns that shape.
+///
+/// # Errors
+/// What is wrong, with its line.
+pub fn variants<T: serde::de::DeserializeOwned>(text: &str) -> std::result::Result<T, String> {
+    toml::from_str(text).map_err(|e| e.to_string())
+}
+
 /// The words of a command with `{name}` replaced by its value, longest reach first; unknown names stay.
 pub fn fill(words: &[String], values: &[(&str, &str)]) -> Vec<String> {
     let one = |word: &String| {

@@ -23,6 +23,7 @@ pub mod build;
 pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod discriminate;
 pub mod drive;
 pub mod git;
 pub mod host;

@@ -2,6 +2,9 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 
+use serde::Serialize;
+
+use crate::gate::Reading;
 use crate::metric::{Metric, Values, percent};
 use crate::trial::{Record, Status};
 use crate::words::{clean, gain, number, seconds, verdict};
@@ -88,6 +91,68 @@ pub fn show(record: &Record, metric: &Metric, alpha: f64) -> String {
             .iter()
             .for_each(|(name, value)| text.push_str(&format!("  {name:<24} {:>10}\n", number(*value))));
     }
+    text
+}
+
+/// What the gates said of a variant whose quality is known.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Discrimination {
+    /// The variant.
+    pub name: String,
+    /// What a sound gate says.
+    pub should_pass: bool,
+    /// How many samples alone would have been enough to catch it.
+    pub samples_caught: usize,
+    /// Samples measured.
+    pub samples: usize,
+    /// Medians over the samples.
+    pub metrics: Values,
+    /// The gates over all samples.
+    pub gates: Vec<Reading>,
+    /// Speed as a multiple of the first variant's.
+    pub speed: Option<f64>,
+}
+
+impl Discrimination {
+    /// Whether all gates hold over all samples.
+    pub fn passes(&self) -> bool {
+        self.gates.iter().all(|gate| gate.pass)
+    }
+
+    /// Whether the gates said what they should.
+    pub fn right(&self) -> bool {
+        self.passes() == self.should_pass
+    }
+}
+
+/// The table of `piton discriminate`, as Markdown: the pooled value of each gate, those that fail in bold.
+pub fn discrimination_table(rows: &[Discrimination]) -> String {
+    let Some(first) = rows.first() else { return "no variant has that name\n".to_owned() };
+    let columns: Vec<String> = first.gates.iter().map(|g| format!("{} {}", g.metric, g.bound)).collect();
+    let mut text =
+        format!("| variant | should | did | {} | caught by one sample | speed |\n", columns.join(" | "));
+    text.push_str(&format!("|{}\n", "---|".repeat(columns.len() + 5)));
+    for row in rows {
+        let cells: Vec<String> = row
+            .gates
+            .iter()
+            .map(|g| if g.pass { number(g.value) } else { format!("**{}**", number(g.value)) })
+            .collect();
+        let word = |pass: bool| if pass { "pass" } else { "fail" };
+        text.push_str(&format!(
+            "| {} | {} | {}{} | {} | {} of {} | {} |\n",
+            row.name,
+            word(row.should_pass),
+            word(row.passes()),
+            if row.right() { "" } else { " (WRONG)" },
+            cells.join(" | "),
+            row.samples_caught,
+            row.samples,
+            row.speed.map_or_else(|| "-".to_owned(), |s| format!("{s:.2}"))
+        ));
+    }
+    let wrong = rows.iter().filter(|row| !row.right()).count();
+    text.push_str(&format!("\n{} of {} variants judged as they should be\n", rows.len() - wrong, rows.len()));
     text
 }
 

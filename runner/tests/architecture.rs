@@ -5,12 +5,36 @@ use std::fs;
 use std::path::Path;
 
 /// The one order of the modules: each may use only those before it.
-const ORDER: [&str; 27] = [
+const ORDER: [&str; 28] = [
     // compute, and touch nothing
-    "error", "metric", "stats", "rule", "gate", "monitor", "trial", "scope", "sweep", "session", "words",
-    "report", "standing", // touch the world, and decide nothing
-    "config", "clock", "host", "say", "proc", "git", "build", "measure", "ledger", "agent", "judge", "drive",
-    "begin", "commands",
+    "error",
+    "metric",
+    "stats",
+    "rule",
+    "gate",
+    "monitor",
+    "trial",
+    "scope",
+    "sweep",
+    "session",
+    "words",
+    "report",
+    "standing", // touch the world, and decide nothing
+    "config",
+    "clock",
+    "host",
+    "say",
+    "proc",
+    "git",
+    "build",
+    "measure",
+    "ledger",
+    "agent",
+    "judge",
+    "drive",
+    "begin",
+    "discriminate",
+    "commands",
 ];
 
 /// Words that only the named modules may use in code: the owner of each piece of the world.

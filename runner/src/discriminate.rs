@@ -1,0 +1,151 @@
+//! Do the gates tell the harmless from the harmful? Builds variants of the candidate whose quality is known
+//! beforehand, measures each on the same prompts, and says which gate catches what, and by what margin.
+
+use std::fs;
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::build::{BuildEnd, Built};
+use crate::config::{self, Config};
+use crate::error::{Context, Error, Result, exit};
+use crate::git::{Entry, Id};
+use crate::judge::World;
+use crate::ledger::Lock;
+use crate::measure::Sampled;
+use crate::metric::Values;
+use crate::report::Discrimination;
+use crate::scope::FILE;
+use crate::trial::medians;
+use crate::{gate, stats};
+
+/// A file of variants.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Variants {
+    variant: Vec<Variant>,
+}
+
+/// The candidate with some text replaced.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Variant {
+    name: String,
+    should: Should,
+    edits: Vec<Edit>,
+}
+
+/// What a sound gate says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Should {
+    Pass,
+    Fail,
+}
+
+/// A replacement; `find` occurs exactly once.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Edit {
+    file: String,
+    find: String,
+    replace: String,
+}
+
+/// Measures every variant in `file` whose name contains `only`, `samples` samples each, with the seeds 1, 2, ...
+///
+/// # Errors
+/// A file that cannot be used, an edit that does not apply, a harness that does not build.
+pub fn run(world: &World, file: &Path, only: Option<&str>, samples: u32) -> Result<Vec<Discrimination>> {
+    let what = "the gates were not tried";
+    let text = fs::read_to_string(file).context(format!("{what}: {} was not read", file.display()))?;
+    let variants: Variants = config::variants(&text).map_err(|e| Error::usage(what).cause(e))?;
+    let head = world.repo.head()?.commit;
+    let text = world.repo.file(head, config::FILE).and_then(|t| String::from_utf8(t).ok());
+    let config = Config::parse(&text.ok_or_else(|| Error::usage(format!("there is no {}", config::FILE)))?)?;
+    let state = world.repo.state_dir();
+    let _lock = Lock::take(&state, "piton discriminate")?;
+    fs::create_dir_all(state.join("logs")).context(what)?;
+    world.progress.long("building the harness from the committed tree");
+    let harness = world.workshop().harness(head, config.harness.as_ref())?;
+    let mut rows = vec![];
+    let mut exact_speed = None;
+    let wanted = variants.variant.iter().filter(|v| only.is_none_or(|only| v.name.contains(only)));
+    for variant in wanted {
+        world.progress.doing(&format!("{}: building", variant.name));
+        let commit = edited(world, &config, head, variant)?;
+        let built = match world.workshop().challenger(commit, None, config.build.as_ref(), rows.is_empty())? {
+            BuildEnd::Built(built) => built,
+            BuildEnd::Interrupted => return Err(Error::new(what).cause("you stopped it").status(130)),
+            other => {
+                return Err(Error::new(format!("{what}: {} does not build", variant.name))
+                    .cause(format!("{other:?}")));
+            }
+        };
+        let measured = measure(world, &config, &harness, &built, samples, &variant.name)?;
+        let gates = gate::read(&config.gates, &measured);
+        let alone =
+            |sample: &Values| gate::read(&config.gates, std::slice::from_ref(sample)).iter().any(|g| !g.pass);
+        let speeds: Vec<f64> = measured.iter().filter_map(|s| s.get(&config.metric.name).copied()).collect();
+        let speed = stats::median(&speeds);
+        exact_speed = exact_speed.or(speed);
+        rows.push(Discrimination {
+            name: variant.name.clone(),
+            should_pass: variant.should == Should::Pass,
+            samples_caught: measured.iter().filter(|s| alone(s)).count(),
+            samples: measured.len(),
+            metrics: medians(&measured).unwrap_or_default(),
+            gates,
+            speed: speed.zip(exact_speed).map(|(speed, exact)| speed / exact),
+        });
+    }
+    world.progress.idle();
+    Ok(rows)
+}
+
+/// The exit status of a table: whether every gate said what it should.
+pub fn status(rows: &[Discrimination]) -> u8 {
+    if rows.iter().all(Discrimination::right) { exit::DONE } else { exit::FAILED }
+}
+
+fn edited(world: &World, config: &Config, head: Id, variant: &Variant) -> Result<Id> {
+    let mut sources = world.repo.sources(head, &config.scope)?;
+    for edit in &variant.edits {
+        let found = sources.iter_mut().find(|(path, _)| path.ends_with(&format!("/{}", edit.file)));
+        let wrong = |why: String| {
+            Error::usage(format!("{}: an edit of {} does not apply", variant.name, edit.file)).cause(why)
+        };
+        let (_, text) =
+            found.ok_or_else(|| wrong("there is no such file below the editable paths".to_owned()))?;
+        match text.matches(&edit.find).count() {
+            1 => *text = text.replacen(&edit.find, &edit.replace, 1),
+            n => return Err(wrong(format!("`{}` occurs {n} times", edit.find.trim()))),
+        }
+    }
+    let entries: Vec<Entry> = sources
+        .into_iter()
+        .map(|(path, text)| Entry { path, mode: FILE, content: text.into_bytes() })
+        .collect();
+    let tree = world.repo.write_tree(head, &config.scope, &entries, &[])?;
+    world.repo.commit(tree, head, &format!("variant: {}\n", variant.name))
+}
+
+fn measure(
+    world: &World,
+    config: &Config,
+    harness: &Built,
+    built: &Built,
+    samples: u32,
+    name: &str,
+) -> Result<Vec<Values>> {
+    let bench = world.bench(config, harness);
+    let mut measured = vec![];
+    for seed in 1..=samples {
+        world.progress.doing(&format!("{name}: sample {seed} of {samples}"));
+        match bench.sample(built, u64::from(seed))? {
+            Sampled::Measured(values) => measured.push(values),
+            other => return Err(Error::new(format!("{name} was not measured")).cause(format!("{other:?}"))),
+        }
+    }
+    Ok(measured)
+}
