@@ -5,7 +5,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
 use crate::gate::Reading;
-use crate::metric::{Metric, Values, percent};
+use crate::metric::{Direction, Metric, Values, percent};
 use crate::trial::{Record, Status};
 use crate::words::{clean, gain, number, seconds, verdict};
 
@@ -230,10 +230,10 @@ pub fn tsv_row(record: &Record, metric: &Metric, others: &[String]) -> Vec<Strin
 pub fn brief(run: &str, records: &[Record], metric: &Metric, scope: &[String], trial: u32) -> String {
     let best = records.iter().rfind(|r| r.outcome.status() == Status::Keep);
     let mut text = format!(
-        "# Brief for trial {trial} of run {run}\n\nRead `program.md` first. Metric: `{}` ({}), {:?} is better.\nYou may edit only: {}\n",
+        "# Brief for trial {trial} of run {run}\n\nRead `program.md` first. Metric: `{}` ({}), {} is better.\nYou may edit only: {}\n",
         metric.name,
         metric.unit,
-        metric.direction,
+        if metric.direction == Direction::Higher { "higher" } else { "lower" },
         scope.join(", ")
     );
     if let Some(value) = best.and_then(|r| r.value(&metric.name)) {

@@ -44,7 +44,10 @@ pub fn verdict(record: &Record, alpha: f64) -> String {
         Outcome::Duplicate { of } => format!("not judged: the same as trial {of}"),
         Outcome::NoEdit => "not judged: no edit; the worktree is the incumbent".to_owned(),
         Outcome::BuildFailed { error } => format!("crashed: does not build: {error}"),
-        Outcome::RunFailed { how, reason } => format!("crashed: {how}: {reason}"),
+        Outcome::RunFailed { how, reason } if how == "crashed" || how == "failed" => {
+            format!("crashed: {reason}")
+        }
+        Outcome::RunFailed { how, reason } => format!("crashed ({how}): {reason}"),
         Outcome::TimedOut { stage, limit_s } => {
             format!("crashed: {} took longer than {limit_s} s", stage.words())
         }

@@ -1,0 +1,240 @@
+//! Whole outputs against golden files: whole is how they are read. `PITON_BLESS=1` writes them anew.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use piton::gate::{Gate, Pool, read};
+use piton::metric::{Direction, Metric, Values};
+use piton::monitor::{Changes, ConstantChange};
+use piton::report::{self, Discrimination};
+use piton::rule::{Estimate, First, Settings, Verdict};
+use piton::trial::{Outcome, Pair, Record, Seconds, Stage, Status};
+use piton::{ledger, standing, words};
+
+fn metric() -> Metric {
+    Metric {
+        name: "avg_generation_tps".into(),
+        direction: Direction::Higher,
+        unit: "tokens/s".into(),
+        memory: Some("avg_peak_memory_gb".into()),
+    }
+}
+
+fn values(tps: f64, agreement: f64) -> Values {
+    let pairs = [
+        ("avg_generation_tps", tps),
+        ("avg_peak_memory_gb", 0.021),
+        ("agreement", agreement),
+        ("ttft_ms", 61.5),
+    ];
+    pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+fn estimate(gain: f64, pairs: u32) -> Estimate {
+    let ends = (pairs >= 6).then_some((gain - 0.01, gain + 0.01));
+    Estimate { pairs, gain, low: ends.map(|e| e.0), high: ends.map(|e| e.1) }
+}
+
+/// One record for every way in which a trial can end, in the order in which a night might see them.
+fn records() -> Vec<Record> {
+    let judged = |verdict, gain, pairs| Outcome::Judged { verdict, estimate: estimate(gain, pairs) };
+    let endings: Vec<(&str, Outcome)> = vec![
+        ("baseline", Outcome::Baseline),
+        ("LOGITS_AT_EVERY_POSITION true -> false", judged(Verdict::Keep, 0.0305, 6)),
+        ("PREFILL_BATCH 1 -> 32", judged(Verdict::Keep, 0.41, 6)),
+        ("CACHE_PAGE 64 -> 256", judged(Verdict::NotShownBetter, -0.002, 3)),
+        ("zero the cache before each prompt", judged(Verdict::Worse, -0.12, 1)),
+        (
+            "WINDOW 0 -> 128",
+            Outcome::GateFailed { gate: "agreement".into(), estimate: Some(estimate(0.2, 1)) },
+        ),
+        (
+            "a faster harness",
+            Outcome::OutOfScope { paths: vec!["harness/src/main.rs".into(), "notes.txt".into()] },
+        ),
+        ("the same page size again", Outcome::Duplicate { of: 3 }),
+        ("no edit", Outcome::NoEdit),
+        (
+            "unroll by eight",
+            Outcome::BuildFailed { error: "error[E0425]: cannot find value `x` (src/math.rs:9:5)".into() },
+        ),
+        (
+            "index without checks",
+            Outcome::RunFailed {
+                how: "crashed".into(),
+                reason: "the worker panicked: index out of bounds".into(),
+            },
+        ),
+        ("wait for a lock", Outcome::RunFailed { how: "hung".into(), reason: "no token for 10 s".into() }),
+        ("fold everything at compile time", Outcome::TimedOut { stage: Stage::Build, limit_s: 300 }),
+        (
+            "a table of all products",
+            Outcome::OutOfMemory { reason: "the worker asked for more than 4096 MB".into() },
+        ),
+        ("fuse gate and up", Outcome::Void { reason: "the incumbent was not measured".into() }),
+        ("=fuse\tgate and up\u{202e}", Outcome::Interrupted { stage: Stage::Measure }),
+    ];
+    let gates = [Gate { metric: "agreement".into(), min: Some(0.998), max: None, pool: Pool::Mean }];
+    let commit = |n: usize| Some(format!("{n:x}").repeat(40).chars().take(40).collect::<String>());
+    let mut incumbent = commit(1);
+    endings
+        .into_iter()
+        .enumerate()
+        .map(|(i, (description, outcome))| {
+            let edited = outcome != Outcome::NoEdit;
+            let pairs = outcome.estimate().map_or(0, |e| e.pairs);
+            let gain = outcome.estimate().map_or(0.0, |e| e.gain);
+            let agreement = if matches!(outcome, Outcome::GateFailed { .. }) { 0.862 } else { 1.0 };
+            let measured = pairs > 0 || outcome == Outcome::Baseline;
+            let challenger = values(650.0 * gain.exp(), agreement);
+            let changes = Changes {
+                constants: description.split_once(' ').filter(|_| description.contains("->")).map_or(
+                    vec![],
+                    |(name, rest)| {
+                        let (from, to) = rest.split_once(" -> ").unwrap();
+                        vec![ConstantChange {
+                            name: name.into(),
+                            from: Some(from.into()),
+                            to: Some(to.into()),
+                        }]
+                    },
+                ),
+                lines_added: 1,
+                lines_removed: 1,
+                trade_offs: vec![],
+                ..Changes::default()
+            };
+            let record = Record {
+                run: "nov20".into(),
+                trial: i as u32,
+                description: description.into(),
+                started: "2026-11-20T22:00:00Z".into(),
+                commit: if edited { commit(i + 1) } else { None },
+                parent: if i == 0 { None } else { incumbent.clone() },
+                metrics: measured.then(|| challenger.clone()),
+                pairs: (0..pairs)
+                    .map(|n| Pair {
+                        first: if n % 2 == 0 { First::Incumbent } else { First::Challenger },
+                        prompts: u64::from(n),
+                        incumbent: values(650.0, 1.0),
+                        challenger: challenger.clone(),
+                        gain,
+                    })
+                    .collect(),
+                samples: if i == 0 { vec![values(650.0, 1.0); 6] } else { vec![] },
+                gates: if measured { read(&gates, std::slice::from_ref(&challenger)) } else { vec![] },
+                changes: (edited && i > 0).then(|| changes.clone()),
+                since_baseline: (edited && i > 0).then_some(changes),
+                artifact: edited.then(|| "ab".repeat(32)),
+                seed: Some(7),
+                seconds: Seconds {
+                    build: 5.5,
+                    measure: 7.0 * f64::from(pairs),
+                    total: 6.0 + 7.0 * f64::from(pairs),
+                },
+                harness: Some("cd".repeat(32)),
+                seal: "ef".repeat(20),
+                rule: Settings::default().name(),
+                machine: "a processor, 2 cores, linux 6.18".into(),
+                piton: "0.1.0".into(),
+                outcome,
+            };
+            if record.outcome.status() == Status::Keep {
+                incumbent.clone_from(&record.commit);
+            }
+            record
+        })
+        .collect()
+}
+
+fn assert_golden(path: &Path, text: &str) {
+    if std::env::var_os("PITON_BLESS").is_some() {
+        fs::write(path, text).unwrap();
+    }
+    let golden = fs::read_to_string(path).unwrap_or_default();
+    assert!(golden == text, "{} differs; what is printed now:\n{text}", path.display());
+}
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name)
+}
+
+#[test]
+fn the_example_table_has_one_row_for_every_way_in_which_a_trial_can_end() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("results.tsv");
+    ledger::print_tsv(&path, &records(), &metric()).unwrap();
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../results.tsv.example");
+    assert_golden(&example, &fs::read_to_string(path).unwrap());
+}
+
+#[test]
+fn a_row_that_measured_nothing_has_no_number_in_a_metric_column() {
+    for record in records().iter().filter(|r| r.metrics.is_none()) {
+        let row = report::tsv_row(record, &metric(), &["ttft_ms".to_owned()]);
+        for cell in [1, 2, 8, 9, 10, 11, 13] {
+            assert_eq!(row[cell], "", "{}: {row:?}", record.outcome.reason());
+        }
+    }
+}
+
+#[test]
+fn the_log_reads_as_it_should() {
+    assert_golden(&golden("log.txt"), &report::log_table(&records(), &metric()));
+}
+
+#[test]
+fn every_verdict_reads_as_it_should() {
+    let lines: String =
+        records().iter().map(|r| format!("{:>2} {}\n", r.trial, words::verdict(r, 0.02))).collect();
+    assert_golden(&golden("verdicts.txt"), &lines);
+}
+
+#[test]
+fn a_trial_is_shown_whole() {
+    assert_golden(&golden("show.txt"), &report::show(&records()[2], &metric(), 0.02));
+}
+
+#[test]
+fn a_kept_commit_carries_its_evidence() {
+    assert_golden(&golden("commit.txt"), &report::keep_message(&records()[2], 0.02));
+}
+
+#[test]
+fn the_summary_and_the_status_read_as_they_should() {
+    let records = records();
+    let summary = standing::Summary {
+        run: "nov20",
+        records: &records,
+        stopped: "the number of trials is reached",
+        wall_s: 512.0,
+        results: "results.tsv",
+    };
+    assert_golden(&golden("summary.txt"), &standing::summary(&summary, &metric()));
+    let status = standing::status("nov20", "1111111", &records, &metric());
+    assert_golden(&golden("status.txt"), &standing::status_words(&status, &metric()));
+}
+
+#[test]
+fn the_brief_fences_what_agents_wrote_as_data() {
+    let text = report::brief("nov20", &records(), &metric(), &["candidate/src".to_owned()], 16);
+    assert_golden(&golden("brief.md"), &text);
+    assert_eq!(text.matches("```").count(), 2);
+}
+
+#[test]
+fn the_table_of_variants_names_what_was_judged_wrongly() {
+    let gates = [Gate { metric: "agreement".into(), min: Some(0.998), max: None, pool: Pool::Mean }];
+    let row = |name: &str, should_pass, agreement, caught| Discrimination {
+        name: name.to_owned(),
+        should_pass,
+        samples_caught: caught,
+        samples: 6,
+        metrics: values(650.0, agreement),
+        gates: read(&gates, &[values(650.0, agreement)]),
+        speed: Some(1.25),
+    };
+    let rows =
+        [row("exact f32", true, 1.0, 0), row("window", false, 0.9, 6), row("4-bit cache", false, 0.999, 2)];
+    assert_golden(&golden("discriminate.md"), &report::discrimination_table(&rows));
+}
