@@ -121,6 +121,7 @@ fn ask(command: &str, desk: &Desk) -> Result<Proposed> {
         stderr: desk.logs.join("agent.log"),
         timeout: desk.timeout,
         gently: true,
+        seen: None,
     })?;
     Ok(match done.end {
         End::Interrupted => Proposed::Interrupted,

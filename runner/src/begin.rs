@@ -52,7 +52,9 @@ impl World {
         self.runner.transcribe(&self.repo.main_root().join("run.log"))?;
 
         let watch = Stopwatch::start();
-        self.progress.long("building the harness from the sealed tree");
+        if config.harness.is_some() {
+            self.progress.long("building the harness from the sealed tree; minutes the first time");
+        }
         let harness = self.workshop().harness(head.commit, config.harness.as_ref())?;
         if let Some(hash) = &harness.hash {
             self.progress.line(

@@ -15,6 +15,7 @@ use crate::config::{Build, fill};
 use crate::error::{Context, Error, Result, exit};
 use crate::git::{Id, Repo};
 use crate::proc::{self, Done, End, Job, Runner};
+use crate::say::Progress;
 
 /// The place below `.git/piton` where things are built and kept.
 pub struct Workshop<'a> {
@@ -24,6 +25,8 @@ pub struct Workshop<'a> {
     pub repo: &'a Repo,
     /// What starts the builds.
     pub runner: &'a Runner,
+    /// Is told how they go.
+    pub progress: &'a Progress,
 }
 
 /// Something built.
@@ -155,6 +158,7 @@ impl Workshop<'_> {
                 stderr: logs.join(format!("{name}.log")),
                 timeout: Duration::from_secs(build.timeout_s),
                 gently: false,
+                seen: Some(&|line| self.progress.doing_what(line)),
             })?;
             Ok(done)
         };

@@ -274,6 +274,8 @@ impl Repo {
         if let Ok(found) = self.git.find_worktree(name) {
             found.prune(None).context(format!("the worktree {name} was not forgotten"))?;
         }
+        // The directories above it are piton's too; those that still hold something stay.
+        let _ = path.ancestors().skip(1).take(2).try_for_each(fs::remove_dir);
         Ok(())
     }
 

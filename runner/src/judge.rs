@@ -27,7 +27,12 @@ pub struct World {
 impl World {
     /// Where things are built.
     pub fn workshop(&self) -> Workshop<'_> {
-        Workshop { dir: self.repo.state_dir(), repo: &self.repo, runner: &self.runner }
+        Workshop {
+            dir: self.repo.state_dir(),
+            repo: &self.repo,
+            runner: &self.runner,
+            progress: &self.progress,
+        }
     }
 
     /// What measures, by the words of `config`.

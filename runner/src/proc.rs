@@ -30,7 +30,6 @@ const TOLD_CHARS: usize = 64 << 10;
 const GRACE: Duration = Duration::from_secs(5);
 
 /// What to start.
-#[derive(Debug, Clone)]
 pub struct Job<'a> {
     /// Program and arguments; no shell is involved.
     pub argv: &'a [String],
@@ -46,6 +45,8 @@ pub struct Job<'a> {
     pub timeout: Duration,
     /// Ask with SIGTERM before killing.
     pub gently: bool,
+    /// Is told the last line of its standard error about once a second.
+    pub seen: Option<&'a dyn Fn(&str)>,
 }
 
 /// How a job ended.
@@ -160,7 +161,7 @@ impl Runner {
         }
         let (sender, ended) = mpsc::channel();
         std::thread::spawn(move || sender.send(child.wait()));
-        let mut asked: Option<(End, Duration)> = None;
+        let (mut asked, mut told): (Option<(End, Duration)>, u64) = (None, 0);
         let status = loop {
             match ended.recv_timeout(Duration::from_millis(20)) {
                 Ok(status) => break status.context(what())?,
@@ -168,6 +169,12 @@ impl Runner {
                 Err(RecvTimeoutError::Timeout) => {}
             }
             let now = watch.elapsed();
+            if let Some(seen) = job.seen.filter(|_| now.as_secs() > told) {
+                told = now.as_secs();
+                if let Some(line) = tail(&job.stderr, 400).lines().next_back() {
+                    seen(line.trim());
+                }
+            }
             match &asked {
                 None if self.interrupted() => asked = Some((End::Interrupted, now)),
                 None if now >= job.timeout => asked = Some((End::TimedOut, now)),
@@ -189,8 +196,8 @@ impl Runner {
         };
         let done = Done {
             end,
-            stdout: tail(&job.stdout),
-            stderr: tail(&job.stderr),
+            stdout: tail(&job.stdout, TAIL_BYTES),
+            stderr: tail(&job.stderr, TAIL_BYTES),
             seconds: watch.seconds(),
             survivors,
         };
@@ -224,14 +231,14 @@ pub fn absolute(program: &str) -> String {
         .map_or_else(|| program.to_owned(), |file| file.to_string_lossy().into_owned())
 }
 
-/// The end of a file as text, at most [`TAIL_BYTES`]; empty where there is none.
-fn tail(path: &Path) -> String {
+/// The end of a file as text, at most `most` bytes; empty where there is none.
+fn tail(path: &Path, most: u64) -> String {
     let read = || -> std::io::Result<Vec<u8>> {
         let mut file = File::open(path)?;
         let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
+        file.seek(SeekFrom::Start(length.saturating_sub(most)))?;
         let mut bytes = Vec::new();
-        file.take(TAIL_BYTES).read_to_end(&mut bytes)?;
+        file.take(most).read_to_end(&mut bytes)?;
         Ok(bytes)
     };
     String::from_utf8_lossy(&read().unwrap_or_default()).into_owned()

@@ -92,8 +92,17 @@ impl Progress {
     pub fn doing(&self, text: &str) {
         if let Some(bar) = &self.bar {
             bar.reset_elapsed();
-            bar.set_message(text.to_owned());
+            bar.set_prefix(text.to_owned());
+            bar.set_message("");
             bar.enable_steady_tick(Duration::from_millis(120));
+        }
+    }
+
+    /// The latest word of what is being done, beside the moving line.
+    pub fn doing_what(&self, text: &str) {
+        if let Some(bar) = &self.bar {
+            let plain: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
+            bar.set_message(plain);
         }
     }
 
