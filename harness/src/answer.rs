@@ -1,0 +1,282 @@
+//! What the bytes of a worker say: an answer being collected, or a violation.
+//!
+//! Apart from the process that sends them, so that every violation can be tried without one: feeding bytes is
+//! a function of the bytes and of the time at which they came. Nothing here grows with what a worker sends:
+//! an answer holds at most the tokens that were asked for.
+
+use crate::outcome::{Failure, Kind};
+use piton_worker::{FRAME_LEN, Frame, READY, TOKEN};
+use std::time::Duration;
+
+/// What the frames of one answer must say.
+#[derive(Debug, Clone, Copy)]
+pub struct Expected<'a> {
+    /// Nonce of the request.
+    pub nonce: u64,
+    /// How many tokens were asked for. At least 1.
+    pub max_new: usize,
+    /// Number of tokens in the vocabulary.
+    pub vocab: u32,
+    /// Tokens that end a text, and so an answer.
+    pub end: &'a [u32],
+}
+
+/// An answer, complete or not.
+#[derive(Debug)]
+pub struct Answer<'a> {
+    expected: Expected<'a>,
+    partial: Partial,
+    tokens: Vec<u32>,
+    first: Option<Duration>,
+    last: Duration,
+}
+
+/// A complete answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timed {
+    /// The tokens: as many as were asked for, or fewer with an end-of-text last.
+    pub tokens: Vec<u32>,
+    /// From the write of the prompt to the arrival of the first token.
+    pub first: Duration,
+    /// From the write of the prompt to the arrival of the last token.
+    pub last: Duration,
+}
+
+impl<'a> Answer<'a> {
+    /// An answer of which nothing has come yet.
+    pub fn new(expected: Expected<'a>) -> Self {
+        let tokens = Vec::with_capacity(expected.max_new);
+        Self { expected, partial: Partial::default(), tokens, first: None, last: Duration::ZERO }
+    }
+
+    /// Takes bytes that arrived `since_write` after the prompt was written.
+    ///
+    /// # Errors
+    /// [`Kind::Garbage`] for what is no frame of this answer, [`Kind::TooMany`] for bytes after its last token.
+    pub fn feed(&mut self, mut bytes: &[u8], since_write: Duration) -> Result<(), Failure> {
+        while !bytes.is_empty() {
+            if self.is_complete() {
+                return Err(too_many(bytes));
+            }
+            match self.partial.take(&mut bytes, TOKEN)? {
+                None => return Ok(()),
+                Some(frame) => {
+                    self.check(&frame)?;
+                    self.tokens.push(frame.token);
+                    self.first.get_or_insert(since_write);
+                    self.last = since_write;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check(&self, frame: &Frame) -> Result<(), Failure> {
+        let seq = self.tokens.len();
+        let wrong = if frame.nonce != self.expected.nonce {
+            "it carries another request's nonce".to_owned()
+        } else if frame.seq as usize != seq {
+            format!("it is numbered {}", frame.seq)
+        } else if frame.token >= self.expected.vocab {
+            format!("it holds token {}, and the vocabulary has {}", frame.token, self.expected.vocab)
+        } else {
+            return Ok(());
+        };
+        Err(Failure::new(Kind::Garbage, format!("frame {seq} of the answer is not valid: {wrong}")))
+    }
+
+    /// How many tokens have come.
+    pub fn len(&self) -> usize {
+        self.tokens.len()
+    }
+
+    /// Whether no token has come.
+    pub fn is_empty(&self) -> bool {
+        self.tokens.is_empty()
+    }
+
+    /// Whether the last token has come.
+    pub fn is_complete(&self) -> bool {
+        self.tokens.len() == self.expected.max_new
+            || self.tokens.last().is_some_and(|token| self.expected.end.contains(token))
+    }
+
+    /// The answer, once complete.
+    pub fn finish(self) -> Option<Timed> {
+        let complete = self.is_complete();
+        let first = self.first.filter(|_| complete)?;
+        Some(Timed { tokens: self.tokens, first, last: self.last })
+    }
+}
+
+/// The worker's announcement that the model is loaded.
+#[derive(Debug, Default)]
+pub struct Greeting {
+    partial: Partial,
+    done: bool,
+}
+
+impl Greeting {
+    /// Takes bytes that arrived before anything was asked; `true` once the announcement is complete.
+    ///
+    /// # Errors
+    /// [`Kind::Garbage`] for what is no announcement, [`Kind::TooEarly`] for anything after it.
+    pub fn feed(&mut self, mut bytes: &[u8]) -> Result<bool, Failure> {
+        if !self.done {
+            if let Some(frame) = self.partial.take(&mut bytes, READY)? {
+                if (frame.seq, frame.nonce, frame.token) != (0, 0, 0) {
+                    return Err(Failure::new(Kind::Garbage, "the first frame is no plain announcement"));
+                }
+                self.done = true;
+            }
+        }
+        if self.done && !bytes.is_empty() { Err(too_early(bytes)) } else { Ok(self.done) }
+    }
+}
+
+/// The failure of a worker that sent `bytes` while nothing was asked of it.
+pub fn too_early(bytes: &[u8]) -> Failure {
+    Failure::new(Kind::TooEarly, format!("{} came before a request was written", shown(bytes)))
+}
+
+/// The failure of a worker that sent `bytes` after its last token.
+pub fn too_many(bytes: &[u8]) -> Failure {
+    Failure::new(Kind::TooMany, format!("{} came after the last token", shown(bytes)))
+}
+
+/// The bytes of a frame that has not wholly come.
+#[derive(Debug, Default)]
+struct Partial {
+    bytes: [u8; FRAME_LEN],
+    len: usize,
+}
+
+impl Partial {
+    /// Moves bytes from the front of `bytes` until a frame of `kind` is complete.
+    fn take(&mut self, bytes: &mut &[u8], kind: u32) -> Result<Option<Frame>, Failure> {
+        let n = bytes.len().min(FRAME_LEN - self.len);
+        self.bytes[self.len..self.len + n].copy_from_slice(&bytes[..n]);
+        self.len += n;
+        *bytes = &bytes[n..];
+        // The first word is judged as soon as it is there: a worker that prints a line must not look like one that hangs.
+        let known = self.len.min(4);
+        if self.bytes[..known] != kind.to_le_bytes()[..known] {
+            let sent = &self.bytes[..self.len];
+            let early = kind == READY && sent.starts_with(&TOKEN.to_le_bytes());
+            return Err(if early {
+                too_early(sent)
+            } else {
+                Failure::new(Kind::Garbage, format!("{} is no frame", shown(sent)))
+                    .hint("standard output belongs to the frames; print to standard error instead")
+            });
+        }
+        if self.len < FRAME_LEN {
+            return Ok(None);
+        }
+        self.len = 0;
+        Ok(Some(Frame::decode(&self.bytes)))
+    }
+}
+
+/// The first bytes as text, with everything that is not plain ASCII escaped.
+fn shown(bytes: &[u8]) -> String {
+    let head = &bytes[..bytes.len().min(24)];
+    let more = if bytes.len() > head.len() { "..." } else { "" };
+    format!("`{}{more}`", head.escape_ascii())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const EXPECTED: Expected = Expected { nonce: 7, max_new: 3, vocab: 100, end: &[2] };
+
+    fn frame(seq: u32, nonce: u64, token: u32) -> [u8; FRAME_LEN] {
+        Frame { kind: TOKEN, seq, nonce, token }.encode()
+    }
+
+    fn ms(n: u64) -> Duration {
+        Duration::from_millis(n)
+    }
+
+    fn kind(bytes: &[u8]) -> Kind {
+        Answer::new(EXPECTED).feed(bytes, ms(1)).unwrap_err().outcome
+    }
+
+    #[test]
+    fn an_answer_is_timed_by_its_first_and_its_last_token_however_the_bytes_are_cut() {
+        let bytes = [frame(0, 7, 10), frame(1, 7, 11), frame(2, 7, 12)].concat();
+        let mut answer = Answer::new(EXPECTED);
+        for (i, byte) in bytes.iter().enumerate() {
+            assert!(!answer.is_complete());
+            answer.feed(&[*byte], ms(i as u64)).unwrap();
+        }
+        let timed = answer.finish().unwrap();
+        assert_eq!(timed, Timed { tokens: vec![10, 11, 12], first: ms(19), last: ms(59) });
+    }
+
+    #[test]
+    fn an_end_of_text_ends_the_answer() {
+        let mut answer = Answer::new(EXPECTED);
+        answer.feed(&frame(0, 7, 2), ms(1)).unwrap();
+        assert_eq!(answer.finish().unwrap().tokens, [2]);
+    }
+
+    #[test]
+    fn an_incomplete_answer_is_no_answer() {
+        let mut answer = Answer::new(EXPECTED);
+        answer.feed(&frame(0, 7, 10), ms(1)).unwrap();
+        assert_eq!(answer.finish(), None);
+    }
+
+    #[test]
+    fn frames_that_answer_another_question_are_garbage() {
+        assert_eq!(kind(&frame(0, 8, 10)), Kind::Garbage, "another nonce");
+        assert_eq!(kind(&frame(1, 7, 10)), Kind::Garbage, "a number left out");
+        assert_eq!(kind(&[frame(0, 7, 10), frame(0, 7, 10)].concat()), Kind::Garbage, "a number twice");
+        assert_eq!(kind(&frame(0, 7, 100)), Kind::Garbage, "outside the vocabulary");
+    }
+
+    #[test]
+    fn text_on_standard_output_is_garbage_from_its_first_bytes_on() {
+        let failure = Answer::new(EXPECTED).feed(b"tps: 9", ms(1)).unwrap_err();
+        assert_eq!((failure.outcome, failure.reason.as_str()), (Kind::Garbage, "`tps: 9` is no frame"));
+    }
+
+    #[test]
+    fn bytes_after_the_last_token_are_too_many() {
+        let three = [frame(0, 7, 10), frame(1, 7, 11), frame(2, 7, 12)].concat();
+        assert_eq!(kind(&[three, vec![0]].concat()), Kind::TooMany);
+    }
+
+    #[test]
+    fn tokens_instead_of_the_announcement_or_right_behind_it_are_too_early() {
+        let ready = Frame { kind: READY, seq: 0, nonce: 0, token: 0 }.encode();
+        assert_eq!(Greeting::default().feed(&ready), Ok(true));
+        assert_eq!(Greeting::default().feed(&frame(0, 7, 1)).unwrap_err().outcome, Kind::TooEarly);
+        let eager = [ready, frame(0, 7, 1)].concat();
+        assert_eq!(Greeting::default().feed(&eager).unwrap_err().outcome, Kind::TooEarly);
+        let odd = Frame { kind: READY, seq: 1, nonce: 0, token: 0 }.encode();
+        assert_eq!(Greeting::default().feed(&odd).unwrap_err().outcome, Kind::Garbage);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_the_reader_panic_or_hold_more_than_was_asked(
+            chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..50), 0..20),
+            frames in prop::collection::vec((0u32..4, 6u64..8, 0u32..102), 0..6),
+        ) {
+            let framed = frames.into_iter().map(|(seq, nonce, token)| frame(seq, nonce, token).to_vec());
+            let mut answer = Answer::new(EXPECTED);
+            let mut greeting = Greeting::default();
+            for chunk in framed.chain(chunks) {
+                let _ = greeting.feed(&chunk);
+                if answer.feed(&chunk, ms(1)).is_err() {
+                    break;
+                }
+                prop_assert!(answer.len() <= EXPECTED.max_new);
+            }
+        }
+    }
+}

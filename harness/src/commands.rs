@@ -1,0 +1,224 @@
+//! The commands: what is asked, what is printed, with which exit status.
+
+use crate::explain;
+use crate::outcome::{Failure, Kind};
+use crate::pool::Pool;
+use crate::process::{Limits, adopt_orphans, become_worker};
+use crate::prompts::Source;
+use crate::report;
+use crate::sample::{self, Options};
+use clap::{Args, Parser, Subcommand};
+use serde_json::{Value, json};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+const EXAMPLES: &str = "\
+Examples:
+  harness sample --worker candidate/target/release/candidate --model model --suite climb --seed 7
+  harness sample --worker ... --model model --suite climb --seed 8 --json | tail -1 >> samples.jsonl
+  harness judge --json < samples.jsonl
+
+Exit status: 0 measured (whether or not the gates hold), 1 the worker broke a rule, 2 usage or set-up.
+With --json the last line of standard output is one object in either case; its `outcome` is `measured` or one of
+the names that `harness explain` lists. Nothing is written anywhere else.";
+
+/// Times a worker, scores its answers, and tells both.
+#[derive(Debug, Parser)]
+#[command(name = "harness", version, after_help = EXAMPLES)]
+pub struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Takes one sample: starts a worker, times its answers, ends it, and scores them.
+    #[command(after_help = EXAMPLES)]
+    Sample(SampleArgs),
+    /// Adds up the JSON objects of several samples, one a line on standard input, and applies the gates to the sum.
+    ///
+    /// Exit status: 0 judged (whether or not the gates hold), 2 where a line is no measured sample.
+    Judge {
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Says what is measured and how, what each gate catches, and what is not shown.
+    Explain {
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Shows the prompts that a seed draws.
+    Draw {
+        /// `climb`, `instruct` or a path to a .toml file.
+        #[arg(long)]
+        suite: String,
+        /// What the prompts are drawn from.
+        #[arg(long)]
+        seed: u64,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Limits this process and becomes the command. Used by `sample`.
+    #[command(hide = true)]
+    Launch {
+        #[arg(long, value_delimiter = ',')]
+        cores: Vec<usize>,
+        #[arg(long)]
+        memory_bytes: u64,
+        #[arg(last = true)]
+        command: Vec<OsString>,
+    },
+}
+
+#[derive(Debug, Args)]
+struct SampleArgs {
+    /// The worker's binary. It is started as `WORKER MODEL_DIR`, with frames on standard input and output.
+    #[arg(long)]
+    worker: PathBuf,
+    /// The model, in the Hugging Face layout: config.json, tokenizer.json, *.safetensors.
+    #[arg(long)]
+    model: PathBuf,
+    /// `climb`, `instruct` or a path to a .toml file.
+    #[arg(long)]
+    suite: String,
+    /// What the prompts are drawn from.
+    #[arg(long)]
+    seed: u64,
+    /// Print one JSON object, on the last line.
+    #[arg(long)]
+    json: bool,
+    /// How many cores the worker is pinned to.
+    #[arg(long, default_value_t = 1)]
+    cores: usize,
+    /// Longest time without a token, in seconds; also for loading the model.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
+    worker_timeout_s: u32,
+    /// Longest time for the model's loading and all answers, in seconds.
+    #[arg(long, default_value_t = 600, value_parser = clap::value_parser!(u32).range(1..))]
+    sample_timeout_s: u32,
+    /// Address space of the worker, in units of 10^6 bytes.
+    #[arg(long, default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..))]
+    worker_memory_mb: u32,
+    /// A program, and its arguments by repeating the option, that becomes the worker by exec, e.g. to confine it:
+    /// it is started with `WORKER MODEL_DIR` behind its own arguments.
+    #[arg(long, allow_hyphen_values = true)]
+    via: Vec<OsString>,
+}
+
+/// Does what the arguments say.
+pub fn run(arguments: Arguments) -> ExitCode {
+    match arguments.command {
+        Command::Sample(args) => take_sample(args),
+        Command::Judge { json } => judge(json),
+        Command::Explain { json: true } => print(&explain::json()),
+        Command::Explain { json: false } => {
+            print!("{}", explain::text());
+            ExitCode::SUCCESS
+        }
+        Command::Draw { suite, seed, json } => draw(&suite, seed, json),
+        Command::Launch { cores, memory_bytes, command } => {
+            ExitCode::from(become_worker(&Limits { cores, memory_bytes }, &command))
+        }
+    }
+}
+
+fn take_sample(args: SampleArgs) -> ExitCode {
+    adopt_orphans();
+    let json = args.json;
+    let report = options(args).and_then(|options| sample::run(&options));
+    match report {
+        Ok(report) if json => print(&report.json()),
+        Ok(report) => {
+            print!("{}", report.text());
+            ExitCode::SUCCESS
+        }
+        Err(failure) => fail(&failure, json),
+    }
+}
+
+fn options(args: SampleArgs) -> Result<Options, Failure> {
+    let harness = std::env::current_exe().map_err(|e| {
+        Failure::new(Kind::BadSetup, format!("the harness does not find its own binary: {e}"))
+    })?;
+    Ok(Options {
+        harness,
+        worker: args.worker,
+        via: args.via,
+        model: args.model,
+        suite: args.suite,
+        seed: args.seed,
+        cores: args.cores,
+        silence: Duration::from_secs(args.worker_timeout_s.into()),
+        whole: Duration::from_secs(args.sample_timeout_s.into()),
+        memory_bytes: u64::from(args.worker_memory_mb) * 1_000_000,
+    })
+}
+
+fn judge(json: bool) -> ExitCode {
+    match Pool::read(std::io::stdin().lock()) {
+        Ok(pool) if json => {
+            let mut object = report::scores("judged", &pool.quality, &pool.timing);
+            object["samples"] = json!(pool.samples);
+            object["versions"] = json!(pool.versions);
+            print(&object)
+        }
+        Ok(pool) => {
+            print!("{} samples\n\n{}", pool.samples, report::scores_text(&pool.quality, &pool.timing));
+            ExitCode::SUCCESS
+        }
+        Err(reason) => {
+            if json {
+                print(&json!({"outcome": "not_judged", "reason": reason}));
+            } else {
+                eprintln!("error: nothing was judged\ncause: {reason}");
+                eprintln!(" hint: give the last lines of several `harness sample --json` on standard input");
+            }
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn draw(suite: &str, seed: u64, json: bool) -> ExitCode {
+    let source = match Source::open(suite) {
+        Ok(source) => source,
+        Err(failure) => return fail(&failure, json),
+    };
+    let prompts = source.draw(seed);
+    if json {
+        let prompts: Vec<Value> = prompts
+            .iter()
+            .map(|p| {
+                json!({"task": p.task, "family": p.family, "context": p.context.name(), "text": p.text,
+                    "expected": p.expected, "max_new": p.max_new, "checks": p.checks.len()})
+            })
+            .collect();
+        return print(
+            &json!({"suite": source.name(), "suite_sha256": source.sha256, "seed": seed, "prompts": prompts}),
+        );
+    }
+    for prompt in prompts {
+        println!("--- {} ({}, {})", prompt.task, prompt.family, prompt.context.name());
+        println!("{}", prompt.text);
+        println!("=== {}\n", prompt.expected.as_deref().unwrap_or("(open)"));
+    }
+    ExitCode::SUCCESS
+}
+
+fn print(object: &Value) -> ExitCode {
+    println!("{object}");
+    ExitCode::SUCCESS
+}
+
+fn fail(failure: &Failure, json: bool) -> ExitCode {
+    if json {
+        println!("{}", json!(failure));
+    } else {
+        eprintln!("{failure}");
+    }
+    ExitCode::from(failure.outcome.exit_status())
+}

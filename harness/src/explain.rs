@@ -1,0 +1,99 @@
+//! What is measured, in plain words.
+//!
+//! Made from the same tables as the figures, so that it cannot tell another story than they do.
+
+use crate::gates;
+use crate::metrics::METRICS;
+use crate::outcome::Kind;
+use serde_json::{Value, json};
+use std::fmt::Write;
+
+const HOW: &str = "\
+A sample starts one worker, waits until it has loaded the model, and sends it prompts one after the other: token
+ids, how many tokens to make, and a random number that each frame of the answer must repeat. Prompts are drawn from
+the seed, so two candidates can be given the same ones, and none of them can have been known when the candidate was
+built. The clock is CLOCK_MONOTONIC_RAW, read when bytes arrive. The worker is pinned to its own cores and ended
+after its last token. Only then is the reference model loaded (f32, the harness's own code) and every token that was
+timed is scored: there is no separate quality pass that a worker could tell apart.";
+
+const NOT_SHOWN: [&str; 5] = [
+    "Nothing about other models, other machines or texts much longer than the suite's.",
+    "Nothing about sampling: decoding is greedy by the harness's request, and dropping sampling is no gain.",
+    "Nothing about many requests at once: prompts are answered one after the other.",
+    "The time to load the model is reported and not scored.",
+    "One sample's few hundred tokens can miss an error that is rare: pool samples with `harness judge`.",
+];
+
+/// Name, rule and purpose of each gate.
+fn gate_table() -> [(&'static str, String, &'static str); 6] {
+    [
+        (
+            "agreement",
+            format!("at least {}", gates::MIN_AGREEMENT),
+            "a rare but real error: a coarse cache, a lost position",
+        ),
+        (
+            "regret",
+            format!("at most {} nats", gates::MAX_REGRET),
+            "too coarse weights or cache, sampling, skipped layers",
+        ),
+        (
+            "worst_prompt_regret",
+            format!("at most {} nats", gates::MAX_PROMPT_REGRET),
+            "a worker that is exact on most prompts and not on the rest",
+        ),
+        (
+            "avg_perplexity",
+            format!("at most {} times perplexity_exact", gates::MAX_PERPLEXITY),
+            "collapse, and nothing finer: it does not see a 4-bit cache",
+        ),
+        (
+            "sanity_check",
+            format!("at least {} of sanity_exact", gates::MIN_SANITY),
+            "answers that went wrong in a way that a person would notice",
+        ),
+        (
+            "sanity_long/FAMILY",
+            format!(
+                "at least {} of the exact version's, for each family over the long context",
+                gates::MIN_LONG_SANITY
+            ),
+            "a window or any other loss of what came long before",
+        ),
+    ]
+}
+
+/// For a person.
+pub fn text() -> String {
+    let mut text = format!("How it is measured\n\n{HOW}\n\nMetrics\n\n");
+    for metric in METRICS {
+        let unit = if metric.unit.is_empty() { "share" } else { metric.unit };
+        let better =
+            if metric.better.is_empty() { String::new() } else { format!(", {} is better", metric.better) };
+        let _ = writeln!(text, "{} [{unit}{better}]\n    {}", metric.name, metric.definition);
+    }
+    text.push_str("\nGates, and what each of them catches\n\n");
+    for (name, rule, catches) in gate_table() {
+        let _ = writeln!(text, "{name}: {rule}\n    {catches}");
+    }
+    text.push_str("\nWays in which a sample can end without a number, and the exit status\n\n");
+    for kind in Kind::ALL {
+        let _ = writeln!(text, "{:<14}{}  {}", kind.name(), kind.exit_status(), kind.meaning());
+    }
+    text.push_str("\nWhat it does not show\n\n");
+    for line in NOT_SHOWN {
+        let _ = writeln!(text, "- {line}");
+    }
+    text
+}
+
+/// The same as a JSON object.
+pub fn json() -> Value {
+    let metrics = METRICS
+        .map(|m| json!({"name": m.name, "unit": m.unit, "better": m.better, "definition": m.definition}));
+    let gates =
+        gate_table().map(|(name, rule, catches)| json!({"name": name, "rule": rule, "catches": catches}));
+    let outcomes = Kind::ALL
+        .map(|k| json!({"outcome": k.name(), "exit_status": k.exit_status(), "meaning": k.meaning()}));
+    json!({"how": HOW.replace('\n', " "), "metrics": metrics, "gates": gates, "outcomes": outcomes, "not_shown": NOT_SHOWN})
+}

@@ -1,0 +1,201 @@
+//! The names, units and definitions of the metrics, and their values from counts.
+//!
+//! One table, from which the JSON object, the readable report and `explain` are all made: a metric cannot be
+//! printed without being defined, nor be defined in two ways.
+
+use crate::counts::{Quality, Timing};
+use crate::gates;
+use serde_json::{Map, Value};
+
+/// One metric.
+#[derive(Debug, Clone, Copy)]
+pub struct Metric {
+    /// Its name everywhere: JSON, `piton.toml`, `results.tsv`.
+    pub name: &'static str,
+    /// Unit, empty for a share.
+    pub unit: &'static str,
+    /// `higher`, `lower`, or empty where neither is better.
+    pub better: &'static str,
+    /// What it is, in one or two sentences.
+    pub definition: &'static str,
+    value: fn(&Quality, &Timing) -> f64,
+}
+
+/// Every metric, in the order in which they are printed.
+pub const METRICS: [Metric; 15] = [
+    Metric {
+        name: "avg_generation_tps",
+        unit: "tokens/s",
+        better: "higher",
+        definition: "generated tokens / time from the write of the prompt to the arrival of its last token, all \
+                     tokens over all time, so that holding tokens back gains nothing",
+        value: |_, t| t.generation_tps(),
+    },
+    Metric {
+        name: "avg_prompt_tps",
+        unit: "tokens/s",
+        better: "higher",
+        definition: "prompt tokens / time from the write of the prompt to the arrival of the first token, all tokens \
+                     over all time",
+        value: |_, t| t.prompt_tps(),
+    },
+    Metric {
+        name: "ttft_ms",
+        unit: "ms",
+        better: "lower",
+        definition: "time from the write of the prompt to the arrival of the first token, mean over the prompts",
+        value: |_, t| t.ttft_ms(),
+    },
+    Metric {
+        name: "avg_peak_memory_gb",
+        unit: "10^9 bytes",
+        better: "lower",
+        definition: "peak resident memory of the worker, as the kernel counts it (VmHWM), read while it is alive \
+                     after its last token; mean over the samples",
+        value: |_, t| t.peak_memory_gb(),
+    },
+    Metric {
+        name: "avg_perplexity",
+        unit: "per token",
+        better: "lower",
+        definition: "exp of the mean negative log-likelihood, in nats, of the generated tokens under the reference \
+                     model",
+        value: |q, _| q.perplexity(),
+    },
+    Metric {
+        name: "perplexity_exact",
+        unit: "per token",
+        better: "",
+        definition: "the same for the tokens that the reference model itself generates on the same prompts",
+        value: |q, _| q.perplexity_exact(),
+    },
+    Metric {
+        name: "agreement",
+        unit: "",
+        better: "higher",
+        definition: "share of the generated tokens with a regret of at most 0.1 nat",
+        value: |q, _| q.agreement(),
+    },
+    Metric {
+        name: "same_argmax",
+        unit: "",
+        better: "",
+        definition: "share of the generated tokens that are the reference's most likely one; no gate, since harmless \
+                     rounding flips true ties",
+        value: |q, _| q.same_argmax as f64 / q.positions as f64,
+    },
+    Metric {
+        name: "regret",
+        unit: "nats",
+        better: "lower",
+        definition: "log p(the reference's most likely token) - log p(the token chosen), with the worker's own tokens \
+                     before it; mean over all generated tokens",
+        value: |q, _| q.regret(),
+    },
+    Metric {
+        name: "worst_prompt_regret",
+        unit: "nats",
+        better: "lower",
+        definition: "the same mean over one prompt's tokens, for the prompt where it is largest",
+        value: |q, _| q.worst_prompt_regret,
+    },
+    Metric {
+        name: "sanity_check",
+        unit: "",
+        better: "higher",
+        definition: "share of the checks on the answers' text that passed (does it begin with the right answer, ...)",
+        value: |q, _| q.all_checks().share(),
+    },
+    Metric {
+        name: "sanity_exact",
+        unit: "",
+        better: "",
+        definition: "the same for the answers that the reference model itself gives to the same prompts",
+        value: |q, _| q.all_checks().exact_share(),
+    },
+    Metric {
+        name: "sanity_short",
+        unit: "",
+        better: "higher",
+        definition: "sanity_check over the prompts that fill little of the context",
+        value: |q, _| q.checks_where(|context, _| context == "short").share(),
+    },
+    Metric {
+        name: "sanity_long",
+        unit: "",
+        better: "higher",
+        definition: "sanity_check over the prompts that fill most of the context",
+        value: |q, _| q.checks_where(|context, _| context == "long").share(),
+    },
+    Metric {
+        name: "quality_pass",
+        unit: "1 or 0",
+        better: "higher",
+        definition: "1 where every gate holds by the default thresholds",
+        value: |q, _| if gates::pass(&gates::judge(q)) { 1.0 } else { 0.0 },
+    },
+];
+
+/// The value of every metric, by name, in the order of [`METRICS`].
+pub fn values(quality: &Quality, timing: &Timing) -> Vec<(&'static str, f64)> {
+    METRICS.iter().map(|metric| (metric.name, (metric.value)(quality, timing))).collect()
+}
+
+/// The same as a JSON object.
+pub fn object(values: &[(&'static str, f64)]) -> Map<String, Value> {
+    values.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect()
+}
+
+/// The share of checks passed for each context, each family and each pair of both, as `long`, `recall` and
+/// `long/recall`.
+pub fn sanity_by(quality: &Quality) -> Map<String, Value> {
+    let mut shares = Map::new();
+    for (key, checks) in &quality.checks {
+        let (context, family) = key.split_once('/').unwrap_or((key, ""));
+        for (name, share) in [
+            (context, quality.checks_where(|c, _| c == context).share()),
+            (family, quality.checks_where(|_, f| f == family).share()),
+            (key.as_str(), checks.share()),
+        ] {
+            shares.insert(name.to_owned(), Value::from(share));
+        }
+    }
+    shares
+}
+
+/// A value with the digits that the metric deserves.
+pub fn shown(value: f64) -> String {
+    match value.abs() {
+        v if v >= 1000.0 => format!("{value:.0}"),
+        v if v >= 10.0 => format!("{value:.2}"),
+        v if v >= 0.1 || v == 0.0 => format!("{value:.4}"),
+        _ => format!("{value:.6}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::counts::Checks;
+
+    #[test]
+    fn metric_names_are_unique() {
+        let names: std::collections::HashSet<_> = METRICS.iter().map(|metric| metric.name).collect();
+        assert_eq!(names.len(), METRICS.len());
+    }
+
+    #[test]
+    fn shares_are_given_per_context_per_family_and_per_both() {
+        let quality = Quality {
+            checks: [
+                ("long/recall".to_owned(), Checks { total: 4, passed: 2, exact: 4 }),
+                ("short/recall".to_owned(), Checks { total: 4, passed: 4, exact: 4 }),
+            ]
+            .into(),
+            ..Quality::default()
+        };
+        let expected = serde_json::json!({"long": 0.5, "short": 1.0, "recall": 0.75, "long/recall": 0.5,
+            "short/recall": 1.0});
+        assert_eq!(Value::Object(sanity_by(&quality)), expected);
+    }
+}

@@ -1,0 +1,13 @@
+//! The worker as a process: started with limits, fed, read, watched and ended.
+
+mod cores;
+mod launch;
+mod pipes;
+mod survivors;
+mod tail;
+mod worker;
+
+pub use cores::Cores;
+pub use launch::{Limits, become_worker};
+pub use survivors::{adopt_orphans, end_survivors};
+pub use worker::{Launch, Patience, Worker};

@@ -1,0 +1,217 @@
+//! What is printed about a sample that was measured.
+
+use crate::answer::Timed;
+use crate::counts::{Checks, Quality, Timing};
+use crate::gates::{self, Gate};
+use crate::metrics::{self, METRICS, shown};
+use crate::process::Cores;
+use crate::prompts::Task;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use std::fmt::Write;
+
+/// Number of the protocol between harness and worker: the frames of `piton-worker`.
+pub const PROTOCOL: u32 = 1;
+/// Longest answer that is printed, in characters.
+const SHOWN_ANSWER: usize = 400;
+
+/// A measured sample.
+#[derive(Debug)]
+pub struct Report {
+    /// How good the tokens were.
+    pub quality: Quality,
+    /// How fast they came.
+    pub timing: Timing,
+    /// One entry per prompt.
+    pub prompts: Vec<PromptLine>,
+    /// What it was measured with.
+    pub versions: Versions,
+    /// What the prompts were drawn from.
+    pub seed: u64,
+    /// Where it ran.
+    pub cores: Cores,
+    /// From the start of the process to the loaded model, milliseconds. No metric: it is not what is climbed.
+    pub load_ms: f64,
+    /// Loading the reference and scoring, milliseconds.
+    pub scoring_ms: f64,
+}
+
+/// What a sample was measured with. Samples are comparable where these are equal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Versions {
+    /// Version of this crate.
+    pub harness: String,
+    /// [`PROTOCOL`].
+    pub protocol: u32,
+    /// Name of the suite.
+    pub suite: String,
+    /// SHA-256 of the suite's text.
+    pub suite_sha256: String,
+    /// SHA-256 of the weights.
+    pub model_sha256: String,
+}
+
+impl Versions {
+    /// This harness with that suite and model.
+    pub fn new(suite: &str, suite_sha256: &str, model_sha256: &str) -> Self {
+        Self {
+            harness: env!("CARGO_PKG_VERSION").to_owned(),
+            protocol: PROTOCOL,
+            suite: suite.to_owned(),
+            suite_sha256: suite_sha256.to_owned(),
+            model_sha256: model_sha256.to_owned(),
+        }
+    }
+}
+
+/// One prompt's line.
+#[derive(Debug, Clone, Serialize)]
+pub struct PromptLine {
+    task: String,
+    family: String,
+    context: &'static str,
+    prompt_tokens: usize,
+    generated_tokens: usize,
+    /// From the write of the prompt to the last token.
+    ms: f64,
+    /// From the write of the prompt to the first token.
+    ttft_ms: f64,
+    regret: f64,
+    agreement: f64,
+    perplexity: f64,
+    expected: Option<String>,
+    answer: String,
+    /// The exact version's answer, where it differs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exact_answer: Option<String>,
+    /// Whether every check passed; `None` where there is none.
+    passed: Option<bool>,
+    /// The same for the exact version.
+    passed_exact: Option<bool>,
+}
+
+impl PromptLine {
+    /// The line of a task, its answer, and what was counted of it.
+    pub fn new(
+        task: &Task,
+        timed: &Timed,
+        counts: &Quality,
+        checks: Checks,
+        answer: &str,
+        exact: &str,
+    ) -> Self {
+        let verdict = |passed: u64| (checks.total > 0).then_some(passed == checks.total);
+        Self {
+            task: task.prompt.task.clone(),
+            family: task.prompt.family.clone(),
+            context: task.prompt.context.name(),
+            prompt_tokens: task.tokens.len(),
+            generated_tokens: timed.tokens.len(),
+            ms: 1e3 * timed.last.as_secs_f64(),
+            ttft_ms: 1e3 * timed.first.as_secs_f64(),
+            regret: counts.regret(),
+            agreement: counts.agreement(),
+            perplexity: counts.perplexity(),
+            expected: task.prompt.expected.as_deref().map(capped),
+            answer: capped(answer),
+            exact_answer: (answer != exact).then(|| capped(exact)),
+            passed: verdict(checks.passed),
+            passed_exact: verdict(checks.exact),
+        }
+    }
+}
+
+impl Report {
+    /// The value of every metric, by name.
+    pub fn values(&self) -> Vec<(&'static str, f64)> {
+        metrics::values(&self.quality, &self.timing)
+    }
+
+    /// The JSON object.
+    pub fn json(&self) -> Value {
+        let mut object = scores("measured", &self.quality, &self.timing);
+        object["seed"] = json!(self.seed);
+        object["cores"] = json!(self.cores);
+        object["load_ms"] = json!(self.load_ms);
+        object["scoring_ms"] = json!(self.scoring_ms);
+        object["versions"] = json!(self.versions);
+        object["prompts"] = json!(self.prompts);
+        object
+    }
+
+    /// The report for a person.
+    pub fn text(&self) -> String {
+        let mut text = format!(
+            "suite {}, seed {}, {} prompts, worker on cores {:?}\n\n",
+            self.versions.suite,
+            self.seed,
+            self.prompts.len(),
+            self.cores.worker
+        );
+        let _ = writeln!(
+            text,
+            "{:<24}{:>8}{:>8}{:>10}{:>10}  checks",
+            "task", "prompt", "tokens", "ms", "regret"
+        );
+        for line in &self.prompts {
+            let verdict = match (line.passed, line.passed_exact) {
+                (None, _) => "-",
+                (Some(true), _) => "pass",
+                (Some(false), Some(false)) => "fail (as the exact version)",
+                (Some(false), _) => "FAIL",
+            };
+            let PromptLine { task, prompt_tokens, generated_tokens, ms, regret, .. } = line;
+            let _ = writeln!(
+                text,
+                "{task:<24}{prompt_tokens:>8}{generated_tokens:>8}{ms:>10.1}{regret:>10.4}  {verdict}"
+            );
+        }
+        text.push('\n');
+        text + &scores_text(&self.quality, &self.timing)
+    }
+}
+
+/// Metrics, gates and counts as a JSON object: the part that a sample and a pool of samples share.
+pub fn scores(outcome: &str, quality: &Quality, timing: &Timing) -> Value {
+    json!({
+        "outcome": outcome,
+        "metrics": metrics::object(&metrics::values(quality, timing)),
+        "sanity_by": metrics::sanity_by(quality),
+        "gates": gates::judge(quality),
+        "quality": quality,
+        "timing": timing,
+    })
+}
+
+/// The same for a person.
+pub fn scores_text(quality: &Quality, timing: &Timing) -> String {
+    let mut text = String::new();
+    for (metric, (name, value)) in METRICS.iter().zip(metrics::values(quality, timing)) {
+        let _ = writeln!(text, "{name:<24}{:>12}  {}", shown(value), metric.unit);
+    }
+    text.push('\n');
+    for line in gates::judge(quality).iter().map(Gate::line) {
+        let _ = writeln!(text, "{line}");
+    }
+    text
+}
+
+fn capped(text: &str) -> String {
+    match text.char_indices().nth(SHOWN_ANSWER) {
+        None => text.to_owned(),
+        Some((end, _)) => format!("{}...", &text[..end]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_cut_between_characters() {
+        assert_eq!(capped("short"), "short");
+        let cut = capped(&"é".repeat(SHOWN_ANSWER + 1));
+        assert_eq!(cut, format!("{}...", "é".repeat(SHOWN_ANSWER)));
+    }
+}
