@@ -137,6 +137,14 @@ impl Config {
             .or_else(|| self.rule.problem())
             .or_else(|| self.gates.iter().find_map(Gate::problem))
             .or_else(|| {
+                let most = self.rule.pairs.min(self.measure.baseline_samples);
+                let late = self.gates.iter().find(|gate| gate.after > most)?;
+                Some(format!(
+                    "the gate on `{}` is read after {} samples, and a keep may have {most}",
+                    late.metric, late.after
+                ))
+            })
+            .or_else(|| {
                 self.knobs.iter().find_map(|knob| {
                     (!self.scope.contains(&knob.file)).then(|| {
                         format!("the knob {} lies in {}, outside scope.editable", knob.name, knob.file)

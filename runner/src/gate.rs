@@ -20,6 +20,13 @@ pub struct Gate {
     /// How the samples of a trial are pooled.
     #[serde(default)]
     pub pool: Pool,
+    /// Samples before the gate is read: more than one for a share of few checks, where a single flip would decide.
+    #[serde(default = "first")]
+    pub after: u32,
+}
+
+fn first() -> u32 {
+    1
 }
 
 /// How the values of several samples become one.
@@ -57,6 +64,7 @@ impl Gate {
             (Some(x), None) | (None, Some(x)) if !x.is_finite() => {
                 Some(format!("the gate on `{}` is bounded by {x}", self.metric))
             }
+            _ if self.after == 0 => Some(format!("the gate on `{}` is read after 0 samples", self.metric)),
             _ => None,
         }
     }
@@ -84,9 +92,9 @@ impl Gate {
     }
 }
 
-/// Reads every gate over the challenger's samples so far. Without a sample no gate passes.
+/// Reads every gate that is due over the challenger's samples so far.
 pub fn read(gates: &[Gate], samples: &[Values]) -> Vec<Reading> {
-    gates.iter().map(|gate| gate.read(samples)).collect()
+    gates.iter().filter(|gate| samples.len() >= gate.after as usize).map(|gate| gate.read(samples)).collect()
 }
 
 #[cfg(test)]
@@ -98,7 +106,7 @@ mod tests {
     }
 
     fn gate(min: Option<f64>, max: Option<f64>, pool: Pool) -> Gate {
-        Gate { metric: "x".into(), min, max, pool }
+        Gate { metric: "x".into(), min, max, pool, after: 1 }
     }
 
     fn passes(gate: Gate, values: &[f64]) -> bool {
@@ -124,6 +132,13 @@ mod tests {
             assert!(!read(&[gate(Some(0.0), None, pool)], &[Values::new()])[0].pass);
             assert!(!passes(gate(None, Some(1.0), pool), &[0.5, f64::NAN, 0.5]));
         }
+    }
+
+    #[test]
+    fn a_gate_for_later_is_not_read_before_its_time() {
+        let late = Gate { after: 3, ..gate(Some(0.9), None, Pool::Mean) };
+        assert_eq!(read(std::slice::from_ref(&late), &samples(&[0.0, 0.0])), []);
+        assert!(!read(&[late], &samples(&[0.0, 1.0, 1.0]))[0].pass);
     }
 
     #[test]

@@ -74,7 +74,8 @@ fn records() -> Vec<Record> {
         ("fuse gate and up", Outcome::Void { reason: "the incumbent was not measured".into() }),
         ("=fuse\tgate and up\u{202e}", Outcome::Interrupted { stage: Stage::Measure }),
     ];
-    let gates = [Gate { metric: "agreement".into(), min: Some(0.998), max: None, pool: Pool::Mean }];
+    let gates =
+        [Gate { metric: "agreement".into(), min: Some(0.998), max: None, pool: Pool::Mean, after: 1 }];
     let commit = |n: usize| Some(format!("{n:x}").repeat(40).chars().take(40).collect::<String>());
     let mut incumbent = commit(1);
     endings
@@ -224,7 +225,8 @@ fn the_brief_fences_what_agents_wrote_as_data() {
 
 #[test]
 fn the_table_of_variants_names_what_was_judged_wrongly() {
-    let gates = [Gate { metric: "agreement".into(), min: Some(0.998), max: None, pool: Pool::Mean }];
+    let gates =
+        [Gate { metric: "agreement".into(), min: Some(0.998), max: None, pool: Pool::Mean, after: 1 }];
     let row = |name: &str, should_pass, agreement, caught| Discrimination {
         name: name.to_owned(),
         should_pass,
