@@ -14,6 +14,8 @@ use piton_worker::Request;
 use rustix::fs::{Access, access};
 use rustix::rand::{GetRandomFlags, getrandom};
 use std::ffi::OsString;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokenizers::Tokenizer;
@@ -75,13 +77,10 @@ pub fn run(options: &Options) -> Result<Report, Failure> {
     let timed = time(&launch, options, &tasks, &checkpoint);
     let survivors = end_survivors();
     cores.step_back();
-    let timings = timed?;
     if survivors > 0 {
-        let reason = format!("{survivors} processes were left when the worker had ended");
-        return Err(
-            Failure::new(Kind::Survivors, reason).hint("a worker may start threads, and no processes")
-        );
+        return Err(survived(survivors, timed.err()));
     }
+    let timings = timed?;
 
     // Only now, so that the reference neither takes time from the worker nor counts as memory.
     let began = clock::now();
@@ -104,6 +103,19 @@ pub fn run(options: &Options) -> Result<Report, Failure> {
     report.scoring_ms = ms(clock::now().saturating_sub(began));
     plausible::check_finite(&report.values())?;
     Ok(report)
+}
+
+/// What a worker left behind explains whatever else went wrong: a child that holds the pipe open looks like a
+/// worker that hangs.
+fn survived(count: usize, other: Option<Failure>) -> Failure {
+    let reason = format!("{count} processes were left beside the worker; they were ended");
+    let mut failure = Failure::new(Kind::Survivors, reason);
+    if let Some(other) = other {
+        failure.reason = format!("{}; and {}", failure.reason, other.reason);
+        failure.detail = other.detail;
+    }
+    failure
+        .hint("a worker may start threads, and no processes; what --via names must become the worker by exec")
 }
 
 /// Starts a worker, asks it every prompt, and ends it.
@@ -195,10 +207,13 @@ fn absolute(path: &Path, kind: Kind) -> Result<PathBuf, Failure> {
     path.canonicalize().map_err(|e| Failure::new(kind, format!("{}: {e}", path.display())))
 }
 
+/// A binary or a script with an interpreter. Anything else, exec would hand to a shell.
 fn executable(path: &Path) -> Result<PathBuf, Failure> {
     let path = absolute(path, Kind::NotFound)?;
-    let allowed = access(&path, Access::EXEC_OK).is_ok() && path.is_file();
-    if allowed {
+    let mut magic = Vec::new();
+    let read = File::open(&path).and_then(|file| file.take(4).read_to_end(&mut magic));
+    let program = magic == *b"\x7fELF" || magic.starts_with(b"#!");
+    if read.is_ok() && program && access(&path, Access::EXEC_OK).is_ok() {
         return Ok(path);
     }
     Err(Failure::new(Kind::NotFound, format!("{} is not an executable file", path.display()))

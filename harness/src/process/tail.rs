@@ -52,14 +52,20 @@ fn plain(text: &str) -> String {
 
 /// Skips the rest of a sequence after ESC: `[ ... letter`, `] ... BEL`, or one character.
 fn skip_escape(chars: &mut std::iter::Peekable<std::str::Chars>) {
-    match chars.next() {
-        Some('[') => while chars.next_if(|c| !('@'..='~').contains(c)).is_some() {},
+    match chars.next_if(|c| *c != '\n') {
+        Some('[') => {
+            while chars.next_if(|c| (' '..='?').contains(c)).is_some() {}
+            chars.next_if(|c| ('@'..='~').contains(c));
+        }
         Some(']' | 'P' | '_' | '^') => {
             while chars.next_if(|c| !matches!(c, '\u{7}' | '\u{1b}' | '\n')).is_some() {}
+            // Ends with BEL, or with ESC and a backslash.
+            if chars.next_if_eq(&'\u{1b}').is_some() {
+                chars.next_if_eq(&'\\');
+            }
         }
-        _ => return,
+        _ => {}
     }
-    chars.next_if(|c| *c != '\n');
 }
 
 #[cfg(test)]
@@ -78,6 +84,7 @@ mod tests {
             shown("\u{1b}[31mred\u{1b}[0m \u{1b}]0;title\u{7}and\r\u{8} \u{202e}plain"),
             "red and plain"
         );
+        assert_eq!(shown("\u{1b}]0;title\u{1b}\\plain \u{1b}cplain"), "plain plain");
         assert_eq!(shown("\u{1b}[31\nnext line"), "next line");
     }
 

@@ -93,7 +93,8 @@ impl Fixture {
             .output()
             .unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
-        let last = text.lines().last().unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+        let last =
+            text.lines().last().unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&output.stderr)));
         (output.status.code().unwrap(), serde_json::from_str(last).unwrap())
     }
 }
