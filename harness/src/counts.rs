@@ -40,6 +40,11 @@ impl Checks {
     pub fn exact_share(&self) -> f64 {
         ratio(self.exact as f64, self.total as f64, 1.0)
     }
+
+    /// What the candidate passed as a part of what the exact version passed; 1 where there was nothing to lose.
+    pub fn versus_exact(&self) -> f64 {
+        ratio(self.passed as f64, self.exact as f64, 1.0)
+    }
 }
 
 /// How good the tokens were.
@@ -100,6 +105,18 @@ impl Quality {
     /// Perplexity of the exact version's tokens under the reference, per token.
     pub fn perplexity_exact(&self) -> f64 {
         ratio(self.exact_nll_sum, self.exact_positions as f64, f64::NAN).exp()
+    }
+
+    /// Perplexity as a multiple of the exact version's.
+    pub fn perplexity_vs_exact(&self) -> f64 {
+        self.perplexity() / self.perplexity_exact()
+    }
+
+    /// [`Checks::versus_exact`] of each family over the long context, by the family's name.
+    pub fn long_vs_exact(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.checks
+            .iter()
+            .filter_map(|(key, checks)| Some((key.strip_prefix("long/")?, checks.versus_exact())))
     }
 
     /// All checks together.

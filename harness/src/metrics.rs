@@ -22,7 +22,7 @@ pub struct Metric {
 }
 
 /// Every metric, in the order in which they are printed.
-pub const METRICS: [Metric; 15] = [
+pub const METRICS: [Metric; 18] = [
     Metric {
         name: "avg_generation_tps",
         unit: "tokens/s",
@@ -70,6 +70,13 @@ pub const METRICS: [Metric; 15] = [
         value: |q, _| q.perplexity_exact(),
     },
     Metric {
+        name: "perplexity_vs_exact",
+        unit: "ratio",
+        better: "lower",
+        definition: "avg_perplexity / perplexity_exact; it only catches collapse",
+        value: |q, _| q.perplexity_vs_exact(),
+    },
+    Metric {
         name: "agreement",
         unit: "",
         better: "higher",
@@ -112,6 +119,20 @@ pub const METRICS: [Metric; 15] = [
         better: "",
         definition: "the same for the answers that the reference model itself gives to the same prompts",
         value: |q, _| q.all_checks().exact_share(),
+    },
+    Metric {
+        name: "sanity_vs_exact",
+        unit: "ratio",
+        better: "higher",
+        definition: "checks passed as a part of those that the reference's own answers pass; 1 where it passes none",
+        value: |q, _| q.all_checks().versus_exact(),
+    },
+    Metric {
+        name: "sanity_long_vs_exact",
+        unit: "ratio",
+        better: "higher",
+        definition: "the same for the family over the long context for which it is smallest",
+        value: |q, _| q.long_vs_exact().map(|(_, share)| share).reduce(f64::min).unwrap_or(1.0),
     },
     Metric {
         name: "sanity_short",
