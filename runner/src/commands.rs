@@ -18,7 +18,7 @@ use crate::proc::Runner;
 use crate::say::{self, Progress};
 use crate::session::{Budget, Stop};
 use crate::trial::{Outcome, Record, Status};
-use crate::{discriminate, report, standing, words};
+use crate::{discriminate, noise, report, standing, words};
 
 const EXIT_STATUSES: &str = "Exit status: 0 done (trial: kept), 1 failed, 2 usage or piton.toml, 3 refused (tree, branch, run, lock),
 4 the harness or the baseline cannot be built or measured, 10 discarded, 11 crashed, 12 not judged, 130 stopped by Ctrl-C.";
@@ -111,6 +111,18 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Measure the noise: the commit at HEAD against itself, in pairs.
+    ///
+    /// No run begins and nothing is recorded.
+    #[command(after_help = "Example: piton noise --pairs 20")]
+    Noise {
+        /// Pairs to measure.
+        #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
+        pairs: u32,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Tell where a run stands.
     #[command(after_help = "Example: piton status --json | jq .gain_pct")]
     Status {
@@ -175,6 +187,15 @@ pub fn run(cli: Cli, dir: &Path) -> Result<u8> {
                 say::answer(&report::discrimination_table(&rows));
             }
             Ok(discriminate::status(&rows))
+        }
+        Command::Noise { pairs, json } => {
+            let noise = noise::run(&world(dir)?, pairs)?;
+            if json {
+                say::json(&noise);
+            } else {
+                say::answer(&report::noise_words(&noise));
+            }
+            Ok(exit::DONE)
         }
         Command::Status { which } => status(dir, &which),
     }

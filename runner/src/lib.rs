@@ -30,5 +30,6 @@ pub mod host;
 pub mod judge;
 pub mod ledger;
 pub mod measure;
+pub mod noise;
 pub mod proc;
 pub mod say;

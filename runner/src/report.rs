@@ -6,8 +6,9 @@ use serde::Serialize;
 
 use crate::gate::Reading;
 use crate::metric::{Direction, Metric, Values, percent};
+use crate::stats;
 use crate::trial::{Record, Status};
-use crate::words::{clean, gain, number, seconds, verdict};
+use crate::words::{clean, gain, number, plural, seconds, verdict};
 
 /// The table of `piton log`: one line a trial, oldest first.
 pub fn log_table(records: &[Record], metric: &Metric) -> String {
@@ -92,6 +93,40 @@ pub fn show(record: &Record, metric: &Metric, alpha: f64) -> String {
             .for_each(|(name, value)| text.push_str(&format!("  {name:<24} {:>10}\n", number(*value))));
     }
     text
+}
+
+/// What the commit at HEAD measured against itself.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Noise {
+    /// The primary metric.
+    pub metric: String,
+    /// Seed of coins and prompts.
+    pub seed: u64,
+    /// Its value in every sample, in order.
+    pub values: Vec<f64>,
+    /// Gain of every pair, natural logarithm; its true value is 0.
+    pub gains: Vec<f64>,
+    /// Wall clock of every sample.
+    pub seconds: Vec<f64>,
+}
+
+/// The same in words: spreads are 1.4826 times the median absolute deviation.
+pub fn noise_words(noise: &Noise) -> String {
+    let pct = |x: Option<f64>| x.map_or_else(|| "-".to_owned(), |x| format!("{:.2} %", x * 100.0));
+    let middle = |values: &[f64]| stats::median(values).map_or_else(|| "-".to_owned(), number);
+    let rms = (noise.gains.iter().map(|g| g * g).sum::<f64>() / noise.gains.len().max(1) as f64).sqrt();
+    format!(
+        "{} {}: median {}, spread from sample to sample {}\ngain of {} of the same build against itself: median {}, spread {}, root mean square {}\none sample takes {} s\n",
+        plural(noise.values.len(), "sample"),
+        noise.metric,
+        middle(&noise.values),
+        pct(stats::spread(&noise.values)),
+        plural(noise.gains.len(), "pair"),
+        stats::median(&noise.gains).map_or_else(|| "-".to_owned(), |g| format!("{:+.2} %", percent(g))),
+        pct(stats::deviation(&noise.gains)),
+        pct(Some(rms)),
+        middle(&noise.seconds)
+    )
 }
 
 /// What the gates said of a variant whose quality is known.

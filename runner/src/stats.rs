@@ -11,16 +11,22 @@ pub fn median(values: &[f64]) -> Option<f64> {
     }
 }
 
-/// Spread relative to the median: 1.4826 times the median absolute deviation, divided by the median.
+/// 1.4826 times the median absolute deviation from the median, in the unit of the values.
 ///
-/// For normal noise this estimates the standard deviation as a share of the value, and one outlier in ten does
-/// not move it. `None` with fewer than two values or a median of zero.
+/// For normal noise this estimates the standard deviation, and one outlier in ten does not move it. `None` with
+/// fewer than two values.
 ///
 /// Source: F. R. Hampel, "The Influence Curve and Its Role in Robust Estimation", JASA 69 (1974).
-pub fn spread(values: &[f64]) -> Option<f64> {
-    let centre = median(values).filter(|m| *m != 0.0 && values.len() > 1)?;
+pub fn deviation(values: &[f64]) -> Option<f64> {
+    let centre = median(values).filter(|_| values.len() > 1)?;
     let distances: Vec<f64> = values.iter().map(|v| (v - centre).abs()).collect();
-    Some(1.4826 * median(&distances)? / centre.abs())
+    Some(1.4826 * median(&distances)?)
+}
+
+/// [`deviation`] as a share of the median. `None` also for a median of zero.
+pub fn spread(values: &[f64]) -> Option<f64> {
+    let centre = median(values).filter(|m| *m != 0.0)?;
+    Some(deviation(values)? / centre.abs())
 }
 
 /// Distribution-free confidence interval for the median of the population: the sign-test interval.

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 /// The one order of the modules: each may use only those before it.
-const ORDER: [&str; 28] = [
+const ORDER: [&str; 29] = [
     // compute, and touch nothing
     "error",
     "metric",
@@ -33,6 +33,7 @@ const ORDER: [&str; 28] = [
     "judge",
     "drive",
     "begin",
+    "noise",
     "discriminate",
     "commands",
 ];

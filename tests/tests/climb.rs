@@ -158,7 +158,7 @@ fn help_comes_with_an_example_and_the_exit_statuses() {
     let help =
         |args: &[&str]| String::from_utf8(Command::new(piton()).args(args).output().unwrap().stdout).unwrap();
     assert!(help(&["--help"]).contains("Exit status: 0 done"));
-    for command in ["baseline", "trial", "climb", "log", "show", "status"] {
+    for command in ["baseline", "trial", "climb", "log", "show", "status", "discriminate", "noise"] {
         assert!(help(&[command, "--help"]).contains("Example"), "{command}");
     }
 }
@@ -177,4 +177,40 @@ fn log_status_and_show_tell_the_same_story_to_people_and_programs() {
         assert!(show.out.contains(word), "{word} in {}", show.out);
     }
     assert!(toy.piton(&["log"]).out.contains("gate:quality"));
+}
+
+#[test]
+fn the_noise_of_a_build_against_itself_is_measured_without_a_run() {
+    let toy = Scratch::toy();
+    let said = toy.piton(&["noise", "--pairs", "3"]);
+    assert_eq!(said.status, 0, "{said:?}");
+    assert!(
+        said.out.contains("gain of 3 pairs of the same build against itself: median +0.00 %"),
+        "{}",
+        said.out
+    );
+    assert_eq!(toy.git(&["branch", "--list", "piton/*"]), "");
+}
+
+#[test]
+fn the_gates_are_held_against_variants_of_known_quality() {
+    let toy = Scratch::toy();
+    let variant = |name: &str, should: &str, to: &str| {
+        format!(
+            "[[variant]]\nname = \"{name}\"\nshould = \"{should}\"\nedits = [{{ file = \"speed.rs\", find = \"100\", replace = \"{to}\" }}]\n"
+        )
+    };
+    let good = variant("faster", "pass", "110") + &variant("poor", "fail", "7");
+    toy.write("v.toml", &good);
+    let said = toy.piton(&["discriminate", "--variants", "v.toml", "--samples", "2"]);
+    assert_eq!(said.status, 0, "{said:?}");
+    assert!(said.out.contains("| poor | fail | fail | **0.5** | 2 of 2 |"), "{}", said.out);
+    toy.write("v.toml", &good.replace("\"fail\"", "\"pass\""));
+    let said = toy.piton(&["discriminate", "--variants", "v.toml", "--samples", "2"]);
+    assert_eq!(said.status, 1, "a gate that says the wrong thing is an error: {said:?}");
+    assert!(said.out.contains("1 of 2 variants judged as they should be"), "{}", said.out);
+    toy.write("v.toml", &good.replace("find = \"100\"", "find = \"no such text\""));
+    let said = toy.piton(&["discriminate", "--variants", "v.toml"]);
+    assert_eq!(said.status, 2, "{said:?}");
+    assert!(said.err.contains("`no such text` occurs 0 times"), "{}", said.err);
 }
