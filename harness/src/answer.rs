@@ -5,7 +5,7 @@
 //! an answer holds at most the tokens that were asked for.
 
 use crate::outcome::{Failure, Kind};
-use piton_worker::{FRAME_LEN, Frame, READY, TOKEN};
+use piton_worker::{END, FRAME_LEN, Frame, READY, TOKEN};
 use std::time::Duration;
 
 /// What the frames of one answer must say.
@@ -29,6 +29,7 @@ pub struct Answer<'a> {
     tokens: Vec<u32>,
     first: Option<Duration>,
     last: Duration,
+    ended: bool,
 }
 
 /// A complete answer.
@@ -46,22 +47,31 @@ impl<'a> Answer<'a> {
     /// An answer of which nothing has come yet.
     pub fn new(expected: Expected<'a>) -> Self {
         let tokens = Vec::with_capacity(expected.max_new);
-        Self { expected, partial: Partial::default(), tokens, first: None, last: Duration::ZERO }
+        Self { expected, partial: Partial::default(), tokens, first: None, last: Duration::ZERO, ended: false }
     }
 
     /// Takes bytes that arrived `since_write` after the prompt was written.
     ///
     /// # Errors
-    /// [`Kind::Garbage`] for what is no frame of this answer, [`Kind::TooMany`] for bytes after its last token.
+    /// [`Kind::Garbage`] for what is no frame of this answer, [`Kind::TooMany`] for anything after its last token,
+    /// [`Kind::EndedEarly`] for an end before the last token was due.
     pub fn feed(&mut self, mut bytes: &[u8], since_write: Duration) -> Result<(), Failure> {
         while !bytes.is_empty() {
             if self.is_complete() {
                 return Err(too_many(bytes));
             }
-            match self.partial.take(&mut bytes, TOKEN)? {
+            match self.partial.take(&mut bytes, &[TOKEN, END])? {
                 None => return Ok(()),
                 Some(frame) => {
                     self.check(&frame)?;
+                    if frame.kind == END {
+                        self.end()?;
+                        continue;
+                    }
+                    // More tokens than the text has would be cheap ones: they raise a rate.
+                    if self.text_is_over() {
+                        return Err(too_many(&frame.encode()));
+                    }
                     self.tokens.push(frame.token);
                     self.first.get_or_insert(since_write);
                     self.last = since_write;
@@ -69,6 +79,20 @@ impl<'a> Answer<'a> {
             }
         }
         Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), Failure> {
+        self.ended = true;
+        if self.text_is_over() {
+            return Ok(());
+        }
+        let (had, asked) = (self.tokens.len(), self.expected.max_new);
+        Err(Failure::new(Kind::EndedEarly, format!("the answer ended after {had} of {asked} tokens")))
+    }
+
+    /// Whether the last token that came ends the text.
+    fn text_is_over(&self) -> bool {
+        self.tokens.last().is_some_and(|token| self.expected.end.contains(token))
     }
 
     fn check(&self, frame: &Frame) -> Result<(), Failure> {
@@ -95,10 +119,9 @@ impl<'a> Answer<'a> {
         self.tokens.is_empty()
     }
 
-    /// Whether the last token has come.
+    /// Whether nothing more is due.
     pub fn is_complete(&self) -> bool {
-        self.tokens.len() == self.expected.max_new
-            || self.tokens.last().is_some_and(|token| self.expected.end.contains(token))
+        self.ended || self.tokens.len() == self.expected.max_new
     }
 
     /// The answer, once complete.
@@ -123,7 +146,7 @@ impl Greeting {
     /// [`Kind::Garbage`] for what is no announcement, [`Kind::TooEarly`] for anything after it.
     pub fn feed(&mut self, mut bytes: &[u8]) -> Result<bool, Failure> {
         if !self.done {
-            if let Some(frame) = self.partial.take(&mut bytes, READY)? {
+            if let Some(frame) = self.partial.take(&mut bytes, &[READY])? {
                 if (frame.seq, frame.nonce, frame.token) != (0, 0, 0) {
                     return Err(Failure::new(Kind::Garbage, "the first frame is no plain announcement"));
                 }
@@ -152,17 +175,17 @@ struct Partial {
 }
 
 impl Partial {
-    /// Moves bytes from the front of `bytes` until a frame of `kind` is complete.
-    fn take(&mut self, bytes: &mut &[u8], kind: u32) -> Result<Option<Frame>, Failure> {
+    /// Moves bytes from the front of `bytes` until a frame of one of `kinds` is complete.
+    fn take(&mut self, bytes: &mut &[u8], kinds: &[u32]) -> Result<Option<Frame>, Failure> {
         let n = bytes.len().min(FRAME_LEN - self.len);
         self.bytes[self.len..self.len + n].copy_from_slice(&bytes[..n]);
         self.len += n;
         *bytes = &bytes[n..];
         // The first word is judged as soon as it is there: a worker that prints a line must not look like one that hangs.
         let known = self.len.min(4);
-        if self.bytes[..known] != kind.to_le_bytes()[..known] {
+        if !kinds.iter().any(|kind| self.bytes[..known] == kind.to_le_bytes()[..known]) {
             let sent = &self.bytes[..self.len];
-            let early = kind == READY && sent.starts_with(&TOKEN.to_le_bytes());
+            let early = kinds == [READY] && sent.starts_with(&TOKEN.to_le_bytes());
             return Err(if early {
                 too_early(sent)
             } else {
@@ -196,6 +219,10 @@ mod tests {
         Frame { kind: TOKEN, seq, nonce, token }.encode()
     }
 
+    fn end(seq: u32) -> [u8; FRAME_LEN] {
+        Frame { kind: END, seq, nonce: 7, token: 0 }.encode()
+    }
+
     fn ms(n: u64) -> Duration {
         Duration::from_millis(n)
     }
@@ -220,7 +247,22 @@ mod tests {
     fn an_end_of_text_ends_the_answer() {
         let mut answer = Answer::new(EXPECTED);
         answer.feed(&frame(0, 7, 2), ms(1)).unwrap();
-        assert_eq!(answer.finish().unwrap().tokens, [2]);
+        assert!(!answer.is_complete(), "the worker has yet to say that nothing follows");
+        answer.feed(&end(1), ms(2)).unwrap();
+        let timed = answer.finish().unwrap();
+        assert_eq!((timed.tokens.as_slice(), timed.last), (&[2][..], ms(1)));
+    }
+
+    #[test]
+    fn tokens_after_the_end_of_the_text_are_too_many() {
+        assert_eq!(kind(&[frame(0, 7, 2), frame(1, 7, 10)].concat()), Kind::TooMany);
+    }
+
+    #[test]
+    fn an_end_before_its_time_is_told_from_a_hang() {
+        assert_eq!(kind(&end(0)), Kind::EndedEarly);
+        assert_eq!(kind(&[frame(0, 7, 10).to_vec(), end(1).to_vec()].concat()), Kind::EndedEarly);
+        assert_eq!(kind(&end(1)), Kind::Garbage, "an end that counts wrongly");
     }
 
     #[test]

@@ -12,6 +12,7 @@
 //! | worker, once, when loaded | [`READY`] `u32`, seq `0u32`, nonce `0u64`, token `0u32` |
 //! | harness | [`REQUEST`] `u32`, max_new `u32`, nonce `u64`, n `u32`, n token ids `u32` |
 //! | worker, per token | [`TOKEN`] `u32`, seq `u32` from 0, the request's nonce `u64`, token id `u32` |
+//! | worker, after fewer tokens than asked | [`END`] `u32`, seq as for the next token, nonce, token `0u32` |
 
 use std::error::Error;
 use std::io::{self, Read, Write};
@@ -23,6 +24,9 @@ pub const READY: u32 = u32::from_le_bytes(*b"PTNr");
 pub const REQUEST: u32 = u32::from_le_bytes(*b"PTNq");
 /// First word of a token frame.
 pub const TOKEN: u32 = u32::from_le_bytes(*b"PTNt");
+/// First word of the frame that says "no more tokens", sent only after fewer than were asked for: without it,
+/// an answer that ends early looks like one that hangs.
+pub const END: u32 = u32::from_le_bytes(*b"PTNe");
 /// Length of a frame from the worker, in bytes.
 pub const FRAME_LEN: usize = 20;
 /// Longest prompt that a worker accepts, in tokens: bounds what a broken request can make it allocate.
@@ -57,7 +61,7 @@ pub struct Request {
 /// A frame from the worker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Frame {
-    /// [`READY`] or [`TOKEN`]; anything else is garbage.
+    /// [`READY`], [`TOKEN`] or [`END`]; anything else is garbage.
     pub kind: u32,
     /// Position in the answer, from 0.
     pub seq: u32,
@@ -145,8 +149,10 @@ pub fn serve<G: Generator>() -> ! {
 }
 
 fn run<G: Generator>() -> Result<(), Box<dyn Error>> {
-    let model_dir: PathBuf =
-        std::env::args_os().nth(1).ok_or("usage: candidate MODEL_DIR, with frames on stdin and stdout")?.into();
+    let model_dir: PathBuf = std::env::args_os()
+        .nth(1)
+        .ok_or("usage: candidate MODEL_DIR, with frames on stdin and stdout")?
+        .into();
     let mut generator = G::load(&model_dir)?;
     let (mut stdin, mut stdout) = (io::stdin().lock(), io::stdout().lock());
     let mut send = |frame: Frame| -> io::Result<()> {
@@ -163,6 +169,9 @@ fn run<G: Generator>() -> Result<(), Box<dyn Error>> {
             }
         });
         broken?;
+        if seq < request.max_new {
+            send(Frame { kind: END, seq, nonce: request.nonce, token: 0 })?;
+        }
     }
     Ok(())
 }
