@@ -4,8 +4,9 @@
 //! a function of the bytes and of the time at which they came. Nothing here grows with what a worker sends:
 //! an answer holds at most the tokens that were asked for.
 
+use crate::frames::{Partial, too_many};
 use crate::outcome::{Failure, Kind};
-use piton_worker::{END, FRAME_LEN, Frame, READY, TOKEN};
+use piton_worker::{END, Frame, TOKEN};
 use std::time::Duration;
 
 /// What the frames of one answer must say.
@@ -47,7 +48,14 @@ impl<'a> Answer<'a> {
     /// An answer of which nothing has come yet.
     pub fn new(expected: Expected<'a>) -> Self {
         let tokens = Vec::with_capacity(expected.max_new);
-        Self { expected, partial: Partial::default(), tokens, first: None, last: Duration::ZERO, ended: false }
+        Self {
+            expected,
+            partial: Partial::default(),
+            tokens,
+            first: None,
+            last: Duration::ZERO,
+            ended: false,
+        }
     }
 
     /// Takes bytes that arrived `since_write` after the prompt was written.
@@ -132,85 +140,10 @@ impl<'a> Answer<'a> {
     }
 }
 
-/// The worker's announcement that the model is loaded.
-#[derive(Debug, Default)]
-pub struct Greeting {
-    partial: Partial,
-    done: bool,
-}
-
-impl Greeting {
-    /// Takes bytes that arrived before anything was asked; `true` once the announcement is complete.
-    ///
-    /// # Errors
-    /// [`Kind::Garbage`] for what is no announcement, [`Kind::TooEarly`] for anything after it.
-    pub fn feed(&mut self, mut bytes: &[u8]) -> Result<bool, Failure> {
-        if !self.done {
-            if let Some(frame) = self.partial.take(&mut bytes, &[READY])? {
-                if (frame.seq, frame.nonce, frame.token) != (0, 0, 0) {
-                    return Err(Failure::new(Kind::Garbage, "the first frame is no plain announcement"));
-                }
-                self.done = true;
-            }
-        }
-        if self.done && !bytes.is_empty() { Err(too_early(bytes)) } else { Ok(self.done) }
-    }
-}
-
-/// The failure of a worker that sent `bytes` while nothing was asked of it.
-pub fn too_early(bytes: &[u8]) -> Failure {
-    Failure::new(Kind::TooEarly, format!("{} came before a request was written", shown(bytes)))
-}
-
-/// The failure of a worker that sent `bytes` after its last token.
-pub fn too_many(bytes: &[u8]) -> Failure {
-    Failure::new(Kind::TooMany, format!("{} came after the last token", shown(bytes)))
-}
-
-/// The bytes of a frame that has not wholly come.
-#[derive(Debug, Default)]
-struct Partial {
-    bytes: [u8; FRAME_LEN],
-    len: usize,
-}
-
-impl Partial {
-    /// Moves bytes from the front of `bytes` until a frame of one of `kinds` is complete.
-    fn take(&mut self, bytes: &mut &[u8], kinds: &[u32]) -> Result<Option<Frame>, Failure> {
-        let n = bytes.len().min(FRAME_LEN - self.len);
-        self.bytes[self.len..self.len + n].copy_from_slice(&bytes[..n]);
-        self.len += n;
-        *bytes = &bytes[n..];
-        // The first word is judged as soon as it is there: a worker that prints a line must not look like one that hangs.
-        let known = self.len.min(4);
-        if !kinds.iter().any(|kind| self.bytes[..known] == kind.to_le_bytes()[..known]) {
-            let sent = &self.bytes[..self.len];
-            let early = kinds == [READY] && sent.starts_with(&TOKEN.to_le_bytes());
-            return Err(if early {
-                too_early(sent)
-            } else {
-                Failure::new(Kind::Garbage, format!("{} is no frame", shown(sent)))
-                    .hint("standard output belongs to the frames; print to standard error instead")
-            });
-        }
-        if self.len < FRAME_LEN {
-            return Ok(None);
-        }
-        self.len = 0;
-        Ok(Some(Frame::decode(&self.bytes)))
-    }
-}
-
-/// The first bytes as text, with everything that is not plain ASCII escaped.
-fn shown(bytes: &[u8]) -> String {
-    let head = &bytes[..bytes.len().min(24)];
-    let more = if bytes.len() > head.len() { "..." } else { "" };
-    format!("`{}{more}`", head.escape_ascii())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use piton_worker::FRAME_LEN;
     use proptest::prelude::*;
 
     const EXPECTED: Expected = Expected { nonce: 7, max_new: 3, vocab: 100, end: &[2] };
@@ -292,17 +225,6 @@ mod tests {
         assert_eq!(kind(&[three, vec![0]].concat()), Kind::TooMany);
     }
 
-    #[test]
-    fn tokens_instead_of_the_announcement_or_right_behind_it_are_too_early() {
-        let ready = Frame { kind: READY, seq: 0, nonce: 0, token: 0 }.encode();
-        assert_eq!(Greeting::default().feed(&ready), Ok(true));
-        assert_eq!(Greeting::default().feed(&frame(0, 7, 1)).unwrap_err().outcome, Kind::TooEarly);
-        let eager = [ready, frame(0, 7, 1)].concat();
-        assert_eq!(Greeting::default().feed(&eager).unwrap_err().outcome, Kind::TooEarly);
-        let odd = Frame { kind: READY, seq: 1, nonce: 0, token: 0 }.encode();
-        assert_eq!(Greeting::default().feed(&odd).unwrap_err().outcome, Kind::Garbage);
-    }
-
     proptest! {
         #[test]
         fn no_bytes_make_the_reader_panic_or_hold_more_than_was_asked(
@@ -311,9 +233,7 @@ mod tests {
         ) {
             let framed = frames.into_iter().map(|(seq, nonce, token)| frame(seq, nonce, token).to_vec());
             let mut answer = Answer::new(EXPECTED);
-            let mut greeting = Greeting::default();
             for chunk in framed.chain(chunks) {
-                let _ = greeting.feed(&chunk);
                 if answer.feed(&chunk, ms(1)).is_err() {
                     break;
                 }

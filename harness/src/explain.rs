@@ -67,7 +67,7 @@ pub fn text() -> String {
         let unit = if metric.unit.is_empty() { "share" } else { metric.unit };
         let better =
             if metric.better.is_empty() { String::new() } else { format!(", {} is better", metric.better) };
-        let _ = writeln!(text, "{} [{unit}{better}]\n    {}", metric.name, metric.definition);
+        let _ = writeln!(text, "{} [{unit}{better}]\n{}", metric.name, wrapped(metric.definition));
     }
     text.push_str("\nGates, and what each of them catches\n\n");
     for (name, rule, catches) in gate_table() {
@@ -82,6 +82,21 @@ pub fn text() -> String {
         let _ = writeln!(text, "- {line}");
     }
     text
+}
+
+/// Lines of at most 100 characters, indented.
+fn wrapped(text: &str) -> String {
+    let mut lines = vec![String::from("   ")];
+    for word in text.split_whitespace() {
+        if lines.last().is_some_and(|line| line.len() + word.len() >= 100) {
+            lines.push(String::from("   "));
+        }
+        if let Some(line) = lines.last_mut() {
+            line.push(' ');
+            line.push_str(word);
+        }
+    }
+    lines.join("\n")
 }
 
 /// The same as a JSON object.

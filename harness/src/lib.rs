@@ -22,6 +22,8 @@ pub mod metrics;
 
 pub mod plausible;
 
+pub mod frames;
+
 pub mod answer;
 
 pub mod model;

@@ -66,7 +66,7 @@ pub const METRICS: [Metric; 18] = [
         name: "perplexity_exact",
         unit: "per token",
         better: "",
-        definition: "the same for the tokens that the reference model itself generates on the same prompts",
+        definition: "avg_perplexity of the tokens that the reference model itself generates on the same prompts",
         value: |q, _| q.perplexity_exact(),
     },
     Metric {
@@ -103,7 +103,7 @@ pub const METRICS: [Metric; 18] = [
         name: "worst_prompt_regret",
         unit: "nats",
         better: "lower",
-        definition: "the same mean over one prompt's tokens, for the prompt where it is largest",
+        definition: "mean regret over one prompt's tokens, for the prompt where it is largest",
         value: |q, _| q.worst_prompt_regret,
     },
     Metric {
@@ -117,7 +117,7 @@ pub const METRICS: [Metric; 18] = [
         name: "sanity_exact",
         unit: "",
         better: "",
-        definition: "the same for the answers that the reference model itself gives to the same prompts",
+        definition: "sanity_check of the answers that the reference model itself gives to the same prompts",
         value: |q, _| q.all_checks().exact_share(),
     },
     Metric {
@@ -131,7 +131,7 @@ pub const METRICS: [Metric; 18] = [
         name: "sanity_long_vs_exact",
         unit: "ratio",
         better: "higher",
-        definition: "the same for the family over the long context for which it is smallest",
+        definition: "sanity_vs_exact over the long context, for the family for which it is smallest",
         value: |q, _| q.long_vs_exact().map(|(_, share)| share).reduce(f64::min).unwrap_or(1.0),
     },
     Metric {

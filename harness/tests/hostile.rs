@@ -80,6 +80,7 @@ fn fewer_tokens_than_asked_is_ended_early() {
     let object = fails("ends-early", &[]);
     assert_eq!(object["outcome"], "ended_early", "an end-of-text where the reference would go on: {object}");
     assert!(object["reason"].as_str().unwrap().contains("regret"));
+    assert_eq!(outcome("stops-short"), "ended_early");
     assert_eq!(outcome("closes-its-output"), "ended_early");
 }
 

@@ -2,8 +2,9 @@
 
 use super::launch::{Limits, NOT_EXECUTED, NOT_EXECUTED_MESSAGE};
 use super::pipes::{Event, Pipes};
-use crate::answer::{Answer, Expected, Greeting, Timed, too_early, too_many};
+use crate::answer::{Answer, Expected, Timed};
 use crate::clock;
+use crate::frames::{Greeting, too_early, too_many};
 use crate::outcome::{Failure, Kind};
 use piton_worker::Request;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};

@@ -18,6 +18,7 @@ fn main() {
         "honest" => serve::<Honest>(),
         "wrong-sometimes" => serve::<Sometimes>(),
         "ends-early" => serve::<EndsEarly>(),
+        "stops-short" => serve::<StopsShort>(),
         "panics" => serve::<Panics>(),
         "hoards" => serve::<Hoards>(),
         behaviour => misbehave(behaviour),
@@ -87,6 +88,7 @@ without_a_model!(EndsEarly, |_, emit| {
     emit(40);
     emit(0);
 });
+without_a_model!(StopsShort, |_, emit| emit(40));
 without_a_model!(Panics, |_, emit| {
     emit(40);
     panic!("a \u{1b}[31mred\u{1b}[0m panic");
