@@ -145,7 +145,7 @@ impl Workshop<'_> {
         let run = |words: &[String]| -> Result<Done> {
             let mut argv = fill(words, &values);
             argv[0] = proc::absolute(&argv[0]);
-            let mut env = proc::bare_env();
+            let mut env = if fetch { proc::fetching_env() } else { proc::bare_env() };
             // Set even when empty: an absent one lets a configuration file above the tree decide.
             let mut flags = build.rustflags.clone();
             flags.push(format!("--remap-path-prefix={}=/piton", tree.display()));

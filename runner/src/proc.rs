@@ -208,10 +208,19 @@ impl Runner {
 
 /// The variables that a build or a measurement needs and that say nothing of the user.
 pub fn bare_env() -> Vec<(OsString, OsString)> {
-    ["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN", "TMPDIR", "LANG"]
-        .into_iter()
-        .filter_map(|name| Some((name.into(), std::env::var_os(name)?)))
-        .collect()
+    chosen(&["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN", "TMPDIR", "LANG"])
+}
+
+/// The same with what reaching a network takes: for the step that fetches, while nothing of an agent's is built.
+pub fn fetching_env() -> Vec<(OsString, OsString)> {
+    let network =
+        ["http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
+    let more = ["NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "CARGO_HTTP_CAINFO", "CARGO_HTTP_PROXY"];
+    [bare_env(), chosen(&network), chosen(&more)].concat()
+}
+
+fn chosen(names: &[&str]) -> Vec<(OsString, OsString)> {
+    names.iter().filter_map(|name| Some((name.into(), std::env::var_os(name)?))).collect()
 }
 
 /// Everything in piton's own environment: for the agent, which needs its keys.
