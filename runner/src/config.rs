@@ -185,11 +185,11 @@ fn bad(cause: String) -> Error {
         .hint("compare it with the example in the README")
 }
 
-/// Parses a TOML file of another shape, for whoever owns that shape.
+/// Parses a TOML text of a shape that another module owns.
 ///
 /// # Errors
 /// What is wrong, with its line.
-pub fn variants<T: serde::de::DeserializeOwned>(text: &str) -> std::result::Result<T, String> {
+pub fn toml_as<T: serde::de::DeserializeOwned>(text: &str) -> std::result::Result<T, String> {
     toml::from_str(text).map_err(|e| e.to_string())
 }
 

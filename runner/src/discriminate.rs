@@ -59,7 +59,7 @@ struct Edit {
 pub fn run(world: &World, file: &Path, only: Option<&str>, samples: u32) -> Result<Vec<Discrimination>> {
     let what = "the gates were not tried";
     let text = fs::read_to_string(file).context(format!("{what}: {} was not read", file.display()))?;
-    let variants: Variants = config::variants(&text).map_err(|e| Error::usage(what).cause(e))?;
+    let variants: Variants = config::toml_as(&text).map_err(|e| Error::usage(what).cause(e))?;
     let Bare { head, config, harness, .. } = world.bare("piton discriminate")?;
     let mut rows = vec![];
     let mut exact_speed = None;
