@@ -163,10 +163,7 @@ impl Pairs<'_, '_> {
                             limit_s: config.measure.timeout_s,
                         });
                     }
-                    Sampled::Failed { how, reason } if how == "out_of_memory" => {
-                        return Ok(Outcome::OutOfMemory { reason });
-                    }
-                    Sampled::Failed { how, reason } => return Ok(Outcome::RunFailed { how, reason }),
+                    Sampled::Failed { how, reason } => return Ok(Outcome::failed(how, reason)),
                 };
                 if side == First::Challenger {
                     self.samples.push(sampled.clone());

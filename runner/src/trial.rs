@@ -121,6 +121,18 @@ impl Status {
 }
 
 impl Outcome {
+    /// The outcome of a challenger's sample that has no number, by the harness's word for it.
+    pub fn failed(how: String, reason: String) -> Self {
+        match how.as_str() {
+            "out_of_memory" => Self::OutOfMemory { reason },
+            // What the challenger cannot have caused is not held against it.
+            "bad_model" | "bad_suite" | "bad_setup" | "clock" => {
+                Self::Void { reason: format!("{how}: {reason}") }
+            }
+            _ => Self::RunFailed { how, reason },
+        }
+    }
+
     /// Coarse outcome.
     pub fn status(&self) -> Status {
         match self {
@@ -291,6 +303,13 @@ mod tests {
         assert!(!Outcome::Void { reason: String::new() }.settles());
         assert!(!Outcome::Interrupted { stage: Stage::Measure }.settles());
         assert!(judged(Verdict::Worse).settles());
+    }
+
+    #[test]
+    fn what_the_challenger_cannot_have_caused_is_not_held_against_it() {
+        let reason = |how: &str| Outcome::failed(how.to_owned(), String::new()).reason();
+        assert_eq!((reason("clock"), reason("bad_model")), ("void".to_owned(), "void".to_owned()));
+        assert_eq!((reason("hung"), reason("out_of_memory")), ("run:hung".to_owned(), "memory".to_owned()));
     }
 
     #[test]
