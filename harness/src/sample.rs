@@ -76,7 +76,6 @@ pub fn run(options: &Options) -> Result<Report, Failure> {
     cores.step_aside();
     let timed = time(&launch, options, &tasks, &checkpoint);
     let survivors = end_survivors();
-    cores.step_back();
     if survivors > 0 {
         return Err(survived(survivors, timed.err()));
     }
@@ -84,7 +83,12 @@ pub fn run(options: &Options) -> Result<Report, Failure> {
 
     // Only now, so that the reference neither takes time from the worker nor counts as memory.
     let began = clock::now();
-    let reference = Reference::load(&checkpoint)?;
+    let loaded = cores.each(1, |_| Reference::load(&checkpoint)).pop();
+    let reference =
+        loaded.unwrap_or_else(|| Err(Failure::new(Kind::BadSetup, "no core loaded the reference")))?;
+    let scored = cores.each(tasks.len(), |i| {
+        score::score(&reference, &tasks[i].tokens, &timings.answers[i].tokens, tasks[i].max_new)
+    });
     let mut report = Report {
         quality: Quality::default(),
         timing: Timing { samples: 1, peak_memory_bytes: timings.peak_memory, ..Timing::default() },
@@ -95,8 +99,9 @@ pub fn run(options: &Options) -> Result<Report, Failure> {
         load_ms: ms(timings.load),
         scoring_ms: 0.0,
     };
-    for (i, (task, timed)) in tasks.iter().zip(&timings.answers).enumerate() {
-        let line = judge(&reference, &tokenizer, task, timed, &mut report)
+    for (i, ((task, timed), scored)) in tasks.iter().zip(&timings.answers).zip(scored).enumerate() {
+        let line = scored
+            .and_then(|scored| judge(&tokenizer, task, timed, &scored, &mut report))
             .map_err(|failure| failure.at_prompt(i + 1, &task.prompt.task))?;
         report.prompts.push(line);
     }
@@ -147,18 +152,17 @@ fn time(
     Ok(Timings { answers, peak_memory, load })
 }
 
-/// Scores one answer and adds it to the report's counts.
+/// Adds one scored answer to the report's counts.
 fn judge(
-    reference: &Reference,
     tokenizer: &Tokenizer,
     task: &Task,
     timed: &Timed,
+    scored: &Scored,
     report: &mut Report,
 ) -> Result<PromptLine, Failure> {
     let prompt = &task.prompt;
-    let scored = score::score(reference, &task.tokens, &timed.tokens, task.max_new)?;
     if scored.ended_early(task.max_new) {
-        return Err(ended_early(task, &scored));
+        return Err(ended_early(task, scored));
     }
     let text = |tokens: &[u32]| {
         let text = tokenizer.decode(tokens, true);

@@ -11,8 +11,9 @@ use candle_core::{Device, Result, Tensor};
 use candle_nn::ops::{rms_norm, silu, softmax_last_dim};
 use candle_nn::rotary_emb::rope;
 
-/// Queries of one block: at most this many rows of attention scores exist at a time, per head.
-const BLOCK: usize = 512;
+/// Queries of one block. Rows of attention scores exist for one block at a time, and reach no further than the
+/// block's end: with smaller blocks less is computed only to be masked, with larger ones products are wider.
+const BLOCK: usize = 128;
 
 /// The reference model.
 pub struct Reference {
@@ -193,7 +194,7 @@ impl Layer {
         let (count, groups) = (x.dim(0)?, heads / kv_heads);
         let split = |x: Tensor, n: usize| x.reshape((count, n, head_dim))?.transpose(0, 1)?.contiguous();
         let turn = |x: Tensor| rope(&x.unsqueeze(0)?, cos, sin)?.squeeze(0);
-        let q = turn(split(self.q.apply(x)?, heads)?)?;
+        let q = (turn(split(self.q.apply(x)?, heads)?)? * (head_dim as f64).powf(-0.5))?;
         let mut k = turn(split(self.k.apply(x)?, kv_heads)?)?;
         let mut v = split(self.v.apply(x)?, kv_heads)?;
         if let Some((keys, values)) = kv {
@@ -202,7 +203,7 @@ impl Layer {
         }
         // The query heads that share a key-value head stand together: one product per key-value head.
         let q = q.reshape((kv_heads, groups * count, head_dim))?;
-        let scores = (q.matmul(&k.t()?)? * (head_dim as f64).powf(-0.5))?;
+        let scores = q.matmul(&k.t()?)?;
         let total = k.dim(1)?;
         let scores = scores.reshape((heads, count, total))?;
         let scores = match mask {

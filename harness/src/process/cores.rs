@@ -6,6 +6,9 @@
 use crate::outcome::{Failure, Kind};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use serde::Serialize;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 /// Core numbers, as the kernel counts them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -45,9 +48,23 @@ impl Cores {
         restrict(&self.harness);
     }
 
-    /// Lets the calling thread use every core again.
-    pub fn step_back(&self) {
-        restrict(&self.all);
+    /// Computes `work(0)` to `work(count - 1)`, in one thread for every core, the worker's included.
+    pub fn each<T: Send + Sync>(&self, count: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+        let next = AtomicUsize::new(0);
+        let results: Vec<OnceLock<T>> = (0..count).map(|_| OnceLock::new()).collect();
+        thread::scope(|scope| {
+            for _ in self.all.iter().take(count) {
+                scope.spawn(|| {
+                    restrict(&self.all);
+                    loop {
+                        let i = next.fetch_add(1, Ordering::Relaxed);
+                        let Some(result) = results.get(i) else { break };
+                        let _ = result.set(work(i));
+                    }
+                });
+            }
+        });
+        results.into_iter().filter_map(OnceLock::into_inner).collect()
     }
 }
 
@@ -74,6 +91,13 @@ mod tests {
     fn where_there_are_no_others_they_share() {
         let cores = Cores::share(vec![3], 1).unwrap();
         assert_eq!(cores.worker, cores.harness);
+    }
+
+    #[test]
+    fn work_is_done_once_each_and_stays_in_order() {
+        let cores = Cores::plan(1).unwrap();
+        assert_eq!(cores.each(100, |i| i * i), (0..100).map(|i| i * i).collect::<Vec<_>>());
+        assert_eq!(cores.each(0, |i| i), Vec::<usize>::new());
     }
 
     #[test]
