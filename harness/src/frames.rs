@@ -16,13 +16,13 @@ impl Greeting {
     /// # Errors
     /// [`Kind::Garbage`] for what is no announcement, [`Kind::TooEarly`] for anything after it.
     pub fn feed(&mut self, mut bytes: &[u8]) -> Result<bool, Failure> {
-        if !self.done {
-            if let Some(frame) = self.partial.take(&mut bytes, &[READY])? {
-                if (frame.seq, frame.nonce, frame.token) != (0, 0, 0) {
-                    return Err(Failure::new(Kind::Garbage, "the first frame is no plain announcement"));
-                }
-                self.done = true;
+        if !self.done
+            && let Some(frame) = self.partial.take(&mut bytes, &[READY])?
+        {
+            if (frame.seq, frame.nonce, frame.token) != (0, 0, 0) {
+                return Err(Failure::new(Kind::Garbage, "the first frame is no plain announcement"));
             }
+            self.done = true;
         }
         if self.done && !bytes.is_empty() { Err(too_early(bytes)) } else { Ok(self.done) }
     }

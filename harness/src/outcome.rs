@@ -121,7 +121,7 @@ pub struct Failure {
     pub reason: String,
     /// What else is known.
     #[serde(skip_serializing_if = "Detail::is_empty")]
-    pub detail: Detail,
+    pub detail: Box<Detail>,
 }
 
 /// What is known of a failure beyond its reason.
@@ -153,7 +153,7 @@ impl Detail {
 impl Failure {
     /// A failure of which nothing but the reason is known.
     pub fn new(outcome: Kind, reason: impl Into<String>) -> Self {
-        Self { outcome, reason: reason.into(), detail: Detail::default() }
+        Self { outcome, reason: reason.into(), detail: Box::default() }
     }
 
     /// The same with what to do next.

@@ -177,10 +177,10 @@ impl Config {
         if sizes.contains(&0) || sizes.iter().any(|&size| size > 1 << 24) || self.max_positions == 0 {
             return Err("a size is zero or out of all proportion".to_owned());
         }
-        if self.heads % self.kv_heads != 0 {
+        if !self.heads.is_multiple_of(self.kv_heads) {
             return Err(format!("{} query heads cannot share {} key-value heads", self.heads, self.kv_heads));
         }
-        if self.head_dim % 2 != 0 {
+        if !self.head_dim.is_multiple_of(2) {
             return Err(format!("rotary embedding needs an even head_dim, not {}", self.head_dim));
         }
         Ok(())
