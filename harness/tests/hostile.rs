@@ -106,6 +106,22 @@ fn processes_that_a_worker_leaves_are_ended_and_void_the_sample() {
 }
 
 #[test]
+fn a_worker_does_not_outlive_a_harness_that_was_killed() {
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    use std::io::Read;
+    let fixture = Fixture::usual();
+    let alive = fixture.path().join("alive");
+    mknodat(CWD, &alive, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+    let worker = fixture.worker("shows-that-it-lives");
+    let mut harness = fixture.command(&worker).stdout(std::process::Stdio::null()).spawn().unwrap();
+    // Opens once the worker has opened the other end, and ends once the worker has.
+    let mut end = std::fs::File::open(&alive).unwrap();
+    harness.kill().unwrap();
+    assert_eq!(end.read_to_end(&mut Vec::new()).unwrap(), 0);
+    harness.wait().unwrap();
+}
+
+#[test]
 fn a_failure_after_the_last_answer_counts_too() {
     assert_eq!(fails("fails-at-the-end", &[])["detail"]["status"], "exit status 9");
 }

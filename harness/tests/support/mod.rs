@@ -80,18 +80,17 @@ impl Fixture {
         path
     }
 
-    /// Runs `harness sample` with `--json`, and gives its exit status and the object.
+    /// `harness sample` with `--json`.
+    pub fn command(&self, worker: &Path) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_harness"));
+        command.args(["sample", "--json", "--seed", "5", "--worker"]).arg(worker);
+        command.arg("--model").arg(self.path()).arg("--suite").arg(self.suite());
+        command
+    }
+
+    /// Runs it, and gives its exit status and the object.
     pub fn sample(&self, worker: &Path, more: &[&str]) -> (i32, Value) {
-        let output = Command::new(env!("CARGO_BIN_EXE_harness"))
-            .args(["sample", "--json", "--seed", "5", "--worker"])
-            .arg(worker)
-            .arg("--model")
-            .arg(self.path())
-            .arg("--suite")
-            .arg(self.suite())
-            .args(more)
-            .output()
-            .unwrap();
+        let output = self.command(worker).args(more).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         let last =
             text.lines().last().unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&output.stderr)));

@@ -109,6 +109,12 @@ fn misbehave(behaviour: &str) -> ! {
         }
         "ends-at-start" => exit(0),
         "never-ready" => sleep(),
+        "shows-that-it-lives" => {
+            // Held open until the process is gone: a reader of the other end sees when that is.
+            let dir = std::env::args().nth(1).unwrap_or_default();
+            let _alive = std::fs::OpenOptions::new().write(true).open(Path::new(&dir).join("alive"));
+            sleep()
+        }
         "answers-at-once" => send(&[frame(0, 0, 40)]),
         "prints-at-start" => print(b"loading...\n"),
         _ => {}
