@@ -130,13 +130,26 @@ fn read_json(output: &str) -> Result<Values, ReadError> {
     let object = last_json(output).ok_or(ReadError::NoJson)?;
     let text = |key: &str| object.get(key).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
     if object.contains_key("outcome") && text("outcome") != "measured" {
-        return Err(ReadError::Refused { kind: text("outcome"), reason: text("reason") });
+        return Err(ReadError::Refused {
+            kind: text("outcome"),
+            reason: text("reason") + &last_words(&object),
+        });
     }
     let metrics = object.get("metrics").and_then(|m| m.as_object()).unwrap_or(&object);
     Ok(metrics
         .iter()
         .filter_map(|(name, value)| Some((name.clone(), value.as_f64().filter(|v| v.is_finite())?)))
         .collect())
+}
+
+/// What the worker said last, behind a colon, where the harness reports it. The candidate's own words: data.
+fn last_words(object: &serde_json::Map<String, serde_json::Value>) -> String {
+    let said =
+        object.get("detail").and_then(|d| d.get("stderr")).and_then(|s| s.as_str()).unwrap_or_default();
+    let lines: Vec<&str> =
+        said.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with("note: ")).collect();
+    let last = lines[lines.len().saturating_sub(2)..].join(" ");
+    if last.is_empty() { last } else { format!(": {last}") }
 }
 
 fn read_lines(output: &str, pattern: &str, needed: &[&str]) -> Result<Values, ReadError> {
@@ -188,6 +201,15 @@ mod tests {
         let out = r#"{"outcome":"hung","reason":"no token for 10 s","metrics":{"tps":9}}"#;
         let error = ReadError::Refused { kind: "hung".into(), reason: "no token for 10 s".into() };
         assert_eq!(read(out, Format::Json, &["tps"]), Err(error));
+    }
+
+    #[test]
+    fn the_last_words_of_a_worker_come_with_the_reason() {
+        let out = r#"{"outcome":"crashed","reason":"signal 6","detail":{"stderr":"thread panicked at x:1:\nno\nnote: run with\n"}}"#;
+        let Err(ReadError::Refused { reason, .. }) = read(out, Format::Json, &[]) else {
+            panic!("it was read")
+        };
+        assert_eq!(reason, "signal 6: thread panicked at x:1: no");
     }
 
     #[test]

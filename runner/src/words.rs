@@ -40,19 +40,21 @@ pub fn verdict(record: &Record, alpha: f64) -> String {
                 estimate.as_ref().map_or_else(String::new, |e| format!("; {}, {}", gain(e.gain), tail(e)));
             format!("discarded: a gate failed: {}{apart}", failed.join("; "))
         }
-        Outcome::OutOfScope { paths } => format!("not judged: outside the scope: {}", listed(paths, 5)),
+        Outcome::OutOfScope { paths } => {
+            format!("not judged: outside the scope: {}", clean(&listed(paths, 5), 400))
+        }
         Outcome::Duplicate { of } => format!("not judged: the same as trial {of}"),
         Outcome::NoEdit => "not judged: no edit; the worktree is the incumbent".to_owned(),
-        Outcome::BuildFailed { error } => format!("crashed: does not build: {error}"),
+        Outcome::BuildFailed { error } => format!("crashed: does not build: {}", clean(error, 400)),
         Outcome::RunFailed { how, reason } if how == "crashed" || how == "failed" => {
             format!("crashed: {reason}")
         }
-        Outcome::RunFailed { how, reason } => format!("crashed ({how}): {reason}"),
+        Outcome::RunFailed { how, reason } => format!("crashed ({}): {}", clean(how, 40), clean(reason, 400)),
         Outcome::TimedOut { stage, limit_s } => {
             format!("crashed: {} took longer than {limit_s} s", stage.words())
         }
-        Outcome::OutOfMemory { reason } => format!("crashed: out of memory: {reason}"),
-        Outcome::Void { reason } => format!("void: {reason}; nothing is said about the change"),
+        Outcome::OutOfMemory { reason } => format!("crashed: out of memory: {}", clean(reason, 400)),
+        Outcome::Void { reason } => format!("void: {}; nothing is said about the change", clean(reason, 400)),
         Outcome::Interrupted { stage } => {
             format!("interrupted during {}; nothing is said about the change", stage.words())
         }

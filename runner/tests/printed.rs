@@ -192,6 +192,22 @@ fn every_verdict_reads_as_it_should() {
 }
 
 #[test]
+fn the_last_words_of_a_candidate_cannot_reach_the_terminal_raw() {
+    let reason = "\u{1b}]0;kept\u{7}\u{202e}".to_owned();
+    for outcome in [
+        Outcome::RunFailed { how: "crashed".into(), reason: reason.clone() },
+        Outcome::BuildFailed { error: reason.clone() },
+        Outcome::OutOfMemory { reason: reason.clone() },
+        Outcome::OutOfScope { paths: vec![reason.clone()] },
+        Outcome::Void { reason: reason.clone() },
+    ] {
+        let record = Record { outcome, ..records()[10].clone() };
+        let said = words::verdict(&record, 0.02);
+        assert!(!said.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{said:?}");
+    }
+}
+
+#[test]
 fn a_trial_is_shown_whole() {
     assert_golden(&golden("show.txt"), &report::show(&records()[2], &metric(), 0.02));
 }
