@@ -47,7 +47,7 @@ pub fn verdict(record: &Record, alpha: f64) -> String {
         Outcome::NoEdit => "not judged: no edit; the worktree is the incumbent".to_owned(),
         Outcome::BuildFailed { error } => format!("crashed: does not build: {}", clean(error, 400)),
         Outcome::RunFailed { how, reason } if how == "crashed" || how == "failed" => {
-            format!("crashed: {reason}")
+            format!("crashed: {}", clean(reason, 400))
         }
         Outcome::RunFailed { how, reason } => format!("crashed ({}): {}", clean(how, 40), clean(reason, 400)),
         Outcome::TimedOut { stage, limit_s } => {
