@@ -12,7 +12,6 @@ import argparse
 import json
 import math
 import os
-import random
 import shutil
 import subprocess
 import time
@@ -52,7 +51,7 @@ class Corpus:
         return [json.loads(line) for line in printed.splitlines()]
 
     def documents(self, seed, stage, count):
-        return self._lines(HERE / "corpus.toml", seed, count, "--stage", str(stage))
+        return self._lines(HERE / stage["corpus"], seed, count, "--stage", str(stage["share"]))
 
     def prompts(self, seed, samples):
         return self._lines(ROOT / "harness" / "suites" / "climb.toml", seed, samples, "--prompts")
@@ -66,8 +65,7 @@ def train_tokenizer(corpus, recipe, path):
         pre_tokenizers.ByteLevel(add_prefix_space=False),
     ])
     tokenizer.decoder = decoders.ByteLevel()
-    last = len(recipe["stages"]) - 1
-    documents = corpus.documents(recipe["seed"], last, 20_000)
+    documents = corpus.documents(recipe["seed"], recipe["tokenizer"], 20_000)
     trainer = trainers.BpeTrainer(
         vocab_size=recipe["vocabulary"], special_tokens=[END], show_progress=False,
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
@@ -254,6 +252,7 @@ def export(model, recipe, tokenizer, tokenizer_path, out):
     tensors = {name: p.detach().to(torch.bfloat16).contiguous() for name, p in model.tensors().items()}
     save_file(tensors, out / ".model.safetensors", metadata={"format": "pt"})
     for name in ("config.json", "tokenizer.json", "model.safetensors"):
+        (out / f".{name}").chmod(0o644)
         os.replace(out / f".{name}", out / name)
 
 
@@ -270,14 +269,12 @@ def load_exported(recipe, out):
 
 def plan(recipe, tokens):
     """The stage at this many tokens, and the factor on the learning rates; None at the end."""
-    total = sum(stage["tokens"] for stage in recipe["stages"])
-    if tokens >= total:
-        return None
-    factor = min(1.0, (total - tokens) / (recipe["decay_share"] * total))
+    factor = float(np.interp(tokens, *zip(*recipe["rates"])))
     for number, stage in enumerate(recipe["stages"]):
         if tokens < stage["tokens"]:
             return number, factor
         tokens -= stage["tokens"]
+    return None
 
 
 def train(arguments, recipe, corpus):
@@ -315,8 +312,9 @@ def train(arguments, recipe, corpus):
 
     while now := plan(recipe, at["tokens"]):
         stage = now[0]
-        longest, context = (recipe["stages"][stage][key] for key in ("longest", "context"))
-        documents = corpus.documents(recipe["seed"] + 1 + at["chunk"], stage, recipe["chunk_documents"])
+        of_stage = recipe["stages"][stage]
+        longest, context = of_stage["longest"], of_stage["context"]
+        documents = corpus.documents(recipe["seed"] + 1 + at["chunk"], of_stage, recipe["chunk_documents"])
         ids, weights, owner = pack(encode(tokenizer, documents), longest, context)
         order = torch.randperm(len(ids), generator=torch.Generator().manual_seed(at["chunk"]))
         rows = recipe["batch_tokens"] // context
@@ -369,7 +367,6 @@ def main():
     parser.add_argument("--evaluate", type=int, help="only measure the exported model, on this many samples")
     arguments = parser.parse_args()
     recipe = tomllib.loads(arguments.recipe.read_text())
-    random.seed(recipe["seed"])
     torch.manual_seed(recipe["seed"])
     torch.set_num_threads(arguments.threads)
     corpus = Corpus(arguments.corpus)

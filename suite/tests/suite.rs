@@ -53,9 +53,10 @@ const PINNED: [&str; 3] = ["791 Bob\n", "770 Bob\n", "2 Bob\n"];
 
 #[test]
 fn a_task_added_to_a_file_changes_no_other_task() {
-    let longer = format!("{CLIMB}\n[[task]]\nlike = \"sums\"\nname = \"sums-again\"\n");
+    let longer = format!("{CLIMB}\n[[task]]\nlike = \"sum\"\nname = \"sum-again\"\n");
     let longer = Suite::parse(&longer).unwrap().draw(3);
-    assert_eq!(longer[..longer.len() - 1], climb().draw(3));
+    let before = climb().draw(3);
+    assert!(longer.len() > before.len() && longer[..before.len()] == before[..]);
 }
 
 #[test]
@@ -168,7 +169,7 @@ fn shares_decide_which_tasks_a_stage_holds() {
         documents.into_iter().map(|document| document.task).collect::<BTreeSet<_>>()
     };
     assert!(!tasks(0).contains("recall-large"));
-    assert!(tasks(2).contains("recall-large"));
+    assert!(tasks(3).contains("recall-large"));
     assert!(corpus.documents(1, 9, 1).is_err());
 }
 
@@ -176,7 +177,9 @@ fn shares_decide_which_tasks_a_stage_holds() {
 
 #[test]
 fn every_determined_answer_of_the_climb_is_right() {
-    for prompt in (0..200).flat_map(|seed| climb().draw(seed)) {
+    // The tasks that are taught but not asked too.
+    let all = Suite::parse(&CLIMB.replace("\ncount = 0\n", "\ncount = 1\n")).unwrap();
+    for prompt in (0..200).flat_map(|seed| all.draw(seed)) {
         match &prompt.expected {
             Some(expected) => assert_eq!(*expected, solve(&prompt), "{}", prompt.text),
             None => assert_eq!(prompt.family, "prose"),
@@ -196,13 +199,11 @@ fn solve(prompt: &Prompt) -> String {
         body.trim().split(split).map(with).collect::<Vec<_>>().join(split)
     };
     match prompt.task.as_str() {
-        "recall" | "recall-long" => format!("A: {}.\n", look_up(body, "=")),
-        "places-long" | "lists-long" => format!("A: {}.\n", look_up(body, ": ")),
-        "copy" => format!("A: {}.\n", body.trim()),
-        "sums" => format!("A:{}.\n", each(",", &|sum| format!("{sum}={}", numbers(sum).iter().sum::<i64>()))),
-        "largest" => {
-            format!("A:{}.\n", each(";", &|all| format!("{all}>{}", numbers(all).iter().max().unwrap())))
-        }
+        "recall" | "recall-long" | "places-long" | "lists-long" => format!("A: {}.\n", look_up(body)),
+        "copy" | "copy-long" => format!("A: {}.\n", body.trim()),
+        "sum" => format!("A:{}.\n", numbers(body).iter().sum::<i64>()),
+        "largest" => format!("A:{}.\n", numbers(body).iter().max().unwrap()),
+        "brackets" => format!("A: {}.\n", spaced(closed(body.trim()))),
         "sort" => format!("A: {}.\n", each(", ", &|all| format!("{all} > {}", spaced(sorted(all))))),
         "reverse" => {
             format!(
@@ -210,7 +211,6 @@ fn solve(prompt: &Prompt) -> String {
                 each(", ", &|all| format!("{all} > {}", spaced(all.split(' ').rev().collect())))
             )
         }
-        "brackets" => format!("A: {}.\n", each(", ", &|open| format!("{open} {}", spaced(closed(open))))),
         "story" => format!("A: {}\n", ends(body)),
         "retell" => format!(
             "A: {}.\n",
@@ -220,11 +220,11 @@ fn solve(prompt: &Prompt) -> String {
     }
 }
 
-fn look_up(body: &str, sign: &str) -> String {
+fn look_up(body: &str) -> String {
     let (facts, asked) = body.split_once(".\nQ: ").unwrap();
     let facts: BTreeMap<&str, &str> =
-        facts.split(", ").map(|fact| fact.trim().split_once(sign).unwrap()).collect();
-    asked.split(", ").map(|key| format!("{key}{sign}{}", facts[key])).collect::<Vec<_>>().join(", ")
+        facts.split(", ").map(|fact| fact.trim().split_once(' ').unwrap()).collect();
+    asked.split(", ").map(|key| format!("{key} {}", facts[key])).collect::<Vec<_>>().join(", ")
 }
 
 fn spaced(words: Vec<&str>) -> String {
