@@ -96,7 +96,7 @@ case $n in
 1) set_to PREFILL_BATCH 32; set_to LOGITS_AT_EVERY_POSITION false ;;
 2) set_to WINDOW 128 ;;
 3) set_to CACHE_BITS 4 ;;
-4) set_to LAYERS_SKIPPED 1 ;;
+4) set_to TEMPERATURE 0.7 ;;
 5) generate 'panic!("an idea that did not work");' 'an idea' ;;
 6) generate 'loop { std::hint::spin_loop() }' spin_loop ;;
 7) generate 'std::hint::black_box(vec![0u8; 8 << 30]);' black_box ;;
