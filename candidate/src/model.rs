@@ -222,7 +222,7 @@ fn weight(tensors: &Checkpoint, name: &str, outputs: usize, inputs: usize) -> Re
     Ok(rows)
 }
 
-/// The product of every row of `weight` with every token in `x`, each summed in order.
+/// The product of every row of `weight` with every token in `x`.
 fn matmul(weight: &Rows, x: &[f32]) -> Vec<f32> {
     let (inputs, outputs) = (weight.width(), weight.len());
     let tokens = x.len() / inputs;

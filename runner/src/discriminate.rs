@@ -75,7 +75,8 @@ pub fn run(world: &World, file: &Path, only: Option<&str>, samples: u32) -> Resu
                     .cause(format!("{other:?}")));
             }
         };
-        let measured = measure(world, &config, &harness, &built, samples, &variant.name)?;
+        let Measured { values: measured, outcome, unmeasured } =
+            measure(world, &config, &harness, &built, samples, &variant.name)?;
         let gates = gate::read(&config.gates, &measured);
         let alone =
             |sample: &Values| gate::read(&config.gates, std::slice::from_ref(sample)).iter().any(|g| !g.pass);
@@ -85,8 +86,9 @@ pub fn run(world: &World, file: &Path, only: Option<&str>, samples: u32) -> Resu
         rows.push(Discrimination {
             name: variant.name.clone(),
             should_pass: variant.should == Should::Pass,
-            samples_caught: measured.iter().filter(|s| alone(s)).count(),
-            samples: measured.len(),
+            samples_caught: unmeasured + measured.iter().filter(|s| alone(s)).count(),
+            samples: unmeasured + measured.len(),
+            outcome,
             metrics: medians(&measured).unwrap_or_default(),
             gates,
             speed: speed.zip(exact_speed).map(|(speed, exact)| speed / exact),
@@ -123,6 +125,15 @@ fn edited(world: &World, config: &Config, head: Id, variant: &Variant) -> Result
     world.repo.commit(tree, head, &format!("variant: {}\n", variant.name))
 }
 
+/// The samples of a variant.
+struct Measured {
+    values: Vec<Values>,
+    /// How the first that gave no values ended.
+    outcome: Option<String>,
+    /// Samples that gave no values.
+    unmeasured: usize,
+}
+
 fn measure(
     world: &World,
     config: &Config,
@@ -130,14 +141,24 @@ fn measure(
     built: &Built,
     samples: u32,
     name: &str,
-) -> Result<Vec<Values>> {
+) -> Result<Measured> {
     let bench = world.bench(config, harness);
-    let mut measured = vec![];
+    let mut measured = Measured { values: vec![], outcome: None, unmeasured: 0 };
     for seed in 1..=samples {
         world.progress.doing(&format!("{name}: sample {seed} of {samples}"));
         match bench.sample(built, u64::from(seed))? {
-            Sampled::Measured(values) => measured.push(values),
-            other => return Err(Error::new(format!("{name} was not measured")).cause(format!("{other:?}"))),
+            Sampled::Measured(values) => measured.values.push(values),
+            Sampled::Interrupted => {
+                return Err(Error::new("the gates were not tried").cause("you stopped it").status(130));
+            }
+            Sampled::TimedOut => {
+                measured.unmeasured += 1;
+                measured.outcome.get_or_insert_with(|| "timed_out".to_owned());
+            }
+            Sampled::Failed { how, .. } => {
+                measured.unmeasured += 1;
+                measured.outcome.get_or_insert(how);
+            }
         }
     }
     Ok(measured)

@@ -138,8 +138,10 @@ pub struct Discrimination {
     pub should_pass: bool,
     /// How many samples alone would have been enough to catch it.
     pub samples_caught: usize,
-    /// Samples measured.
+    /// Samples taken.
     pub samples: usize,
+    /// What the first sample that gave no values came to instead, such as `ended_early`: it catches the variant too.
+    pub outcome: Option<String>,
     /// Medians over the samples.
     pub metrics: Values,
     /// The gates over all samples.
@@ -149,9 +151,9 @@ pub struct Discrimination {
 }
 
 impl Discrimination {
-    /// Whether all gates hold over all samples.
+    /// Whether every sample was measured and all gates hold over all of them.
     pub fn passes(&self) -> bool {
-        self.gates.iter().all(|gate| gate.pass)
+        self.outcome.is_none() && self.gates.iter().all(|gate| gate.pass)
     }
 
     /// Whether the gates said what they should.
@@ -168,17 +170,19 @@ pub fn discrimination_table(rows: &[Discrimination]) -> String {
         format!("| variant | should | did | {} | caught by one sample | speed |\n", columns.join(" | "));
     text.push_str(&format!("|{}\n", "---|".repeat(columns.len() + 5)));
     for row in rows {
-        let cells: Vec<String> = row
-            .gates
-            .iter()
-            .map(|g| if g.pass { number(g.value) } else { format!("**{}**", number(g.value)) })
-            .collect();
+        let reading = |column: &Reading| match row.gates.iter().find(|g| g.metric == column.metric) {
+            Some(g) if g.pass => number(g.value),
+            Some(g) => format!("**{}**", number(g.value)),
+            None => "-".to_owned(),
+        };
+        let cells: Vec<String> = first.gates.iter().map(reading).collect();
         let word = |pass: bool| if pass { "pass" } else { "fail" };
         text.push_str(&format!(
-            "| {} | {} | {}{} | {} | {} of {} | {} |\n",
+            "| {} | {} | {}{}{} | {} | {} of {} | {} |\n",
             row.name,
             word(row.should_pass),
             word(row.passes()),
+            row.outcome.as_ref().map_or_else(String::new, |how| format!(": {how}")),
             if row.right() { "" } else { " (WRONG)" },
             cells.join(" | "),
             row.samples_caught,

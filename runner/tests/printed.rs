@@ -248,11 +248,22 @@ fn the_table_of_variants_names_what_was_judged_wrongly() {
         should_pass,
         samples_caught: caught,
         samples: 6,
+        outcome: None,
         metrics: values(650.0, agreement),
         gates: read(&gates, &[values(650.0, agreement)]),
         speed: Some(1.25),
     };
-    let rows =
-        [row("exact f32", true, 1.0, 0), row("window", false, 0.9, 6), row("4-bit cache", false, 0.999, 2)];
+    let skipped = Discrimination {
+        outcome: Some("ended_early".to_owned()),
+        gates: vec![],
+        speed: None,
+        ..row("skipped layer", false, 0.9, 6)
+    };
+    let rows = [
+        row("exact f32", true, 1.0, 0),
+        row("window", false, 0.9, 6),
+        row("4-bit cache", false, 0.999, 2),
+        skipped,
+    ];
     assert_golden(&golden("discriminate.md"), &report::discrimination_table(&rows));
 }
