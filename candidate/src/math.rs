@@ -1,16 +1,22 @@
 //! The arithmetic that has no state.
 
-/// Sum of products: four sums side by side, so that an addition need not wait for the one before it.
+/// Sums that a product of vectors is added up in, so that an addition need not wait for the one before it:
+/// the product at `i` goes to sum `i % SUMS`.
+pub const SUMS: usize = 4;
+
+/// Sum of products.
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0.0; 4];
-    let (a, b) = (a.chunks_exact(4), b.chunks_exact(4));
-    let rest = a.remainder().iter().zip(b.remainder()).map(|(x, y)| x * y).sum::<f32>();
-    for (a, b) in a.zip(b) {
-        for i in 0..4 {
+    let mut sums = [0.0; SUMS];
+    let (mut a, mut b) = (a.chunks_exact(SUMS), b.chunks_exact(SUMS));
+    for (a, b) in a.by_ref().zip(b.by_ref()) {
+        for i in 0..SUMS {
             sums[i] += a[i] * b[i];
         }
     }
-    sums.iter().sum::<f32>() + rest
+    for ((sum, a), b) in sums.iter_mut().zip(a.remainder()).zip(b.remainder()) {
+        *sum += a * b;
+    }
+    sums.iter().sum()
 }
 
 /// Root-mean-square norm of each row of `x`, times `weight`.

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::cache::{Cache, LayerCache};
 use crate::checkpoint::{Checkpoint, Files};
 use crate::config::Config;
-use crate::math::{add, dot, rms_norm, rotate, silu, softmax, transpose};
+use crate::math::{SUMS, add, dot, rms_norm, rotate, silu, softmax, transpose};
 use crate::rows::Rows;
 use crate::settings::{LAYERS_SKIPPED, LOGITS_AT_EVERY_POSITION, PREFILL_BATCH, WEIGHT_BITS, WINDOW};
 
@@ -234,19 +234,23 @@ fn matmul(weight: &Rows, x: &[f32]) -> Vec<f32> {
         }
         return out;
     }
-    // With the tokens side by side, one weight serves them all, and their sums do not wait for each other.
+    // With the tokens side by side, one weight serves them all.
     let columns = transpose(x, inputs);
-    let mut sums = vec![0.0; tokens];
+    let mut sums = vec![0.0; SUMS * tokens];
     for r in 0..outputs {
         sums.fill(0.0);
         let row = weight.read(r, 0..inputs, &mut scratch);
-        for (w, column) in row.iter().zip(columns.chunks_exact(tokens)) {
-            for (sum, x) in sums.iter_mut().zip(column) {
-                *sum += w * x;
+        for (w, columns) in row.chunks(SUMS).zip(columns.chunks(SUMS * tokens)) {
+            for ((w, column), sums) in
+                w.iter().zip(columns.chunks_exact(tokens)).zip(sums.chunks_exact_mut(tokens))
+            {
+                for (sum, x) in sums.iter_mut().zip(column) {
+                    *sum += w * x;
+                }
             }
         }
-        for (t, sum) in sums.iter().enumerate() {
-            out[t * outputs + r] = *sum;
+        for t in 0..tokens {
+            out[t * outputs + r] = sums.iter().skip(t).step_by(tokens).sum();
         }
     }
     out
