@@ -3,18 +3,20 @@
 use std::fs;
 
 use crate::build::BuildEnd;
+use crate::calibration::Course;
 use crate::clock::{self, Stopwatch};
 use crate::config::{self, Config};
 use crate::drive::{LEFT_BEHIND, Session, blank};
+use crate::duel::{Duel, Round};
 use crate::error::{Context, Error, Result, exit};
-use crate::judge::World;
 use crate::ledger::{Ledger, Lock, Run};
 use crate::measure::Sampled;
 use crate::metric::Values;
 use crate::say::Tone;
-use crate::trial::{Outcome, Record, Seconds, medians};
+use crate::trial::{Outcome, Pair, Record, Seconds, medians};
 use crate::words::{number, seconds};
-use crate::{gate, host, rule, stats};
+use crate::world::World;
+use crate::{gate, host, stats, words};
 
 impl World {
     /// Begins a run at HEAD: seals, builds, measures and records the baseline, makes the branch.
@@ -65,48 +67,68 @@ impl World {
         let built_from = Stopwatch::start();
         self.progress.long("building the baseline");
         let broken = |why: String| {
-            Err(Error::new("the run did not begin: the baseline cannot be measured")
+            Error::new("the run did not begin: the baseline cannot be measured")
                 .status(exit::BASELINE)
                 .cause(why)
                 .note("no branch was made and nothing was recorded")
-                .hint("the whole output is in run.log"))
+                .hint("the whole output is in run.log")
         };
-        let baseline = match self.workshop().challenger(head.commit, None, config.build.as_ref(), true)? {
-            BuildEnd::Built(built) => built,
-            BuildEnd::Failed(error) => return broken(format!("it does not build: {error}")),
-            BuildEnd::TimedOut => return broken("its build took too long".to_owned()),
-            BuildEnd::Interrupted => return broken("you stopped it".to_owned()),
+        let build = |end: BuildEnd| match end {
+            BuildEnd::Built(built) => Ok(built),
+            BuildEnd::Failed(error) => Err(broken(format!("it does not build: {error}"))),
+            BuildEnd::TimedOut => Err(broken("its build took too long".to_owned())),
+            BuildEnd::Interrupted => Err(broken("you stopped it".to_owned())),
         };
+        let baseline = build(self.workshop().challenger(head.commit, None, config.build.as_ref(), true)?)?;
         let build_s = built_from.seconds();
         self.progress.line(Tone::Plain, &format!("baseline built in {}", seconds(build_s)));
+        self.progress.doing("building the baseline a second time");
+        let again = build(self.workshop().again(head.commit, config.build.as_ref())?)?;
 
         let measured_from = Stopwatch::start();
         let seed: u64 = host::fresh_seed()?;
-        let bench = self.bench(&config, &harness);
-        let mut samples: Vec<Values> = vec![];
-        for i in 0..config.measure.baseline_samples {
-            self.progress.doing(&format!(
-                "measuring the baseline, sample {} of {}",
-                i + 1,
-                config.measure.baseline_samples
-            ));
-            match bench.sample(&baseline, rule::draw(seed, i).prompts)? {
-                Sampled::Measured(values) => samples.push(values),
-                Sampled::Failed { how, reason } => return broken(format!("{how}: {reason}")),
-                Sampled::TimedOut => {
-                    return broken(format!("a sample took longer than {} s", config.measure.timeout_s));
-                }
-                Sampled::Interrupted => return broken("you stopped it".to_owned()),
+        let mut duel = Duel::new(self, &config, &harness, (&baseline, &again), seed);
+        let mut course = Course::begin(&config.metric.name, config.metric.direction, &[]);
+        let mut ended = duel.warm_up(&mut |_| true)?;
+        let mut pairs: Vec<Pair> = vec![];
+        while ended.is_none() && pairs.len() < config.rule.calibration_pairs as usize {
+            let doing = format!(
+                "the baseline against itself, pair {} of {}",
+                pairs.len() + 1,
+                config.rule.calibration_pairs
+            );
+            match duel.round(&doing, &mut |_| true)? {
+                Round::Pair(pair) => pairs.push(pair),
+                other => ended = Some(other),
             }
         }
-        let gates = gate::read(&config.gates, &samples);
+        match ended {
+            None => {}
+            Some(Round::Interrupted) => return Err(broken("you stopped it".to_owned())),
+            Some(Round::Failed(_, Sampled::Failed { how, reason })) => {
+                return Err(broken(format!("{how}: {reason}")));
+            }
+            Some(Round::Failed(..)) => {
+                return Err(broken(format!("a sample took longer than {} s", config.measure.timeout_s)));
+            }
+            Some(other) => return Err(broken(format!("the machine is too busy: {other:?}"))),
+        }
+        for pair in &mut pairs {
+            let Some((gain, position)) = course.pair(pair.first, &pair.incumbent, &pair.challenger) else {
+                return Err(broken(format!("{} is not greater than zero", config.metric.name)));
+            };
+            (pair.gain, pair.position) = (gain, position);
+        }
+        let samples: Vec<Values> =
+            pairs.iter().flat_map(|p| [p.incumbent.clone(), p.challenger.clone()]).collect();
+        let gates = gate::read_all(&config.gates, &samples);
         if let Some(failed) = gates.iter().find(|reading| !reading.pass) {
-            return broken(format!(
+            return Err(broken(format!(
                 "it fails a gate itself: {} {} is not {}",
                 failed.metric,
                 number(failed.value),
                 failed.bound
-            ));
+            )));
         }
         let values: Vec<f64> = samples.iter().filter_map(|s| s.get(&config.metric.name).copied()).collect();
         let spread =
@@ -120,27 +142,32 @@ impl World {
             config: text,
             began: clock::now(),
         };
-        let record = Record {
+        let mut record = Record {
             description: "baseline".to_owned(),
             commit: Some(run.base.clone()),
             outcome: Outcome::Baseline,
             metrics: medians(&samples),
-            samples,
+            pairs,
+            void_pairs: duel.void_pairs,
             gates,
             artifact: baseline.hash.clone(),
             seed: Some(seed),
             seconds: Seconds { build: build_s, measure: measured_from.seconds(), total: watch.seconds() },
             ..blank(&run, 0, &config)
         };
+        record.tau = Some(
+            Course::begin(&config.metric.name, config.metric.direction, std::slice::from_ref(&record)).tau,
+        );
         self.progress.idle();
         self.progress.line(
             Tone::Plain,
             &format!(
-                "baseline {} {} {} ({} samples{spread}), gates pass\n",
+                "baseline {} {} {} ({} samples{spread}; a pair's gain is uncertain by tau = {}), gates pass\n",
                 config.metric.name,
                 record.value(&config.metric.name).map_or_else(String::new, number),
                 config.metric.unit,
-                values.len()
+                values.len(),
+                record.tau.map_or_else(|| "-".to_owned(), words::gain)
             ),
         );
         ledger.begin(&run, &record, &self.repo.tree_id(head.commit)?.to_string())?;

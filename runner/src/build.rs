@@ -95,20 +95,31 @@ impl Workshop<'_> {
             .iter()
             .find(|slot| incumbent.is_none_or(|incumbent| holds(slot) != incumbent.to_string()))
             .expect("an incumbent lives in one slot at most");
-        fs::create_dir_all(slot).context("the slot was not made")?;
-        let mark = slot.join("commit");
-        let _ = fs::remove_file(&mark);
-        let tree = slot.join("tree");
-        self.repo.export(self.repo.tree_id(commit)?, &tree)?;
-        let end = match build {
-            None => BuildEnd::Built(Built { tree, artifact: None, hash: None }),
-            Some(build) => self.build(build, slot, "build", fetch)?,
-        };
+        let end = self.built_in(slot, commit, build, fetch)?;
         // With an artifact the slot is free again at once; without one, the tree itself is what is measured.
         if matches!(&end, BuildEnd::Built(Built { artifact: None, .. })) {
-            fs::write(&mark, commit.to_string()).context("the slot was not marked")?;
+            fs::write(slot.join("commit"), commit.to_string()).context("the slot was not marked")?;
         }
         Ok(end)
+    }
+
+    /// Builds the incumbent a second time, in the slot that the next challenger will use: the same program, laid out anew.
+    ///
+    /// # Errors
+    /// When piton itself fails.
+    pub fn again(&self, commit: Id, build: Option<&Build>) -> Result<BuildEnd> {
+        self.built_in(&self.dir.join("slots/b"), commit, build, true)
+    }
+
+    fn built_in(&self, slot: &Path, commit: Id, build: Option<&Build>, fetch: bool) -> Result<BuildEnd> {
+        fs::create_dir_all(slot).context("the slot was not made")?;
+        let _ = fs::remove_file(slot.join("commit"));
+        let tree = slot.join("tree");
+        self.repo.export(self.repo.tree_id(commit)?, &tree)?;
+        match build {
+            None => Ok(BuildEnd::Built(Built { tree, artifact: None, hash: None })),
+            Some(build) => self.build(build, slot, "build", fetch),
+        }
     }
 
     /// What was built for `commit` and recorded with the artifact `hash`: never built again while it is there.

@@ -32,3 +32,8 @@ impl Stopwatch {
         self.elapsed().as_secs_f64()
     }
 }
+
+/// Does nothing for so long.
+pub fn wait(time: Duration) {
+    std::thread::sleep(time);
+}

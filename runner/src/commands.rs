@@ -8,17 +8,18 @@ use serde_json::json;
 
 use crate::agent::Agent;
 use crate::clock::Stopwatch;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::drive::{Owner, Session, worktree_path};
-use crate::error::{Error, Result, exit};
+use crate::error::{Context, Error, Result, exit};
 use crate::git::Repo;
-use crate::judge::World;
 use crate::ledger::{Ledger, Run};
 use crate::proc::Runner;
+use crate::rule::{self, Case};
 use crate::say::{self, Progress};
 use crate::session::{Budget, Stop};
 use crate::trial::{Outcome, Record, Status};
-use crate::{discriminate, noise, report, standing, words};
+use crate::world::World;
+use crate::{discriminate, doctor, forecast, noise, rehearse, report, standing, words};
 
 const EXIT_STATUSES: &str = "Exit status: 0 done (trial: kept), 1 failed, 2 usage or piton.toml, 3 refused (tree, branch, run, lock),
 4 the harness or the baseline cannot be built or measured, 10 discarded, 11 crashed, 12 not judged, 130 stopped by Ctrl-C.";
@@ -87,6 +88,9 @@ enum Command {
     Show {
         /// Number of the trial; 0 is the baseline.
         trial: u32,
+        /// Print what the rule was asked, as JSON for `piton replay`.
+        #[arg(long)]
+        pairs: bool,
         #[command(flatten)]
         which: Which,
     },
@@ -123,11 +127,74 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Measure the night anew: HEAD of a run against its baseline in 20 fresh pairs.
+    ///
+    /// The gains printed with keeps are each biased upwards, because each was kept for having come out well; their sum is not the
+    /// gain of the night. This is. With --each, every keep is measured once more against its own incumbent, and
+    /// HEAD against HEAD without it: what no longer pays is marked.
+    #[command(after_help = "Example: piton verify --each")]
+    Verify {
+        /// Every keep once more, too.
+        #[arg(long)]
+        each: bool,
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Explain the rule: what its settings mean, on this machine.
+    Rule {
+        #[command(subcommand)]
+        command: RuleCommand,
+    },
+    /// Rehearse the rule on the real thing: judge changes whose effect is known, again and again.
+    ///
+    /// Each variant in a file is held against the commit at HEAD as a trial would be, so many times; a variant without edits is a
+    /// second build of HEAD and shows the rate of false keeps. No run begins and nothing is recorded.
+    #[command(after_help = "Example: piton rehearse --only nothing --trials 100")]
+    Rehearse {
+        /// The variants.
+        #[arg(long, default_value = "tests/variants/planted.toml", value_name = "FILE")]
+        variants: PathBuf,
+        /// Only those whose name contains this.
+        #[arg(long, value_name = "TEXT")]
+        only: Option<String>,
+        /// Trials of each.
+        #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        trials: u32,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tell whether this machine is fit: its noise, what it is doing, the smallest gain that it resolves.
+    #[command(after_help = "Example: piton doctor\n\nExit status: 0 fit, 1 unfit.")]
+    Doctor {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Judge a recorded trial again: the same pairs, the same answer.
+    ///
+    /// FILE holds what `piton show N --pairs` prints: settings, tau and the gain d of every pair, as JSON. `-` reads standard input.
+    #[command(after_help = "Example: piton show 3 --pairs | piton replay -")]
+    Replay {
+        /// The case.
+        file: PathBuf,
+    },
     /// Tell where a run stands.
     #[command(after_help = "Example: piton status --json | jq .gain_pct")]
     Status {
         #[command(flatten)]
         which: Which,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum RuleCommand {
+    /// Say in plain words what the present settings mean, and how many pairs changes of several sizes take.
+    #[command(after_help = "Example: piton rule explain")]
+    Explain {
+        /// Print the settings and the forecast as JSON.
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -177,7 +244,37 @@ pub fn run(cli: Cli, dir: &Path) -> Result<u8> {
         Command::Trial { message, json } => trial(dir, message.as_deref(), json),
         Command::Climb(climb) => climb.run(dir),
         Command::Log { which } => log(dir, &which),
-        Command::Show { trial, which } => show(dir, trial, &which),
+        Command::Show { trial, pairs, which } => show(dir, trial, pairs, &which),
+        Command::Verify { each, which } => verify(dir, each, &which),
+        Command::Rule { command: RuleCommand::Explain { json } } => explain(dir, json),
+        Command::Rehearse { variants, only, trials, json } => {
+            let world = world(dir)?;
+            let mut told = |row: &report::Rehearsal| {
+                world
+                    .progress
+                    .line(say::Tone::Plain, &format!("{}: {} of {} kept", row.name, row.kept, row.trials));
+            };
+            let rows = rehearse::run(&world, &dir.join(variants), only.as_deref(), trials, &mut told)?;
+            if json {
+                say::json(&rows);
+            } else {
+                let alpha = experiment(dir)?.0.rule.alpha;
+                say::answer(&report::rehearsal_table(&rows, alpha));
+            }
+            Ok(exit::DONE)
+        }
+        Command::Doctor { json } => {
+            let (config, records) = experiment(dir)?;
+            let tau = (!records.is_empty()).then(|| config.courses(&records, false).primary.tau);
+            let found = doctor::examine(&config.rule, &config.noise, tau, standing::pair_seconds(&records));
+            if json {
+                say::json(&found);
+            } else {
+                say::answer(&doctor::words(&found));
+            }
+            Ok(if found.unfit.is_empty() { exit::DONE } else { exit::FAILED })
+        }
+        Command::Replay { file } => replay(&dir.join(file)),
         Command::Discriminate { variants, only, samples, json } => {
             let world = world(dir)?;
             let rows = discriminate::run(&world, &dir.join(variants), only.as_deref(), samples)?;
@@ -350,12 +447,16 @@ fn log(dir: &Path, which: &Which) -> Result<u8> {
     Ok(exit::DONE)
 }
 
-fn show(dir: &Path, trial: u32, which: &Which) -> Result<u8> {
+fn show(dir: &Path, trial: u32, pairs: bool, which: &Which) -> Result<u8> {
     let (repo, run, config, records) = reading(dir, which)?;
     let record = records.iter().find(|r| r.trial == trial).ok_or_else(|| {
         Error::refused(format!("run {} has no trial {trial}", run.name))
             .hint(format!("it has 0 to {}", records.len().saturating_sub(1)))
     })?;
+    if pairs {
+        say::json(&case(&config, &records, record));
+        return Ok(exit::DONE);
+    }
     let diff = match (&record.parent, &record.commit) {
         (Some(from), Some(to)) => repo.diff(repo.commit_id(from)?, repo.commit_id(to)?)?.text,
         _ => String::new(),
@@ -370,9 +471,74 @@ fn show(dir: &Path, trial: u32, which: &Which) -> Result<u8> {
     Ok(exit::DONE)
 }
 
+/// What the rule was asked about this record.
+fn case(config: &Config, records: &[Record], record: &Record) -> Case {
+    let before: Vec<Record> = records.iter().filter(|r| r.trial < record.trial).cloned().collect();
+    let mut courses = config.courses(&before, record.changes.as_ref().is_some_and(|changes| changes.simpler));
+    for pair in &record.pairs {
+        courses.pair(pair.first, &pair.incumbent, &pair.challenger);
+    }
+    courses.case(&config.rule)
+}
+
+fn replay(file: &Path) -> Result<u8> {
+    let what = format!("{} was not judged", file.display());
+    let text = if file.ends_with("-") { say::input() } else { std::fs::read_to_string(file) };
+    let case: Case = serde_json::from_str(&text.context(&what)?).map_err(|e| {
+        Error::usage(&what).cause(e).hint("`piton show N --pairs` prints a case of a recorded trial")
+    })?;
+    let (verdict, estimate, asked) = rule::hear(&case);
+    let better = asked.first().map(|asked| asked.evidence);
+    say::json(&json!({
+        "verdict": verdict,
+        "n": better.map_or(estimate.pairs, |evidence| evidence.pairs),
+        "log_e": better.map(|evidence| evidence.log_e),
+        "futility": better.map(|evidence| evidence.futility),
+        "estimate": estimate,
+        "asked": asked,
+    }));
+    Ok(exit::DONE)
+}
+
+/// The experiment of the latest run with its records; without a run, that of the commit at HEAD.
+fn experiment(dir: &Path) -> Result<(Config, Vec<Record>)> {
+    let repo = Repo::open(dir)?;
+    if let Ok((_, _, config, records)) = reading(dir, &Which { run: None, json: false }) {
+        return Ok((config, records));
+    }
+    let text = repo.file(repo.head()?.commit, config::FILE).and_then(|text| String::from_utf8(text).ok());
+    let text = text.ok_or_else(|| Error::usage(format!("there is no {} in this commit", config::FILE)))?;
+    Ok((Config::parse(&text)?, vec![]))
+}
+
+fn explain(dir: &Path, json: bool) -> Result<u8> {
+    let (config, records) = experiment(dir)?;
+    let tau = (!records.is_empty()).then(|| config.courses(&records, false).primary.tau);
+    if json {
+        let forecast = tau.filter(|tau| *tau > 0.0).map(|tau| forecast::forecast(&config.rule, tau));
+        say::json(&json!({ "settings": config.rule, "tau": tau, "forecast": forecast }));
+    } else {
+        say::answer(&forecast::explain(&config.rule, tau, standing::pair_seconds(&records)));
+    }
+    Ok(exit::DONE)
+}
+
+fn verify(dir: &Path, each: bool, which: &Which) -> Result<u8> {
+    let (_, run, _, _) = reading(dir, which)?;
+    let world = world(dir)?;
+    let night = world.resume(&run.name)?.verify(each)?;
+    if which.json {
+        say::json(&night);
+    } else {
+        say::answer(&standing::night_words(&night));
+    }
+    Ok(exit::DONE)
+}
+
 fn status(dir: &Path, which: &Which) -> Result<u8> {
-    let (_, run, config, records) = reading(dir, which)?;
-    let status = standing::status(&run.name, &run.base, &records, &config.metric);
+    let (repo, run, config, records) = reading(dir, which)?;
+    let night = Ledger::open(&repo.state_dir())?.last_verified(&run.name)?;
+    let status = standing::status(&run.name, &run.base, &records, &config.metric, night.as_ref());
     if which.json {
         say::json(&status);
     } else {

@@ -2,13 +2,16 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::calibration::Courses;
+use crate::conditions::Limits;
 use crate::error::{Error, Result};
 use crate::gate::Gate;
 use crate::metric::{Format, Metric};
 use crate::monitor::TradeOff;
 use crate::scope::Scope;
 use crate::sweep::Knob;
-use crate::{rule, stats};
+use crate::terms::{Guard, Second, Settings};
+use crate::trial::Record;
 
 /// Name of the file, at the root of the repository.
 pub const FILE: &str = "piton.toml";
@@ -31,7 +34,16 @@ pub struct Config {
     pub measure: Measure,
     /// When a challenger is kept.
     #[serde(default)]
-    pub rule: rule::Settings,
+    pub rule: Settings,
+    /// Other metrics in which a change may be better.
+    #[serde(default, rename = "second")]
+    pub seconds: Vec<Second>,
+    /// Metrics that a keep may not make worse.
+    #[serde(default, rename = "guard")]
+    pub guards: Vec<Guard>,
+    /// What voids a pair.
+    #[serde(default)]
+    pub noise: Limits,
     /// Bounds on the challenger's metrics.
     #[serde(default, rename = "gate")]
     pub gates: Vec<Gate>,
@@ -78,13 +90,6 @@ pub struct Measure {
     pub format: Format,
     /// Wall-clock limit of one sample in seconds. Past it the whole tree of processes is killed.
     pub timeout_s: u64,
-    /// Samples of the baseline when a run begins.
-    #[serde(default = "default_baseline_samples")]
-    pub baseline_samples: u32,
-}
-
-fn default_baseline_samples() -> u32 {
-    6
 }
 
 impl Config {
@@ -130,14 +135,11 @@ impl Config {
         }
         command("measure.command", &self.measure.command)
             .or_else(|| positive("measure.timeout_s", self.measure.timeout_s))
-            .or_else(|| {
-                (self.measure.baseline_samples == 0).then(|| "measure.baseline_samples is 0".to_owned())
-            })
             .or_else(|| self.scope.problem())
             .or_else(|| self.rule.problem())
             .or_else(|| self.gates.iter().find_map(Gate::problem))
             .or_else(|| {
-                let most = self.rule.pairs.min(self.measure.baseline_samples);
+                let most = self.rule.fewest_pairs();
                 let late = self.gates.iter().find(|gate| gate.after > most)?;
                 Some(format!(
                     "the gate on `{}` is read after {} samples, and a keep may have {most}",
@@ -162,19 +164,21 @@ impl Config {
             })
     }
 
+    /// A trial that begins after these records.
+    pub fn courses(&self, records: &[Record], simpler: bool) -> Courses {
+        Courses::begin(&self.metric, &self.seconds, &self.guards, records, simpler)
+    }
+
     /// Metrics that every sample must have: the primary one, the gated ones, the one for memory.
     pub fn needed(&self) -> Vec<&str> {
         let mut names = vec![self.metric.name.as_str()];
         names.extend(self.gates.iter().map(|gate| gate.metric.as_str()));
         names.extend(self.metric.memory.as_deref());
+        names.extend(self.seconds.iter().map(|second| second.metric.as_str()));
+        names.extend(self.guards.iter().map(|guard| guard.metric.as_str()));
         names.sort_unstable();
         names.dedup();
         names
-    }
-
-    /// Fewest pairs that the rule can decide with.
-    pub fn fewest_pairs(&self) -> u32 {
-        stats::fewest_pairs(self.rule.alpha)
     }
 }
 
@@ -224,7 +228,7 @@ mod tests {
 
     #[test]
     fn the_smallest_experiment_is_a_metric_a_scope_and_a_command() {
-        assert_eq!(Config::parse(GOOD).unwrap().rule, rule::Settings::default());
+        assert_eq!(Config::parse(GOOD).unwrap().rule, Settings::default());
     }
 
     #[test]
@@ -245,7 +249,7 @@ mod tests {
         assert!(refusal("timeout_s = 10", "timeout_s = 0").contains("measure.timeout_s is 0"));
         assert!(refusal("\"higher\"", "\"sideways\"").contains("sideways"));
         assert!(refusal("[\"src\"]", "[\"../src\"]").contains("../src"));
-        assert!(refusal("timeout_s = 10", "timeout_s = 10\n[rule]\npairs = 2").contains("rule.pairs is 2"));
+        assert!(refusal("timeout_s = 10", "timeout_s = 10\n[rule]\nn_max = 2").contains("rule.n_max is 2"));
         assert!(refusal("timeout_s = 10", "timeout_s = 10\n[rule]\nalpha = 2.0").contains("rule.alpha is 2"));
         assert!(refusal("\"measure.sh\"", "\"{harness}\"").contains("no [harness]"));
         assert!(

@@ -10,13 +10,13 @@ use crate::build::{BuildEnd, Built};
 use crate::config::{self, Config};
 use crate::error::{Context, Error, Result, exit};
 use crate::git::{Entry, Id};
-use crate::judge::World;
 use crate::measure::Sampled;
 use crate::metric::Values;
 use crate::noise::Bare;
 use crate::report::Discrimination;
 use crate::scope::FILE;
 use crate::trial::medians;
+use crate::world::World;
 use crate::{gate, stats};
 
 /// A file of variants.
@@ -29,7 +29,7 @@ struct Variants {
 /// The candidate with some text replaced.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Variant {
+pub struct Variant {
     name: String,
     should: Should,
     edits: Vec<Edit>,
@@ -58,15 +58,14 @@ struct Edit {
 /// A file that cannot be used, an edit that does not apply, a harness that does not build.
 pub fn run(world: &World, file: &Path, only: Option<&str>, samples: u32) -> Result<Vec<Discrimination>> {
     let what = "the gates were not tried";
-    let text = fs::read_to_string(file).context(format!("{what}: {} was not read", file.display()))?;
-    let variants: Variants = config::toml_as(&text).map_err(|e| Error::usage(what).cause(e))?;
+    let variants = variants(file, what)?;
     let Bare { head, config, harness, .. } = world.bare("piton discriminate")?;
     let mut rows = vec![];
     let mut exact_speed = None;
-    let wanted = variants.variant.iter().filter(|v| only.is_none_or(|only| v.name.contains(only)));
+    let wanted = variants.iter().filter(|v| only.is_none_or(|only| v.name.contains(only)));
     for variant in wanted {
         world.progress.doing(&format!("{}: building", variant.name));
-        let commit = edited(world, &config, head, variant)?;
+        let commit = variant.commit(world, &config, head)?.unwrap_or(head);
         let built = match world.workshop().challenger(commit, None, config.build.as_ref(), rows.is_empty())? {
             BuildEnd::Built(built) => built,
             BuildEnd::Interrupted => return Err(Error::new(what).cause("you stopped it").status(130)),
@@ -96,6 +95,34 @@ pub fn run(world: &World, file: &Path, only: Option<&str>, samples: u32) -> Resu
     }
     world.progress.idle();
     Ok(rows)
+}
+
+/// The variants in a file.
+///
+/// # Errors
+/// A file that cannot be read, or holds something else.
+pub fn variants(file: &Path, what: &str) -> Result<Vec<Variant>> {
+    let text = fs::read_to_string(file).context(format!("{what}: {} was not read", file.display()))?;
+    let variants: Variants = config::toml_as(&text).map_err(|e| Error::usage(what).cause(e))?;
+    Ok(variants.variant)
+}
+
+impl Variant {
+    /// What it is called.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its commit on top of `head`; `None` where it changes nothing.
+    ///
+    /// # Errors
+    /// An edit that does not apply.
+    pub fn commit(&self, world: &World, config: &Config, head: Id) -> Result<Option<Id>> {
+        if self.edits.is_empty() {
+            return Ok(None);
+        }
+        edited(world, config, head, self).map(Some)
+    }
 }
 
 /// The exit status of a table: whether every gate said what it should.
@@ -146,7 +173,7 @@ fn measure(
     let mut measured = Measured { values: vec![], outcome: None, unmeasured: 0 };
     for seed in 1..=samples {
         world.progress.doing(&format!("{name}: sample {seed} of {samples}"));
-        match bench.sample(built, u64::from(seed))? {
+        match bench.sample(built, u64::from(seed), 0)? {
             Sampled::Measured(values) => measured.values.push(values),
             Sampled::Interrupted => {
                 return Err(Error::new("the gates were not tried").cause("you stopped it").status(130));

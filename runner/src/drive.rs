@@ -13,11 +13,12 @@ use crate::clock::{self, Stopwatch};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::git::{Id, Repo};
-use crate::judge::{Judge, World};
+use crate::judge::Judge;
 use crate::ledger::{self, Ledger, Lock, Run};
 use crate::say::Tone;
 use crate::session::{self, Budget, Spent, Stop};
 use crate::trial::{Outcome, Record, Seconds, Status};
+use crate::world::World;
 use crate::{host, monitor, report, standing, words};
 
 /// What a climb leaves in a checkout and git overlooks.
@@ -156,19 +157,35 @@ impl Session<'_> {
             _ if !refused.is_empty() => Outcome::OutOfScope { paths: refused },
             _ if !edited => Outcome::NoEdit,
             Some(of) => Outcome::Duplicate { of },
-            None => {
-                let judge = Judge {
-                    world: self.world,
-                    config: &self.config,
-                    harness: &self.harness,
-                    ledger: &self.ledger,
-                };
-                judge.judge(work, base, &incumbent, &mut record)?
-            }
+            None => self.court().judge(work, base, &self.records()?, &incumbent, &mut record)?,
         };
         record.seconds.total = watch.seconds();
         self.world.progress.idle();
         self.conclude(work, base, tree, record, owner)
+    }
+
+    /// A trial of the incumbent against itself: what the rule says of a change that does nothing.
+    ///
+    /// # Errors
+    /// When piton itself fails.
+    pub fn blind(&mut self, work: &Repo) -> Result<Record> {
+        let watch = Stopwatch::start();
+        let (incumbent, records) = (self.incumbent()?, self.records()?);
+        let base = work.commit_id(incumbent.commit.as_deref().unwrap_or_default())?;
+        let number = self.ledger.next_trial(&self.run.name)?;
+        let mut record = blank(&self.run, number, &self.config);
+        (record.parent, record.commit) = (Some(base.to_string()), Some(base.to_string()));
+        record.description = "the incumbent against itself".to_owned();
+        work.set_ref(&self.trial_ref(number), base, "piton: blind trial")?;
+        self.announce(&record);
+        record.outcome = self.court().blind(base, &records, &incumbent, &mut record)?;
+        record.seconds.total = watch.seconds();
+        self.world.progress.idle();
+        self.conclude(work, base, work.tree_id(base)?, record, Owner::User)
+    }
+
+    fn court(&self) -> Judge<'_> {
+        Judge { world: self.world, config: &self.config, harness: &self.harness, ledger: &self.ledger }
     }
 
     /// Row first, then the branch, then the worktree and the table.
@@ -256,6 +273,10 @@ impl Session<'_> {
             if let Some(stop) = session::stop(budget, &spent) {
                 return Ok(stop);
             }
+            if session::blind_is_due(self.config.rule.blind_every, &self.records()?) {
+                self.blind(work)?;
+                continue;
+            }
             let (records, next) = (self.records()?, self.ledger.next_trial(&self.run.name)?);
             let brief = report::brief(
                 &self.run.name,
@@ -336,7 +357,9 @@ pub fn blank(run: &Run, trial: u32, config: &Config) -> Record {
         outcome: Outcome::NoEdit,
         metrics: None,
         pairs: vec![],
-        samples: vec![],
+        void_pairs: vec![],
+        tau: None,
+        asked: vec![],
         gates: vec![],
         changes: None,
         since_baseline: None,

@@ -1,9 +1,10 @@
-//! The machine that piton runs on: what it is, and the randomness that it gives.
+//! The machine that piton runs on: what it is, what it is doing, and the randomness that it gives.
 
 use std::fs;
 
 use rand::TryRng;
 
+use crate::conditions::Conditions;
 use crate::error::{Context, Result};
 use crate::words::plural;
 
@@ -25,4 +26,51 @@ pub fn machine() -> String {
 /// When the system gives no randomness.
 pub fn fresh_seed() -> Result<u64> {
     rand::rngs::SysRng.try_next_u64().context("no seed was drawn: the system gave no randomness")
+}
+
+/// Watches the machine from its start to its stop.
+#[derive(Debug, Clone, Copy)]
+pub struct Meter {
+    stolen: u64,
+    all: u64,
+}
+
+impl Meter {
+    /// Begins to watch.
+    pub fn start() -> Self {
+        let (stolen, all) = processor_time();
+        Self { stolen, all }
+    }
+
+    /// What the machine did since.
+    pub fn stop(self) -> Conditions {
+        let (stolen, all) = processor_time();
+        let share = (stolen - self.stolen) as f64 / (all - self.all).max(1) as f64;
+        let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+        Conditions {
+            steal_pct: share * 100.0,
+            pressure_pct: pressure(),
+            load: load.split(' ').next().and_then(|load| load.parse().ok()).unwrap_or(0.0),
+        }
+    }
+}
+
+/// Ticks of all cores: given to other machines, and all. Source: proc(5), /proc/stat, fields of the line `cpu`.
+fn processor_time() -> (u64, u64) {
+    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+    let fields = stat.lines().next().unwrap_or_default().split_whitespace().skip(1);
+    let ticks: Vec<u64> = fields.filter_map(|field| field.parse().ok()).take(8).collect();
+    (ticks.get(7).copied().unwrap_or(0), ticks.iter().sum())
+}
+
+/// `some avg10` of /proc/pressure/cpu.
+fn pressure() -> Option<f64> {
+    let text = fs::read_to_string("/proc/pressure/cpu").ok()?;
+    text.split_once("avg10=")?.1.split(' ').next()?.parse().ok()
+}
+
+/// How the kernel chooses the clock of the first core, e.g. `performance`; `None` where it does not say.
+pub fn governor() -> Option<String> {
+    let path = "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor";
+    fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
 }

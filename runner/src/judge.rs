@@ -1,51 +1,20 @@
 //! From a challenger's commit to an outcome: build it, measure it in pairs, ask the gates and the rule.
 
-use crate::build::{BuildEnd, Built, Workshop};
+use crate::build::{BuildEnd, Built};
+use crate::calibration::Courses;
 use crate::clock::Stopwatch;
 use crate::config::Config;
+use crate::duel::{Duel, Round};
 use crate::error::Result;
+use crate::gate::{self, Gate};
 use crate::git::{Id, Repo};
 use crate::ledger::Ledger;
-use crate::measure::{Bench, Sampled};
+use crate::measure::Sampled;
 use crate::metric::Values;
-use crate::proc::Runner;
-use crate::rule::{First, Verdict};
-use crate::say::Progress;
+use crate::rule::{self, Asked, Estimate, First, Verdict};
 use crate::trial::{Outcome, Pair, Record, Stage, medians};
-use crate::{gate, host, rule, words};
-
-/// What every command needs that measures.
-pub struct World {
-    /// The repository, from where the user stands.
-    pub repo: Repo,
-    /// Starts processes.
-    pub runner: Runner,
-    /// Tells what is going on.
-    pub progress: Progress,
-}
-
-impl World {
-    /// Where things are built.
-    pub fn workshop(&self) -> Workshop<'_> {
-        Workshop {
-            dir: self.repo.state_dir(),
-            repo: &self.repo,
-            runner: &self.runner,
-            progress: &self.progress,
-        }
-    }
-
-    /// What measures, by the words of `config`.
-    pub fn bench<'a>(&'a self, config: &'a Config, harness: &'a Built) -> Bench<'a> {
-        Bench {
-            runner: &self.runner,
-            measure: &config.measure,
-            needed: config.needed(),
-            harness,
-            logs: self.repo.state_dir().join("logs"),
-        }
-    }
-}
+use crate::world::World;
+use crate::{host, words};
 
 /// What a challenger is judged by.
 pub struct Judge<'a> {
@@ -64,7 +33,14 @@ impl Judge<'_> {
     ///
     /// # Errors
     /// When piton itself fails. What the challenger does is an outcome.
-    pub fn judge(&self, work: &Repo, base: Id, incumbent: &Record, record: &mut Record) -> Result<Outcome> {
+    pub fn judge(
+        &self,
+        work: &Repo,
+        base: Id,
+        records: &[Record],
+        incumbent: &Record,
+        record: &mut Record,
+    ) -> Result<Outcome> {
         let world = self.world;
         let challenger = work.commit_id(record.commit.as_deref().unwrap_or_default())?;
         let building = Stopwatch::start();
@@ -83,116 +59,161 @@ impl Judge<'_> {
         if let Some(of) = self.ledger.judged(&record.run, None, challenger.hash.as_deref())? {
             return Ok(Outcome::Duplicate { of });
         }
-        let other = match world.workshop().existing(base, incumbent.artifact.as_deref()) {
-            Some(built) => built,
-            // Only after somebody cleared .git/piton.
-            None => match world.workshop().challenger(base, None, build, true)? {
-                BuildEnd::Built(built) => built,
-                _ => {
-                    return Ok(Outcome::Void {
-                        reason: "the incumbent's artifact is gone and was not built again".to_owned(),
-                    });
-                }
-            },
+        let Some(other) = self.in_place(base, incumbent)? else {
+            let reason = "the incumbent's artifact is gone and was not built again".to_owned();
+            return Ok(Outcome::Void { reason });
         };
+        self.hold(records, &other, &challenger, record)
+    }
+
+    /// Holds the incumbent against itself, as if it were a challenger: what comes of it is what the rule says of nothing.
+    ///
+    /// # Errors
+    /// When piton itself fails.
+    pub fn blind(
+        &self,
+        base: Id,
+        records: &[Record],
+        incumbent: &Record,
+        record: &mut Record,
+    ) -> Result<Outcome> {
+        record.artifact = incumbent.artifact.clone();
+        let Some(built) = self.in_place(base, incumbent)? else {
+            return Ok(Outcome::Void { reason: "the incumbent was not built again".to_owned() });
+        };
+        Ok(match self.hold(records, &built, &built, record)? {
+            Outcome::Judged { verdict, estimate } => Outcome::Blind { verdict, estimate },
+            other => other,
+        })
+    }
+
+    fn in_place(&self, base: Id, incumbent: &Record) -> Result<Option<Built>> {
+        let workshop = self.world.workshop();
+        if let Some(built) = workshop.existing(base, incumbent.artifact.as_deref()) {
+            return Ok(Some(built));
+        }
+        // Only after somebody cleared .git/piton.
+        Ok(match workshop.challenger(base, None, self.config.build.as_ref(), true)? {
+            BuildEnd::Built(built) => Some(built),
+            _ => None,
+        })
+    }
+
+    fn hold(
+        &self,
+        records: &[Record],
+        incumbent: &Built,
+        challenger: &Built,
+        record: &mut Record,
+    ) -> Result<Outcome> {
         let seed = host::fresh_seed()?;
         record.seed = Some(seed);
         let measuring = Stopwatch::start();
-        let mut pairs = Pairs {
-            judge: self,
-            seed,
-            incumbent: &other,
-            challenger: &challenger,
+        let mut duel = Duel::new(self.world, self.config, self.harness, (incumbent, challenger), seed);
+        let mut trial = Held {
+            config: self.config,
+            courses: self.config.courses(records, record.changes.as_ref().is_some_and(|c| c.simpler)),
             samples: vec![],
             pairs: vec![],
+            asked: vec![],
         };
-        let outcome = pairs.run();
-        record.metrics = medians(&pairs.samples);
-        record.gates = gate::read(&self.config.gates, &pairs.samples);
-        if pairs.samples.is_empty() {
-            record.gates.clear();
-        }
-        record.pairs = pairs.pairs;
+        let outcome = trial.run(&mut duel)?;
+        let Held { samples, pairs, asked, courses, .. } = trial;
+        record.metrics = medians(&samples);
+        record.gates = if samples.is_empty() { vec![] } else { gate::read(&self.config.gates, &samples) };
+        record.tau = Some(courses.primary.tau);
+        record.pairs = pairs;
+        record.asked = asked;
+        record.void_pairs = duel.void_pairs;
         record.seconds.measure = measuring.seconds();
-        outcome
+        Ok(outcome)
     }
 }
 
-/// The pairs of one trial.
-struct Pairs<'a, 'w> {
-    judge: &'a Judge<'w>,
-    seed: u64,
-    incumbent: &'a Built,
-    challenger: &'a Built,
-    /// The challenger's samples, also one whose pair was not finished.
+/// A trial in the course of its pairs.
+struct Held<'a> {
+    config: &'a Config,
+    courses: Courses,
+    /// The challenger's samples, also of the warm-up and of pairs that did not count.
     samples: Vec<Values>,
     pairs: Vec<Pair>,
+    asked: Vec<Asked>,
 }
 
-impl Pairs<'_, '_> {
-    fn run(&mut self) -> Result<Outcome> {
-        let config = self.judge.config;
-        let bench = self.judge.world.bench(config, self.judge.harness);
+impl Held<'_> {
+    fn run(&mut self, duel: &mut Duel) -> Result<Outcome> {
+        let (gates, tau) = (&self.config.gates, self.courses.primary.tau);
+        let samples = &mut self.samples;
+        let warm = duel.warm_up(&mut |values| look(gates, samples, values))?;
+        if let Some(round) = warm {
+            return Ok(self.ended(round));
+        }
         loop {
-            let draw = rule::draw(self.seed, self.pairs.len() as u32);
-            let order = match draw.first {
-                First::Incumbent => [First::Incumbent, First::Challenger],
-                First::Challenger => [First::Challenger, First::Incumbent],
+            let gains: Vec<String> =
+                self.courses.primary.gains.iter().map(|gain| words::gain(*gain)).collect();
+            let doing =
+                format!("pair {} [{}] tau {}", self.pairs.len() + 1, gains.join(" "), words::gain(tau));
+            let samples = &mut self.samples;
+            let mut pair = match duel.round(&doing, &mut |values| look(gates, samples, values))? {
+                Round::Pair(pair) => pair,
+                other => return Ok(self.ended(other)),
             };
-            let mut values: [Option<Values>; 2] = [None, None];
-            for side in order {
-                let gains: Vec<String> = self.pairs.iter().map(|p| words::gain(p.gain)).collect();
-                self.judge.world.progress.doing(&format!(
-                    "pair {} of {}: {side:?}  [{}]",
-                    self.pairs.len() + 1,
-                    config.rule.pairs,
-                    gains.join(" ")
-                ));
-                let built = if side == First::Incumbent { self.incumbent } else { self.challenger };
-                let sampled = match bench.sample(built, draw.prompts)? {
-                    Sampled::Measured(sampled) => sampled,
-                    Sampled::Interrupted => return Ok(Outcome::Interrupted { stage: Stage::Measure }),
-                    other if side == First::Incumbent => {
-                        return Ok(Outcome::Void {
-                            reason: format!("the incumbent was not measured: {other:?}"),
-                        });
-                    }
-                    Sampled::TimedOut => {
-                        return Ok(Outcome::TimedOut {
-                            stage: Stage::Measure,
-                            limit_s: config.measure.timeout_s,
-                        });
-                    }
-                    Sampled::Failed { how, reason } => return Ok(Outcome::failed(how, reason)),
-                };
-                if side == First::Challenger {
-                    self.samples.push(sampled.clone());
-                    let readings = gate::read(&config.gates, &self.samples);
-                    if let Some(failed) = readings.iter().find(|reading| !reading.pass) {
-                        let estimate = (!self.pairs.is_empty()).then(|| self.decide().1);
-                        return Ok(Outcome::GateFailed { gate: failed.metric.clone(), estimate });
-                    }
-                }
-                values[usize::from(side == First::Challenger)] = Some(sampled);
-            }
-            let [Some(incumbent), Some(challenger)] = values else { unreachable!("both sides ran") };
-            let value = |values: &Values| values.get(&config.metric.name).copied().unwrap_or(f64::NAN);
-            let Some(gain) = config.metric.direction.log_gain(value(&incumbent), value(&challenger)) else {
+            let (first, sides) = (pair.first, (&pair.incumbent, &pair.challenger));
+            let Some((gain, position)) = self.courses.pair(first, sides.0, sides.1) else {
                 return Ok(Outcome::RunFailed {
                     how: "unreadable".to_owned(),
-                    reason: format!("{} is not greater than zero", config.metric.name),
+                    reason: format!("{} is not greater than zero", self.config.metric.name),
                 });
             };
-            self.pairs.push(Pair { first: draw.first, prompts: draw.prompts, incumbent, challenger, gain });
-            let (verdict, estimate) = self.decide();
-            if verdict != Verdict::Continue {
-                return Ok(Outcome::Judged { verdict, estimate });
+            (pair.gain, pair.position) = (gain, position);
+            self.pairs.push(pair);
+            let (verdict, estimate) = self.hear();
+            if verdict == Verdict::Continue {
+                continue;
             }
+            // Nothing is kept before every gate has been read, however few samples there are.
+            let unread = gate::read_all(gates, &self.samples).into_iter().find(|reading| !reading.pass);
+            return Ok(match unread {
+                Some(failed) if matches!(verdict, Verdict::Keep(_)) => {
+                    Outcome::GateFailed { gate: failed.metric, estimate: Some(estimate) }
+                }
+                _ => Outcome::Judged { verdict, estimate },
+            });
         }
     }
 
-    fn decide(&self) -> (Verdict, rule::Estimate) {
-        let gains: Vec<f64> = self.pairs.iter().map(|pair| pair.gain).collect();
-        rule::decide(&self.judge.config.rule, &gains)
+    fn hear(&mut self) -> (Verdict, Estimate) {
+        let (verdict, estimate, asked) = rule::hear(&self.courses.case(&self.config.rule));
+        self.asked = asked;
+        (verdict, estimate)
     }
+
+    /// What a round that is no pair makes of the trial.
+    fn ended(&mut self, round: Round) -> Outcome {
+        match round {
+            Round::Pair(_) => unreachable!("a pair does not end a trial"),
+            Round::Interrupted => Outcome::Interrupted { stage: Stage::Measure },
+            Round::Void(reason) => Outcome::Void { reason },
+            Round::Enough => {
+                let readings = gate::read(&self.config.gates, &self.samples);
+                let failed = readings.into_iter().find(|reading| !reading.pass);
+                let gate = failed.map_or_else(String::new, |reading| reading.metric);
+                let estimate = (!self.pairs.is_empty()).then(|| self.hear().1);
+                Outcome::GateFailed { gate, estimate }
+            }
+            Round::Failed(First::Incumbent, how) => {
+                Outcome::Void { reason: format!("the incumbent was not measured: {how:?}") }
+            }
+            Round::Failed(First::Challenger, Sampled::Failed { how, reason }) => Outcome::failed(how, reason),
+            Round::Failed(First::Challenger, _) => {
+                Outcome::TimedOut { stage: Stage::Measure, limit_s: self.config.measure.timeout_s }
+            }
+        }
+    }
+}
+
+/// Takes a sample of the challenger in, and says whether every gate that is due still holds.
+fn look(gates: &[Gate], samples: &mut Vec<Values>, values: &Values) -> bool {
+    samples.push(values.clone());
+    gate::read(gates, samples).iter().all(|reading| reading.pass)
 }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Context, Error, Result};
 use crate::metric::Metric;
 use crate::report;
+use crate::standing::Night;
 use crate::trial::Record;
 
 /// One climb on one branch.
@@ -55,7 +56,11 @@ const SCHEMA: &str = "
         record TEXT NOT NULL,        -- a Record as JSON
         PRIMARY KEY (run, trial)
     ) STRICT;
-    PRAGMA user_version = 1;
+    CREATE TABLE IF NOT EXISTS verifications (
+        run TEXT NOT NULL REFERENCES runs(name),
+        night TEXT NOT NULL          -- a Night as JSON
+    ) STRICT;
+    PRAGMA user_version = 2;
 ";
 
 impl Ledger {
@@ -69,7 +74,7 @@ impl Ledger {
         let db = Connection::open(dir.join("ledger.db")).context(what)?;
         db.busy_timeout(std::time::Duration::from_secs(10)).context(what)?;
         let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0)).context(what)?;
-        if version > 1 {
+        if version > 2 {
             return Err(
                 Error::refused(what).cause(format!("it was written by a later piton (schema {version})"))
             );
@@ -77,7 +82,7 @@ impl Ledger {
         db.pragma_update(None, "journal_mode", "WAL").context(what)?;
         db.pragma_update(None, "synchronous", "FULL").context(what)?;
         db.pragma_update(None, "foreign_keys", true).context(what)?;
-        if version == 0 {
+        if version < 2 {
             db.execute_batch(SCHEMA).context(what)?;
         }
         Ok(Self { db })
@@ -109,6 +114,25 @@ impl Ledger {
         insert(&self.db, record, tree).context(format!("trial {} was not recorded", record.trial))
     }
 
+    /// Records the night's figure.
+    ///
+    /// # Errors
+    /// A disk that refuses.
+    pub fn verified(&self, night: &Night) -> Result<()> {
+        let what = "the verification was not recorded";
+        let text = serde_json::to_string(night).context(what)?;
+        let sql = "INSERT INTO verifications (run, night) VALUES (?1, ?2)";
+        self.db.execute(sql, params![night.run, text]).map(|_| ()).context(what)
+    }
+
+    /// The last night's figure of a run.
+    ///
+    /// # Errors
+    /// A disk that refuses.
+    pub fn last_verified(&self, run: &str) -> Result<Option<Night>> {
+        self.one("SELECT night FROM verifications WHERE run = ?1 ORDER BY rowid DESC LIMIT 1", [run])
+    }
+
     /// A run by name.
     ///
     /// # Errors
@@ -125,7 +149,11 @@ impl Ledger {
         self.one("SELECT run FROM runs ORDER BY rowid DESC LIMIT 1", [])
     }
 
-    fn one(&self, sql: &str, params: impl rusqlite::Params) -> Result<Option<Run>> {
+    fn one<T: serde::de::DeserializeOwned>(
+        &self,
+        sql: &str,
+        params: impl rusqlite::Params,
+    ) -> Result<Option<T>> {
         let what = "the ledger was not read";
         let text: Option<String> =
             self.db.query_row(sql, params, |row| row.get(0)).optional().context(what)?;

@@ -3,10 +3,14 @@
 //! The modules stand in one order and import only upwards; `tests/` holds the list. The first ones compute
 //! and touch nothing, the last ones touch the world and decide nothing.
 
+pub mod calibration;
+pub mod conditions;
 pub mod error;
+pub mod forecast;
 pub mod gate;
 pub mod metric;
 pub mod monitor;
+pub mod replicates;
 pub mod report;
 pub mod rule;
 pub mod scope;
@@ -14,6 +18,7 @@ pub mod session;
 pub mod standing;
 pub mod stats;
 pub mod sweep;
+pub mod terms;
 pub mod trial;
 pub mod words;
 
@@ -24,7 +29,9 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod discriminate;
+pub mod doctor;
 pub mod drive;
+pub mod duel;
 pub mod git;
 pub mod host;
 pub mod judge;
@@ -32,4 +39,7 @@ pub mod ledger;
 pub mod measure;
 pub mod noise;
 pub mod proc;
+pub mod rehearse;
 pub mod say;
+pub mod verify;
+pub mod world;

@@ -42,11 +42,11 @@ pub enum Sampled {
 }
 
 impl Bench<'_> {
-    /// Measures `side` once on the prompts of `seed`.
+    /// Measures `side` once on the prompts of `seed`, its environment made longer by `padding` bytes.
     ///
     /// # Errors
     /// When the command cannot be started at all.
-    pub fn sample(&self, side: &Built, seed: u64) -> Result<Sampled> {
+    pub fn sample(&self, side: &Built, seed: u64, padding: u32) -> Result<Sampled> {
         let text = |path: &Path| path.to_string_lossy().into_owned();
         let (tree, sealed, seed) = (text(&side.tree), text(&self.harness.tree), seed.to_string());
         let artifact = side.artifact.as_deref().map(text).unwrap_or_default();
@@ -64,6 +64,7 @@ impl Bench<'_> {
         argv[0] = proc::absolute(&argv[0]);
         let mut env = proc::bare_env();
         env.push(("PITON_SEED".into(), seed.into()));
+        env.push(("PITON_PADDING".into(), "x".repeat(padding as usize).into()));
         let done = self.runner.run(&Job {
             argv: &argv,
             cwd: &side.tree,

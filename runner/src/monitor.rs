@@ -47,8 +47,58 @@ pub struct Changes {
     pub lines_added: usize,
     /// Lines removed.
     pub lines_removed: usize,
+    /// Code lines more than before (negative: fewer), blank lines and comments not counted.
+    #[serde(default)]
+    pub code_lines_more: i64,
+    /// Whether the code is simpler: see [`Size::simpler_than`].
+    #[serde(default)]
+    pub simpler: bool,
     /// What the changes may cost.
     pub trade_offs: Vec<String>,
+}
+
+/// How much code there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Size {
+    /// Lines that are neither blank nor comment.
+    pub lines: i64,
+    /// Their characters, white space not counted.
+    pub characters: i64,
+    /// Dependencies.
+    pub dependencies: i64,
+    /// Occurrences of `unsafe`.
+    pub unsafe_: i64,
+}
+
+impl Size {
+    /// How much code these sources hold.
+    pub fn of(sources: &Sources) -> Self {
+        let block = Regex::new(r"(?s)/\*.*?\*/").expect("a fixed pattern");
+        let texts: Vec<String> =
+            sources.values().map(|text| block.replace_all(text, "").into_owned()).collect();
+        let code = |line: &&str| {
+            let line = line.trim_start();
+            !line.is_empty() && !line.starts_with("//") && !line.starts_with('#')
+        };
+        let lines: Vec<&str> = texts.iter().flat_map(|text| text.lines().filter(code)).collect();
+        let characters =
+            lines.iter().map(|line| line.chars().filter(|c| !c.is_whitespace()).count()).sum::<usize>();
+        Self {
+            lines: lines.len() as i64,
+            characters: characters as i64,
+            dependencies: dependencies_of(sources).len() as i64,
+            unsafe_: count(sources, r"\bunsafe\b"),
+        }
+    }
+
+    /// Fewer code lines, and more of nothing else: joining lines, or buying shortness with a dependency or with `unsafe`, does
+    /// not count.
+    pub fn simpler_than(&self, other: &Self) -> bool {
+        self.lines < other.lines
+            && self.characters <= other.characters
+            && self.dependencies <= other.dependencies
+            && self.unsafe_ <= other.unsafe_
+    }
 }
 
 /// A constant before and after; absent where it did not exist.
@@ -129,6 +179,7 @@ pub fn compare(before: &Sources, after: &Sources, lines: (usize, usize), trade_o
     let more = |pattern| count(after, pattern) - count(before, pattern);
     let minus = |a: &BTreeSet<String>, b: &BTreeSet<String>| a.difference(b).cloned().collect::<Vec<_>>();
     let (old_fns, new_fns) = (functions(before), functions(after));
+    let (old_size, new_size) = (Size::of(before), Size::of(after));
     let (old_deps, new_deps) = (dependencies(before), dependencies(after));
     Changes {
         functions_added: minus(&new_fns, &old_fns),
@@ -139,6 +190,8 @@ pub fn compare(before: &Sources, after: &Sources, lines: (usize, usize), trade_o
         threads_more: more(r"\bthread::(?:spawn|scope|Builder)\b|\brayon\b|\bpar_iter|\bpar_chunks"),
         lines_added: lines.0,
         lines_removed: lines.1,
+        code_lines_more: new_size.lines - old_size.lines,
+        simpler: new_size.simpler_than(&old_size),
         trade_offs: told(trade_offs, &constants, before, after),
         constants,
     }

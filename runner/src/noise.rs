@@ -3,15 +3,16 @@
 use std::fs;
 
 use crate::build::{BuildEnd, Built};
+use crate::calibration::Course;
+use crate::clock::Stopwatch;
 use crate::config::{self, Config};
+use crate::duel::{Duel, Round};
 use crate::error::{Context, Error, Result, exit};
 use crate::git::Id;
 use crate::host;
-use crate::judge::World;
 use crate::ledger::Lock;
-use crate::measure::Sampled;
 use crate::report::Noise;
-use crate::rule::{self, First};
+use crate::world::World;
 
 /// The committed experiment at HEAD with its harness built, and no run.
 pub struct Bare {
@@ -59,28 +60,43 @@ pub fn run(world: &World, pairs: u32) -> Result<Noise> {
         BuildEnd::Built(built) => built,
         other => return Err(Error::new(what).status(exit::BASELINE).cause(format!("{other:?}"))),
     };
-    let bench = world.bench(&config, &harness);
+    world.progress.doing("building the candidate a second time");
+    let again = match world.workshop().again(head, config.build.as_ref())? {
+        BuildEnd::Built(built) => built,
+        other => return Err(Error::new(what).status(exit::BASELINE).cause(format!("{other:?}"))),
+    };
     let seed = host::fresh_seed()?;
-    let mut noise =
-        Noise { metric: config.metric.name.clone(), seed, values: vec![], gains: vec![], seconds: vec![] };
-    for pair in 0..pairs {
-        let draw = rule::draw(seed, pair);
-        let mut both = vec![];
-        for side in ["first", "second"] {
-            world.progress.doing(&format!("pair {} of {pairs}: {side}", pair + 1));
-            let watch = crate::clock::Stopwatch::start();
-            match bench.sample(&built, draw.prompts)? {
-                Sampled::Measured(values) => {
-                    both.push(values.get(&config.metric.name).copied().unwrap_or(f64::NAN))
-                }
-                other => return Err(Error::new(what).cause(format!("{other:?}"))),
-            }
-            noise.seconds.push(watch.seconds());
-        }
-        let (from, to) = if draw.first == First::Incumbent { (both[0], both[1]) } else { (both[1], both[0]) };
-        noise.gains.extend(config.metric.direction.log_gain(from, to));
-        noise.values.extend(both);
+    let mut duel = Duel::new(world, &config, &harness, (&built, &again), seed);
+    let mut noise = Noise {
+        metric: config.metric.name.clone(),
+        seed,
+        values: vec![],
+        gains: vec![],
+        seconds: vec![],
+        conditions: vec![],
+        void_pairs: 0,
+    };
+    if let Some(other) = duel.warm_up(&mut |_| true)? {
+        return Err(Error::new(what).cause(format!("{other:?}")));
     }
+    let mut course = Course::begin(&config.metric.name, config.metric.direction, &[]);
+    for pair in 0..pairs {
+        let watch = Stopwatch::start();
+        let voided = duel.void_pairs.len();
+        let pair = match duel.round(&format!("pair {} of {pairs}", pair + 1), &mut |_| true)? {
+            Round::Pair(pair) => pair,
+            other => return Err(Error::new(what).cause(format!("{other:?}"))),
+        };
+        if duel.void_pairs.len() == voided {
+            noise.seconds.push(watch.seconds() / 2.0);
+        }
+        noise.gains.extend(course.pair(pair.first, &pair.incumbent, &pair.challenger).map(|(gain, _)| gain));
+        noise
+            .values
+            .extend([&pair.incumbent, &pair.challenger].iter().filter_map(|v| v.get(&config.metric.name)));
+        noise.conditions.push(pair.conditions);
+    }
+    noise.void_pairs = duel.void_pairs.len();
     world.progress.idle();
     Ok(noise)
 }

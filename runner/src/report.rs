@@ -4,6 +4,7 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use serde::Serialize;
 
+use crate::conditions::Conditions;
 use crate::gate::Reading;
 use crate::metric::{Direction, Metric, Values, percent};
 use crate::stats;
@@ -106,8 +107,12 @@ pub struct Noise {
     pub values: Vec<f64>,
     /// Gain of every pair, natural logarithm; its true value is 0.
     pub gains: Vec<f64>,
-    /// Wall clock of every sample.
+    /// Wall clock of a sample, half a pair's, in seconds.
     pub seconds: Vec<f64>,
+    /// What the machine was doing, pair by pair.
+    pub conditions: Vec<Conditions>,
+    /// Pairs that did not count.
+    pub void_pairs: usize,
 }
 
 /// The same in words: spreads are 1.4826 times the median absolute deviation.
@@ -193,6 +198,52 @@ pub fn discrimination_table(rows: &[Discrimination]) -> String {
     let wrong = rows.iter().filter(|row| !row.right()).count();
     text.push_str(&format!("\n{} of {} variants judged as they should be\n", rows.len() - wrong, rows.len()));
     text
+}
+
+/// The table of `piton rehearse`, as Markdown.
+pub fn rehearsal_table(rows: &[Rehearsal], alpha: f64) -> String {
+    let mut text = "| change | trials | kept | gain as printed | pairs: mean, most | tau | time of a trial | void pairs |\n".to_owned();
+    text.push_str(&format!("|{}\n", "---|".repeat(8)));
+    for row in rows {
+        let pairs = f64::from(row.pairs.iter().sum::<u32>()) / row.pairs.len().max(1) as f64;
+        text.push_str(&format!(
+            "| {} | {} | {} | {} | {pairs:.1}, {} | {:.2} % | {} | {} |\n",
+            row.name,
+            row.trials,
+            row.kept,
+            gain(row.gain),
+            row.pairs.iter().max().unwrap_or(&0),
+            percent(row.tau),
+            seconds(row.seconds / f64::from(row.trials.max(1))),
+            row.void_pairs
+        ));
+    }
+    text.push_str(&format!(
+        "\na change that does nothing may be kept in {} % of trials\n",
+        number(alpha * 100.0)
+    ));
+    text
+}
+
+/// What the rule made of a change whose effect is known.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Rehearsal {
+    /// The variant.
+    pub name: String,
+    /// Trials.
+    pub trials: u32,
+    /// How many kept it.
+    pub kept: u32,
+    /// Pairs of each trial.
+    pub pairs: Vec<u32>,
+    /// Median over the trials of the gain that each printed, natural logarithm.
+    pub gain: f64,
+    /// tau at the end, natural logarithm.
+    pub tau: f64,
+    /// Pairs that did not count.
+    pub void_pairs: usize,
+    /// Wall clock of all its trials.
+    pub seconds: f64,
 }
 
 /// Message of a challenger's commit before it is judged.

@@ -5,65 +5,27 @@
 //! replayed over an old ledger, without owning the machine that measured it.
 //!
 //! Evidence comes in *pairs*: incumbent and challenger measured back to back on the same prompts, their order
-//! decided by a fair coin that was drawn after both were built. The gain of a pair is the log ratio of the two
-//! values, positive when the challenger is better. Where the change does nothing, the coin makes that gain
-//! symmetric about zero whatever the machine does meanwhile, and each pair is positive with probability 1/2.
-//!
-//! The present rule takes a fixed number of pairs and keeps when the lower end of the sign-test interval of
-//! their median clears `delta_min`. With six pairs that end is the smallest of the six, so a change that does
-//! nothing is kept with probability (1/2)^6 = 1.6 %. [`decide`] is asked after every pair and stops as soon as
-//! the pairs still to come cannot change the answer; whoever drives it knows nothing of how it decides.
+//! decided by a fair coin of their own that is drawn when the pair starts. The gain of a pair, d, is the log ratio of the
+//! two values, positive when the challenger is better, less what being second is worth on this machine. Where
+//! the change does nothing, the coin makes d symmetric about zero whatever the machine does meanwhile; a test by
+//! betting ([`Question`]) then keeps it with probability at most alpha, and stops as soon as the answer is clear.
+//! [`hear`] is asked after every pair; whoever drives it knows nothing of how it decides.
+
+mod question;
+mod scale;
 
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
 
 use crate::stats;
+use crate::terms::{Guard, Second, Settings};
 
-/// The settings of the rule: `[rule]` in `piton.toml`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Settings {
-    /// Pairs to measure before a keep.
-    pub pairs: u32,
-    /// Largest probability of keeping a change that does nothing.
-    pub alpha: f64,
-    /// Smallest gain worth keeping, in percent: the lower end must lie above it.
-    pub delta_min_pct: f64,
-}
+pub use question::{Answer, Evidence, Question};
+pub use scale::History;
 
-impl Default for Settings {
-    fn default() -> Self {
-        Self { pairs: 6, alpha: 0.02, delta_min_pct: 0.0 }
-    }
-}
-
-impl Settings {
-    /// What is impossible about these settings, if anything.
-    pub fn problem(&self) -> Option<String> {
-        if !(self.alpha > 0.0 && self.alpha < 0.5) {
-            return Some(format!("rule.alpha is {}; it is a probability between 0 and 0.5", self.alpha));
-        }
-        if !(0.0..100.0).contains(&self.delta_min_pct) {
-            return Some(format!("rule.delta_min_pct is {}; it lies between 0 and 100", self.delta_min_pct));
-        }
-        let fewest = stats::fewest_pairs(self.alpha);
-        (self.pairs < fewest || self.pairs > 1000).then(|| {
-            format!(
-                "rule.pairs is {}; an interval at alpha {} needs {fewest} to 1000 pairs",
-                self.pairs, self.alpha
-            )
-        })
-    }
-
-    /// One line for the ledger and for commit messages.
-    pub fn name(&self) -> String {
-        format!(
-            "sign-test, {} coin pairs, alpha {}, delta_min {} %",
-            self.pairs, self.alpha, self.delta_min_pct
-        )
-    }
-}
+/// alpha of the as-good question and of guards.
+pub const SECOND_ALPHA: f64 = 0.05;
 
 /// Which side of a pair ran first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,6 +37,13 @@ pub enum First {
     Challenger,
 }
 
+impl First {
+    /// o: +1 where the incumbent ran first, -1 otherwise.
+    pub fn sign(self) -> f64 {
+        if self == Self::Incumbent { 1.0 } else { -1.0 }
+    }
+}
+
 /// What is drawn when a pair starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Draw {
@@ -82,18 +51,21 @@ pub struct Draw {
     pub first: First,
     /// Seed of the prompts, the same for both sides.
     pub prompts: u64,
+    /// Bytes by which the environment of both sides is made longer: where a stack begins moves speed.
+    pub padding: u32,
 }
 
 /// The draw of pair `pair` (from 0) of a trial whose seed is `seed`.
 ///
 /// The seed comes from the operating system once both sides are built, and is recorded, so that neither side
 /// can have known it and anyone can draw it again: ChaCha20 seeded by `seed`, one stream per pair; the lowest
-/// bit of the first word is the coin, the next word the seed of the prompts (63 bits, to fit any format).
+/// bit of the first word is the coin, the next word the seed of the prompts (63 bits, to fit any format), the lowest twelve
+/// bits of the third the padding.
 pub fn draw(seed: u64, pair: u32) -> Draw {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
     rng.set_stream(u64::from(pair));
     let first = if rng.next_u64() & 1 == 0 { First::Incumbent } else { First::Challenger };
-    Draw { first, prompts: rng.next_u64() >> 1 }
+    Draw { first, prompts: rng.next_u64() >> 1, padding: (rng.next_u64() & 0xfff) as u32 }
 }
 
 /// What the pairs say so far. Gains are natural logarithms; the ends are absent while there is no interval.
@@ -103,130 +75,169 @@ pub struct Estimate {
     pub pairs: u32,
     /// Median gain.
     pub gain: f64,
-    /// Lower end: the true median gain lies below it with probability at most alpha.
+    /// Lower end: the true gain lies below it with probability at most alpha.
     pub low: Option<f64>,
     /// Upper end, likewise.
     pub high: Option<f64>,
 }
 
+/// Why a challenger is kept.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Path {
+    /// It is better in the primary metric.
+    Better,
+    /// It is as good, and its code is simpler.
+    Simpler,
+    /// It is as good, and better in this metric.
+    BetterIn(String),
+}
+
 /// What the rule says after a pair.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
     /// Another pair is wanted.
     Continue,
     /// The challenger replaces the incumbent.
-    Keep,
+    Keep(Path),
     /// The whole interval, or every pair while there is none, lies below zero.
     Worse,
-    /// The pairs do not show that it is better by more than `delta_min`.
+    /// The pairs do not show that it is better.
     NotShownBetter,
+    /// This metric was proven to be worse than its limit.
+    Guarded(String),
 }
 
-/// Judges the gains of all pairs so far, in the order in which they were measured.
-///
-/// Pure: the same gains and settings give the same answer for ever.
-pub fn decide(settings: &Settings, gains: &[f64]) -> (Verdict, Estimate) {
-    let interval = stats::sign_interval(gains, settings.alpha);
-    let estimate = Estimate {
-        pairs: gains.len() as u32,
-        gain: stats::median(gains).unwrap_or(0.0),
-        low: interval.map(|i| i.0),
-        high: interval.map(|i| i.1),
-    };
-    let bar = (settings.delta_min_pct / 100.0).ln_1p();
-    let open = settings.pairs.saturating_sub(estimate.pairs) as usize;
-    let lower_end = |gains: &[f64]| stats::sign_interval(gains, settings.alpha).map(|i| i.0);
-    let best_case = [gains, &vec![f64::INFINITY; open]].concat();
-    let verdict = if !lower_end(&best_case).is_some_and(|low| low > bar) {
-        let high = estimate.high.or_else(|| gains.iter().copied().reduce(f64::max));
-        if high.is_some_and(|high| high < 0.0) { Verdict::Worse } else { Verdict::NotShownBetter }
-    } else if open > 0 {
-        Verdict::Continue
-    } else {
-        Verdict::Keep
-    };
-    (verdict, estimate)
+/// One metric of a trial: its scale, and the gain d of every pair.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Track {
+    /// tau of the metric, frozen within the trial, natural logarithm; 0 for a metric without noise.
+    pub tau: f64,
+    /// d of every pair so far, in order, natural logarithm.
+    pub d: Vec<f64>,
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
+/// Everything that a trial is judged by: what `piton show N --pairs` prints and `piton replay` reads.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// The settings.
+    #[serde(default)]
+    pub settings: Settings,
+    /// The primary metric.
+    pub primary: Track,
+    /// Second metrics.
+    #[serde(default)]
+    pub seconds: Vec<(Second, Track)>,
+    /// Guards.
+    #[serde(default)]
+    pub guards: Vec<(Guard, Track)>,
+    /// Whether the challenger's code is simpler than the incumbent's.
+    #[serde(default)]
+    pub simpler: bool,
+    /// Margins that the run has spent, natural logarithm.
+    #[serde(default)]
+    pub margin_spent: f64,
+}
 
-    fn verdict(gains: &[f64]) -> Verdict {
-        decide(&Settings::default(), gains).0
+impl Case {
+    /// A case of the primary metric alone.
+    pub fn of(settings: Settings, primary: Track) -> Self {
+        Self { settings, primary, seconds: vec![], guards: vec![], simpler: false, margin_spent: 0.0 }
     }
+}
 
-    #[test]
-    fn six_gains_of_six_keep_and_the_smallest_is_the_lower_bound() {
-        let (verdict, estimate) = decide(&Settings::default(), &[0.05, 0.03, 0.04, 0.02, 0.06, 0.05]);
-        assert_eq!(verdict, Verdict::Keep);
-        assert_eq!((estimate.low, estimate.high), (Some(0.02), Some(0.06)));
+/// An answer and what it rests on, for the record.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Asked {
+    /// `better`, `as good`, `better in M` or `worse in M`.
+    pub about: String,
+    /// The question as it was put.
+    pub question: Question,
+    /// The answer.
+    pub answer: Answer,
+    /// The sums at the pair that gave it.
+    pub evidence: Evidence,
+}
+
+/// Judges all pairs so far. Pure: the same case gives the same answer for ever.
+pub fn hear(case: &Case) -> (Verdict, Estimate, Vec<Asked>) {
+    let (settings, Track { tau, d: gains }) = (&case.settings, &case.primary);
+    let middle = stats::median(gains).unwrap_or(0.0);
+    let mut estimate = Estimate { pairs: gains.len() as u32, gain: middle, low: None, high: None };
+    if *tau == 0.0 {
+        let verdict = without_noise(settings, gains);
+        return (verdict, estimate, vec![]);
     }
-
-    #[test]
-    fn the_first_loss_among_six_pairs_ends_the_trial() {
-        assert_eq!(verdict(&[]), Verdict::Continue);
-        assert_eq!(verdict(&[0.05]), Verdict::Continue);
-        assert_eq!(verdict(&[0.05, -0.001]), Verdict::NotShownBetter);
-        assert_eq!(verdict(&[-0.10]), Verdict::Worse);
-    }
-
-    #[test]
-    fn exactly_no_gain_is_not_better() {
-        assert_eq!(verdict(&[0.0]), Verdict::NotShownBetter);
-    }
-
-    #[test]
-    fn a_gain_below_delta_min_is_not_kept() {
-        let settings = Settings { delta_min_pct: 3.0, ..Settings::default() };
-        assert_eq!(decide(&settings, &[0.02]).0, Verdict::NotShownBetter);
-        assert_eq!(decide(&settings, &[0.05; 6]).0, Verdict::Keep);
-    }
-
-    #[test]
-    fn too_few_pairs_for_the_alpha_are_refused_by_name() {
-        let settings = Settings { pairs: 5, ..Settings::default() };
-        assert!(settings.problem().unwrap().contains("rule.pairs is 5"));
-        assert_eq!(Settings::default().problem(), None);
-    }
-
-    #[test]
-    fn draws_are_replayable_and_differ_from_pair_to_pair() {
-        assert_eq!(draw(7, 0), draw(7, 0));
-        let prompts: std::collections::BTreeSet<u64> = (0..100).map(|pair| draw(7, pair).prompts).collect();
-        assert_eq!(prompts.len(), 100);
-    }
-
-    #[test]
-    fn the_coin_is_fair() {
-        let first = (0..10_000).filter(|seed| draw(*seed, 0).first == First::Challenger).count();
-        assert!((4_800..5_200).contains(&first), "{first} of 10,000: four standard deviations are 200");
-    }
-
-    #[test]
-    fn a_change_that_does_nothing_is_kept_once_in_sixty_four() {
-        // All sign patterns of six pairs of a symmetric gain are equally likely.
-        let kept = (0..64u32)
-            .filter(|signs| {
-                let gains: Vec<f64> =
-                    (0..6).map(|i| if signs >> i & 1 == 1 { 0.01 } else { -0.01 }).collect();
-                (1..=6).map(|n| verdict(&gains[..n])).find(|v| *v != Verdict::Continue) == Some(Verdict::Keep)
-            })
-            .count();
-        assert_eq!(kept, 1);
-    }
-
-    proptest! {
-        #[test]
-        fn stopping_early_never_changes_what_all_pairs_would_say(
-            gains in prop::collection::vec(-0.1f64..0.1, 10..=10),
-        ) {
-            let settings = Settings { pairs: 10, ..Settings::default() };
-            let early = (1..=10).map(|n| decide(&settings, &gains[..n]).0).find(|v| *v != Verdict::Continue);
-            let kept_at_the_end = decide(&settings, &gains).0 == Verdict::Keep;
-            prop_assert_eq!(early == Some(Verdict::Keep), kept_at_the_end);
+    let mut asked = vec![];
+    let mut ask = |about: String, question: Question, gains: &[f64]| {
+        let (answer, evidence) = question.ask(gains);
+        asked.push(Asked { about, question, answer, evidence });
+        answer
+    };
+    let question = Question::better(settings, *tau);
+    estimate.low = question.lower_bound(gains);
+    estimate.high = question.upper_bound(gains);
+    let better = ask("better".to_owned(), question, gains);
+    let mut guarded = None;
+    for (guard, track) in case.guards.iter().filter(|(_, track)| track.tau > 0.0) {
+        let limit = -(-guard.limit_pct / 100.0).ln_1p();
+        let losses: Vec<f64> = track.d.iter().map(|gain| -gain).collect();
+        let question =
+            Question { margin: -limit, alpha: SECOND_ALPHA, ..Question::better(settings, track.tau) };
+        if ask(format!("worse in {}", guard.metric), question, &losses) == Answer::Yes {
+            guarded.get_or_insert_with(|| guard.metric.clone());
         }
+    }
+    let as_good = Question::as_good(settings, *tau, case.margin_spent)
+        .filter(|_| case.simpler || !case.seconds.is_empty());
+    let as_good = as_good.map_or(Answer::No, |question| ask("as good".to_owned(), question, gains));
+    let mut elsewhere = (Answer::No, None);
+    if as_good != Answer::No && !case.simpler {
+        for (second, track) in case.seconds.iter().filter(|(_, track)| track.tau > 0.0) {
+            match ask(format!("better in {}", second.metric), Question::better(settings, track.tau), &track.d)
+            {
+                Answer::Yes if elsewhere.1.is_none() => {
+                    elsewhere = (Answer::Yes, Some(second.metric.clone()))
+                }
+                Answer::Open if elsewhere.0 == Answer::No => elsewhere.0 = Answer::Open,
+                _ => {}
+            }
+        }
+    }
+    let reason = if case.simpler { Some(Path::Simpler) } else { elsewhere.1.map(Path::BetterIn) };
+    let verdict = match (guarded, better, as_good, reason) {
+        (Some(metric), ..) => Verdict::Guarded(metric),
+        (_, Answer::Yes, ..) => Verdict::Keep(Path::Better),
+        (_, _, Answer::Yes, Some(path)) => Verdict::Keep(path),
+        (_, Answer::Open, ..) | (_, _, Answer::Open, _) => Verdict::Continue,
+        (_, _, Answer::Yes, None) if elsewhere.0 == Answer::Open => Verdict::Continue,
+        _ if estimate
+            .high
+            .or_else(|| gains.iter().copied().reduce(f64::max))
+            .is_some_and(|high| high < 0.0) =>
+        {
+            Verdict::Worse
+        }
+        _ => Verdict::NotShownBetter,
+    };
+    (verdict, estimate, asked)
+}
+
+/// A metric that gave the same value every time needs no test: a gain is kept when a second pair shows it again.
+fn without_noise(settings: &Settings, gains: &[f64]) -> Verdict {
+    let bar = (settings.delta_min_pct / 100.0).ln_1p();
+    match gains {
+        [] => Verdict::Continue,
+        _ if gains.iter().all(|gain| *gain > 0.0 && *gain >= bar) => {
+            if gains.len() < 2 {
+                Verdict::Continue
+            } else {
+                Verdict::Keep(Path::Better)
+            }
+        }
+        _ if gains.iter().all(|gain| *gain < 0.0) => Verdict::Worse,
+        _ => Verdict::NotShownBetter,
     }
 }

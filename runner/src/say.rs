@@ -69,7 +69,8 @@ impl Progress {
         let bar = std::io::stderr().is_terminal().then(|| {
             let bar = ProgressBar::new_spinner();
             bar.set_style(
-                ProgressStyle::with_template("{spinner} {msg} {elapsed:>4}").expect("a fixed template"),
+                ProgressStyle::with_template("{spinner} {prefix} {msg:.dim} {elapsed:>4}")
+                    .expect("a fixed template"),
             );
             bar
         });
@@ -126,4 +127,12 @@ impl Default for Progress {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// All of standard input, as text.
+///
+/// # Errors
+/// When it cannot be read, or is not UTF-8.
+pub fn input() -> std::io::Result<String> {
+    std::io::read_to_string(std::io::stdin())
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::trial::{Outcome, Record};
+
 /// What a climb may spend. `None` is no limit.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Budget {
@@ -75,6 +77,14 @@ pub fn stop(budget: &Budget, spent: &Spent) -> Option<Stop> {
     } else {
         None
     }
+}
+
+/// Whether the next trial is a blind one: after every so many trials of proposals that were judged; 0 for never.
+pub fn blind_is_due(every: u32, records: &[Record]) -> bool {
+    let judged = |r: &&Record| r.trial > 0 && !r.pairs.is_empty();
+    let since =
+        records.iter().rev().filter(judged).take_while(|r| !matches!(r.outcome, Outcome::Blind { .. }));
+    every > 0 && since.count() >= every as usize
 }
 
 #[cfg(test)]

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use crate::calibration::Course;
 use crate::metric::{Metric, percent};
-use crate::trial::{Record, Status};
+use crate::rule::Verdict;
+use crate::stats;
+use crate::trial::{Outcome, Pair, Record, Status};
 use crate::words::{clean, gain, number, plural, seconds};
 
 /// Where a run stands.
@@ -27,6 +30,12 @@ pub struct Standing {
     pub incumbent_value: Option<f64>,
     /// Gain of the one over the other in percent, positive when better.
     pub gain_pct: Option<f64>,
+    /// Blind trials of the incumbent against itself, and how many of them the rule would have kept.
+    pub blind: (usize, usize),
+    /// tau of the primary metric as it stands, in percent.
+    pub tau_pct: Option<f64>,
+    /// The last verification: gain and both ends, in percent.
+    pub verified_pct: Option<(f64, f64, f64)>,
     /// The last trial: number and verdict.
     pub last: Option<(u32, String)>,
     /// How well the score is protected from the candidate.
@@ -34,12 +43,17 @@ pub struct Standing {
 }
 
 /// Where a run stands, from its records.
-pub fn status(run: &str, base: &str, records: &[Record], metric: &Metric) -> Standing {
+pub fn status(run: &str, base: &str, records: &[Record], metric: &Metric, night: Option<&Night>) -> Standing {
     let mut trials = records.iter().filter(|r| r.trial > 0);
     let mut reasons = BTreeMap::new();
     trials.clone().for_each(|r| *reasons.entry(r.outcome.reason()).or_default() += 1);
     let (first, best) = (records.first(), records.iter().rfind(|r| r.outcome.status() == Status::Keep));
     let value = |record: Option<&Record>| record.and_then(|r| r.value(&metric.name));
+    let blind = records.iter().filter_map(|r| match &r.outcome {
+        Outcome::Blind { verdict, .. } => Some(matches!(verdict, Verdict::Keep(_))),
+        _ => None,
+    });
+    let tau = (!records.is_empty()).then(|| Course::begin(&metric.name, metric.direction, records).tau);
     let gain = value(first).zip(value(best)).and_then(|(from, to)| metric.direction.log_gain(from, to));
     Standing {
         run: run.to_owned(),
@@ -50,6 +64,9 @@ pub fn status(run: &str, base: &str, records: &[Record], metric: &Metric) -> Sta
         baseline_value: value(first),
         incumbent_value: value(best),
         gain_pct: gain.map(percent),
+        blind: (blind.clone().count(), blind.filter(|kept| *kept).count()),
+        tau_pct: tau.map(percent),
+        verified_pct: night.map(|night| (percent(night.gain), percent(night.low), percent(night.high))),
         last: trials.next_back().map(|r| (r.trial, r.outcome.reason())),
         confinement: "none",
     }
@@ -79,11 +96,128 @@ pub fn status_words(standing: &Standing, metric: &Metric) -> String {
             |pct| format!("{pct:+.1} %, as measured in the trials that kept it"),
         ),
     );
+    line(
+        "verified",
+        standing.verified_pct.map_or_else(
+            || "not yet: piton verify measures HEAD against the baseline anew".to_owned(),
+            |(gain, low, high)| format!("{gain:+.1} % ({low:+.1} .. {high:+.1}), HEAD against the baseline"),
+        ),
+    );
+    if let Some(tau) = standing.tau_pct {
+        line("noise", format!("a pair's gain is uncertain by tau = {tau:.2} %"));
+    }
+    if standing.blind.0 > 0 {
+        line(
+            "blind",
+            format!(
+                "{} of the incumbent against itself, {} kept falsely",
+                plural(standing.blind.0, "trial"),
+                standing.blind.1
+            ),
+        );
+    }
     if let Some((trial, reason)) = &standing.last {
         line("last", format!("trial {trial}: {reason}"));
     }
     line("confinement", format!("{}: the candidate runs as an ordinary process", standing.confinement));
     text
+}
+
+/// The night's figure: HEAD against the baseline, measured anew.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Night {
+    /// The run.
+    pub run: String,
+    /// When, UTC, RFC 3339.
+    pub at: String,
+    /// The baseline's commit.
+    pub baseline: String,
+    /// The commit that was measured against it.
+    pub head: String,
+    /// Seed of coins and prompts.
+    pub seed: u64,
+    /// Median gain, natural logarithm.
+    pub gain: f64,
+    /// Lower end of its 95 % interval: an order statistic.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+    /// The sum of the gains printed with the keeps: inflated, because each was kept for having come out well.
+    pub naive: f64,
+    /// The pairs.
+    pub pairs: Vec<Pair>,
+    /// Every keep once more, where that was asked for.
+    pub each: Vec<Again>,
+    /// Wall clock.
+    pub seconds: f64,
+}
+
+/// A keep measured once more. Gains are natural logarithms, each with its pairs and whether the rule keeps it again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Again {
+    /// The trial that kept it.
+    pub trial: u32,
+    /// What it was.
+    pub description: String,
+    /// Its gain as recorded.
+    pub recorded: f64,
+    /// Against its own incumbent.
+    pub own: (f64, u32, bool),
+    /// HEAD against HEAD without it; absent where later keeps build on it.
+    pub without: Option<(f64, u32, bool)>,
+}
+
+/// The night's figure for people.
+pub fn night_words(night: &Night) -> String {
+    let mut text = format!(
+        "run {}: {} against the baseline {} in {} on fresh prompts\n  the night's gain   {} (95 % interval {:+.1} .. {:+.1} %)\n  sum of the keeps   {}; {:+.1} points of it were luck\n",
+        night.run,
+        &night.head[..7.min(night.head.len())],
+        &night.baseline[..7.min(night.baseline.len())],
+        plural(night.pairs.len(), "pair"),
+        gain(night.gain),
+        percent(night.low),
+        percent(night.high),
+        gain(night.naive),
+        percent(night.naive) - percent(night.gain),
+    );
+    if !night.each.is_empty() {
+        text.push_str("\nevery keep once more: as recorded, against its own incumbent, and what HEAD loses without it\n");
+    }
+    let cell = |again: &(f64, u32, bool)| {
+        format!("{:>9} in {:>2} {}", gain(again.0), again.1, if again.2 { "holds " } else { "UNSURE" })
+    };
+    for again in &night.each {
+        text.push_str(&format!(
+            "  {:>3}  {:>9}  {}  {}  {}{}\n",
+            again.trial,
+            gain(again.recorded),
+            cell(&again.own),
+            again.without.as_ref().map_or_else(|| "built upon, cannot be taken out".to_owned(), cell),
+            clean(&again.description, 60),
+            if again.pays() { "" } else { "   <- no longer pays" }
+        ));
+    }
+    text.push_str(&format!("measured in {}\n", seconds(night.seconds)));
+    text
+}
+
+/// Seconds that a pair took in the run, in the median of its trials.
+pub fn pair_seconds(records: &[Record]) -> Option<f64> {
+    let each = |r: &&Record| r.pairs.len() > 2;
+    let times: Vec<f64> =
+        records.iter().filter(each).map(|r| r.seconds.measure / (r.pairs.len() + 1) as f64).collect();
+    stats::median(&times)
+}
+
+impl Again {
+    /// Whether it is still worth having: shown again against its own incumbent, or missed when it is taken out.
+    pub fn pays(&self) -> bool {
+        match self.without {
+            Some(without) => without.2,
+            None => self.own.2,
+        }
+    }
 }
 
 /// What a climb came to.

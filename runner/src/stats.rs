@@ -1,5 +1,7 @@
 //! The statistics that the rule and the reports need, as functions of slices.
 
+use statrs::function::beta::beta_reg;
+
 /// Median; the mean of the middle two for an even count. `None` for an empty slice.
 pub fn median(values: &[f64]) -> Option<f64> {
     let sorted = sorted(values);
@@ -52,6 +54,20 @@ pub fn sign_interval(values: &[f64], alpha: f64) -> Option<(f64, f64)> {
 /// The fewest pairs for which [`sign_interval`] exists at `alpha`.
 pub fn fewest_pairs(alpha: f64) -> u32 {
     (-alpha.log2()).ceil().max(1.0) as u32
+}
+
+/// Quantile `p` of Student's t with `freedom` degrees of freedom, by bisection of its distribution function.
+pub fn t_quantile(p: f64, freedom: f64) -> f64 {
+    let below = |t: f64| {
+        let tail = beta_reg(freedom / 2.0, 0.5, freedom / (freedom + t * t)) / 2.0;
+        if t < 0.0 { tail } else { 1.0 - tail }
+    };
+    let (mut low, mut high) = (-1e6, 1e6);
+    for _ in 0..200 {
+        let middle = f64::midpoint(low, high);
+        if below(middle) < p { low = middle } else { high = middle }
+    }
+    low
 }
 
 fn sorted(values: &[f64]) -> Vec<f64> {

@@ -4,10 +4,11 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::conditions::Conditions;
 use crate::gate::Reading;
 use crate::metric::Values;
 use crate::monitor::Changes;
-use crate::rule::{Estimate, First, Verdict};
+use crate::rule::{Asked, Estimate, First, Path, Verdict};
 
 /// Where a trial was when something happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +38,13 @@ pub enum Outcome {
     Baseline,
     /// The rule has judged it. The verdict is never [`Verdict::Continue`].
     Judged {
+        /// What the rule said.
+        verdict: Verdict,
+        /// What the pairs said.
+        estimate: Estimate,
+    },
+    /// The incumbent against itself, unannounced: what the rule would have said of a change that does nothing.
+    Blind {
         /// What the rule said.
         verdict: Verdict,
         /// What the pairs said.
@@ -136,7 +144,7 @@ impl Outcome {
     /// Coarse outcome.
     pub fn status(&self) -> Status {
         match self {
-            Self::Baseline | Self::Judged { verdict: Verdict::Keep, .. } => Status::Keep,
+            Self::Baseline | Self::Judged { verdict: Verdict::Keep(_), .. } => Status::Keep,
             Self::BuildFailed { .. }
             | Self::RunFailed { .. }
             | Self::TimedOut { .. }
@@ -149,7 +157,13 @@ impl Outcome {
     pub fn reason(&self) -> String {
         match self {
             Self::Baseline => "baseline",
-            Self::Judged { verdict: Verdict::Keep, .. } => "better",
+            Self::Blind { .. } => "blind",
+            Self::Judged { verdict: Verdict::Keep(Path::Better), .. } => "better",
+            Self::Judged { verdict: Verdict::Keep(Path::Simpler), .. } => "simpler",
+            Self::Judged { verdict: Verdict::Keep(Path::BetterIn(metric)), .. } => {
+                return format!("better_in:{metric}");
+            }
+            Self::Judged { verdict: Verdict::Guarded(metric), .. } => return format!("guard:{metric}"),
             Self::Judged { verdict: Verdict::Worse, .. } => "worse",
             Self::Judged { .. } => "not_shown_better",
             Self::GateFailed { gate, .. } => return format!("gate:{gate}"),
@@ -168,13 +182,13 @@ impl Outcome {
 
     /// Whether the challenger replaces the incumbent.
     pub fn kept(&self) -> bool {
-        matches!(self, Self::Judged { verdict: Verdict::Keep, .. })
+        matches!(self, Self::Judged { verdict: Verdict::Keep(_), .. })
     }
 
     /// What the pairs said, where there were any.
     pub fn estimate(&self) -> Option<&Estimate> {
         match self {
-            Self::Judged { estimate, .. } => Some(estimate),
+            Self::Judged { estimate, .. } | Self::Blind { estimate, .. } => Some(estimate),
             Self::GateFailed { estimate, .. } => estimate.as_ref(),
             _ => None,
         }
@@ -182,7 +196,14 @@ impl Outcome {
 
     /// Whether the trial says something about its content, so that the same content need not be judged again.
     pub fn settles(&self) -> bool {
-        !matches!(self, Self::NoEdit | Self::Duplicate { .. } | Self::Void { .. } | Self::Interrupted { .. })
+        !matches!(
+            self,
+            Self::NoEdit
+                | Self::Blind { .. }
+                | Self::Duplicate { .. }
+                | Self::Void { .. }
+                | Self::Interrupted { .. }
+        )
     }
 }
 
@@ -197,8 +218,25 @@ pub struct Pair {
     pub incumbent: Values,
     /// All values of the challenger's sample.
     pub challenger: Values,
-    /// Gain of the challenger in the primary metric, natural logarithm, positive when better.
+    /// d: gain of the challenger in the primary metric, natural logarithm, positive when better, `position` taken off.
     pub gain: f64,
+    /// b: what being second was worth by the pairs before this one, natural logarithm.
+    #[serde(default)]
+    pub position: f64,
+    /// What the machine was doing.
+    #[serde(default)]
+    pub conditions: Conditions,
+}
+
+/// A pair that does not count, and why: decided before its values were looked at.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VoidPair {
+    /// Number of the draw that it used up, from 0.
+    pub draw: u32,
+    /// Why.
+    pub reason: String,
+    /// What the machine was doing.
+    pub conditions: Conditions,
 }
 
 /// Where the time of a trial went, in seconds.
@@ -233,9 +271,15 @@ pub struct Record {
     pub metrics: Option<Values>,
     /// The pairs, in order.
     pub pairs: Vec<Pair>,
-    /// For the baseline, its samples.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub samples: Vec<Values>,
+    /// The pairs that did not count.
+    #[serde(default)]
+    pub void_pairs: Vec<VoidPair>,
+    /// tau of the primary metric, frozen when the trial began, natural logarithm; absent where nothing was measured.
+    #[serde(default)]
+    pub tau: Option<f64>,
+    /// Every question that was put to the pairs, and its answer.
+    #[serde(default)]
+    pub asked: Vec<Asked>,
     /// The gates over all samples.
     pub gates: Vec<Reading>,
     /// What changed from the incumbent.
@@ -261,6 +305,16 @@ pub struct Record {
 }
 
 impl Record {
+    /// Margin that a keep for being as good has used up, natural logarithm; 0 for every other outcome.
+    pub fn margin_spent(&self) -> f64 {
+        let as_good = matches!(
+            self.outcome,
+            Outcome::Judged { verdict: Verdict::Keep(Path::Simpler | Path::BetterIn(_)), .. }
+        );
+        let margins = self.asked.iter().map(|asked| asked.question.margin);
+        if as_good { margins.fold(0.0, f64::max) } else { 0.0 }
+    }
+
     /// Value of `metric` for the challenger.
     pub fn value(&self, metric: &str) -> Option<f64> {
         self.metrics.as_ref()?.get(metric).copied()
@@ -290,7 +344,12 @@ mod tests {
 
     #[test]
     fn only_a_keep_by_the_rule_moves_the_incumbent() {
-        assert!(judged(Verdict::Keep).kept());
+        assert!(judged(Verdict::Keep(Path::Better)).kept());
+        let blind = Outcome::Blind {
+            verdict: Verdict::Keep(Path::Better),
+            estimate: Estimate { pairs: 9, gain: 0.1, low: None, high: None },
+        };
+        assert!(!blind.kept() && blind.status() == Status::Discard);
         for outcome in
             [judged(Verdict::Worse), judged(Verdict::NotShownBetter), Outcome::NoEdit, Outcome::Baseline]
         {

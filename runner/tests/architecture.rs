@@ -5,19 +5,24 @@ use std::fs;
 use std::path::Path;
 
 /// The one order of the modules: each may use only those before it.
-const ORDER: [&str; 29] = [
+const ORDER: [&str; 39] = [
     // compute, and touch nothing
     "error",
     "metric",
     "stats",
+    "conditions",
+    "terms",
     "rule",
+    "replicates",
     "gate",
     "monitor",
     "trial",
+    "calibration",
     "scope",
     "sweep",
     "session",
     "words",
+    "forecast",
     "report",
     "standing", // touch the world, and decide nothing
     "config",
@@ -28,13 +33,18 @@ const ORDER: [&str; 29] = [
     "git",
     "build",
     "measure",
+    "world",
+    "duel",
     "ledger",
     "agent",
     "judge",
     "drive",
     "begin",
+    "verify",
     "noise",
     "discriminate",
+    "rehearse",
+    "doctor",
     "commands",
 ];
 

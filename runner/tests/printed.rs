@@ -3,11 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use piton::conditions::Conditions;
 use piton::gate::{Gate, Pool, read};
 use piton::metric::{Direction, Metric, Values};
 use piton::monitor::{Changes, ConstantChange};
 use piton::report::{self, Discrimination};
-use piton::rule::{Estimate, First, Settings, Verdict};
+use piton::rule::{Answer, Asked, Estimate, Evidence, First, Path as Why, Question, Verdict};
+use piton::terms::Settings;
 use piton::trial::{Outcome, Pair, Record, Seconds, Stage, Status};
 use piton::{ledger, standing, words};
 
@@ -35,14 +37,30 @@ fn estimate(gain: f64, pairs: u32) -> Estimate {
     Estimate { pairs, gain, low: ends.map(|e| e.0), high: ends.map(|e| e.1) }
 }
 
+fn asked(pairs: u32) -> Asked {
+    Asked {
+        about: "better".into(),
+        question: Question::better(&Settings::default(), 0.02),
+        answer: Answer::No,
+        evidence: Evidence { pairs, log_e: -0.9, futility: -1.7 },
+    }
+}
+
 /// One record for every way in which a trial can end, in the order in which a night might see them.
 fn records() -> Vec<Record> {
     let judged = |verdict, gain, pairs| Outcome::Judged { verdict, estimate: estimate(gain, pairs) };
     let endings: Vec<(&str, Outcome)> = vec![
         ("baseline", Outcome::Baseline),
-        ("LOGITS_AT_EVERY_POSITION true -> false", judged(Verdict::Keep, 0.0305, 6)),
-        ("PREFILL_BATCH 1 -> 32", judged(Verdict::Keep, 0.41, 6)),
-        ("CACHE_PAGE 64 -> 256", judged(Verdict::NotShownBetter, -0.002, 3)),
+        ("LOGITS_AT_EVERY_POSITION true -> false", judged(Verdict::Keep(Why::Better), 0.0305, 11)),
+        ("PREFILL_BATCH 1 -> 32", judged(Verdict::Keep(Why::Better), 0.41, 7)),
+        ("CACHE_PAGE 64 -> 256", judged(Verdict::NotShownBetter, -0.003, 9)),
+        ("one loop instead of two", judged(Verdict::Keep(Why::Simpler), -0.001, 22)),
+        ("begin with the last tile", judged(Verdict::Keep(Why::BetterIn("ttft_ms".into())), 0.002, 31)),
+        ("a second copy of the weights", judged(Verdict::Guarded("avg_peak_memory_gb".into()), 0.01, 8)),
+        (
+            "the incumbent against itself",
+            Outcome::Blind { verdict: Verdict::NotShownBetter, estimate: estimate(0.001, 8) },
+        ),
         ("zero the cache before each prompt", judged(Verdict::Worse, -0.12, 1)),
         (
             "WINDOW 0 -> 128",
@@ -83,7 +101,7 @@ fn records() -> Vec<Record> {
         .enumerate()
         .map(|(i, (description, outcome))| {
             let edited = outcome != Outcome::NoEdit;
-            let pairs = outcome.estimate().map_or(0, |e| e.pairs);
+            let pairs = outcome.estimate().map_or(if i == 0 { 8 } else { 0 }, |e| e.pairs);
             let gain = outcome.estimate().map_or(0.0, |e| e.gain);
             let agreement = if matches!(outcome, Outcome::GateFailed { .. }) { 0.862 } else { 1.0 };
             let measured = pairs > 0 || outcome == Outcome::Baseline;
@@ -120,9 +138,13 @@ fn records() -> Vec<Record> {
                         incumbent: values(650.0, 1.0),
                         challenger: challenger.clone(),
                         gain,
+                        position: 0.001,
+                        conditions: Conditions { steal_pct: 1.5, pressure_pct: Some(3.0), load: 1.1 },
                     })
                     .collect(),
-                samples: if i == 0 { vec![values(650.0, 1.0); 6] } else { vec![] },
+                void_pairs: vec![],
+                tau: measured.then_some(0.02),
+                asked: if pairs == 0 { vec![] } else { vec![asked(pairs)] },
                 gates: if measured { read(&gates, std::slice::from_ref(&challenger)) } else { vec![] },
                 changes: (edited && i > 0).then(|| changes.clone()),
                 since_baseline: (edited && i > 0).then_some(changes),
@@ -228,7 +250,7 @@ fn the_summary_and_the_status_read_as_they_should() {
         results: "results.tsv",
     };
     assert_golden(&golden("summary.txt"), &standing::summary(&summary, &metric()));
-    let status = standing::status("nov20", "1111111", &records, &metric());
+    let status = standing::status("nov20", "1111111", &records, &metric(), None);
     assert_golden(&golden("status.txt"), &standing::status_words(&status, &metric()));
 }
 

@@ -86,7 +86,7 @@ fn an_unknown_key_an_impossible_value_and_a_missing_metric_are_refused_by_name()
         ("timeout_s = 20\n[measure]", "timeout_s = -1\n[measure]", "-1"),
         ("direction = \"higher\"\n", "", "direction"),
         ("[metric]\nname = \"speed\"\ndirection = \"higher\"\nunit = \"x/s\"\n", "", "metric"),
-        ("[[gate]]\nmetric = \"quality\"\nmin = 0.9", "[rule]\npairs = 3", "rule.pairs is 3"),
+        ("[[gate]]\nmetric = \"quality\"\nmin = 0.9", "[rule]\nn_max = 3", "rule.n_max is 3"),
     ] {
         let toy = Scratch::toy_with(from, to);
         refused(&toy.piton(&["baseline"]), 2, &["piton.toml cannot be used", word, "nothing was changed"]);

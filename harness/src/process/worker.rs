@@ -88,6 +88,8 @@ impl Worker {
             .args(launch.via)
             .args([launch.worker, launch.model])
             .env_clear()
+            // Where a stack begins moves speed: whoever takes samples in pairs varies it by this, and it means nothing else.
+            .envs(std::env::var_os("PITON_PADDING").map(|padding| ("PITON_PADDING", padding)))
             .current_dir("/")
             .process_group(0)
             .stdin(Stdio::piped())

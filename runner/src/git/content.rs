@@ -142,6 +142,22 @@ impl Repo {
         write().context("the commit was not written")
     }
 
+    /// A commit on top of `head` that takes back what `keep` changed from `parent`; `None` where later changes build on it.
+    ///
+    /// # Errors
+    /// When git refuses.
+    pub fn without(&self, head: Oid, keep: Oid, parent: Oid) -> Result<Option<Oid>> {
+        let what = "what one keep changed was not taken back";
+        let tree = |commit: Oid| self.git.find_commit(commit).and_then(|c| c.tree()).context(what);
+        let (from, ours, theirs) = (tree(keep)?, tree(head)?, tree(parent)?);
+        let mut index = self.git.merge_trees(&from, &ours, &theirs, None).context(what)?;
+        if index.has_conflicts() {
+            return Ok(None);
+        }
+        let merged = index.write_tree_to(&self.git).context(what)?;
+        self.commit(merged, head, "without one keep\n").map(Some)
+    }
+
     /// The editable sources in a commit that are text.
     ///
     /// # Errors

@@ -1,0 +1,120 @@
+//! What the pairs of a run say about a metric: gains free of what being second is worth, and the scale they are judged by.
+
+use crate::metric::{Direction, Metric, Values};
+use crate::rule::{Case, First, History, Track};
+use crate::terms::{Guard, Second, Settings};
+use crate::trial::{Outcome, Record};
+
+/// One metric in the course of a trial.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Course {
+    metric: String,
+    direction: Direction,
+    history: History,
+    /// Frozen when the trial began, natural logarithm.
+    pub tau: f64,
+    /// d of every pair so far; a pair without a value of this metric has none.
+    pub gains: Vec<f64>,
+}
+
+impl Course {
+    /// A trial that begins after these records.
+    pub fn begin(metric: &str, direction: Direction, records: &[Record]) -> Self {
+        let mut course = Self {
+            metric: metric.to_owned(),
+            direction,
+            history: History::default(),
+            tau: 0.0,
+            gains: vec![],
+        };
+        for record in records {
+            for pair in &record.pairs {
+                course.pair(pair.first, &pair.incumbent, &pair.challenger);
+            }
+            // The same program on both sides: every gain is a deviation.
+            course.end(matches!(record.outcome, Outcome::Baseline | Outcome::Blind { .. }));
+        }
+        course
+    }
+
+    /// Adds a pair; returns its d, and the b that was taken off. `None` where a value is missing or not above zero.
+    pub fn pair(&mut self, first: First, incumbent: &Values, challenger: &Values) -> Option<(f64, f64)> {
+        let value = |values: &Values| values.get(&self.metric).copied().unwrap_or(f64::NAN);
+        let gain = self.direction.log_gain(value(incumbent), value(challenger))?;
+        let w = first.sign() * gain;
+        let b = self.history.position(self.tau);
+        let d = first.sign() * (w - b);
+        self.history.order_effect(w);
+        self.gains.push(d);
+        Some((d, b))
+    }
+
+    /// The trial has ended: its pairs count for the scale of the next, `null` where both sides were the same program.
+    pub fn end(&mut self, null: bool) {
+        if null {
+            self.history.null_pairs(&self.gains);
+        } else {
+            self.history.trial(&self.gains);
+        }
+        self.gains.clear();
+        self.tau = self.history.tau();
+    }
+
+    /// For the rule.
+    pub fn track(&self) -> Track {
+        Track { tau: self.tau, d: self.gains.clone() }
+    }
+}
+
+/// All metrics that a trial is judged by, in the course of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Courses {
+    /// The primary metric.
+    pub primary: Course,
+    seconds: Vec<(Second, Course)>,
+    guards: Vec<(Guard, Course)>,
+    simpler: bool,
+    margin_spent: f64,
+}
+
+impl Courses {
+    /// A trial that begins after these records; `simpler` where its code is simpler than the incumbent's.
+    pub fn begin(
+        metric: &Metric,
+        seconds: &[Second],
+        guards: &[Guard],
+        records: &[Record],
+        simpler: bool,
+    ) -> Self {
+        let begin = |metric: &str, direction| Course::begin(metric, direction, records);
+        Self {
+            primary: begin(&metric.name, metric.direction),
+            seconds: seconds.iter().map(|s| (s.clone(), begin(&s.metric, s.direction))).collect(),
+            guards: guards.iter().map(|g| (g.clone(), begin(&g.metric, g.direction))).collect(),
+            simpler,
+            margin_spent: records.iter().map(Record::margin_spent).sum(),
+        }
+    }
+
+    /// Adds a pair to every metric. Returns d and b of the primary one; `None` where its value is not above zero.
+    pub fn pair(&mut self, first: First, incumbent: &Values, challenger: &Values) -> Option<(f64, f64)> {
+        let others =
+            self.seconds.iter_mut().map(|s| &mut s.1).chain(self.guards.iter_mut().map(|g| &mut g.1));
+        others.for_each(|course| {
+            course.pair(first, incumbent, challenger);
+        });
+        self.primary.pair(first, incumbent, challenger)
+    }
+
+    /// The case so far, for the rule.
+    pub fn case(&self, settings: &Settings) -> Case {
+        Case {
+            settings: settings.clone(),
+            primary: self.primary.track(),
+            seconds: self.seconds.iter().map(|(s, course)| (s.clone(), course.track())).collect(),
+            guards: self.guards.iter().map(|(g, course)| (g.clone(), course.track())).collect(),
+            simpler: self.simpler,
+            margin_spent: self.margin_spent,
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! Measures two sides in pairs, in coin order, on the same prompts; voids a pair for what the machine did meanwhile.
+
+use std::time::Duration;
+
+use crate::build::Built;
+use crate::clock::{self, Stopwatch};
+use crate::conditions::Limits;
+use crate::config::Config;
+use crate::error::Result;
+use crate::host::Meter;
+use crate::measure::{Bench, Sampled};
+use crate::metric::Values;
+use crate::rule::{self, First};
+use crate::trial::{Pair, VoidPair};
+use crate::world::World;
+
+/// Two sides and the stream that their coins come from.
+pub struct Duel<'a> {
+    /// Tells what is going on, and knows whether the user asked to stop.
+    world: &'a World,
+    /// What measures.
+    bench: Bench<'a>,
+    /// What voids a pair.
+    limits: &'a Limits,
+    /// The one that is in place.
+    incumbent: &'a Built,
+    /// The one on trial.
+    challenger: &'a Built,
+    /// Seed of coins, prompts and padding.
+    seed: u64,
+    /// Pairs that did not count.
+    pub void_pairs: Vec<VoidPair>,
+    /// Draws used up.
+    drawn: u32,
+}
+
+/// How a round ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Round {
+    /// A pair. Its gain is still 0: whoever knows the metric fills it in.
+    Pair(Pair),
+    /// Whoever looked at the challenger's sample has seen enough.
+    Enough,
+    /// A side gave no values.
+    Failed(First, Sampled),
+    /// The machine is too busy: this many pairs were void.
+    Void(String),
+    /// The user stopped it.
+    Interrupted,
+}
+
+/// The draw of the warm-up: no pair gets so far.
+const WARM_UP: u32 = u32::MAX;
+/// How long the machine is watched before a pause ends.
+const WATCH: Duration = Duration::from_secs(2);
+
+impl<'a> Duel<'a> {
+    /// A duel that has not begun.
+    pub fn new(
+        world: &'a World,
+        config: &'a Config,
+        harness: &'a Built,
+        sides: (&'a Built, &'a Built),
+        seed: u64,
+    ) -> Self {
+        let (incumbent, challenger) = sides;
+        let bench = world.bench(config, harness);
+        Self {
+            world,
+            bench,
+            limits: &config.noise,
+            incumbent,
+            challenger,
+            seed,
+            void_pairs: vec![],
+            drawn: 0,
+        }
+    }
+
+    fn side(&self, side: First) -> &Built {
+        if side == First::Incumbent { self.incumbent } else { self.challenger }
+    }
+
+    /// One sample of each side that is not timed: pages come into memory, and a grave error shows. `look` sees the challenger's
+    /// values and says whether to go on.
+    ///
+    /// # Errors
+    /// When the command cannot be started at all.
+    pub fn warm_up(&mut self, look: &mut dyn FnMut(&Values) -> bool) -> Result<Option<Round>> {
+        let draw = rule::draw(self.seed, WARM_UP);
+        for side in [First::Challenger, First::Incumbent] {
+            self.world.progress.doing(&format!("warming up: {side:?}"));
+            match self.bench.sample(self.side(side), draw.prompts, draw.padding)? {
+                Sampled::Measured(values) if side == First::Challenger && !look(&values) => {
+                    return Ok(Some(Round::Enough));
+                }
+                Sampled::Measured(_) => {}
+                Sampled::Interrupted => return Ok(Some(Round::Interrupted)),
+                other => return Ok(Some(Round::Failed(side, other))),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The next pair that counts. `doing` is told to people; `look` sees every sample of the challenger and says whether to go on.
+    ///
+    /// # Errors
+    /// When the command cannot be started at all.
+    pub fn round(&mut self, doing: &str, look: &mut dyn FnMut(&Values) -> bool) -> Result<Round> {
+        loop {
+            let draw = rule::draw(self.seed, self.drawn);
+            let order = match draw.first {
+                First::Incumbent => [First::Incumbent, First::Challenger],
+                First::Challenger => [First::Challenger, First::Incumbent],
+            };
+            let meter = Meter::start();
+            let mut values: [Option<Values>; 2] = [None, None];
+            for side in order {
+                self.world.progress.doing(&format!("{doing}: {side:?}").to_lowercase());
+                let sampled = match self.bench.sample(self.side(side), draw.prompts, draw.padding)? {
+                    Sampled::Measured(sampled) => sampled,
+                    Sampled::Interrupted => return Ok(Round::Interrupted),
+                    other => return Ok(Round::Failed(side, other)),
+                };
+                if side == First::Challenger && !look(&sampled) {
+                    return Ok(Round::Enough);
+                }
+                values[usize::from(side == First::Challenger)] = Some(sampled);
+            }
+            let [Some(incumbent), Some(challenger)] = values else { unreachable!("both sides ran") };
+            let conditions = meter.stop();
+            let Some(reason) = self.limits.void(&conditions) else {
+                self.drawn += 1;
+                let (first, prompts) = (draw.first, draw.prompts);
+                return Ok(Round::Pair(Pair {
+                    first,
+                    prompts,
+                    incumbent,
+                    challenger,
+                    gain: 0.0,
+                    position: 0.0,
+                    conditions,
+                }));
+            };
+            self.void_pairs.push(VoidPair { draw: self.drawn, reason: reason.clone(), conditions });
+            self.drawn += 1;
+            if self.void_pairs.len() > self.limits.void_pairs as usize {
+                return Ok(Round::Void(format!(
+                    "{} pairs were void, the last because {reason}",
+                    self.void_pairs.len()
+                )));
+            }
+            if !self.calm(&reason) {
+                return Ok(Round::Interrupted);
+            }
+        }
+    }
+
+    /// Waits until the machine is calm, or long enough. False when the user asked to stop.
+    fn calm(&self, reason: &str) -> bool {
+        let watch = Stopwatch::start();
+        while watch.elapsed() < Duration::from_secs(self.limits.pause_s) {
+            self.world.progress.doing(&format!("paused: {reason}"));
+            let meter = Meter::start();
+            clock::wait(WATCH);
+            if self.world.runner.interrupted() {
+                return false;
+            }
+            if self.limits.void(&meter.stop()).is_none() {
+                break;
+            }
+        }
+        true
+    }
+}

@@ -1,0 +1,110 @@
+//! The rule on the real thing: changes whose effect is known, judged again and again, outside any run.
+
+use std::path::Path;
+
+use crate::build::BuildEnd;
+use crate::calibration::Course;
+use crate::clock::Stopwatch;
+use crate::discriminate;
+use crate::duel::{Duel, Round};
+use crate::error::{Error, Result};
+use crate::host;
+use crate::noise::Bare;
+use crate::report::Rehearsal;
+use crate::rule::{self, Case, Verdict};
+use crate::stats;
+use crate::world::World;
+
+const WHAT: &str = "the rule was not rehearsed";
+
+/// Judges every variant in `file` against the commit at HEAD `trials` times, with tau learnt as in a run. Gates are not asked.
+///
+/// # Errors
+/// A file that cannot be used, a side that does not build or cannot be measured, Ctrl-C.
+pub fn run(
+    world: &World,
+    file: &Path,
+    only: Option<&str>,
+    trials: u32,
+    told: &mut dyn FnMut(&Rehearsal),
+) -> Result<Vec<Rehearsal>> {
+    let variants = discriminate::variants(file, WHAT)?;
+    let Bare { head, config, harness, .. } = world.bare("piton rehearse")?;
+    let failed = |why: String| Error::new(WHAT).cause(why);
+    let build = |end: BuildEnd, name: &str| match end {
+        BuildEnd::Built(built) => Ok(built),
+        BuildEnd::Interrupted => Err(failed("you stopped it".to_owned()).status(130)),
+        other => Err(failed(format!("{name} does not build: {other:?}"))),
+    };
+    world.progress.doing("building the candidate");
+    let incumbent = build(world.workshop().challenger(head, None, config.build.as_ref(), true)?, "HEAD")?;
+    let again = build(world.workshop().again(head, config.build.as_ref())?, "HEAD")?;
+    let metric = &config.metric;
+    let mut course = Course::begin(&metric.name, metric.direction, &[]);
+    let mut rows = vec![];
+    let mut duel = Duel::new(world, &config, &harness, (&incumbent, &again), host::fresh_seed()?);
+    for pair in 1..=config.rule.calibration_pairs {
+        next(
+            &mut duel,
+            &mut course,
+            &format!("calibration, pair {pair} of {}", config.rule.calibration_pairs),
+        )?;
+    }
+    course.end(true);
+    for variant in variants.iter().filter(|v| only.is_none_or(|only| v.name().contains(only))) {
+        let built = match variant.commit(world, &config, head)? {
+            Some(commit) => build(
+                world.workshop().challenger(commit, Some(head), config.build.as_ref(), false)?,
+                variant.name(),
+            )?,
+            None => again.clone(),
+        };
+        let watch = Stopwatch::start();
+        let (mut kept, mut pairs, mut gains, mut void_pairs) = (0, vec![], vec![], 0);
+        for trial in 1..=trials {
+            let mut duel = Duel::new(world, &config, &harness, (&incumbent, &built), host::fresh_seed()?);
+            loop {
+                let doing =
+                    format!("{}, trial {trial} of {trials}, pair {}", variant.name(), course.gains.len() + 1);
+                next(&mut duel, &mut course, &doing)?;
+                let case = Case::of(config.rule.clone(), course.track());
+                let (verdict, estimate, _) = rule::hear(&case);
+                if verdict != Verdict::Continue {
+                    kept += u32::from(matches!(verdict, Verdict::Keep(_)));
+                    pairs.push(estimate.pairs);
+                    gains.push(estimate.gain);
+                    break;
+                }
+            }
+            void_pairs += duel.void_pairs.len();
+            course.end(false);
+        }
+        let row = Rehearsal {
+            name: variant.name().to_owned(),
+            trials,
+            kept,
+            pairs,
+            gain: stats::median(&gains).unwrap_or(0.0),
+            tau: course.tau,
+            void_pairs,
+            seconds: watch.seconds(),
+        };
+        told(&row);
+        rows.push(row);
+    }
+    world.progress.idle();
+    Ok(rows)
+}
+
+/// One more pair.
+fn next(duel: &mut Duel, course: &mut Course, doing: &str) -> Result<()> {
+    let failed = |why: String| Error::new(WHAT).cause(why);
+    match duel.round(doing, &mut |_| true)? {
+        Round::Pair(pair) => match course.pair(pair.first, &pair.incumbent, &pair.challenger) {
+            Some(_) => Ok(()),
+            None => Err(failed("a value is not above zero".to_owned())),
+        },
+        Round::Interrupted => Err(failed("you stopped it".to_owned()).status(130)),
+        other => Err(failed(format!("{other:?}"))),
+    }
+}

@@ -1,0 +1,99 @@
+//! What the pairs of a run teach about the machine: the scale of one pair, and what being second is worth.
+
+use crate::stats;
+
+/// Values that the scale is taken from: the last so many.
+const MEMORY: usize = 200;
+/// Pairs that the worth of being second waits for.
+const POSITION_FROM: usize = 8;
+/// A trial with fewer pairs says too little about its own middle.
+const FEWEST_OF_A_TRIAL: usize = 3;
+
+/// The pairs of a run in one metric, in the order in which they were measured.
+///
+/// Of a pair only w is kept: the log ratio of the second run to the first, positive where the second is better.
+/// With o = +1 where the incumbent ran first and -1 otherwise, the challenger's gain is d = o (w - b).
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct History {
+    order_effects: Vec<f64>,
+    deviations: Vec<f64>,
+}
+
+impl History {
+    /// Adds the gains d of pairs of the baseline against itself: each is a deviation from 0.
+    pub fn null_pairs(&mut self, gains: &[f64]) {
+        self.deviations.extend(gains.iter().map(|gain| gain.abs()));
+    }
+
+    /// Adds the gains d of a trial that has ended: with n of at least 3, sqrt(n / (n - 1)) |d - their median|.
+    pub fn trial(&mut self, gains: &[f64]) {
+        let n = gains.len();
+        if n >= FEWEST_OF_A_TRIAL {
+            let centre = stats::median(gains).unwrap_or(0.0);
+            let widen = (n as f64 / (n as f64 - 1.0)).sqrt();
+            self.deviations.extend(gains.iter().map(|gain| widen * (gain - centre).abs()));
+        }
+    }
+
+    /// Adds the w of the next pair.
+    pub fn order_effect(&mut self, w: f64) {
+        self.order_effects.push(w);
+    }
+
+    /// tau, natural logarithm: 1.4826 times the median of the last 200 deviations; 0 for a metric without noise.
+    pub fn tau(&self) -> f64 {
+        let last = &self.deviations[self.deviations.len().saturating_sub(MEMORY)..];
+        1.4826 * stats::median(last).unwrap_or(0.0)
+    }
+
+    /// b, natural logarithm: the sum of clip(w, 3 tau) over the m pairs so far / (m + 4), and 0 while m < 8.
+    ///
+    /// Only earlier pairs count, so that the coin of the next one keeps its gain symmetric.
+    pub fn position(&self, tau: f64) -> f64 {
+        let m = self.order_effects.len();
+        if m < POSITION_FROM {
+            return 0.0;
+        }
+        let sum: f64 = self.order_effects.iter().map(|w| w.clamp(-3.0 * tau, 3.0 * tau)).sum();
+        sum / (m as f64 + 4.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_scale_of_normal_noise_is_its_standard_deviation() {
+        let mut history = History::default();
+        history.null_pairs(&[-0.01, 0.01, -0.0067, 0.0067, 0.0, -0.02, 0.02, 0.0067]);
+        assert!((history.tau() - 1.4826 * 0.00835).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_trial_counts_around_its_own_middle_and_a_short_one_not_at_all() {
+        let mut history = History::default();
+        history.trial(&[0.5, 0.6]);
+        assert_eq!(history.tau(), 0.0);
+        history.trial(&[0.49, 0.5, 0.51]);
+        assert!((history.tau() - 1.4826 * 0.01 * 1.5f64.sqrt()).abs() < 1e-9);
+    }
+
+    #[test]
+    fn only_the_last_two_hundred_deviations_count() {
+        let mut history = History::default();
+        history.null_pairs(&[9.0; 500]);
+        history.null_pairs(&[0.01; 200]);
+        assert!((history.tau() - 0.014826).abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_being_second_is_worth_waits_for_eight_pairs_and_leans_to_zero() {
+        let mut history = History::default();
+        (0..7).for_each(|_| history.order_effect(0.02));
+        assert_eq!(history.position(0.01), 0.0);
+        history.order_effect(0.02);
+        assert!((history.position(0.01) - 0.02 * 8.0 / 12.0).abs() < 1e-12);
+        assert!((history.position(0.001) - 0.003 * 8.0 / 12.0).abs() < 1e-12, "each is cut at three scales");
+    }
+}

@@ -1,0 +1,158 @@
+//! The terms that a run is judged on: what `piton.toml` says about the rule, its presets and defaults.
+
+use serde::{Deserialize, Serialize};
+
+use crate::metric::Direction;
+
+/// How thoroughly a change is looked at: what a pair may cost, of an agent's turn, decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Preset {
+    /// A pair costs below 2 % of a turn.
+    Thorough,
+    /// 2 to 8 %.
+    #[default]
+    Standard,
+    /// 8 to 25 %.
+    Frugal,
+    /// Above 25 %: keeps are provisional, and verified in bundles.
+    Provisional,
+}
+
+impl Preset {
+    /// kappa, beta and the most pairs.
+    pub fn constants(self) -> (f64, f64, u32) {
+        match self {
+            Self::Thorough => (0.5, 0.1, 64),
+            Self::Standard => (0.7, 0.2, 64),
+            Self::Frugal => (1.0, 0.5, 32),
+            Self::Provisional => (0.7, 0.2, 24),
+        }
+    }
+}
+
+/// The settings of the rule: `[rule]` in `piton.toml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// How thoroughly.
+    pub preset: Preset,
+    /// Largest probability of keeping a change that does nothing.
+    pub alpha: f64,
+    /// Smallest gain worth finding, in percent: smaller ones are given up sooner.
+    pub delta_min_pct: f64,
+    /// Most pairs of a trial, where the preset's number is not wanted.
+    pub n_max: Option<u32>,
+    /// Pairs of the baseline against itself from which a run takes its first tau.
+    pub calibration_pairs: u32,
+    /// Whether a change may be kept for being as good and simpler, or as good and better in a `[[second]]` metric.
+    pub as_good: bool,
+    /// How much worse still counts as good, in percent; the larger of 1 % and 0.6 tau where absent.
+    pub margin_pct: Option<f64>,
+    /// What all margins of a run may add up to, in percent.
+    pub margin_budget_pct: f64,
+    /// After so many trials the incumbent is tried against itself, unannounced; 0 for never.
+    pub blind_every: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            preset: Preset::Standard,
+            alpha: 0.02,
+            delta_min_pct: 0.0,
+            n_max: None,
+            calibration_pairs: 8,
+            as_good: false,
+            margin_pct: None,
+            margin_budget_pct: 3.0,
+            blind_every: 20,
+        }
+    }
+}
+
+impl Settings {
+    /// What is impossible about these settings, if anything.
+    pub fn problem(&self) -> Option<String> {
+        let percent = |name: &str, value: f64| {
+            (!(0.0..100.0).contains(&value))
+                .then(|| format!("rule.{name} is {value}; it lies between 0 and 100"))
+        };
+        if !(self.alpha > 0.0 && self.alpha < 0.5) {
+            return Some(format!("rule.alpha is {}; it is a probability between 0 and 0.5", self.alpha));
+        }
+        let fewest = self.fewest_pairs();
+        if !(fewest..=1000).contains(&self.n_max()) {
+            return Some(format!(
+                "rule.n_max is {}; at alpha {} a keep needs {fewest} pairs, and 1000 are the most",
+                self.n_max(),
+                self.alpha
+            ));
+        }
+        if self.calibration_pairs < 3 {
+            return Some(format!(
+                "rule.calibration_pairs is {}; tau needs 3 at least",
+                self.calibration_pairs
+            ));
+        }
+        percent("delta_min_pct", self.delta_min_pct)
+            .or_else(|| percent("margin_budget_pct", self.margin_budget_pct))
+            .or_else(|| percent("margin_pct", self.margin_pct.unwrap_or(0.0)))
+    }
+
+    /// One line for the ledger and for commit messages.
+    pub fn name(&self) -> String {
+        let preset = format!("{:?}", self.preset).to_lowercase();
+        format!("coin pairs, {preset}, alpha {}, at most {} pairs", self.alpha, self.n_max())
+    }
+
+    /// Most pairs of a trial.
+    pub fn n_max(&self) -> u32 {
+        self.n_max.unwrap_or(self.preset.constants().2)
+    }
+
+    /// Fewest pairs that can keep: each adds at most ln(1 + tanh(1.5 k)) to log E.
+    pub fn fewest_pairs(&self) -> u32 {
+        let most_per_pair = (1.5 * self.preset.constants().0).tanh().ln_1p();
+        ((1.0 / self.alpha).ln() / most_per_pair).ceil() as u32
+    }
+}
+
+/// Another metric in which a change may be better: `[[second]]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Second {
+    /// Its name.
+    pub metric: String,
+    /// Which way is better.
+    pub direction: Direction,
+}
+
+/// A metric that a keep may not make worse: `[[guard]]`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Guard {
+    /// Its name.
+    pub metric: String,
+    /// Which way is better.
+    pub direction: Direction,
+    /// A loss proven to be larger than this discards, in percent.
+    pub limit_pct: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn too_few_pairs_for_the_alpha_are_refused_by_name() {
+        let settings = Settings { n_max: Some(5), ..Settings::default() };
+        assert!(settings.problem().unwrap().contains("rule.n_max is 5"));
+        assert_eq!(Settings::default().problem(), None);
+    }
+
+    #[test]
+    fn the_fewest_pairs_of_the_standard_rule_are_seven() {
+        assert_eq!(Settings::default().fewest_pairs(), 7);
+    }
+}

@@ -1,0 +1,177 @@
+//! The night's figure: HEAD of a run against its baseline in fresh pairs, and each keep measured once more.
+
+use crate::build::{BuildEnd, Built};
+use crate::calibration::Course;
+use crate::clock::{self, Stopwatch};
+use crate::drive::Session;
+use crate::duel::{Duel, Round};
+use crate::error::{Error, Result};
+use crate::git::Id;
+use crate::rule::{Answer, Question};
+use crate::standing::{Again, Night};
+use crate::trial::{Pair, Record};
+use crate::{host, stats};
+
+/// Pairs of the night's figure: its 95 % interval is then the 6th and the 15th of them.
+pub const PAIRS: u32 = 20;
+
+impl Session<'_> {
+    /// Measures the incumbent against the baseline in [`PAIRS`] fresh coin pairs; with `each`, every keep too.
+    ///
+    /// # Errors
+    /// Nothing kept, a side that does not build or cannot be measured, Ctrl-C. Nothing is recorded then.
+    pub fn verify(&mut self, each: bool) -> Result<Night> {
+        let records = self.records()?;
+        let keeps: Vec<&Record> = records.iter().filter(|record| record.outcome.kept()).collect();
+        let Some(last) = keeps.last() else {
+            return Err(Error::refused(format!(
+                "nothing was verified: run {} has kept nothing yet",
+                self.run.name
+            )));
+        };
+        let watch = Stopwatch::start();
+        let baseline = self.built(&records[0])?;
+        let head = self.built(last)?;
+        let seed = host::fresh_seed()?;
+        let pairs = self.pairs(
+            &baseline,
+            &head,
+            &records,
+            seed,
+            &mut |pairs| pairs.len() < PAIRS as usize,
+            "HEAD against the baseline",
+        )?;
+        let gains: Vec<f64> = pairs.iter().map(|pair| pair.gain).collect();
+        let interval = stats::sign_interval(&gains, 0.025).expect("twenty pairs have one");
+        let mut night = Night {
+            run: self.run.name.clone(),
+            at: clock::now(),
+            baseline: self.run.base.clone(),
+            head: last.commit.clone().unwrap_or_default(),
+            seed,
+            gain: stats::median(&gains).unwrap_or(0.0),
+            low: interval.0,
+            high: interval.1,
+            naive: keeps.iter().filter_map(|record| record.outcome.estimate()).map(|e| e.gain).sum(),
+            pairs,
+            each: vec![],
+            seconds: 0.0,
+        };
+        if each {
+            for keep in &keeps {
+                night.each.push(self.again(keep, last, &records)?);
+            }
+        }
+        self.world.progress.idle();
+        night.seconds = watch.seconds();
+        self.ledger.verified(&night)?;
+        Ok(night)
+    }
+
+    /// One keep: against its own incumbent, and HEAD against HEAD without it.
+    fn again(&self, keep: &Record, last: &Record, records: &[Record]) -> Result<Again> {
+        let repo = &self.world.repo;
+        let id = |text: &Option<String>| repo.commit_id(text.as_deref().unwrap_or_default());
+        let parent = records.iter().find(|r| r.commit == keep.parent && (r.trial == 0 || r.outcome.kept()));
+        let parent = self.built(parent.ok_or_else(|| Error::new("a keep without its incumbent"))?)?;
+        let name = format!("trial {}", keep.trial);
+        let own =
+            self.asked(&parent, &self.built(keep)?, records, &format!("{name} against its own incumbent"))?;
+        let without = match repo.without(id(&last.commit)?, id(&keep.commit)?, id(&keep.parent)?)? {
+            None => None,
+            Some(commit) => match self.build(commit, None)? {
+                BuildEnd::Built(built) => {
+                    let head = self.built(last)?;
+                    Some(self.asked(&built, &head, records, &format!("HEAD against HEAD without {name}"))?)
+                }
+                _ => None,
+            },
+        };
+        Ok(Again {
+            trial: keep.trial,
+            description: keep.description.clone(),
+            recorded: keep.outcome.estimate().map_or(0.0, |e| e.gain),
+            own,
+            without,
+        })
+    }
+
+    /// The rule's question put to fresh pairs, until it has an answer: median gain, pairs, and whether it still holds.
+    fn asked(&self, from: &Built, to: &Built, records: &[Record], doing: &str) -> Result<(f64, u32, bool)> {
+        let tau = self.config.courses(records, false).primary.tau;
+        let question = Question::better(&self.config.rule, tau);
+        let gains = |pairs: &[Pair]| pairs.iter().map(|pair| pair.gain).collect::<Vec<_>>();
+        let answer = |pairs: &[Pair]| {
+            let gains = gains(pairs);
+            match tau {
+                0.0 if gains.is_empty() => Answer::Open,
+                0.0 if gains[0] > 0.0 => Answer::Yes,
+                0.0 => Answer::No,
+                _ => question.ask(&gains).0,
+            }
+        };
+        let seed = host::fresh_seed()?;
+        let pairs = self.pairs(from, to, records, seed, &mut |pairs| answer(pairs) == Answer::Open, doing)?;
+        let middle = stats::median(&gains(&pairs)).unwrap_or(0.0);
+        Ok((middle, pairs.len() as u32, answer(&pairs) == Answer::Yes))
+    }
+
+    fn pairs(
+        &self,
+        from: &Built,
+        to: &Built,
+        records: &[Record],
+        seed: u64,
+        more: &mut dyn FnMut(&[Pair]) -> bool,
+        doing: &str,
+    ) -> Result<Vec<Pair>> {
+        let failed = |why: String| {
+            Error::new("nothing was verified").cause(why).note("the run and its records are as they were")
+        };
+        let mut duel = Duel::new(self.world, &self.config, &self.harness, (from, to), seed);
+        let mut course = Course::begin(&self.config.metric.name, self.config.metric.direction, records);
+        let mut ended = duel.warm_up(&mut |_| true)?;
+        let mut pairs = vec![];
+        while ended.is_none() && more(&pairs) {
+            match duel.round(&format!("{doing}, pair {}", pairs.len() + 1), &mut |_| true)? {
+                Round::Pair(mut pair) => {
+                    let gain = course.pair(pair.first, &pair.incumbent, &pair.challenger);
+                    (pair.gain, pair.position) =
+                        gain.ok_or_else(|| failed(format!("{} is not above zero", self.config.metric.name)))?;
+                    pairs.push(pair);
+                }
+                other => ended = Some(other),
+            }
+        }
+        match ended {
+            None => Ok(pairs),
+            Some(Round::Interrupted) => Err(failed("you stopped it".to_owned()).status(130)),
+            Some(other) => Err(failed(format!("{other:?}"))),
+        }
+    }
+
+    fn built(&self, record: &Record) -> Result<Built> {
+        let commit = self.world.repo.commit_id(record.commit.as_deref().unwrap_or_default())?;
+        match self.build(commit, record.artifact.as_deref())? {
+            BuildEnd::Built(built) => Ok(built),
+            other => Err(Error::new("nothing was verified")
+                .cause(format!("trial {} does not build any more: {other:?}", record.trial))),
+        }
+    }
+
+    fn build(&self, commit: Id, hash: Option<&str>) -> Result<BuildEnd> {
+        let workshop = self.world.workshop();
+        match workshop.existing(commit, hash) {
+            Some(built) => Ok(BuildEnd::Built(built)),
+            None => {
+                let base = self.world.repo.commit_id(&self.run.base)?;
+                workshop.challenger(
+                    commit,
+                    (commit != base).then_some(base),
+                    self.config.build.as_ref(),
+                    true,
+                )
+            }
+        }
+    }
+}

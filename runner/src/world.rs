@@ -1,0 +1,41 @@
+//! What every command needs that builds and measures.
+
+use crate::build::{Built, Workshop};
+use crate::config::Config;
+use crate::git::Repo;
+use crate::measure::Bench;
+use crate::proc::Runner;
+use crate::say::Progress;
+
+/// The repository, the processes and the terminal.
+pub struct World {
+    /// The repository, from where the user stands.
+    pub repo: Repo,
+    /// Starts processes.
+    pub runner: Runner,
+    /// Tells what is going on.
+    pub progress: Progress,
+}
+
+impl World {
+    /// Where things are built.
+    pub fn workshop(&self) -> Workshop<'_> {
+        Workshop {
+            dir: self.repo.state_dir(),
+            repo: &self.repo,
+            runner: &self.runner,
+            progress: &self.progress,
+        }
+    }
+
+    /// What measures, by the words of `config`.
+    pub fn bench<'a>(&'a self, config: &'a Config, harness: &'a Built) -> Bench<'a> {
+        Bench {
+            runner: &self.runner,
+            measure: &config.measure,
+            needed: config.needed(),
+            harness,
+            logs: self.repo.state_dir().join("logs"),
+        }
+    }
+}
