@@ -3,20 +3,17 @@
 use std::fs;
 
 use crate::build::BuildEnd;
-use crate::calibration::Course;
 use crate::clock::{self, Stopwatch};
 use crate::config::{self, Config};
 use crate::drive::{LEFT_BEHIND, Session, blank};
-use crate::duel::{Duel, Round};
 use crate::error::{Context, Error, Result, exit};
+use crate::host;
 use crate::ledger::{Ledger, Lock, Run};
-use crate::measure::Sampled;
-use crate::metric::Values;
+use crate::metric::percent;
 use crate::say::Tone;
-use crate::trial::{Outcome, Pair, Record, Seconds, medians};
-use crate::words::{number, seconds};
+use crate::trial::{Outcome, Record, Seconds};
+use crate::words::{number, plural, seconds};
 use crate::world::World;
-use crate::{gate, host, stats, words};
 
 impl World {
     /// Begins a run at HEAD: seals, builds, measures and records the baseline, makes the branch.
@@ -87,52 +84,6 @@ impl World {
 
         let measured_from = Stopwatch::start();
         let seed: u64 = host::fresh_seed()?;
-        let mut duel = Duel::new(self, &config, &harness, (&baseline, &again), seed);
-        let mut course = Course::begin(&config.metric.name, config.metric.direction, &[]);
-        let mut ended = duel.warm_up(&mut |_| true)?;
-        let mut pairs: Vec<Pair> = vec![];
-        while ended.is_none() && pairs.len() < config.rule.calibration_pairs as usize {
-            let doing = format!(
-                "the baseline against itself, pair {} of {}",
-                pairs.len() + 1,
-                config.rule.calibration_pairs
-            );
-            match duel.round(&doing, &mut |_| true)? {
-                Round::Pair(pair) => pairs.push(pair),
-                other => ended = Some(other),
-            }
-        }
-        match ended {
-            None => {}
-            Some(Round::Interrupted) => return Err(broken("you stopped it".to_owned())),
-            Some(Round::Failed(_, Sampled::Failed { how, reason })) => {
-                return Err(broken(format!("{how}: {reason}")));
-            }
-            Some(Round::Failed(..)) => {
-                return Err(broken(format!("a sample took longer than {} s", config.measure.timeout_s)));
-            }
-            Some(other) => return Err(broken(format!("the machine is too busy: {other:?}"))),
-        }
-        for pair in &mut pairs {
-            let Some((gain, position)) = course.pair(pair.first, &pair.incumbent, &pair.challenger) else {
-                return Err(broken(format!("{} is not greater than zero", config.metric.name)));
-            };
-            (pair.gain, pair.position) = (gain, position);
-        }
-        let samples: Vec<Values> =
-            pairs.iter().flat_map(|p| [p.incumbent.clone(), p.challenger.clone()]).collect();
-        let gates = gate::read_all(&config.gates, &samples);
-        if let Some(failed) = gates.iter().find(|reading| !reading.pass) {
-            return Err(broken(format!(
-                "it fails a gate itself: {} {} is not {}",
-                failed.metric,
-                number(failed.value),
-                failed.bound
-            )));
-        }
-        let values: Vec<f64> = samples.iter().filter_map(|s| s.get(&config.metric.name).copied()).collect();
-        let spread =
-            stats::spread(&values).map_or_else(String::new, |s| format!(", spread {:.1} %", s * 100.0));
         let seal = self.repo.seal(head.commit, &config.scope)?.to_string();
         let run = Run {
             name: name.clone(),
@@ -146,28 +97,29 @@ impl World {
             description: "baseline".to_owned(),
             commit: Some(run.base.clone()),
             outcome: Outcome::Baseline,
-            metrics: medians(&samples),
-            pairs,
-            void_pairs: duel.void_pairs,
-            gates,
             artifact: baseline.hash.clone(),
             seed: Some(seed),
-            seconds: Seconds { build: build_s, measure: measured_from.seconds(), total: watch.seconds() },
             ..blank(&run, 0, &config)
         };
-        record.tau = Some(
-            Course::begin(&config.metric.name, config.metric.direction, std::slice::from_ref(&record)).tau,
-        );
+        if let Some(why) = self.calibrate(&config, &harness, (&baseline, &again), seed, &mut record)? {
+            return Err(broken(why));
+        }
+        record.seconds = Seconds { build: build_s, measure: measured_from.seconds(), total: watch.seconds() };
         self.progress.idle();
+        let tau = record
+            .tau
+            .map_or_else(String::new, |tau| format!(", tau of a pair's gain {:.2} %", percent(tau)));
+        let value = record.value(&config.metric.name).map_or_else(String::new, number);
         self.progress.line(
             Tone::Plain,
             &format!(
-                "baseline {} {} {} ({} samples{spread}; a pair's gain is uncertain by tau = {}), gates pass\n",
+                "baseline {} {value} {} ({}{tau}), gates pass\n",
                 config.metric.name,
-                record.value(&config.metric.name).map_or_else(String::new, number),
                 config.metric.unit,
-                values.len(),
-                record.tau.map_or_else(|| "-".to_owned(), words::gain)
+                match record.runs.len() {
+                    0 => format!("{} of two builds", plural(record.pairs.len(), "pair")),
+                    runs => plural(runs, "run"),
+                }
             ),
         );
         ledger.begin(&run, &record, &self.repo.tree_id(head.commit)?.to_string())?;

@@ -41,10 +41,7 @@ impl Course {
     pub fn pair(&mut self, first: First, incumbent: &Values, challenger: &Values) -> Option<(f64, f64)> {
         let value = |values: &Values| values.get(&self.metric).copied().unwrap_or(f64::NAN);
         let gain = self.direction.log_gain(value(incumbent), value(challenger))?;
-        let w = first.sign() * gain;
-        let b = self.history.position(self.tau);
-        let d = first.sign() * (w - b);
-        self.history.order_effect(w);
+        let (d, b) = self.history.pair(first.sign(), first.sign() * gain, self.tau);
         self.gains.push(d);
         Some((d, b))
     }

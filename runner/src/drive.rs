@@ -19,7 +19,7 @@ use crate::say::Tone;
 use crate::session::{self, Budget, Spent, Stop};
 use crate::trial::{Outcome, Record, Seconds, Status};
 use crate::world::World;
-use crate::{host, monitor, report, standing, words};
+use crate::{expensive, host, monitor, report, standing, words};
 
 /// What a climb leaves in a checkout and git overlooks.
 pub const LEFT_BEHIND: [&str; 3] = ["/results.tsv", "/run.log", "/.piton/"];
@@ -77,8 +77,9 @@ impl Session<'_> {
 
     fn incumbent(&self) -> Result<Record> {
         let records = self.records()?;
-        let last = records.into_iter().rfind(|record| record.outcome.status() == Status::Keep);
-        last.ok_or_else(|| Error::new(format!("run {} has no baseline", self.run.name)))
+        expensive::incumbent(&records)
+            .cloned()
+            .ok_or_else(|| Error::new(format!("run {} has no baseline", self.run.name)))
     }
 
     /// Carries out a keep that was recorded before somebody pulled the plug.
@@ -93,6 +94,9 @@ impl Session<'_> {
         match repo.get_ref(&format!("refs/heads/{branch}")) {
             Some(is) if is == should => Ok(()),
             None => repo.create_branch(&branch, should),
+            Some(is) if self.failed_bundle()? == Some(is.to_string()) => {
+                repo.advance(&branch, is, should, "piton: a recorded bundle failed")
+            }
             Some(is) if incumbent.parent.as_deref() == Some(&is.to_string()) => {
                 repo.advance(&branch, is, should, "piton: recorded keep")
             }
@@ -105,6 +109,12 @@ impl Session<'_> {
                     )))
             }
         }
+    }
+
+    /// The commit that failed in a bundle, where that is the last thing recorded.
+    fn failed_bundle(&self) -> Result<Option<String>> {
+        let last = self.records()?.pop();
+        Ok(last.filter(|r| matches!(r.outcome, Outcome::Bundle { holds: false, .. })).and_then(|r| r.commit))
     }
 
     /// One trial of what stands in `work`, from edit to row.
@@ -182,6 +192,36 @@ impl Session<'_> {
         record.seconds.total = watch.seconds();
         self.world.progress.idle();
         self.conclude(work, base, work.tree_id(base)?, record, Owner::User)
+    }
+
+    /// Puts the provisional keeps to the test, where enough of them wait, or `all` are wanted. Where they fail, the branch goes back.
+    ///
+    /// # Errors
+    /// When piton itself fails.
+    pub fn bundle(&mut self, work: &Repo, all: bool) -> Result<()> {
+        let watch = Stopwatch::start();
+        let records = self.records()?;
+        let Some((verified, waiting)) = expensive::bundle(&records, all) else { return Ok(()) };
+        let incumbent = *waiting.last().expect("a bundle holds something");
+        let id = |record: &Record| work.commit_id(record.commit.as_deref().unwrap_or_default());
+        let ids = (id(verified)?, id(incumbent)?);
+        let trials: Vec<u32> = waiting.iter().map(|record| record.trial).collect();
+        let number = self.ledger.next_trial(&self.run.name)?;
+        let mut record = blank(&self.run, number, &self.config);
+        (record.parent, record.commit) = (Some(ids.0.to_string()), Some(ids.1.to_string()));
+        record.description = format!("{} together", words::plural(trials.len(), "provisional keep"));
+        work.set_ref(&self.trial_ref(number), ids.1, "piton: bundle")?;
+        self.announce(&record);
+        record.outcome = self.court().bundle(ids, (verified, incumbent), &records, trials, &mut record)?;
+        record.seconds.total = watch.seconds();
+        self.world.progress.idle();
+        let back = matches!(record.outcome, Outcome::Bundle { holds: false, .. });
+        self.conclude(work, ids.1, work.tree_id(ids.1)?, record, Owner::User)?;
+        if back {
+            work.advance(&self.branch(), ids.1, ids.0, "piton: a bundle failed")?;
+            work.restore(ids.0, Some(&self.config.scope))?;
+        }
+        Ok(())
     }
 
     fn court(&self) -> Judge<'_> {
@@ -271,6 +311,9 @@ impl Session<'_> {
             spent.wall = watch.elapsed();
             spent.interrupted = self.world.runner.interrupted();
             if let Some(stop) = session::stop(budget, &spent) {
+                if !spent.interrupted {
+                    self.bundle(work, true)?;
+                }
                 return Ok(stop);
             }
             if session::blind_is_due(self.config.rule.blind_every, &self.records()?) {
@@ -322,6 +365,7 @@ impl Session<'_> {
                 Proposed::Done(description) => description,
             };
             let record = self.trial(work, description.as_deref(), owner)?;
+            self.bundle(work, false)?;
             spent.idle = if record.outcome == Outcome::NoEdit { spent.idle + 1 } else { 0 };
             spent.trials += 1;
         }
@@ -357,6 +401,8 @@ pub fn blank(run: &Run, trial: u32, config: &Config) -> Record {
         outcome: Outcome::NoEdit,
         metrics: None,
         pairs: vec![],
+        runs: vec![],
+        reference: vec![],
         void_pairs: vec![],
         tau: None,
         asked: vec![],

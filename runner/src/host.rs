@@ -15,9 +15,13 @@ pub fn machine() -> String {
         .lines()
         .find_map(|line| line.strip_prefix("model name")?.split_once(':'))
         .map_or("unknown processor", |(_, name)| name.trim());
-    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    format!("{name}, {}, {} {}", plural(cores, "core"), std::env::consts::OS, kernel.trim())
+    format!("{name}, {}, {} {}", plural(cores(), "core"), std::env::consts::OS, kernel.trim())
+}
+
+/// Cores that this process may use.
+pub fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
 /// A seed that nobody could have known before this moment.

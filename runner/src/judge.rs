@@ -6,12 +6,14 @@ use crate::clock::Stopwatch;
 use crate::config::Config;
 use crate::duel::{Duel, Round};
 use crate::error::Result;
+use crate::expensive::{self, FRESH_RUNS, Judgement, Known};
 use crate::gate::{self, Gate};
 use crate::git::{Id, Repo};
 use crate::ledger::Ledger;
 use crate::measure::Sampled;
 use crate::metric::Values;
-use crate::rule::{self, Asked, Estimate, First, Verdict};
+use crate::rule::{self, Asked, Estimate, First, Path, Verdict};
+use crate::terms::Preset;
 use crate::trial::{Outcome, Pair, Record, Stage, medians};
 use crate::world::World;
 use crate::{host, words};
@@ -63,7 +65,110 @@ impl Judge<'_> {
             let reason = "the incumbent's artifact is gone and was not built again".to_owned();
             return Ok(Outcome::Void { reason });
         };
-        self.hold(records, &other, &challenger, record)
+        match self.config.rule.preset {
+            Preset::Replicates => self.run_by_run(records, &other, &challenger, record),
+            preset => self.hold(records, &other, &challenger, preset == Preset::Provisional, record),
+        }
+    }
+
+    /// Holds the incumbent, with its provisional keeps, against the last commit that is more than that.
+    ///
+    /// # Errors
+    /// When piton itself fails.
+    pub fn bundle(
+        &self,
+        ids: (Id, Id),
+        sides: (&Record, &Record),
+        records: &[Record],
+        trials: Vec<u32>,
+        record: &mut Record,
+    ) -> Result<Outcome> {
+        record.artifact = sides.1.artifact.clone();
+        let (Some(verified), Some(incumbent)) =
+            (self.in_place(ids.0, sides.0)?, self.in_place(ids.1, sides.1)?)
+        else {
+            return Ok(Outcome::Void { reason: "a side was not built again".to_owned() });
+        };
+        Ok(match self.hold(records, &verified, &incumbent, false, record)? {
+            Outcome::Judged { verdict, estimate } => {
+                Outcome::Bundle { holds: matches!(verdict, Verdict::Keep(_)), trials, estimate }
+            }
+            other => other,
+        })
+    }
+
+    /// Single runs of the challenger against the mean of the incumbent's.
+    fn run_by_run(
+        &self,
+        records: &[Record],
+        incumbent: &Built,
+        challenger: &Built,
+        record: &mut Record,
+    ) -> Result<Outcome> {
+        let (config, bench) = (self.config, self.world.bench(self.config, self.harness));
+        let seed = host::fresh_seed()?;
+        record.seed = Some(seed);
+        let measuring = Stopwatch::start();
+        let mut drawn = 0;
+        let mut sample = |side: &Built, doing: &str| {
+            self.world.progress.doing(doing);
+            let draw = rule::draw(seed, drawn);
+            drawn += 1;
+            bench.sample(side, draw.prompts, draw.padding)
+        };
+        let value = |values: &Values| {
+            let value = values.get(&config.metric.name).copied().unwrap_or(f64::NAN);
+            config.metric.direction.log_gain(1.0, value)
+        };
+        let unreadable = || Outcome::RunFailed {
+            how: "unreadable".to_owned(),
+            reason: format!("{} is not greater than zero", config.metric.name),
+        };
+        let Some(mut known) = Known::of(records, &config.metric) else {
+            return Ok(Outcome::Void { reason: "the baseline has too few runs".to_owned() });
+        };
+        while known.runs < FRESH_RUNS {
+            match sample(incumbent, "the incumbent once more")? {
+                Sampled::Measured(values) => {
+                    let Some(fresh) = value(&values) else { return Ok(unreadable()) };
+                    if known.runs > 0 && known.drifts(fresh) {
+                        let reason =
+                            "the incumbent moved by more than 2.5 sigma: this metric drifts, and wants pairs";
+                        return Ok(Outcome::Void { reason: reason.to_owned() });
+                    }
+                    known = known.with(fresh);
+                    record.reference.push(values);
+                }
+                Sampled::Interrupted => return Ok(Outcome::Interrupted { stage: Stage::Measure }),
+                other => return Ok(Outcome::Void { reason: other.words(config.measure.timeout_s) }),
+            }
+        }
+        let mut runs = vec![];
+        loop {
+            let values = match sample(challenger, &format!("run {} of at most 3", runs.len() + 1))? {
+                Sampled::Measured(values) => values,
+                other => return Ok(failed(other, config.measure.timeout_s)),
+            };
+            let Some(run) = value(&values) else { return Ok(unreadable()) };
+            runs.push(run);
+            record.runs.push(values);
+            record.metrics = medians(&record.runs);
+            record.gates = gate::read_all(&config.gates, &record.runs);
+            record.seconds.measure = measuring.seconds();
+            let mean = runs.iter().sum::<f64>() / runs.len() as f64;
+            let estimate =
+                Estimate { pairs: runs.len() as u32, gain: mean - known.mean, low: None, high: None };
+            if let Some(failed) = record.gates.iter().find(|reading| !reading.pass) {
+                return Ok(Outcome::GateFailed { gate: failed.metric.clone(), estimate: Some(estimate) });
+            }
+            let verdict = match known.judge(&runs, config.rule.alpha) {
+                Judgement::Again => continue,
+                Judgement::Keep => Verdict::Keep(Path::Better),
+                Judgement::Discard if known.z(&runs) < -1.0 => Verdict::Worse,
+                Judgement::Discard => Verdict::NotShownBetter,
+            };
+            return Ok(Outcome::Judged { verdict, estimate });
+        }
     }
 
     /// Holds the incumbent against itself, as if it were a challenger: what comes of it is what the rule says of nothing.
@@ -81,7 +186,7 @@ impl Judge<'_> {
         let Some(built) = self.in_place(base, incumbent)? else {
             return Ok(Outcome::Void { reason: "the incumbent was not built again".to_owned() });
         };
-        Ok(match self.hold(records, &built, &built, record)? {
+        Ok(match self.hold(records, &built, &built, false, record)? {
             Outcome::Judged { verdict, estimate } => Outcome::Blind { verdict, estimate },
             other => other,
         })
@@ -104,6 +209,7 @@ impl Judge<'_> {
         records: &[Record],
         incumbent: &Built,
         challenger: &Built,
+        provisional: bool,
         record: &mut Record,
     ) -> Result<Outcome> {
         let seed = host::fresh_seed()?;
@@ -112,6 +218,7 @@ impl Judge<'_> {
         let mut duel = Duel::new(self.world, self.config, self.harness, (incumbent, challenger), seed);
         let mut trial = Held {
             config: self.config,
+            provisional,
             courses: self.config.courses(records, record.changes.as_ref().is_some_and(|c| c.simpler)),
             samples: vec![],
             pairs: vec![],
@@ -133,6 +240,8 @@ impl Judge<'_> {
 /// A trial in the course of its pairs.
 struct Held<'a> {
     config: &'a Config,
+    /// Two pairs are enough, for now.
+    provisional: bool,
     courses: Courses,
     /// The challenger's samples, also of the warm-up and of pairs that did not count.
     samples: Vec<Values>,
@@ -144,8 +253,8 @@ impl Held<'_> {
     fn run(&mut self, duel: &mut Duel) -> Result<Outcome> {
         let (gates, tau) = (&self.config.gates, self.courses.primary.tau);
         let samples = &mut self.samples;
-        let warm = duel.warm_up(&mut |values| look(gates, samples, values))?;
-        if let Some(round) = warm {
+        let warm = (!self.provisional).then(|| duel.warm_up(&mut |values| look(gates, samples, values)));
+        if let Some(round) = warm.transpose()?.flatten() {
             return Ok(self.ended(round));
         }
         loop {
@@ -185,7 +294,10 @@ impl Held<'_> {
     fn hear(&mut self) -> (Verdict, Estimate) {
         let (verdict, estimate, asked) = rule::hear(&self.courses.case(&self.config.rule));
         self.asked = asked;
-        (verdict, estimate)
+        match self.provisional {
+            true => (expensive::provisional(&self.courses.primary.gains), estimate),
+            false => (verdict, estimate),
+        }
     }
 
     /// What a round that is no pair makes of the trial.
@@ -204,11 +316,17 @@ impl Held<'_> {
             Round::Failed(First::Incumbent, how) => {
                 Outcome::Void { reason: format!("the incumbent was not measured: {how:?}") }
             }
-            Round::Failed(First::Challenger, Sampled::Failed { how, reason }) => Outcome::failed(how, reason),
-            Round::Failed(First::Challenger, _) => {
-                Outcome::TimedOut { stage: Stage::Measure, limit_s: self.config.measure.timeout_s }
-            }
+            Round::Failed(First::Challenger, how) => failed(how, self.config.measure.timeout_s),
         }
+    }
+}
+
+/// What a sample of the challenger without values makes of its trial.
+fn failed(sampled: Sampled, limit_s: u64) -> Outcome {
+    match sampled {
+        Sampled::Failed { how, reason } => Outcome::failed(how, reason),
+        Sampled::Interrupted => Outcome::Interrupted { stage: Stage::Measure },
+        _ => Outcome::TimedOut { stage: Stage::Measure, limit_s },
     }
 }
 

@@ -3,14 +3,15 @@
 //! The modules stand in one order and import only upwards; `tests/` holds the list. The first ones compute
 //! and touch nothing, the last ones touch the world and decide nothing.
 
+pub mod calibrate;
 pub mod calibration;
 pub mod conditions;
 pub mod error;
+pub mod expensive;
 pub mod forecast;
 pub mod gate;
 pub mod metric;
 pub mod monitor;
-pub mod replicates;
 pub mod report;
 pub mod rule;
 pub mod scope;
@@ -41,5 +42,6 @@ pub mod noise;
 pub mod proc;
 pub mod rehearse;
 pub mod say;
+pub mod simulate;
 pub mod verify;
 pub mod world;

@@ -41,6 +41,18 @@ pub enum Sampled {
     Interrupted,
 }
 
+impl Sampled {
+    /// Why there are no values, in words; `limit_s` is the limit of a sample.
+    pub fn words(&self, limit_s: u64) -> String {
+        match self {
+            Self::Measured(_) => "it was measured".to_owned(),
+            Self::Failed { how, reason } => format!("{how}: {reason}"),
+            Self::TimedOut => format!("a sample took longer than {limit_s} s"),
+            Self::Interrupted => "you stopped it".to_owned(),
+        }
+    }
+}
+
 impl Bench<'_> {
     /// Measures `side` once on the prompts of `seed`, its environment made longer by `padding` bytes.
     ///

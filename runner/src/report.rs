@@ -5,10 +5,11 @@ use comfy_table::{CellAlignment, Table, presets};
 use serde::Serialize;
 
 use crate::conditions::Conditions;
+use crate::expensive;
 use crate::gate::Reading;
 use crate::metric::{Direction, Metric, Values, percent};
 use crate::stats;
-use crate::trial::{Record, Status};
+use crate::trial::Record;
 use crate::words::{clean, gain, number, plural, seconds, verdict};
 
 /// The table of `piton log`: one line a trial, oldest first.
@@ -318,7 +319,7 @@ pub fn tsv_row(record: &Record, metric: &Metric, others: &[String]) -> Vec<Strin
 
 /// What an agent is told before its next proposal.
 pub fn brief(run: &str, records: &[Record], metric: &Metric, scope: &[String], trial: u32) -> String {
-    let best = records.iter().rfind(|r| r.outcome.status() == Status::Keep);
+    let best = expensive::incumbent(records);
     let mut text = format!(
         "# Brief for trial {trial} of run {run}\n\nRead `program.md` first. Metric: `{}` ({}), {} is better.\nYou may edit only: {}\n",
         metric.name,

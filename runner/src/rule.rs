@@ -91,6 +91,8 @@ pub enum Path {
     Simpler,
     /// It is as good, and better in this metric.
     BetterIn(String),
+    /// Two pairs agree; it will be put to the test with others.
+    Provisional,
 }
 
 /// What the rule says after a pair.

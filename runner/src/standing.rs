@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::calibration::Course;
+use crate::expensive;
 use crate::metric::{Metric, percent};
 use crate::rule::Verdict;
 use crate::stats;
@@ -47,7 +48,7 @@ pub fn status(run: &str, base: &str, records: &[Record], metric: &Metric, night:
     let mut trials = records.iter().filter(|r| r.trial > 0);
     let mut reasons = BTreeMap::new();
     trials.clone().for_each(|r| *reasons.entry(r.outcome.reason()).or_default() += 1);
-    let (first, best) = (records.first(), records.iter().rfind(|r| r.outcome.status() == Status::Keep));
+    let (first, best) = (records.first(), expensive::incumbent(records));
     let value = |record: Option<&Record>| record.and_then(|r| r.value(&metric.name));
     let blind = records.iter().filter_map(|r| match &r.outcome {
         Outcome::Blind { verdict, .. } => Some(matches!(verdict, Verdict::Keep(_))),
@@ -241,7 +242,7 @@ pub fn summary(summary: &Summary, metric: &Metric) -> String {
     let of = |status| trials.iter().filter(|r| r.outcome.status() == status).count();
     let value = |record: Option<&Record>| record.and_then(|r| r.value(&metric.name));
     let first = value(summary.records.iter().find(|r| r.trial == 0));
-    let last = value(summary.records.iter().rfind(|r| r.outcome.status() == Status::Keep));
+    let last = value(expensive::incumbent(summary.records));
     let mut text = format!(
         "{} in {} ({}): {} kept, {} discarded, {} crashed\n",
         plural(trials.len(), "trial"),

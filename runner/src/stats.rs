@@ -62,8 +62,8 @@ pub fn t_quantile(p: f64, freedom: f64) -> f64 {
         let tail = beta_reg(freedom / 2.0, 0.5, freedom / (freedom + t * t)) / 2.0;
         if t < 0.0 { tail } else { 1.0 - tail }
     };
-    let (mut low, mut high) = (-1e6, 1e6);
-    for _ in 0..200 {
+    let (mut low, mut high) = (-1e3, 1e3);
+    for _ in 0..70 {
         let middle = f64::midpoint(low, high);
         if below(middle) < p { low = middle } else { high = middle }
     }

@@ -15,8 +15,10 @@ pub enum Preset {
     Standard,
     /// 8 to 25 %.
     Frugal,
-    /// Above 25 %: keeps are provisional, and verified in bundles.
+    /// Above 25 %, and the machine drifts: keeps are provisional, and verified in bundles.
     Provisional,
+    /// Above 25 %, and the metric does not drift: single runs instead of pairs.
+    Replicates,
 }
 
 impl Preset {
@@ -26,7 +28,7 @@ impl Preset {
             Self::Thorough => (0.5, 0.1, 64),
             Self::Standard => (0.7, 0.2, 64),
             Self::Frugal => (1.0, 0.5, 32),
-            Self::Provisional => (0.7, 0.2, 24),
+            Self::Provisional | Self::Replicates => (0.7, 0.2, 24),
         }
     }
 }
@@ -103,6 +105,9 @@ impl Settings {
     /// One line for the ledger and for commit messages.
     pub fn name(&self) -> String {
         let preset = format!("{:?}", self.preset).to_lowercase();
+        if self.preset == Preset::Replicates {
+            return format!("replicates, alpha {}, at most 3 runs", self.alpha);
+        }
         format!("coin pairs, {preset}, alpha {}, at most {} pairs", self.alpha, self.n_max())
     }
 

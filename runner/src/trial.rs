@@ -43,6 +43,15 @@ pub enum Outcome {
         /// What the pairs said.
         estimate: Estimate,
     },
+    /// The incumbent, with all its provisional keeps, against the last commit that is more than provisional.
+    Bundle {
+        /// Whether they hold. Else the branch went back.
+        holds: bool,
+        /// The trials that were put to the test.
+        trials: Vec<u32>,
+        /// What the pairs said.
+        estimate: Estimate,
+    },
     /// The incumbent against itself, unannounced: what the rule would have said of a change that does nothing.
     Blind {
         /// What the rule said.
@@ -158,6 +167,9 @@ impl Outcome {
         match self {
             Self::Baseline => "baseline",
             Self::Blind { .. } => "blind",
+            Self::Bundle { holds: true, .. } => "bundle_holds",
+            Self::Bundle { holds: false, .. } => "bundle_fails",
+            Self::Judged { verdict: Verdict::Keep(Path::Provisional), .. } => "provisional",
             Self::Judged { verdict: Verdict::Keep(Path::Better), .. } => "better",
             Self::Judged { verdict: Verdict::Keep(Path::Simpler), .. } => "simpler",
             Self::Judged { verdict: Verdict::Keep(Path::BetterIn(metric)), .. } => {
@@ -188,7 +200,9 @@ impl Outcome {
     /// What the pairs said, where there were any.
     pub fn estimate(&self) -> Option<&Estimate> {
         match self {
-            Self::Judged { estimate, .. } | Self::Blind { estimate, .. } => Some(estimate),
+            Self::Judged { estimate, .. } | Self::Blind { estimate, .. } | Self::Bundle { estimate, .. } => {
+                Some(estimate)
+            }
             Self::GateFailed { estimate, .. } => estimate.as_ref(),
             _ => None,
         }
@@ -200,6 +214,7 @@ impl Outcome {
             self,
             Self::NoEdit
                 | Self::Blind { .. }
+                | Self::Bundle { .. }
                 | Self::Duplicate { .. }
                 | Self::Void { .. }
                 | Self::Interrupted { .. }
@@ -271,6 +286,12 @@ pub struct Record {
     pub metrics: Option<Values>,
     /// The pairs, in order.
     pub pairs: Vec<Pair>,
+    /// Where single runs are judged: the challenger's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<Values>,
+    /// Fresh runs of the incumbent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reference: Vec<Values>,
     /// The pairs that did not count.
     #[serde(default)]
     pub void_pairs: Vec<VoidPair>,

@@ -9,16 +9,21 @@ use crate::trial::{Outcome, Record};
 /// `alpha` is the error of the lower bound, as a probability.
 pub fn verdict(record: &Record, alpha: f64) -> String {
     let tail = |estimate: &Estimate| {
-        format!("{}, {}", plural(estimate.pairs as usize, "pair"), seconds(record.seconds.total))
+        let noun = if record.runs.is_empty() { "pair" } else { "run" };
+        format!("{}, {}", plural(estimate.pairs as usize, noun), seconds(record.seconds.total))
     };
     match &record.outcome {
-        Outcome::Baseline => format!("baseline: {} of two builds", plural(record.pairs.len(), "pair")),
+        Outcome::Baseline => match record.runs.len() {
+            0 => format!("baseline: {} of two builds", plural(record.pairs.len(), "pair")),
+            runs => format!("baseline: {}", plural(runs, "run")),
+        },
         Outcome::Judged { verdict: Verdict::Keep(path), estimate } => format!(
             "kept{}: {}{}, {}",
             match path {
                 Path::Better => String::new(),
                 Path::Simpler => ", as good and simpler".to_owned(),
                 Path::BetterIn(metric) => format!(", as good and better in {metric}"),
+                Path::Provisional => " for now".to_owned(),
             },
             gain(estimate.gain),
             estimate.low.map_or_else(String::new, |low| format!(
@@ -39,6 +44,15 @@ pub fn verdict(record: &Record, alpha: f64) -> String {
             interval(estimate),
             tail(estimate),
             resolution(record)
+        ),
+        Outcome::Bundle { holds, trials, estimate } => format!(
+            "{} {} together: {}; {}{}, {}",
+            if trials.len() == 1 { "trial" } else { "trials" },
+            trials.iter().map(u32::to_string).collect::<Vec<_>>().join(", "),
+            if *holds { "they hold" } else { "not shown better, and taken back" },
+            gain(estimate.gain),
+            interval(estimate),
+            tail(estimate)
         ),
         Outcome::Blind { verdict, estimate } => format!(
             "the incumbent against itself: {}; {}{}, {}",

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 /// The one order of the modules: each may use only those before it.
-const ORDER: [&str; 39] = [
+const ORDER: [&str; 41] = [
     // compute, and touch nothing
     "error",
     "metric",
@@ -13,11 +13,11 @@ const ORDER: [&str; 39] = [
     "conditions",
     "terms",
     "rule",
-    "replicates",
     "gate",
     "monitor",
     "trial",
     "calibration",
+    "expensive",
     "scope",
     "sweep",
     "session",
@@ -35,6 +35,7 @@ const ORDER: [&str; 39] = [
     "measure",
     "world",
     "duel",
+    "calibrate",
     "ledger",
     "agent",
     "judge",
@@ -44,6 +45,7 @@ const ORDER: [&str; 39] = [
     "noise",
     "discriminate",
     "rehearse",
+    "simulate",
     "doctor",
     "commands",
 ];

@@ -61,6 +61,11 @@ fn records() -> Vec<Record> {
             "the incumbent against itself",
             Outcome::Blind { verdict: Verdict::NotShownBetter, estimate: estimate(0.001, 8) },
         ),
+        ("two tokens at a time", judged(Verdict::Keep(Why::Provisional), 0.04, 2)),
+        (
+            "1 provisional keep together",
+            Outcome::Bundle { holds: false, trials: vec![8], estimate: estimate(-0.002, 6) },
+        ),
         ("zero the cache before each prompt", judged(Verdict::Worse, -0.12, 1)),
         (
             "WINDOW 0 -> 128",
@@ -143,6 +148,8 @@ fn records() -> Vec<Record> {
                     })
                     .collect(),
                 void_pairs: vec![],
+                runs: vec![],
+                reference: vec![],
                 tau: measured.then_some(0.02),
                 asked: if pairs == 0 { vec![] } else { vec![asked(pairs)] },
                 gates: if measured { read(&gates, std::slice::from_ref(&challenger)) } else { vec![] },

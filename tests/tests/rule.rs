@@ -92,7 +92,8 @@ fn a_blind_trial_of_the_incumbent_against_itself_comes_when_it_is_due_and_moves_
 #[test]
 fn what_is_as_good_and_simpler_is_kept_where_that_is_asked_for() {
     let toy = noisy();
-    let config = toy.read("piton.toml") + "\n[rule]\nas_good = true\nmargin_pct = 10\nmargin_budget_pct = 50\n";
+    let config =
+        toy.read("piton.toml") + "\n[rule]\nas_good = true\nmargin_pct = 10\nmargin_budget_pct = 50\n";
     toy.write("piton.toml", &config);
     toy.write("src/speed.rs", "// why\nconst SPEED: u32 = 100;\nfn needless() {\n}\n");
     toy.write(
@@ -131,4 +132,52 @@ fn changes_of_known_size_are_judged_again_and_again_without_a_run() {
     assert_eq!(rows[1]["kept"], 0, "{rows}");
     assert_eq!(rows[1]["pairs"], serde_json::json!([1, 1]), "half as fast is seen at once: {rows}");
     assert_eq!(toy.git(&["branch", "--list", "piton/*"]), "");
+}
+
+#[test]
+fn provisional_keeps_are_tested_together_and_taken_back_when_they_do_not_hold() {
+    let toy = noisy();
+    let config = toy.read("piton.toml") + "\n[rule]\npreset = \"provisional\"\n";
+    toy.write("piton.toml", &config);
+    // A number above 1000 is 1000 better while nobody counts, and 90 on the long run: luck, then the truth.
+    toy.write(
+        "measure.sh",
+        &toy.read("measure.sh").replace(
+            "s=$(cat \"$1\")",
+            "s=$(cat \"$1\"); if [ $s -gt 1000 ]; then n=$(cat ../../n 2>/dev/null || echo 0); echo $((n + 1)) > ../../n; [ $n -lt 2 ] && s=200 || s=90; fi",
+        ),
+    );
+    toy.commit("expensive");
+    let agent = "n=$(cat ../k 2>/dev/null || echo 1000); n=$((n + 1)); echo $n > ../k; sed -i \"s/= .*;/= $n;/\" src/speed.rs";
+    let said = toy.piton(&["climb", "--run", "r", "--agent", agent, "--trials", "1"]);
+    assert_eq!(said.status, 0, "{said:?}");
+    let reasons: Vec<String> = toy.table().iter().map(|row| row[7].clone()).collect();
+    assert_eq!(reasons, ["baseline", "provisional", "bundle_fails"], "{}", said.err);
+    assert_eq!(toy.git(&["rev-parse", "piton/r"]), toy.git(&["rev-parse", "main"]), "the branch went back");
+    assert_eq!(toy.table()[1][3], "keep");
+    let again = toy.piton(&["climb", "--run", "r", "--agent", "true", "--trials", "1"]);
+    assert_eq!(again.status, 0, "and the run goes on from there: {again:?}");
+}
+
+#[test]
+fn single_runs_are_judged_against_the_baselines_where_a_pair_would_be_too_expensive() {
+    let toy = noisy();
+    let config = toy.read("piton.toml") + "\n[rule]\npreset = \"replicates\"\nalpha = 0.05\n";
+    toy.write("piton.toml", &config);
+    toy.commit("expensive");
+    assert!(toy.baseline().err.contains("(5 runs)"));
+    toy.speed("150");
+    let kept = toy.piton(&["trial", "-m", "half more"]);
+    assert_eq!(kept.status, 0, "{kept:?}");
+    assert!(kept.out.contains(", 2 runs, "), "{}", kept.out);
+    toy.speed("101");
+    let lost = toy.piton(&["trial", "-m", "back"]);
+    assert_eq!(lost.status, 10, "{lost:?}");
+    assert!(lost.out.contains("discarded: worse; -3"), "{}", lost.out);
+    let record = toy.piton(&["show", "2", "--json"]).json();
+    assert_eq!(
+        record["reference"].as_array().unwrap().len(),
+        2,
+        "the runs that chose it do not count: {record}"
+    );
 }

@@ -35,21 +35,26 @@ impl History {
         }
     }
 
-    /// Adds the w of the next pair.
-    pub fn order_effect(&mut self, w: f64) {
+    /// Adds a pair with the coin `o` (+1 or -1) and the log ratio `w`; returns d and the b that was taken off.
+    pub fn pair(&mut self, o: f64, w: f64, tau: f64) -> (f64, f64) {
+        let b = self.position(tau);
         self.order_effects.push(w);
+        (o * (w - b), b)
     }
 
-    /// tau, natural logarithm: 1.4826 times the median of the last 200 deviations; 0 for a metric without noise.
+    /// tau, natural logarithm: 1.4826 times the median of the last 200 deviations; of a metric so coarse that the median is 0, the
+    /// smallest that is not. 0 only where none was ever seen: then the metric has no noise.
     pub fn tau(&self) -> f64 {
         let last = &self.deviations[self.deviations.len().saturating_sub(MEMORY)..];
-        1.4826 * stats::median(last).unwrap_or(0.0)
+        let smallest = || self.deviations.iter().copied().filter(|d| *d > 0.0).reduce(f64::min);
+        let middle = stats::median(last).filter(|middle| *middle > 0.0);
+        1.4826 * middle.or_else(smallest).unwrap_or(0.0)
     }
 
     /// b, natural logarithm: the sum of clip(w, 3 tau) over the m pairs so far / (m + 4), and 0 while m < 8.
     ///
     /// Only earlier pairs count, so that the coin of the next one keeps its gain symmetric.
-    pub fn position(&self, tau: f64) -> f64 {
+    fn position(&self, tau: f64) -> f64 {
         let m = self.order_effects.len();
         if m < POSITION_FROM {
             return 0.0;
@@ -80,6 +85,13 @@ mod tests {
     }
 
     #[test]
+    fn a_coarse_metric_is_not_taken_for_one_without_noise() {
+        let mut history = History::default();
+        history.null_pairs(&[0.0, 0.0, 0.0, 0.0, 0.0, 0.01, -0.02, 0.0]);
+        assert!((history.tau() - 0.014826).abs() < 1e-9);
+    }
+
+    #[test]
     fn only_the_last_two_hundred_deviations_count() {
         let mut history = History::default();
         history.null_pairs(&[9.0; 500]);
@@ -90,9 +102,7 @@ mod tests {
     #[test]
     fn what_being_second_is_worth_waits_for_eight_pairs_and_leans_to_zero() {
         let mut history = History::default();
-        (0..7).for_each(|_| history.order_effect(0.02));
-        assert_eq!(history.position(0.01), 0.0);
-        history.order_effect(0.02);
+        assert!((0..8).all(|_| history.pair(1.0, 0.02, 0.01) == (0.02, 0.0)));
         assert!((history.position(0.01) - 0.02 * 8.0 / 12.0).abs() < 1e-12);
         assert!((history.position(0.001) - 0.003 * 8.0 / 12.0).abs() < 1e-12, "each is cut at three scales");
     }

@@ -1,0 +1,95 @@
+//! Measures the baseline against itself: the first value of the metric, and how noisy it is here.
+
+use crate::build::Built;
+use crate::config::Config;
+use crate::duel::{Duel, Round};
+use crate::error::Result;
+use crate::expensive::BASELINE_RUNS;
+use crate::gate;
+use crate::measure::Sampled;
+use crate::metric::Values;
+use crate::rule;
+use crate::terms::Preset;
+use crate::trial::{Record, medians};
+use crate::words::number;
+use crate::world::World;
+
+impl World {
+    /// Fills the baseline's record from two builds of it: pairs, or single runs where the rule takes those. Returns why it cannot
+    /// be measured, where it cannot.
+    ///
+    /// # Errors
+    /// When the measuring command cannot be started at all.
+    pub fn calibrate(
+        &self,
+        config: &Config,
+        harness: &Built,
+        builds: (&Built, &Built),
+        seed: u64,
+        record: &mut Record,
+    ) -> Result<Option<String>> {
+        let why = if config.rule.preset == Preset::Replicates {
+            self.single_runs(config, harness, builds.0, seed, record)?
+        } else {
+            self.null_pairs(config, Duel::new(self, config, harness, builds, seed), record)?
+        };
+        if why.is_some() {
+            return Ok(why);
+        }
+        let both = record.pairs.iter().flat_map(|pair| [&pair.incumbent, &pair.challenger]);
+        let samples: Vec<Values> = both.chain(&record.runs).cloned().collect();
+        record.metrics = medians(&samples);
+        record.gates = gate::read_all(&config.gates, &samples);
+        Ok(record.gates.iter().find(|reading| !reading.pass).map(|failed| {
+            let value = number(failed.value);
+            format!("it fails a gate itself: {} {value} is not {}", failed.metric, failed.bound)
+        }))
+    }
+
+    fn null_pairs(&self, config: &Config, mut duel: Duel, record: &mut Record) -> Result<Option<String>> {
+        let mut courses = config.courses(&[], false);
+        let mut ended = duel.warm_up(&mut |_| true)?;
+        let wanted = config.rule.calibration_pairs;
+        while ended.is_none() && record.pairs.len() < wanted as usize {
+            let doing = format!("the baseline against itself, pair {} of {wanted}", record.pairs.len() + 1);
+            match duel.round(&doing, &mut |_| true)? {
+                Round::Pair(mut pair) => {
+                    let Some(gain) = courses.pair(pair.first, &pair.incumbent, &pair.challenger) else {
+                        return Ok(Some(format!("{} is not greater than zero", config.metric.name)));
+                    };
+                    (pair.gain, pair.position) = gain;
+                    record.pairs.push(pair);
+                }
+                other => ended = Some(other),
+            }
+        }
+        record.void_pairs = duel.void_pairs;
+        courses.primary.end(true);
+        record.tau = Some(courses.primary.tau);
+        Ok(ended.map(|round| match round {
+            Round::Interrupted => "you stopped it".to_owned(),
+            Round::Failed(_, how) => how.words(config.measure.timeout_s),
+            other => format!("the machine is too busy: {other:?}"),
+        }))
+    }
+
+    fn single_runs(
+        &self,
+        config: &Config,
+        harness: &Built,
+        baseline: &Built,
+        seed: u64,
+        record: &mut Record,
+    ) -> Result<Option<String>> {
+        let bench = self.bench(config, harness);
+        for run in 0..BASELINE_RUNS {
+            self.progress.doing(&format!("the baseline, run {} of {BASELINE_RUNS}", run + 1));
+            let draw = rule::draw(seed, run);
+            match bench.sample(baseline, draw.prompts, draw.padding)? {
+                Sampled::Measured(values) => record.runs.push(values),
+                other => return Ok(Some(other.words(config.measure.timeout_s))),
+            }
+        }
+        Ok(None)
+    }
+}

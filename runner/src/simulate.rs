@@ -1,0 +1,199 @@
+//! The bars of the keep rule, measured: simulated trials put through the product's own code.
+//!
+//! What the rule promises is a claim about noise, and a claim about noise is tested on noise. This module
+//! makes the machines of METHODOLOGY.md, section 2, lets `Question`, `History` and `Known` decide as in a run, and
+//! compares the shares with the bars there; beside it stand the rules of other tools on the same
+//! noise. The figures depend on the seed and the number of trials alone, not on the threads.
+//!
+//! What the bars leave open: tau is learnt, as in a run, from 8 pairs and then from the trials of a
+//! session of 100, except in the bars about E itself and about a wrong tau. The drift begins anywhere. A
+//! night is 200 proposals, so there is one for every 20 of the trials asked for.
+
+mod bars;
+mod bench;
+mod night;
+mod noise;
+mod peers;
+mod session;
+mod table;
+
+use serde::Serialize;
+
+use bench::{Bench, Mean};
+pub use table::table;
+
+/// The sd of one run where a bar gives no other: 2 %.
+const SIGMA: f64 = 0.02;
+
+/// Adds the figures of one part.
+type Part = fn(&Bench, &mut Report);
+
+const PARTS: [(&str, Part); 9] = [
+    ("bar 2: what does nothing, on all kinds of noise", bars::no_effect),
+    ("bar 3: evidence over 512 pairs", bars::ever),
+    ("bar 4: a wrong scale", bars::wrong_tau),
+    ("bar 5: the second run is faster", bars::second_faster),
+    ("bars 6 to 8: power and pairs", bars::power_and_pairs),
+    ("bar 9: nights", night::nights),
+    ("bar 10: as good", bars::as_good),
+    ("bar 11: replicates", bars::replicates),
+    ("the rules of other tools", peers::rows),
+];
+
+/// How much is simulated.
+#[derive(Debug, Clone, Copy)]
+pub struct Options {
+    /// Trials of each cell; the bars are set for 20,000.
+    pub trials: u32,
+    /// Seed of everything.
+    pub seed: u64,
+    /// Threads to use. They change nothing but the time.
+    pub threads: usize,
+}
+
+/// What was measured.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Report {
+    /// The bars, by number.
+    pub bars: Vec<Bar>,
+    /// What the bars are to be compared with.
+    pub figures: Vec<Figure>,
+    /// The rules of other tools, piton's first.
+    pub peers: Vec<PeerRow>,
+}
+
+/// A bar in one cell.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Bar {
+    /// Its number.
+    pub number: u32,
+    /// What is measured, where.
+    pub name: String,
+    /// The figure.
+    pub measured: f64,
+    /// What it may be.
+    pub bound: f64,
+    /// Whether the bound is the most; otherwise it is the least.
+    pub at_most: bool,
+    /// Standard error of the figure.
+    pub error: f64,
+    /// Whether the figure itself keeps to the bound.
+    pub holds: bool,
+    /// The figure that the rule was designed by; of several cells it is the worst.
+    pub published: Option<f64>,
+}
+
+/// A figure without a bound.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Figure {
+    /// What is measured, where.
+    pub name: String,
+    /// The figure.
+    pub measured: f64,
+    /// Its standard error.
+    pub error: f64,
+    /// The figure that the rule was designed by.
+    pub published: f64,
+}
+
+/// What a rule keeps at sigma 2 %, and what it costs.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PeerRow {
+    /// The rule.
+    pub rule: String,
+    /// Share kept of changes that do nothing.
+    pub kept_no_effect: f64,
+    /// Share kept of gains of 3 %.
+    pub kept_gain: f64,
+    /// Share kept of losses of 1 %.
+    pub kept_loss: f64,
+    /// Mean runs of a trial whose change does nothing.
+    pub runs: f64,
+}
+
+impl Bar {
+    fn at_most(number: u32, name: String, mean: Mean, bound: f64) -> Self {
+        let Mean { value: measured, error } = mean;
+        Self {
+            number,
+            name,
+            measured,
+            bound,
+            at_most: true,
+            error,
+            holds: measured <= bound,
+            published: None,
+        }
+    }
+
+    fn at_least(number: u32, name: String, mean: Mean, bound: f64) -> Self {
+        Self { at_most: false, holds: mean.value >= bound, ..Self::at_most(number, name, mean, bound) }
+    }
+
+    /// Beside the figure that the rule was designed by.
+    fn against(self, figure: f64) -> Self {
+        Self { published: Some(figure), ..self }
+    }
+
+    /// Whether the figure keeps to the bound but for so many standard errors: for short runs.
+    pub fn holds_within(&self, sigmas: f64) -> bool {
+        let over = if self.at_most { self.measured - self.bound } else { self.bound - self.measured };
+        over <= sigmas * self.error
+    }
+}
+
+impl Figure {
+    fn new(name: &str, mean: Mean, published: f64) -> Self {
+        Self { name: name.to_owned(), measured: mean.value, error: mean.error, published }
+    }
+}
+
+/// Measures every bar but the first, and the other tools' rules. `progress` hears of each part as it begins.
+pub fn run(options: &Options, progress: &(dyn Fn(&str) + Sync)) -> Report {
+    let (bench, mut report) = (Bench { options }, Report::default());
+    for (name, part) in PARTS {
+        progress(name);
+        part(&bench, &mut report);
+    }
+    report
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn short(trials: u32, threads: usize) -> Options {
+        Options { trials, seed: 1, threads }
+    }
+
+    #[test]
+    fn every_bar_holds_within_its_monte_carlo_error() {
+        let report = run(&short(300, 2), &|_| {});
+        let broken: Vec<&Bar> = report.bars.iter().filter(|bar| !bar.holds_within(4.0)).collect();
+        assert!(broken.is_empty(), "{broken:#?}");
+        assert!((2..=11).all(|number| report.bars.iter().any(|bar| bar.number == number)));
+        let kept: Vec<f64> = report.peers.iter().map(|row| row.kept_no_effect).collect();
+        assert!(kept[0] < 0.1 && (0.4..0.6).contains(&kept[1]), "one run keeps half, pairs do not: {kept:?}");
+    }
+
+    #[test]
+    fn what_misses_its_bar_by_far_does_not_hold_within_its_error_either() {
+        let mean = Mean { value: 0.5, error: 0.01 };
+        let bar = Bar::at_most(2, String::new(), mean, 0.02);
+        assert!(!bar.holds && !bar.holds_within(4.0));
+        assert!(!Bar::at_least(6, String::new(), mean, 0.79).holds_within(4.0));
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_table_on_any_number_of_threads() {
+        let on = |threads: usize| table(&run(&short(30, threads), &|_| {}));
+        assert_eq!(on(1), on(3));
+        let words = |bench: &Bench| -> [Mean; 1] {
+            bench.means("words", (40, 10), |mut random, trials, tell| {
+                (0..trials).for_each(|_| tell([random.normal()]));
+            })
+        };
+        let of = |threads: usize| words(&Bench { options: &short(40, threads) });
+        assert_eq!(of(1), of(4));
+    }
+}

@@ -1,0 +1,227 @@
+//! The bars of METHODOLOGY.md, section 2, each as cells of trials. Bar 1, the golden cases, is a test of the rule
+//! itself.
+
+use super::bench::{Bench, Mean};
+use super::noise::{Machine, Noise, Random};
+use super::session::{Session, true_tau};
+use super::{Bar, Figure, Report, SIGMA};
+use crate::expensive::{BASELINE_RUNS, Judgement, Known};
+use crate::rule::{Answer, Question};
+use crate::terms::{Preset, Settings};
+
+/// Trials that one machine sees, one after the other, as a run of the product does.
+const SESSION: u32 = 100;
+const SIGMAS: [f64; 4] = [0.005, 0.02, 0.05, 0.10];
+const PRESETS: [Preset; 4] = [Preset::Thorough, Preset::Standard, Preset::Frugal, Preset::Provisional];
+
+/// What the trials of a cell have in common. tau is learnt as the product learns it, from 8 pairs and then
+/// from the trials, except where `known_tau` is given.
+#[derive(Debug, Clone)]
+struct Setup {
+    noise: Noise,
+    preset: Preset,
+    alpha: f64,
+    effect_pct: f64,
+    known_tau: Option<f64>,
+    second: f64,
+    fixed_order: bool,
+}
+
+const STANDARD: Setup = Setup {
+    noise: Noise::Machine(SIGMA),
+    preset: Preset::Standard,
+    alpha: 0.02,
+    effect_pct: 0.0,
+    known_tau: None,
+    second: 0.0,
+    fixed_order: false,
+};
+
+impl Setup {
+    fn session(&self, random: Random, settings: &Settings) -> Session {
+        let mut session = Session::new(Machine::new(self.noise, random));
+        session.known_tau = self.known_tau;
+        session.second = self.second;
+        session.fixed_order = self.fixed_order;
+        session.calibrate(settings);
+        session
+    }
+
+    fn settings(&self) -> Settings {
+        Settings { preset: self.preset, alpha: self.alpha, ..Settings::default() }
+    }
+
+    /// The share kept and the pairs of a trial.
+    fn trials(&self, bench: &Bench) -> [Mean; 2] {
+        let (settings, effect) = (self.settings(), (self.effect_pct / 100.0).ln_1p());
+        bench.means(&format!("{self:?}"), (bench.options.trials, SESSION), |random, trials, tell| {
+            let mut session = self.session(random, &settings);
+            for _ in 0..trials {
+                let question = Question::better(&settings, session.tau());
+                let tried = session.trial(&settings, &question, effect);
+                tell([f64::from(u8::from(tried.kept)), f64::from(tried.pairs)]);
+            }
+        })
+    }
+}
+
+/// Bar 2: no effect, alpha .02, every preset at every sigma, and standard on every other noise. The bracket
+/// of the design, .0005 to .0138, is the range over all of them.
+pub fn no_effect(bench: &Bench, report: &mut Report) {
+    for preset in PRESETS {
+        for sigma in SIGMAS {
+            let kept = Setup { preset, noise: Noise::Machine(sigma), ..STANDARD }.trials(bench)[0];
+            let preset = format!("{preset:?}").to_lowercase();
+            report.bars.push(Bar::at_most(
+                2,
+                format!("no effect, {preset}, sigma {} %: kept", sigma * 100.0),
+                kept,
+                0.02,
+            ));
+        }
+    }
+    for (name, noise) in [
+        ("Gaussian", Noise::Gaussian),
+        ("Cauchy", Noise::Cauchy),
+        ("quantised", Noise::Quantised),
+        ("bimodal", Noise::Bimodal),
+        ("growing variance", Noise::Growing),
+        ("heteroscedastic", Noise::Heteroscedastic),
+        ("random walk", Noise::RandomWalk),
+    ] {
+        let kept = Setup { noise, ..STANDARD }.trials(bench)[0];
+        report.bars.push(Bar::at_most(2, format!("no effect, {name} noise: kept"), kept, 0.02));
+    }
+}
+
+/// Bar 3: E watched over 512 pairs with nothing that discards, at the true tau. One sequence serves both
+/// alphas.
+pub fn ever(bench: &Bench, report: &mut Report) {
+    let tau = true_tau(STANDARD.noise);
+    let alphas = [(0.05, 0.043), (0.02, 0.019)];
+    let reached: [Mean; 2] = bench.means("ever", (bench.options.trials, 1), |random, _, tell| {
+        let mut session = Session::new(Machine::new(STANDARD.noise, random));
+        session.known_tau = Some(tau);
+        let gains = session.pairs(512, 0.0);
+        tell(alphas.map(|(alpha, _)| {
+            let settings = Settings { alpha, n_max: Some(512), ..Settings::default() };
+            let question = Question { beta: 0.0, ..Question::better(&settings, tau) };
+            f64::from(u8::from(question.ask(&gains).0 == Answer::Yes))
+        }));
+    });
+    for ((alpha, published), reached) in std::iter::zip(alphas, reached) {
+        let name = format!("E ever reaches 1/{alpha} over 512 pairs");
+        report.bars.push(Bar::at_most(3, name, reached, alpha).against(published));
+    }
+}
+
+/// Bar 4: tau is a fixed multiple of the true one. The bracket is the largest share of any multiple.
+pub fn wrong_tau(bench: &Bench, report: &mut Report) {
+    let tau = true_tau(STANDARD.noise);
+    for times in [0.33, 0.5, 2.0, 3.0] {
+        let kept = Setup { known_tau: Some(times * tau), ..STANDARD }.trials(bench)[0];
+        let name = format!("no effect, tau wrong by x{times}: kept");
+        report.bars.push(Bar::at_most(4, name, kept, 0.02).against(0.014));
+    }
+}
+
+/// Bar 5: whoever is second of a pair is 1 % faster, every run is faster than the one before, and one in
+/// twenty is slow.
+pub fn second_faster(bench: &Bench, report: &mut Report) {
+    let setup = Setup { noise: Noise::Warming, second: 0.01, alpha: 0.05, ..STANDARD };
+    let kept = setup.trials(bench)[0];
+    let fixed = Setup { fixed_order: true, ..setup }.trials(bench)[0];
+    let name = "no effect, second 1 % faster, warming, outliers: kept";
+    report.bars.push(Bar::at_most(5, name.to_owned(), kept, 0.05).against(0.034));
+    report.figures.push(Figure::new("bar 5 with the incumbent always first", fixed, 0.81));
+}
+
+/// Bars 6 to 8, at sigma 2 %.
+pub fn power_and_pairs(bench: &Bench, report: &mut Report) {
+    let of = |preset: Preset, effect_pct: f64| Setup { preset, effect_pct, ..STANDARD }.trials(bench);
+    for (preset, name, least, power, most, pairs) in [
+        (Preset::Standard, "standard", 0.79, 0.81, 15.0, 13.7),
+        (Preset::Thorough, "thorough", 0.95, 0.965, 20.0, 19.2),
+    ] {
+        let [kept, taken] = of(preset, 3.0);
+        report.bars.push(Bar::at_least(6, format!("+3 %, {name}: kept"), kept, least).against(power));
+        report.bars.push(Bar::at_most(6, format!("+3 %, {name}: pairs"), taken, most).against(pairs));
+    }
+    for (effect, most, pairs) in [(-10.0, 1.5, 1.25), (-1.0, 5.5, 4.95)] {
+        let taken = of(Preset::Standard, effect)[1];
+        report.bars.push(Bar::at_most(7, format!("{effect} %, standard: pairs"), taken, most).against(pairs));
+    }
+    for (preset, name, most, pairs) in [
+        (Preset::Standard, "standard", 9.0, 8.3),
+        (Preset::Frugal, "frugal", 3.5, 3.0),
+        (Preset::Thorough, "thorough", 20.0, 19.3),
+    ] {
+        let taken = of(preset, 0.0)[1];
+        report.bars.push(Bar::at_most(8, format!("no effect, {name}: pairs"), taken, most).against(pairs));
+    }
+}
+
+/// Bar 10: the margin is the default one of the tau that the trial begins with, so m/tau is .6 or more; the
+/// budget of margins, which a single question is not about, is lifted.
+pub fn as_good(bench: &Bench, report: &mut Report) {
+    let settings = Settings { as_good: true, margin_budget_pct: 99.0, ..Settings::default() };
+    let at = |share: f64, sigma: f64| -> Mean {
+        let name = format!("as good, {share} margins worse, sigma {sigma}");
+        let [kept] = bench.means(&name, (bench.options.trials, SESSION), |random, trials, tell| {
+            let mut session = Setup { noise: Noise::Machine(sigma), ..STANDARD }.session(random, &settings);
+            for _ in 0..trials {
+                let question =
+                    Question::as_good(&settings, session.tau(), 0.0).expect("m/tau is at least .6");
+                let tried = session.trial(&settings, &question, -share * question.margin);
+                tell([f64::from(u8::from(tried.kept))]);
+            }
+        });
+        kept
+    };
+    for sigma in SIGMAS {
+        let percent = sigma * 100.0;
+        let name = format!("as good at -m, sigma {percent} %: kept");
+        report.bars.push(Bar::at_most(10, name, at(1.0, sigma), 0.05).against(0.032));
+        let name = format!("as good at 0, sigma {percent} %: kept");
+        report.bars.push(Bar::at_least(10, name, at(0.0, sigma), 0.65).against(0.70));
+    }
+}
+
+/// Bar 11: a stationary metric with normal noise; the five runs of the baseline give both its mean and its
+/// sigma.
+pub fn replicates(bench: &Bench, report: &mut Report) {
+    let at = |effect: f64| -> [Mean; 2] {
+        bench.means(
+            &format!("replicates {effect}"),
+            (bench.options.trials, SESSION),
+            |mut random, trials, tell| {
+                for _ in 0..trials {
+                    let known = known(&mut random);
+                    let mut runs = vec![];
+                    let judgement = loop {
+                        runs.push(effect + random.normal());
+                        let judgement = known.judge(&runs, 0.05);
+                        if judgement != Judgement::Again {
+                            break judgement;
+                        }
+                    };
+                    tell([f64::from(u8::from(judgement == Judgement::Keep)), runs.len() as f64]);
+                }
+            },
+        )
+    };
+    let ([none, runs], [three, _]) = (at(0.0), at(3.0));
+    report.bars.extend([
+        Bar::at_most(11, "replicates, no effect: kept".to_owned(), none, 0.05).against(0.037),
+        Bar::at_most(11, "replicates, no effect: runs".to_owned(), runs, 1.35).against(1.26),
+        Bar::at_least(11, "replicates, +3 sigma: kept".to_owned(), three, 0.85).against(0.90),
+    ]);
+}
+
+fn known(random: &mut Random) -> Known {
+    let runs: Vec<f64> = (0..BASELINE_RUNS).map(|_| random.normal()).collect();
+    let mean = runs.iter().sum::<f64>() / runs.len() as f64;
+    let freedom = BASELINE_RUNS - 1;
+    let squares: f64 = runs.iter().map(|run| (run - mean).powi(2)).sum();
+    Known { mean, runs: BASELINE_RUNS, sigma: (squares / f64::from(freedom)).sqrt(), freedom }
+}
