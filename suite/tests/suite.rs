@@ -199,8 +199,8 @@ fn solve(prompt: &Prompt) -> String {
         body.trim().split(split).map(with).collect::<Vec<_>>().join(split)
     };
     match prompt.task.as_str() {
-        "recall" | "recall-long" | "places-long" | "lists-long" => format!("A: {}.\n", look_up(body)),
-        "copy" | "copy-long" => format!("A: {}.\n", body.trim()),
+        "recall" | "recall-long" | "places" | "places-long" => format!("A: {}.\n", look_up(body)),
+        "copy" | "copy-long" => format!("A: {}.\n", body.split(".\n").next().unwrap().trim()),
         "sum" => format!("A:{}.\n", numbers(body).iter().sum::<i64>()),
         "largest" => format!("A:{}.\n", numbers(body).iter().max().unwrap()),
         "brackets" => format!("A: {}.\n", spaced(closed(body.trim()))),
@@ -221,7 +221,8 @@ fn solve(prompt: &Prompt) -> String {
 }
 
 fn look_up(body: &str) -> String {
-    let (facts, asked) = body.split_once(".\nQ: ").unwrap();
+    let (told, asked) = body.split_once(".\nQ: ").unwrap();
+    let facts = told.split(".\n").next().unwrap();
     let facts: BTreeMap<&str, &str> =
         facts.split(", ").map(|fact| fact.trim().split_once(' ').unwrap()).collect();
     asked.split(", ").map(|key| format!("{key} {}", facts[key])).collect::<Vec<_>>().join(", ")
