@@ -1,22 +1,33 @@
 //! The arithmetic that has no state.
 
-/// Sums that a product of vectors is added up in, so that an addition need not wait for the one before it:
+/// Sums that a product of two vectors is added up in, so that an addition need not wait for the one before it:
 /// the product at `i` goes to sum `i % SUMS`.
-pub const SUMS: usize = 4;
+const SUMS: usize = 4;
 
 /// Sum of products.
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut sums = [0.0; SUMS];
-    let (mut a, mut b) = (a.chunks_exact(SUMS), b.chunks_exact(SUMS));
-    for (a, b) in a.by_ref().zip(b.by_ref()) {
-        for i in 0..SUMS {
-            sums[i] += a[i] * b[i];
+    dots(a, [b])[0]
+}
+
+/// Sum of products of one vector with each of several.
+pub fn dots<const N: usize>(a: &[f32], others: [&[f32]; N]) -> [f32; N] {
+    let mut sums = [[0.0; SUMS]; N];
+    let (chunks, rest) = a.as_chunks::<SUMS>();
+    let others = others.map(|b| b.as_chunks::<SUMS>());
+    let aligned = others.map(|(b, _)| &b[..chunks.len()]);
+    for (i, a) in chunks.iter().enumerate() {
+        for (sums, b) in sums.iter_mut().zip(aligned) {
+            for ((sum, a), b) in sums.iter_mut().zip(a).zip(&b[i]) {
+                *sum += a * b;
+            }
         }
     }
-    for ((sum, a), b) in sums.iter_mut().zip(a.remainder()).zip(b.remainder()) {
-        *sum += a * b;
+    for (sums, (_, b)) in sums.iter_mut().zip(others) {
+        for ((sum, a), b) in sums.iter_mut().zip(rest).zip(b) {
+            *sum += a * b;
+        }
     }
-    sums.iter().sum()
+    sums.map(|sums| sums.iter().sum())
 }
 
 /// Root-mean-square norm of each row of `x`, times `weight`.
@@ -53,15 +64,6 @@ pub fn add(a: &mut [f32], b: &[f32]) {
     for (x, y) in a.iter_mut().zip(b) {
         *x += y;
     }
-}
-
-/// `x` as a matrix of rows of `width`, with rows and columns exchanged.
-pub fn transpose(x: &[f32], width: usize) -> Vec<f32> {
-    let mut out = Vec::with_capacity(x.len());
-    for column in 0..width {
-        out.extend(x.iter().skip(column).step_by(width));
-    }
-    out
 }
 
 /// Rotates the pairs (i, i + half) of a head's query or key by the `(cos, sin)` of each.

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::cache::{Cache, LayerCache};
 use crate::checkpoint::{Checkpoint, Files};
 use crate::config::Config;
-use crate::math::{SUMS, add, dot, rms_norm, rotate, silu, softmax, transpose};
+use crate::math::{add, dot, dots, rms_norm, rotate, silu, softmax};
 use crate::rows::Rows;
 use crate::settings::{LAYERS_SKIPPED, LOGITS_AT_EVERY_POSITION, PREFILL_BATCH, WEIGHT_BITS, WINDOW};
 
@@ -222,35 +222,29 @@ fn weight(tensors: &Checkpoint, name: &str, outputs: usize, inputs: usize) -> Re
     Ok(rows)
 }
 
+/// Tokens whose products with a row of weights are summed together.
+const TOGETHER: usize = 4;
+
 /// The product of every row of `weight` with every token in `x`.
 fn matmul(weight: &Rows, x: &[f32]) -> Vec<f32> {
     let (inputs, outputs) = (weight.width(), weight.len());
-    let tokens = x.len() / inputs;
+    let tokens: Vec<&[f32]> = x.chunks(inputs).collect();
     let mut scratch = vec![0.0; inputs];
-    let mut out = vec![0.0; tokens * outputs];
-    if tokens == 1 {
-        for (r, o) in out.iter_mut().enumerate() {
-            *o = dot(weight.read(r, 0..inputs, &mut scratch), x);
-        }
-        return out;
-    }
-    // With the tokens side by side, one weight serves them all.
-    let columns = transpose(x, inputs);
-    let mut sums = vec![0.0; SUMS * tokens];
+    let mut out = vec![0.0; tokens.len() * outputs];
     for r in 0..outputs {
-        sums.fill(0.0);
         let row = weight.read(r, 0..inputs, &mut scratch);
-        for (w, columns) in row.chunks(SUMS).zip(columns.chunks(SUMS * tokens)) {
-            for ((w, column), sums) in
-                w.iter().zip(columns.chunks_exact(tokens)).zip(sums.chunks_exact_mut(tokens))
-            {
-                for (sum, x) in sums.iter_mut().zip(column) {
-                    *sum += w * x;
-                }
+        let mut groups = tokens.chunks_exact(TOGETHER);
+        let mut t = 0;
+        for group in groups.by_ref() {
+            let group: [&[f32]; TOGETHER] = group.try_into().expect("a whole group");
+            for sum in dots(row, group) {
+                out[t * outputs + r] = sum;
+                t += 1;
             }
         }
-        for t in 0..tokens {
-            out[t * outputs + r] = sums.iter().skip(t).step_by(tokens).sum();
+        for token in groups.remainder() {
+            out[t * outputs + r] = dot(row, token);
+            t += 1;
         }
     }
     out

@@ -423,7 +423,8 @@ fn norm_softmax_rotation_and_transposition_are_those_worked_out_by_hand() {
     let mut head = [1.0, 2.0, 3.0, 4.0];
     math::rotate(&mut head, &[(0.0, 1.0), (1.0, 0.0)]);
     assert_eq!(head, [-3.0, 2.0, 1.0, 4.0], "the first pair by a quarter, the second not at all");
-    assert_eq!(math::transpose(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 3), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
+    let (a, b) = ([1.0, 2.0, 3.0, 4.0, 5.0], [1.0, 0.0, 2.0, 0.0, 3.0]);
+    assert_eq!(math::dots(&a, [&b, &a]), [22.0, 55.0], "a rest of one is counted too");
 }
 
 #[test]

@@ -226,7 +226,9 @@ impl Judge<'_> {
         };
         let outcome = trial.run(&mut duel)?;
         let Held { samples, pairs, asked, courses, .. } = trial;
-        record.metrics = medians(&samples);
+        // The warm-up counts for the gates only: it was not there to be timed.
+        let timed: Vec<Values> = pairs.iter().map(|pair: &Pair| pair.challenger.clone()).collect();
+        record.metrics = medians(if timed.is_empty() { &samples } else { &timed });
         record.gates = if samples.is_empty() { vec![] } else { gate::read(&self.config.gates, &samples) };
         record.tau = Some(courses.primary.tau);
         record.pairs = pairs;
