@@ -53,6 +53,23 @@ pub enum BuildEnd {
     Interrupted,
 }
 
+impl BuildEnd {
+    /// What was built, or an error that says `what` did not happen because `name` was not built.
+    ///
+    /// # Errors
+    /// Every other end.
+    pub fn built(self, what: &str, name: &str) -> Result<Built> {
+        let why = match self {
+            Self::Built(built) => return Ok(built),
+            Self::Failed(error) => format!("{name} does not build: {error}"),
+            Self::TimedOut => format!("the build of {name} took too long"),
+            Self::Interrupted => return Err(Error::new(what).cause("you stopped it").status(130)),
+        };
+        let error = Error::new(what).status(exit::BASELINE).cause(why).note("nothing was recorded");
+        Err(error.hint("the whole output of the build is in .git/piton/logs/build.log"))
+    }
+}
+
 impl Workshop<'_> {
     /// Exports the sealed tree and builds the harness in it, if there is one.
     ///

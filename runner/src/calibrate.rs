@@ -66,11 +66,7 @@ impl World {
         record.void_pairs = duel.void_pairs;
         courses.primary.end(true);
         record.tau = Some(courses.primary.tau);
-        Ok(ended.map(|round| match round {
-            Round::Interrupted => "you stopped it".to_owned(),
-            Round::Failed(_, how) => how.words(config.measure.timeout_s),
-            other => format!("the machine is too busy: {other:?}"),
-        }))
+        Ok(ended.map(|round| round.words(config.measure.timeout_s)))
     }
 
     fn single_runs(

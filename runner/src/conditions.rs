@@ -35,6 +35,15 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// What is impossible about these limits, if anything.
+    pub fn problem(&self) -> Option<String> {
+        let named = [("steal_pct", self.steal_pct), ("pressure_pct", self.pressure_pct)];
+        named
+            .iter()
+            .find(|(_, value)| !(0.0..=100.0).contains(value))
+            .map(|(name, value)| format!("noise.{name} is {value}; it lies between 0 and 100"))
+    }
+
     /// Why a pair that was measured under these conditions says nothing; `None` where it counts.
     pub fn void(&self, conditions: &Conditions) -> Option<String> {
         if conditions.steal_pct > self.steal_pct {

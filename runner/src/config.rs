@@ -137,6 +137,8 @@ impl Config {
             .or_else(|| positive("measure.timeout_s", self.measure.timeout_s))
             .or_else(|| self.scope.problem())
             .or_else(|| self.rule.problem())
+            .or_else(|| self.noise.problem())
+            .or_else(|| self.guards.iter().find_map(Guard::problem))
             .or_else(|| self.gates.iter().find_map(Gate::problem))
             .or_else(|| {
                 let most = self.rule.fewest_pairs();
@@ -251,6 +253,11 @@ mod tests {
         assert!(refusal("[\"src\"]", "[\"../src\"]").contains("../src"));
         assert!(refusal("timeout_s = 10", "timeout_s = 10\n[rule]\nn_max = 2").contains("rule.n_max is 2"));
         assert!(refusal("timeout_s = 10", "timeout_s = 10\n[rule]\nalpha = 2.0").contains("rule.alpha is 2"));
+        assert!(
+            refusal("timeout_s = 10", "timeout_s = 10\n[noise]\nsteal_pct = -1").contains("noise.steal_pct")
+        );
+        let guard = "timeout_s = 10\n[[guard]]\nmetric = \"m\"\ndirection = \"lower\"\nlimit_pct = 200";
+        assert!(refusal("timeout_s = 10", guard).contains("limit_pct 200"));
         assert!(refusal("\"measure.sh\"", "\"{harness}\"").contains("no [harness]"));
         assert!(
             refusal("timeout_s = 10", "timeout_s = 10\n[[gate]]\nmetric = \"x\"")

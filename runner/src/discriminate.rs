@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::build::{BuildEnd, Built};
+use crate::build::Built;
 use crate::config::{self, Config};
 use crate::error::{Context, Error, Result, exit};
 use crate::git::{Entry, Id};
@@ -66,14 +66,8 @@ pub fn run(world: &World, file: &Path, only: Option<&str>, samples: u32) -> Resu
     for variant in wanted {
         world.progress.doing(&format!("{}: building", variant.name));
         let commit = variant.commit(world, &config, head)?.unwrap_or(head);
-        let built = match world.workshop().challenger(commit, None, config.build.as_ref(), rows.is_empty())? {
-            BuildEnd::Built(built) => built,
-            BuildEnd::Interrupted => return Err(Error::new(what).cause("you stopped it").status(130)),
-            other => {
-                return Err(Error::new(format!("{what}: {} does not build", variant.name))
-                    .cause(format!("{other:?}")));
-            }
-        };
+        let end = world.workshop().challenger(commit, None, config.build.as_ref(), rows.is_empty())?;
+        let built = end.built(what, &variant.name)?;
         let Measured { values: measured, outcome, unmeasured } =
             measure(world, &config, &harness, &built, samples, &variant.name)?;
         let gates = gate::read(&config.gates, &measured);

@@ -316,7 +316,7 @@ impl Session<'_> {
                 }
                 return Ok(stop);
             }
-            if session::blind_is_due(self.config.rule.blind_every, &self.records()?) {
+            if session::blind_is_due(self.config.rule.blind_after(), &self.records()?) {
                 self.blind(work)?;
                 continue;
             }
@@ -405,6 +405,7 @@ pub fn blank(run: &Run, trial: u32, config: &Config) -> Record {
         reference: vec![],
         void_pairs: vec![],
         tau: None,
+        resolves: None,
         asked: vec![],
         gates: vec![],
         changes: None,

@@ -6,7 +6,7 @@ use crate::build::Built;
 use crate::clock::{self, Stopwatch};
 use crate::conditions::Limits;
 use crate::config::Config;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::host::Meter;
 use crate::measure::{Bench, Sampled};
 use crate::metric::Values;
@@ -47,6 +47,25 @@ pub enum Round {
     Void(String),
     /// The user stopped it.
     Interrupted,
+}
+
+impl Round {
+    /// Why there is no pair, in words; `limit_s` is the limit of a sample.
+    pub fn words(&self, limit_s: u64) -> String {
+        match self {
+            Self::Pair(_) => "there is one".to_owned(),
+            Self::Enough => "whoever looked had seen enough".to_owned(),
+            Self::Failed(_, sampled) => sampled.words(limit_s),
+            Self::Void(reason) => format!("the machine is too busy: {reason}"),
+            Self::Interrupted => "you stopped it".to_owned(),
+        }
+    }
+
+    /// The same as an error that says `what` did not happen.
+    pub fn error(&self, what: &str, limit_s: u64) -> Error {
+        let error = Error::new(what).cause(self.words(limit_s)).note("nothing was recorded");
+        if *self == Self::Interrupted { error.status(130) } else { error }
+    }
 }
 
 /// The draw of the warm-up: no pair gets so far.

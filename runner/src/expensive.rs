@@ -19,6 +19,9 @@ pub const FRESH_RUNS: u32 = 2;
 /// Runs of the baseline that the noise is taken from.
 pub const BASELINE_RUNS: u32 = 5;
 
+/// Chance, on each side, of taking a steady metric for one that drifts: that of 2.5 sigma, were sigma known.
+const DRIFT: f64 = 0.0062;
+
 /// What is known of the incumbent, in the unit of the metric, higher being better.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Known {
@@ -100,9 +103,11 @@ impl Known {
         }
     }
 
-    /// Whether a fresh run of the incumbent lies so far from its mean that the metric drifts and pairs are wanted.
+    /// Whether a fresh run of the incumbent lies so far from its mean that the metric drifts and pairs are wanted: outside Student's
+    /// prediction interval for one more run, so that a mean of few runs and a sigma from few are not taken for the truth.
     pub fn drifts(&self, fresh: f64) -> bool {
-        (fresh - self.mean).abs() > 2.5 * self.sigma
+        let far = stats::t_quantile(1.0 - DRIFT, f64::from(self.freedom));
+        (fresh - self.mean).abs() > far * self.sigma * (1.0 + 1.0 / f64::from(self.runs)).sqrt()
     }
 }
 
@@ -198,6 +203,12 @@ mod tests {
 
     #[test]
     fn an_incumbent_that_moved_asks_for_pairs() {
-        assert!(KNOWN.drifts(13.0) && !KNOWN.drifts(12.0));
+        assert!(KNOWN.drifts(15.0) && !KNOWN.drifts(14.0), "Student's t of 4 degrees is 4.3 at .9938");
+    }
+
+    #[test]
+    fn one_run_is_no_mean_to_drift_from() {
+        let once = Known { runs: 1, ..KNOWN };
+        assert!(once.drifts(17.0) && !once.drifts(15.5));
     }
 }

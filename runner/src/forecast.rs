@@ -1,10 +1,9 @@
 //! What the settings of a rule mean on a machine: how often a change of a given size is kept, and how many pairs it takes.
 
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde::Serialize;
 
 use crate::metric::percent;
+use crate::random::Random;
 use crate::rule::{Answer, Question};
 use crate::terms::Settings;
 use crate::words::number;
@@ -50,12 +49,12 @@ pub fn resolved(question: &Question) -> f64 {
 fn of(question: &Question, effect: f64) -> Forecast {
     let (mut kept, mut pairs) = (0, 0);
     for trial in 0..TRIALS {
-        let mut rng = ChaCha8Rng::seed_from_u64(u64::from(trial));
+        let mut random = Random::of_seed(u64::from(trial));
         let mut gains = vec![];
         loop {
-            let spoiled = if rng.next_u64().is_multiple_of(10) { SPOILED } else { 0.0 };
-            let side = if rng.next_u64() & 1 == 0 { 1.0 } else { -1.0 };
-            gains.push(effect + question.tau * (normal(&mut rng) + side * spoiled));
+            let spoiled = if random.word().is_multiple_of(10) { SPOILED } else { 0.0 };
+            let side = if random.word() & 1 == 0 { 1.0 } else { -1.0 };
+            gains.push(effect + question.tau * (random.normal() + side * spoiled));
             match question.ask(&gains).0 {
                 Answer::Open => {}
                 answer => {
@@ -67,12 +66,6 @@ fn of(question: &Question, effect: f64) -> Forecast {
         pairs += gains.len();
     }
     Forecast { effect, kept: f64::from(kept) / f64::from(TRIALS), pairs: pairs as f64 / f64::from(TRIALS) }
-}
-
-/// A draw from the normal distribution (G. E. P. Box and M. E. Muller, 1958).
-fn normal(rng: &mut ChaCha8Rng) -> f64 {
-    let mut unit = || ((rng.next_u64() >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
-    (-2.0 * unit().ln()).sqrt() * (std::f64::consts::TAU * unit()).cos()
 }
 
 /// What the settings mean, in plain words; `tau` of this machine where it is known, and the seconds that a pair takes.

@@ -49,7 +49,8 @@ impl Meter {
     /// What the machine did since.
     pub fn stop(self) -> Conditions {
         let (stolen, all) = processor_time();
-        let share = (stolen - self.stolen) as f64 / (all - self.all).max(1) as f64;
+        // Some hypervisors let the counter of stolen time run backwards.
+        let share = stolen.saturating_sub(self.stolen) as f64 / all.saturating_sub(self.all).max(1) as f64;
         let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
         Conditions {
             steal_pct: share * 100.0,

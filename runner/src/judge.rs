@@ -7,16 +7,16 @@ use crate::config::Config;
 use crate::duel::{Duel, Round};
 use crate::error::Result;
 use crate::expensive::{self, FRESH_RUNS, Judgement, Known};
-use crate::gate::{self, Gate};
+use crate::gate::{self, Gate, Reading};
 use crate::git::{Id, Repo};
 use crate::ledger::Ledger;
 use crate::measure::Sampled;
 use crate::metric::Values;
-use crate::rule::{self, Asked, Estimate, First, Path, Verdict};
+use crate::rule::{self, Asked, Estimate, First, Path, Question, Verdict};
 use crate::terms::Preset;
 use crate::trial::{Outcome, Pair, Record, Stage, medians};
 use crate::world::World;
-use crate::{host, words};
+use crate::{forecast, host, words};
 
 /// What a challenger is judged by.
 pub struct Judge<'a> {
@@ -132,8 +132,7 @@ impl Judge<'_> {
                 Sampled::Measured(values) => {
                     let Some(fresh) = value(&values) else { return Ok(unreadable()) };
                     if known.runs > 0 && known.drifts(fresh) {
-                        let reason =
-                            "the incumbent moved by more than 2.5 sigma: this metric drifts, and wants pairs";
+                        let reason = "the incumbent moved by more than its runs vary: this metric drifts, and wants pairs";
                         return Ok(Outcome::Void { reason: reason.to_owned() });
                     }
                     known = known.with(fresh);
@@ -229,8 +228,10 @@ impl Judge<'_> {
         // The warm-up counts for the gates only: it was not there to be timed.
         let timed: Vec<Values> = pairs.iter().map(|pair: &Pair| pair.challenger.clone()).collect();
         record.metrics = medians(if timed.is_empty() { &samples } else { &timed });
-        record.gates = if samples.is_empty() { vec![] } else { gate::read(&self.config.gates, &samples) };
-        record.tau = Some(courses.primary.tau);
+        record.gates = readings(&self.config.gates, &samples, &outcome);
+        let tau = courses.primary.tau;
+        record.tau = Some(tau);
+        record.resolves = (tau > 0.0).then(|| forecast::resolved(&Question::better(&self.config.rule, tau)));
         record.pairs = pairs;
         record.asked = asked;
         record.void_pairs = duel.void_pairs;
@@ -316,11 +317,19 @@ impl Held<'_> {
                 Outcome::GateFailed { gate, estimate }
             }
             Round::Failed(First::Incumbent, how) => {
-                Outcome::Void { reason: format!("the incumbent was not measured: {how:?}") }
+                let why = how.words(self.config.measure.timeout_s);
+                Outcome::Void { reason: format!("the incumbent was not measured: {why}") }
             }
             Round::Failed(First::Challenger, how) => failed(how, self.config.measure.timeout_s),
         }
     }
+}
+
+/// The gates for the record: those that were due, or all, where one that was not due yet stood before a keep.
+fn readings(gates: &[Gate], samples: &[Values], outcome: &Outcome) -> Vec<Reading> {
+    let due = if samples.is_empty() { vec![] } else { gate::read(gates, samples) };
+    let asked_all = outcome.kept() || matches!(outcome, Outcome::GateFailed { .. });
+    if asked_all && due.iter().all(|reading| reading.pass) { gate::read_all(gates, samples) } else { due }
 }
 
 /// What a sample of the challenger without values makes of its trial.

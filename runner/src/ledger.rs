@@ -39,6 +39,8 @@ pub struct Ledger {
     db: Connection,
 }
 
+const SCHEMA_VERSION: i64 = 2;
+
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS runs (
         name TEXT PRIMARY KEY,
@@ -74,15 +76,17 @@ impl Ledger {
         let db = Connection::open(dir.join("ledger.db")).context(what)?;
         db.busy_timeout(std::time::Duration::from_secs(10)).context(what)?;
         let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0)).context(what)?;
-        if version > 2 {
-            return Err(
-                Error::refused(what).cause(format!("it was written by a later piton (schema {version})"))
-            );
+        if version != 0 && version != SCHEMA_VERSION {
+            let age = if version > SCHEMA_VERSION { "a later" } else { "an earlier" };
+            return Err(Error::refused(what)
+                .cause(format!("it was written by {age} piton (schema {version}, not {SCHEMA_VERSION})"))
+                .note("nothing was changed; its trials are in git, below refs/piton/")
+                .hint(format!("use that piton, or move {} aside", dir.join("ledger.db").display())));
         }
         db.pragma_update(None, "journal_mode", "WAL").context(what)?;
         db.pragma_update(None, "synchronous", "FULL").context(what)?;
         db.pragma_update(None, "foreign_keys", true).context(what)?;
-        if version < 2 {
+        if version == 0 {
             db.execute_batch(SCHEMA).context(what)?;
         }
         Ok(Self { db })
@@ -272,5 +276,23 @@ impl Lock {
             .and_then(|()| writeln!(file, "process {} ({who})", std::process::id()))
             .context(what)?;
         Ok(Self { _file: file })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ledger_of_another_version_is_refused_and_left_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        drop(Ledger::open(dir.path()).unwrap());
+        for version in [1, 3] {
+            let db = Connection::open(dir.path().join("ledger.db")).unwrap();
+            db.pragma_update(None, "user_version", version).unwrap();
+            drop(db);
+            let error = Ledger::open(dir.path()).unwrap_err();
+            assert!(error.cause.unwrap().contains("not 2"));
+        }
     }
 }

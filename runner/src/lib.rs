@@ -12,6 +12,7 @@ pub mod forecast;
 pub mod gate;
 pub mod metric;
 pub mod monitor;
+pub mod random;
 pub mod report;
 pub mod rule;
 pub mod scope;

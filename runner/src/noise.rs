@@ -2,12 +2,12 @@
 
 use std::fs;
 
-use crate::build::{BuildEnd, Built};
+use crate::build::Built;
 use crate::calibration::Course;
 use crate::clock::Stopwatch;
 use crate::config::{self, Config};
 use crate::duel::{Duel, Round};
-use crate::error::{Context, Error, Result, exit};
+use crate::error::{Context, Error, Result};
 use crate::git::Id;
 use crate::host;
 use crate::ledger::Lock;
@@ -56,15 +56,9 @@ pub fn run(world: &World, pairs: u32) -> Result<Noise> {
     let what = "the noise was not measured";
     let Bare { head, config, harness, .. } = world.bare("piton noise")?;
     world.progress.doing("building the candidate");
-    let built = match world.workshop().challenger(head, None, config.build.as_ref(), true)? {
-        BuildEnd::Built(built) => built,
-        other => return Err(Error::new(what).status(exit::BASELINE).cause(format!("{other:?}"))),
-    };
+    let built = world.workshop().challenger(head, None, config.build.as_ref(), true)?.built(what, "HEAD")?;
     world.progress.doing("building the candidate a second time");
-    let again = match world.workshop().again(head, config.build.as_ref())? {
-        BuildEnd::Built(built) => built,
-        other => return Err(Error::new(what).status(exit::BASELINE).cause(format!("{other:?}"))),
-    };
+    let again = world.workshop().again(head, config.build.as_ref())?.built(what, "HEAD")?;
     let seed = host::fresh_seed()?;
     let mut duel = Duel::new(world, &config, &harness, (&built, &again), seed);
     let mut noise = Noise {
@@ -77,7 +71,7 @@ pub fn run(world: &World, pairs: u32) -> Result<Noise> {
         void_pairs: 0,
     };
     if let Some(other) = duel.warm_up(&mut |_| true)? {
-        return Err(Error::new(what).cause(format!("{other:?}")));
+        return Err(other.error(what, config.measure.timeout_s));
     }
     let mut course = Course::begin(&config.metric.name, config.metric.direction, &[]);
     for pair in 0..pairs {
@@ -85,7 +79,7 @@ pub fn run(world: &World, pairs: u32) -> Result<Noise> {
         let voided = duel.void_pairs.len();
         let pair = match duel.round(&format!("pair {} of {pairs}", pair + 1), &mut |_| true)? {
             Round::Pair(pair) => pair,
-            other => return Err(Error::new(what).cause(format!("{other:?}"))),
+            other => return Err(other.error(what, config.measure.timeout_s)),
         };
         if duel.void_pairs.len() == voided {
             noise.seconds.push(watch.seconds() / 2.0);

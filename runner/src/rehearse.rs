@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use crate::build::BuildEnd;
 use crate::calibration::Course;
 use crate::clock::Stopwatch;
 use crate::discriminate;
@@ -18,6 +17,7 @@ use crate::world::World;
 const WHAT: &str = "the rule was not rehearsed";
 
 /// Judges every variant in `file` against the commit at HEAD `trials` times, with tau learnt as in a run. Gates are not asked.
+/// Returns alpha too.
 ///
 /// # Errors
 /// A file that cannot be used, a side that does not build or cannot be measured, Ctrl-C.
@@ -27,19 +27,14 @@ pub fn run(
     only: Option<&str>,
     trials: u32,
     told: &mut dyn FnMut(&Rehearsal),
-) -> Result<Vec<Rehearsal>> {
+) -> Result<(Vec<Rehearsal>, f64)> {
     let variants = discriminate::variants(file, WHAT)?;
     let Bare { head, config, harness, .. } = world.bare("piton rehearse")?;
-    let failed = |why: String| Error::new(WHAT).cause(why);
-    let build = |end: BuildEnd, name: &str| match end {
-        BuildEnd::Built(built) => Ok(built),
-        BuildEnd::Interrupted => Err(failed("you stopped it".to_owned()).status(130)),
-        other => Err(failed(format!("{name} does not build: {other:?}"))),
-    };
     world.progress.doing("building the candidate");
-    let incumbent = build(world.workshop().challenger(head, None, config.build.as_ref(), true)?, "HEAD")?;
-    let again = build(world.workshop().again(head, config.build.as_ref())?, "HEAD")?;
-    let metric = &config.metric;
+    let incumbent =
+        world.workshop().challenger(head, None, config.build.as_ref(), true)?.built(WHAT, "HEAD")?;
+    let again = world.workshop().again(head, config.build.as_ref())?.built(WHAT, "HEAD")?;
+    let (metric, limit_s) = (&config.metric, config.measure.timeout_s);
     let mut course = Course::begin(&metric.name, metric.direction, &[]);
     let mut rows = vec![];
     let mut duel = Duel::new(world, &config, &harness, (&incumbent, &again), host::fresh_seed()?);
@@ -47,26 +42,30 @@ pub fn run(
         next(
             &mut duel,
             &mut course,
+            limit_s,
             &format!("calibration, pair {pair} of {}", config.rule.calibration_pairs),
         )?;
     }
     course.end(true);
     for variant in variants.iter().filter(|v| only.is_none_or(|only| v.name().contains(only))) {
         let built = match variant.commit(world, &config, head)? {
-            Some(commit) => build(
-                world.workshop().challenger(commit, Some(head), config.build.as_ref(), false)?,
-                variant.name(),
-            )?,
+            Some(commit) => {
+                let end = world.workshop().challenger(commit, Some(head), config.build.as_ref(), false)?;
+                end.built(WHAT, variant.name())?
+            }
             None => again.clone(),
         };
         let watch = Stopwatch::start();
         let (mut kept, mut pairs, mut gains, mut void_pairs) = (0, vec![], vec![], 0);
         for trial in 1..=trials {
             let mut duel = Duel::new(world, &config, &harness, (&incumbent, &built), host::fresh_seed()?);
+            if let Some(round) = duel.warm_up(&mut |_| true)? {
+                return Err(round.error(WHAT, config.measure.timeout_s));
+            }
             loop {
                 let doing =
                     format!("{}, trial {trial} of {trials}, pair {}", variant.name(), course.gains.len() + 1);
-                next(&mut duel, &mut course, &doing)?;
+                next(&mut duel, &mut course, limit_s, &doing)?;
                 let case = Case::of(config.rule.clone(), course.track());
                 let (verdict, estimate, _) = rule::hear(&case);
                 if verdict != Verdict::Continue {
@@ -93,18 +92,16 @@ pub fn run(
         rows.push(row);
     }
     world.progress.idle();
-    Ok(rows)
+    Ok((rows, config.rule.alpha))
 }
 
 /// One more pair.
-fn next(duel: &mut Duel, course: &mut Course, doing: &str) -> Result<()> {
-    let failed = |why: String| Error::new(WHAT).cause(why);
+fn next(duel: &mut Duel, course: &mut Course, limit_s: u64, doing: &str) -> Result<()> {
     match duel.round(doing, &mut |_| true)? {
         Round::Pair(pair) => match course.pair(pair.first, &pair.incumbent, &pair.challenger) {
             Some(_) => Ok(()),
-            None => Err(failed("a value is not above zero".to_owned())),
+            None => Err(Error::new(WHAT).cause("a value is not above zero").note("nothing was recorded")),
         },
-        Round::Interrupted => Err(failed("you stopped it".to_owned()).status(130)),
-        other => Err(failed(format!("{other:?}"))),
+        other => Err(other.error(WHAT, limit_s)),
     }
 }

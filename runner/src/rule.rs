@@ -148,6 +148,16 @@ impl Case {
     pub fn of(settings: Settings, primary: Track) -> Self {
         Self { settings, primary, seconds: vec![], guards: vec![], simpler: false, margin_spent: 0.0 }
     }
+
+    /// What is impossible about it, if anything.
+    pub fn problem(&self) -> Option<String> {
+        let others = self.seconds.iter().map(|s| &s.1).chain(self.guards.iter().map(|g| &g.1));
+        let sound = |t: &Track| t.tau.is_finite() && t.tau >= 0.0 && t.d.iter().all(|d| d.is_finite());
+        let unsound = [&self.primary].into_iter().chain(others).any(|track| !sound(track));
+        self.settings
+            .problem()
+            .or_else(|| unsound.then(|| "a tau is below 0, or a number is not finite".to_owned()))
+    }
 }
 
 /// An answer and what it rests on, for the record.
@@ -184,10 +194,9 @@ pub fn hear(case: &Case) -> (Verdict, Estimate, Vec<Asked>) {
     let better = ask("better".to_owned(), question, gains);
     let mut guarded = None;
     for (guard, track) in case.guards.iter().filter(|(_, track)| track.tau > 0.0) {
-        let limit = -(-guard.limit_pct / 100.0).ln_1p();
         let losses: Vec<f64> = track.d.iter().map(|gain| -gain).collect();
         let question =
-            Question { margin: -limit, alpha: SECOND_ALPHA, ..Question::better(settings, track.tau) };
+            Question { margin: -guard.limit(), alpha: SECOND_ALPHA, ..Question::better(settings, track.tau) };
         if ask(format!("worse in {}", guard.metric), question, &losses) == Answer::Yes {
             guarded.get_or_insert_with(|| guard.metric.clone());
         }

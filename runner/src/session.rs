@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::trial::{Outcome, Record};
+use crate::trial::Record;
 
 /// What a climb may spend. `None` is no limit.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -81,10 +81,10 @@ pub fn stop(budget: &Budget, spent: &Spent) -> Option<Stop> {
 
 /// Whether the next trial is a blind one: after every so many trials of proposals that were judged; 0 for never.
 pub fn blind_is_due(every: u32, records: &[Record]) -> bool {
-    let judged = |r: &&Record| r.trial > 0 && !r.pairs.is_empty();
-    let since =
-        records.iter().rev().filter(judged).take_while(|r| !matches!(r.outcome, Outcome::Blind { .. }));
-    every > 0 && since.count() >= every as usize
+    // One that came to nothing was an attempt too: else a machine on which none comes to anything would try nothing else.
+    let attempt = |r: &&Record| r.trial == 0 || (r.commit.is_some() && r.commit == r.parent);
+    let since = records.iter().rev().take_while(|r| !attempt(r));
+    every > 0 && since.filter(|r| !r.pairs.is_empty()).count() >= every as usize
 }
 
 #[cfg(test)]

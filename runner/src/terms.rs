@@ -111,6 +111,11 @@ impl Settings {
         format!("coin pairs, {preset}, alpha {}, at most {} pairs", self.alpha, self.n_max())
     }
 
+    /// After so many trials a blind one; 0 for never. Single runs have no pairs to be blind with.
+    pub fn blind_after(&self) -> u32 {
+        if self.preset == Preset::Replicates { 0 } else { self.blind_every }
+    }
+
     /// Most pairs of a trial.
     pub fn n_max(&self) -> u32 {
         self.n_max.unwrap_or(self.preset.constants().2)
@@ -145,9 +150,35 @@ pub struct Guard {
     pub limit_pct: f64,
 }
 
+impl Guard {
+    /// The limit as a loss, natural logarithm: 10 % more of what should be low is ln 1.1, 10 % less of what should be high -ln 0.9.
+    pub fn limit(&self) -> f64 {
+        let sign = -self.direction.sign();
+        sign * (sign * self.limit_pct / 100.0).ln_1p()
+    }
+
+    /// What is impossible about it, if anything.
+    pub fn problem(&self) -> Option<String> {
+        (!(0.0..100.0).contains(&self.limit_pct)).then(|| {
+            format!(
+                "the guard on `{}` has limit_pct {}; it lies between 0 and 100",
+                self.metric, self.limit_pct
+            )
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_limit_of_a_guard_is_a_loss_in_its_own_direction() {
+        let guard = |direction| Guard { metric: "m".into(), direction, limit_pct: 10.0 };
+        assert!((guard(Direction::Lower).limit() - 1.1f64.ln()).abs() < 1e-12);
+        assert!((guard(Direction::Higher).limit() + 0.9f64.ln()).abs() < 1e-12);
+        assert!(Guard { limit_pct: 100.0, ..guard(Direction::Higher) }.problem().is_some());
+    }
 
     #[test]
     fn too_few_pairs_for_the_alpha_are_refused_by_name() {

@@ -298,6 +298,9 @@ pub struct Record {
     /// tau of the primary metric, frozen when the trial began, natural logarithm; absent where nothing was measured.
     #[serde(default)]
     pub tau: Option<f64>,
+    /// The gain that such a trial keeps four times out of five, natural logarithm.
+    #[serde(default)]
+    pub resolves: Option<f64>,
     /// Every question that was put to the pairs, and its answer.
     #[serde(default)]
     pub asked: Vec<Asked>,

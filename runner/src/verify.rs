@@ -7,10 +7,13 @@ use crate::drive::Session;
 use crate::duel::{Duel, Round};
 use crate::error::{Error, Result};
 use crate::git::Id;
-use crate::rule::{Answer, Question};
+use crate::rule::{self, Case, Track, Verdict};
 use crate::standing::{Again, Night};
+use crate::terms::Preset;
 use crate::trial::{Pair, Record};
 use crate::{host, stats};
+
+const WHAT: &str = "nothing was verified";
 
 /// Pairs of the night's figure: its 95 % interval is then the 6th and the 15th of them.
 pub const PAIRS: u32 = 20;
@@ -29,6 +32,11 @@ impl Session<'_> {
                 self.run.name
             )));
         };
+        if each && self.config.rule.preset == Preset::Replicates {
+            return Err(Error::usage("nothing was verified: --each asks the rule for pairs")
+                .cause("this run judges single runs, and knows no scale of a pair")
+                .hint("piton verify, without --each, measures HEAD against the baseline"));
+        }
         let watch = Stopwatch::start();
         let baseline = self.built(&records[0])?;
         let head = self.built(last)?;
@@ -96,24 +104,17 @@ impl Session<'_> {
         })
     }
 
-    /// The rule's question put to fresh pairs, until it has an answer: median gain, pairs, and whether it still holds.
+    /// The rule asked about fresh pairs, until it has an answer: median gain, pairs, and whether it would keep again.
     fn asked(&self, from: &Built, to: &Built, records: &[Record], doing: &str) -> Result<(f64, u32, bool)> {
         let tau = self.config.courses(records, false).primary.tau;
-        let question = Question::better(&self.config.rule, tau);
-        let gains = |pairs: &[Pair]| pairs.iter().map(|pair| pair.gain).collect::<Vec<_>>();
-        let answer = |pairs: &[Pair]| {
-            let gains = gains(pairs);
-            match tau {
-                0.0 if gains.is_empty() => Answer::Open,
-                0.0 if gains[0] > 0.0 => Answer::Yes,
-                0.0 => Answer::No,
-                _ => question.ask(&gains).0,
-            }
+        let hear = |pairs: &[Pair]| {
+            let d = pairs.iter().map(|pair| pair.gain).collect();
+            rule::hear(&Case::of(self.config.rule.clone(), Track { tau, d }))
         };
         let seed = host::fresh_seed()?;
-        let pairs = self.pairs(from, to, records, seed, &mut |pairs| answer(pairs) == Answer::Open, doing)?;
-        let middle = stats::median(&gains(&pairs)).unwrap_or(0.0);
-        Ok((middle, pairs.len() as u32, answer(&pairs) == Answer::Yes))
+        let more = &mut |pairs: &[Pair]| hear(pairs).0 == Verdict::Continue;
+        let (verdict, estimate, _) = hear(&self.pairs(from, to, records, seed, more, doing)?);
+        Ok((estimate.gain, estimate.pairs, matches!(verdict, Verdict::Keep(_))))
     }
 
     fn pairs(
@@ -125,9 +126,6 @@ impl Session<'_> {
         more: &mut dyn FnMut(&[Pair]) -> bool,
         doing: &str,
     ) -> Result<Vec<Pair>> {
-        let failed = |why: String| {
-            Error::new("nothing was verified").cause(why).note("the run and its records are as they were")
-        };
         let mut duel = Duel::new(self.world, &self.config, &self.harness, (from, to), seed);
         let mut course = Course::begin(&self.config.metric.name, self.config.metric.direction, records);
         let mut ended = duel.warm_up(&mut |_| true)?;
@@ -137,7 +135,7 @@ impl Session<'_> {
                 Round::Pair(mut pair) => {
                     let gain = course.pair(pair.first, &pair.incumbent, &pair.challenger);
                     (pair.gain, pair.position) =
-                        gain.ok_or_else(|| failed(format!("{} is not above zero", self.config.metric.name)))?;
+                        gain.ok_or_else(|| Error::new(WHAT).cause("a value is not above zero"))?;
                     pairs.push(pair);
                 }
                 other => ended = Some(other),
@@ -145,18 +143,13 @@ impl Session<'_> {
         }
         match ended {
             None => Ok(pairs),
-            Some(Round::Interrupted) => Err(failed("you stopped it".to_owned()).status(130)),
-            Some(other) => Err(failed(format!("{other:?}"))),
+            Some(other) => Err(other.error(WHAT, self.config.measure.timeout_s)),
         }
     }
 
     fn built(&self, record: &Record) -> Result<Built> {
         let commit = self.world.repo.commit_id(record.commit.as_deref().unwrap_or_default())?;
-        match self.build(commit, record.artifact.as_deref())? {
-            BuildEnd::Built(built) => Ok(built),
-            other => Err(Error::new("nothing was verified")
-                .cause(format!("trial {} does not build any more: {other:?}", record.trial))),
-        }
+        self.build(commit, record.artifact.as_deref())?.built(WHAT, &format!("trial {}", record.trial))
     }
 
     fn build(&self, commit: Id, hash: Option<&str>) -> Result<BuildEnd> {

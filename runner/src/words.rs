@@ -101,12 +101,8 @@ pub fn verdict(record: &Record, alpha: f64) -> String {
 
 /// What a discard may have missed.
 fn resolution(record: &Record) -> String {
-    let tau = record.tau.filter(|tau| *tau > 0.0);
-    tau.map_or_else(String::new, |tau| format!("; this machine resolves {:.1} %", percent(RESOLVED * tau)))
+    record.resolves.map_or_else(String::new, |gain| format!("; this machine resolves {:.1} %", percent(gain)))
 }
-
-/// Gain that the standard rule keeps four times out of five, in scales of a pair: `piton simulate`, bar 6.
-pub const RESOLVED: f64 = 0.9;
 
 /// `+3.1 %` for a log gain of 0.0305.
 pub fn gain(log_gain: f64) -> String {

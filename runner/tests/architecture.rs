@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 /// The one order of the modules: each may use only those before it.
-const ORDER: [&str; 41] = [
+const ORDER: [&str; 42] = [
     // compute, and touch nothing
     "error",
     "metric",
@@ -22,6 +22,7 @@ const ORDER: [&str; 41] = [
     "sweep",
     "session",
     "words",
+    "random",
     "forecast",
     "report",
     "standing", // touch the world, and decide nothing

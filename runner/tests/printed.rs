@@ -151,6 +151,7 @@ fn records() -> Vec<Record> {
                 runs: vec![],
                 reference: vec![],
                 tau: measured.then_some(0.02),
+                resolves: measured.then_some(0.018),
                 asked: if pairs == 0 { vec![] } else { vec![asked(pairs)] },
                 gates: if measured { read(&gates, std::slice::from_ref(&challenger)) } else { vec![] },
                 changes: (edited && i > 0).then(|| changes.clone()),

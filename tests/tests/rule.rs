@@ -139,7 +139,7 @@ fn provisional_keeps_are_tested_together_and_taken_back_when_they_do_not_hold() 
     let toy = noisy();
     let config = toy.read("piton.toml") + "\n[rule]\npreset = \"provisional\"\n";
     toy.write("piton.toml", &config);
-    // A number above 1000 is 1000 better while nobody counts, and 90 on the long run: luck, then the truth.
+    // A number above 1000 measures as 200 in its first two samples, and as 90 from then on: luck, then the truth.
     toy.write(
         "measure.sh",
         &toy.read("measure.sh").replace(

@@ -2,10 +2,11 @@
 //! itself.
 
 use super::bench::{Bench, Mean};
-use super::noise::{Machine, Noise, Random};
+use super::noise::{Machine, Noise};
 use super::session::{Session, true_tau};
 use super::{Bar, Figure, Report, SIGMA};
 use crate::expensive::{BASELINE_RUNS, Judgement, Known};
+use crate::random::Random;
 use crate::rule::{Answer, Question};
 use crate::terms::{Preset, Settings};
 

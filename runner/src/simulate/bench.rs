@@ -4,7 +4,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::Options;
-use super::noise::Random;
+use crate::random::Random;
 
 /// A mean and its standard error.
 #[derive(Debug, Clone, Copy, PartialEq)]

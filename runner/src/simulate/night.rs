@@ -1,10 +1,11 @@
 //! A night of 200 proposals: false keeps, runs, and what the last figure is worth.
 
 use super::bench::{Bench, Mean};
-use super::noise::{Machine, Noise, Random};
+use super::noise::{Machine, Noise};
 use super::session::Session;
 use super::{Bar, Figure, Report, SIGMA};
 use crate::metric::percent;
+use crate::random::Random;
 use crate::rule::Question;
 use crate::stats;
 use crate::terms::Settings;

@@ -5,9 +5,10 @@
 //! No figure of the incumbent was selected for being high here; over a night of keeps it is.
 
 use super::bench::{Bench, Mean};
-use super::noise::{Machine, Noise, Random};
+use super::noise::{Machine, Noise};
 use super::session::Session;
 use super::{PeerRow, Report, SIGMA};
+use crate::random::Random;
 use crate::rule::Question;
 use crate::stats;
 use crate::terms::Settings;

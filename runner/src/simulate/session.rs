@@ -1,6 +1,7 @@
 //! A run of the product on a simulated machine: the scale learnt, pairs in coin order, a question after each.
 
-use super::noise::{Machine, Noise, Random};
+use super::noise::{Machine, Noise};
+use crate::random::Random;
 use crate::rule::{self, Answer, Case, First, History, Question, Track, Verdict};
 use crate::stats;
 use crate::terms::Settings;

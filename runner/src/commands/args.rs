@@ -1,0 +1,234 @@
+//! The command line: commands, arguments and their help.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand};
+
+const EXIT_STATUSES: &str = "Exit status: 0 done (trial: kept), 1 failed, 2 usage or piton.toml, 3 refused (tree, branch, run, lock),
+4 the harness or the baseline cannot be built or measured, 10 discarded, 11 crashed, 12 not judged, 130 stopped by Ctrl-C.";
+
+/// Lets a coding agent climb a metric unattended, and keeps a change only when it holds.
+///
+/// An agent edits, a locked harness measures it in pairs against the best so far, and piton commits what is
+/// better and resets the rest. Everything tried stays in git, below refs/piton/; the table is results.tsv.
+#[derive(Debug, Parser)]
+#[command(name = "piton", version, after_help = EXIT_STATUSES, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Begin a run: seal the locked files, build, measure the baseline, make the branch piton/<run>.
+    ///
+    /// The checkout is switched to that branch; no file changes. Then edit, and `piton trial -m "..."`.
+    #[command(after_help = "Example: piton baseline --run nov20")]
+    Baseline {
+        /// Name of the run; today's date where absent.
+        #[arg(long)]
+        run: Option<String>,
+        /// Print the baseline's record as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Judge the edit in this checkout: commit, build, measure in pairs, keep or reset.
+    ///
+    /// Only the editable paths count. A kept edit moves the branch; any other is reset, and stays in git at
+    /// refs/piton/<run>/trials/<n>. Interrupting is safe: the edit stays as it is.
+    #[command(
+        after_help = "Example: piton trial -m \"fuse the gate and up projections\"\n\nExit status: 0 kept, 10 discarded, 11 crashed, 12 not judged."
+    )]
+    Trial {
+        /// What is tried, in one line.
+        #[arg(short = 'm', long)]
+        message: Option<String>,
+        /// Print the trial's record as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Climb unattended: ask for an edit, try it, keep or reset, again.
+    ///
+    /// Works in a worktree of its own below .piton/, on the branch piton/<run>: your checkout and your branch
+    /// are left alone. Without --agent the built-in tuner tries the constants declared in piton.toml. A
+    /// command is run by sh in that worktree, once for each proposal, with the path of a brief in
+    /// $PITON_BRIEF; it may leave {"description": "..."} at $PITON_PROPOSAL. Ctrl-C ends the trial in
+    /// progress, records it as interrupted, and leaves everything whole.
+    #[command(
+        after_help = "Examples: piton climb --trials 6\n          piton climb --agent 'claude -p \"$(cat $PITON_BRIEF)\"' --for 8h"
+    )]
+    Climb(Climb),
+    /// List the trials of a run.
+    #[command(
+        after_help = "Example: piton log --json | jq '.[] | select(.outcome.kind == \"gate_failed\") | .description'"
+    )]
+    Log {
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Show one trial: verdict, gates, pairs, what changed, and the diff.
+    #[command(after_help = "Example: piton show 3")]
+    Show {
+        /// Number of the trial; 0 is the baseline.
+        trial: u32,
+        /// Print what the rule was asked, as JSON for `piton replay`.
+        #[arg(long)]
+        pairs: bool,
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Try the gates: measure variants of the candidate whose quality is known, and say which gate catches what.
+    ///
+    /// Builds each variant in a file of variants from the commit at HEAD and measures it on the same prompts.
+    /// No run begins and nothing is recorded.
+    #[command(
+        after_help = "Example: piton discriminate --samples 8 > gates.md\n\nExit status: 0 every gate said what it should, 1 not."
+    )]
+    Discriminate {
+        /// The variants.
+        #[arg(long, default_value = "tests/variants/variants.toml", value_name = "FILE")]
+        variants: PathBuf,
+        /// Only those whose name contains this.
+        #[arg(long, value_name = "TEXT")]
+        only: Option<String>,
+        /// Samples of each, with the seeds 1, 2, ...
+        #[arg(long, default_value_t = 6, value_name = "N")]
+        samples: u32,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Measure the noise: the commit at HEAD against itself, in pairs.
+    ///
+    /// No run begins and nothing is recorded.
+    #[command(after_help = "Example: piton noise --pairs 20")]
+    Noise {
+        /// Pairs to measure.
+        #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
+        pairs: u32,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Measure the night anew: HEAD of a run against its baseline in 20 fresh pairs.
+    ///
+    /// The gains printed with keeps are each biased upwards, because each was kept for having come out well; their sum is not the
+    /// gain of the night. This is. With --each, every keep is measured once more against its own incumbent, and
+    /// HEAD against HEAD without it: what no longer pays is marked.
+    #[command(after_help = "Example: piton verify --each")]
+    Verify {
+        /// Every keep once more, too.
+        #[arg(long)]
+        each: bool,
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Explain the rule: what its settings mean, on this machine.
+    Rule {
+        #[command(subcommand)]
+        command: RuleCommand,
+    },
+    /// Simulate the rule: its error rate, power and cost on many kinds of noise, beside the rules of other tools.
+    ///
+    /// The product's own code judges simulated trials. Every figure has a bar that it must keep to; METHODOLOGY.md says what they are.
+    #[command(after_help = "Example: piton simulate --trials 20000\n\nExit status: 0 all bars hold, 1 not.")]
+    Simulate {
+        /// Trials of each cell; the bars are set for 20000.
+        #[arg(long, default_value_t = 20_000, value_name = "N", value_parser = clap::value_parser!(u32).range(200..))]
+        trials: u32,
+        /// Seed of everything: the same seed gives the same table.
+        #[arg(long, default_value_t = 1, value_name = "N")]
+        seed: u64,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Rehearse the rule on the real thing: judge changes whose effect is known, again and again.
+    ///
+    /// Each variant in a file is held against the commit at HEAD as a trial would be, so many times; a variant without edits is a
+    /// second build of HEAD and shows the rate of false keeps. No run begins and nothing is recorded.
+    #[command(after_help = "Example: piton rehearse --only nothing --trials 100")]
+    Rehearse {
+        /// The variants.
+        #[arg(long, default_value = "tests/variants/planted.toml", value_name = "FILE")]
+        variants: PathBuf,
+        /// Only those whose name contains this.
+        #[arg(long, value_name = "TEXT")]
+        only: Option<String>,
+        /// Trials of each.
+        #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+        trials: u32,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Tell whether this machine is fit: its noise, what it is doing, the smallest gain that it resolves.
+    #[command(after_help = "Example: piton doctor\n\nExit status: 0 fit, 1 unfit.")]
+    Doctor {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Judge a recorded trial again: the same pairs, the same answer.
+    ///
+    /// FILE holds what `piton show N --pairs` prints: settings, tau and the gain d of every pair, as JSON. `-` reads standard input.
+    #[command(after_help = "Example: piton show 3 --pairs | piton replay -")]
+    Replay {
+        /// The case.
+        file: PathBuf,
+    },
+    /// Tell where a run stands.
+    #[command(after_help = "Example: piton status --json | jq .gain_pct")]
+    Status {
+        #[command(flatten)]
+        which: Which,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RuleCommand {
+    /// Say in plain words what the present settings mean, and how many pairs changes of several sizes take.
+    #[command(after_help = "Example: piton rule explain")]
+    Explain {
+        /// Print the settings and the forecast as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Climb {
+    /// `tuner`, or a command.
+    #[arg(long, default_value = "tuner", value_name = "tuner|COMMAND")]
+    pub agent: String,
+    /// Stop after so many trials.
+    #[arg(long, value_name = "N")]
+    pub trials: Option<u32>,
+    /// Stop after so long, e.g. 30m or 8h; the trial in progress is finished.
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub wall: Option<Duration>,
+    /// Go on with this run, or give a new one this name; a new run named by today's date where absent.
+    #[arg(long, value_name = "NAME")]
+    pub run: Option<String>,
+    /// Limit on one proposal of the agent.
+    #[arg(long, value_name = "TIME", default_value = "30m", value_parser = duration)]
+    pub agent_timeout: Duration,
+    /// Print the trials of the run as JSON at the end.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Which {
+    /// The run; that of the present branch where absent, else the latest.
+    #[arg(long, value_name = "NAME")]
+    pub run: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn duration(text: &str) -> std::result::Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|e| format!("{e}; write e.g. 90s, 30m or 8h"))
+}
