@@ -104,7 +104,8 @@ impl World {
         if let Some(why) = self.calibrate(&config, &harness, (&baseline, &again), seed, &mut record)? {
             return Err(broken(why));
         }
-        record.seconds = Seconds { build: build_s, measure: measured_from.seconds(), total: watch.seconds() };
+        record.seconds =
+            Seconds { agent: 0.0, build: build_s, measure: measured_from.seconds(), total: watch.seconds() };
         self.progress.idle();
         let tau = record
             .tau
@@ -124,7 +125,7 @@ impl World {
         );
         ledger.begin(&run, &record, &self.repo.tree_id(head.commit)?.to_string())?;
         self.repo.create_branch(&branch, head.commit)?;
-        let session = Session { world: self, lock, ledger, config, run, harness };
+        let session = Session { world: self, lock, ledger, config, run, harness, turn_s: 0.0 };
         session.print_table()?;
         Ok(session)
     }
@@ -159,7 +160,7 @@ impl World {
             .note("the trials already recorded still stand")
             .hint("begin a new run: figures of two harnesses are not compared"));
         }
-        let session = Session { world: self, lock, ledger, config, run, harness };
+        let session = Session { world: self, lock, ledger, config, run, harness, turn_s: 0.0 };
         session.settle_branch()?;
         Ok(session)
     }

@@ -2,8 +2,14 @@
 
 use crate::metric::{Direction, Metric, Values};
 use crate::rule::{Case, First, History, Track};
+use crate::stats;
 use crate::terms::{Guard, Second, Settings};
 use crate::trial::{Outcome, Record};
+
+/// tau this many times the run's median is a noisy spell.
+const SPELL: f64 = 2.0;
+/// A first run is slow when it is worse by this, natural logarithm.
+const SLOW: f64 = 0.105;
 
 /// One metric in the course of a trial.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,6 +69,19 @@ impl Course {
     }
 }
 
+/// tau is so much larger than the run mostly had that the machine is in a noisy spell: how many times.
+pub fn noisy_spell(tau: f64, records: &[Record]) -> Option<f64> {
+    let median = stats::median(&records.iter().filter_map(|record| record.tau).collect::<Vec<_>>())?;
+    (median > 0.0 && tau > SPELL * median).then(|| tau / median)
+}
+
+/// The warm-up against the median of the timed samples, as a gain, where it is a slow start: worse by 10 % and by three tau.
+pub fn slow_start(metric: &Metric, warm_up: &Values, timed: &Values, tau: f64) -> Option<f64> {
+    let value = |values: &Values| values.get(&metric.name).copied();
+    let gain = metric.direction.log_gain(value(timed)?, value(warm_up)?)?;
+    (gain < -(3.0 * tau).max(SLOW)).then_some(gain)
+}
+
 /// All metrics that a trial is judged by, in the course of it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Courses {
@@ -113,5 +132,27 @@ impl Courses {
             simpler: self.simpler,
             margin_spent: self.margin_spent,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn metric(direction: Direction) -> Metric {
+        Metric { name: "speed".to_owned(), direction, unit: String::new(), memory: None }
+    }
+
+    fn speed(value: f64) -> Values {
+        Values::from([("speed".to_owned(), value)])
+    }
+
+    #[test]
+    fn a_first_run_that_is_slow_is_told_and_one_that_is_fast_or_within_the_noise_is_not() {
+        let higher = metric(Direction::Higher);
+        assert!(slow_start(&higher, &speed(80.0), &speed(100.0), 0.01).unwrap() < -0.2);
+        assert_eq!(slow_start(&higher, &speed(120.0), &speed(100.0), 0.01), None);
+        assert_eq!(slow_start(&higher, &speed(80.0), &speed(100.0), 0.1), None, "three tau are 30 %");
+        assert!(slow_start(&metric(Direction::Lower), &speed(120.0), &speed(100.0), 0.01).is_some());
     }
 }

@@ -12,6 +12,7 @@ use args::{Climb, Command, RuleCommand, Which};
 use crate::agent::Agent;
 use crate::clock::Stopwatch;
 use crate::config::{self, Config};
+use crate::doctor::{self, Known};
 use crate::drive::{Owner, Session, worktree_path};
 use crate::error::{Context, Error, Result, exit};
 use crate::git::Repo;
@@ -22,7 +23,7 @@ use crate::say::{self, Progress};
 use crate::session::{Budget, Stop};
 use crate::trial::{Outcome, Record, Status};
 use crate::world::World;
-use crate::{discriminate, doctor, forecast, host, noise, rehearse, report, simulate, standing, words};
+use crate::{discriminate, forecast, host, noise, rehearse, report, simulate, standing, words};
 
 /// Carries out the command in the repository that holds `dir`. Returns the exit status.
 ///
@@ -37,7 +38,7 @@ pub fn run(cli: Cli, dir: &Path) -> Result<u8> {
         Command::Show { trial, pairs, which } => show(dir, trial, pairs, &which),
         Command::Verify { each, which } => verify(dir, each, &which),
         Command::Rule { command: RuleCommand::Explain { json } } => explain(dir, json),
-        Command::Rehearse { variants, only, trials, json } => {
+        Command::Rehearse { variants, only, trials, reversed, json } => {
             let world = world(dir)?;
             let mut told = |row: &report::Rehearsal| {
                 world
@@ -45,7 +46,7 @@ pub fn run(cli: Cli, dir: &Path) -> Result<u8> {
                     .line(say::Tone::Plain, &format!("{}: {} of {} kept", row.name, row.kept, row.trials));
             };
             let (rows, alpha) =
-                rehearse::run(&world, &dir.join(variants), only.as_deref(), trials, &mut told)?;
+                rehearse::run(&world, &dir.join(variants), only.as_deref(), trials, reversed, &mut told)?;
             if json {
                 say::json(&rows);
             } else {
@@ -66,8 +67,8 @@ pub fn run(cli: Cli, dir: &Path) -> Result<u8> {
             Ok(if report.bars.iter().all(|bar| bar.holds) { exit::DONE } else { exit::FAILED })
         }
         Command::Doctor { json } => {
-            let (config, tau, pair_s) = experiment(dir)?;
-            let found = doctor::examine(&config.rule, &config.noise, tau, pair_s);
+            let (config, known) = experiment(dir)?;
+            let found = doctor::examine(&config.rule, &config.noise, known);
             if json {
                 say::json(&found);
             } else {
@@ -305,14 +306,14 @@ fn replay(file: &Path) -> Result<u8> {
     Ok(exit::DONE)
 }
 
-/// The experiment of the commit at HEAD; tau, and the seconds of a pair, as the latest run knows them.
-fn experiment(dir: &Path) -> Result<(Config, Option<f64>, Option<f64>)> {
+/// The experiment of the commit at HEAD, and what the latest run knows of the machine.
+fn experiment(dir: &Path) -> Result<(Config, Known)> {
     let repo = Repo::open(dir)?;
     let text = repo.file(repo.head()?.commit, config::FILE).and_then(|text| String::from_utf8(text).ok());
     let text = text.ok_or_else(|| Error::usage(format!("there is no {} in this commit", config::FILE)))?;
     let config = Config::parse(&text)?;
     if !repo.state_dir().join("ledger.db").exists() {
-        return Ok((config, None, None));
+        return Ok((config, Known::default()));
     }
     let ledger = Ledger::open(&repo.state_dir())?;
     let records = match ledger.latest()? {
@@ -321,11 +322,12 @@ fn experiment(dir: &Path) -> Result<(Config, Option<f64>, Option<f64>)> {
     };
     let measured = records.iter().any(|record| !record.pairs.is_empty());
     let tau = measured.then(|| config.courses(&records, false).primary.tau);
-    Ok((config, tau, standing::pair_seconds(&records)))
+    let (pair_s, turn_s) = (standing::pair_seconds(&records), standing::turn_seconds(&records));
+    Ok((config, Known { tau, pair_s, turn_s }))
 }
 
 fn explain(dir: &Path, json: bool) -> Result<u8> {
-    let (config, tau, pair_s) = experiment(dir)?;
+    let (config, Known { tau, pair_s, .. }) = experiment(dir)?;
     if json {
         let forecast = tau.filter(|tau| *tau > 0.0).map(|tau| forecast::forecast(&config.rule, tau));
         say::json(&json!({ "settings": config.rule, "tau": tau, "forecast": forecast }));

@@ -32,7 +32,11 @@ struct Variants {
 pub struct Variant {
     name: String,
     should: Should,
+    #[serde(default)]
     edits: Vec<Edit>,
+    /// Without edits: HEAD built a second time in another place, so that it is laid out anew.
+    #[serde(default)]
+    rebuilt: bool,
 }
 
 /// What a sound gate says.
@@ -105,6 +109,11 @@ impl Variant {
     /// What it is called.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether it is HEAD, built a second time.
+    pub fn rebuilt(&self) -> bool {
+        self.rebuilt
     }
 
     /// Its commit on top of `head`; `None` where it changes nothing.

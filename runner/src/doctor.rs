@@ -31,6 +31,8 @@ pub struct Findings {
     pub tau: Option<f64>,
     /// Seconds that a pair takes, in that run.
     pub pair_s: Option<f64>,
+    /// Seconds that an agent's turn took in that run; absent where no agent was waited for.
+    pub turn_s: Option<f64>,
     /// The smallest gain that the rule keeps four times out of five, in percent.
     pub resolves_pct: Option<f64>,
     /// What is wrong, a sentence each; none where the machine is fit.
@@ -39,16 +41,30 @@ pub struct Findings {
     pub advice: Vec<String>,
 }
 
+/// What the latest run knows of the machine; absent where there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Known {
+    /// tau of the primary metric, natural logarithm.
+    pub tau: Option<f64>,
+    /// Seconds of a pair.
+    pub pair_s: Option<f64>,
+    /// Seconds of an agent's turn.
+    pub turn_s: Option<f64>,
+}
+
 /// Looks at the machine, with what the latest run knows of it.
-pub fn examine(settings: &Settings, limits: &Limits, tau: Option<f64>, pair_s: Option<f64>) -> Findings {
+pub fn examine(settings: &Settings, limits: &Limits, known: Known) -> Findings {
     let meter = Meter::start();
     clock::wait(WATCH);
     let now = meter.stop();
     let governor = host::governor();
-    let resolves_pct =
-        tau.filter(|tau| *tau > 0.0).map(|tau| percent(forecast::resolved(&Question::better(settings, tau))));
-    let (unfit, advice) = judge(settings, limits, &now, governor.as_deref(), resolves_pct, pair_s);
-    Findings { machine: host::machine(), governor, now, tau, pair_s, resolves_pct, unfit, advice }
+    let resolves_pct = known
+        .tau
+        .filter(|tau| *tau > 0.0)
+        .map(|tau| percent(forecast::resolved(&Question::better(settings, tau))));
+    let (unfit, advice) = judge(settings, limits, &now, governor.as_deref(), resolves_pct, known);
+    let Known { tau, pair_s, turn_s } = known;
+    Findings { machine: host::machine(), governor, now, tau, pair_s, turn_s, resolves_pct, unfit, advice }
 }
 
 fn judge(
@@ -57,7 +73,7 @@ fn judge(
     now: &Conditions,
     governor: Option<&str>,
     resolves_pct: Option<f64>,
-    pair_s: Option<f64>,
+    known: Known,
 ) -> (Vec<String>, Vec<String>) {
     let (mut unfit, mut advice) = (vec![], vec![]);
     unfit.extend(limits.void(now).map(|why| format!("pairs measured now would be void: {why}")));
@@ -76,15 +92,23 @@ fn judge(
     if let Some(pct) = resolves_pct.filter(|pct| *pct > 10.0) {
         unfit.push(format!("the noise is so high that gains below {pct:.0} % are mostly missed"));
     }
-    if let Some(pair_s) = pair_s {
-        let fitting = fitting(pair_s / TURN_S);
+    // Single runs against the baseline's suit a metric that does not drift, which only its owner knows.
+    if let Some(pair_s) = known.pair_s.filter(|_| settings.preset != Preset::Replicates) {
+        let turn_s = known.turn_s.unwrap_or(TURN_S);
+        let fitting = fitting(pair_s / turn_s);
         if fitting != settings.preset {
             let name = format!("{fitting:?}").to_lowercase();
+            let or = if fitting == Preset::Provisional {
+                ", or `replicates` where the metric does not drift"
+            } else {
+                ""
+            };
             advice.push(format!(
-                "a pair takes {}, {:.0} % of an agent's turn of {}: the preset `{name}` fits that better",
+                "a pair takes {}, {:.0} % of an agent's turn of {}{}: the preset `{name}` fits that better{or}",
                 seconds(pair_s),
-                100.0 * pair_s / TURN_S,
-                seconds(TURN_S)
+                100.0 * pair_s / turn_s,
+                seconds(turn_s),
+                if known.turn_s.is_some() { "" } else { " (assumed)" },
             ));
         }
     }
@@ -125,6 +149,13 @@ pub fn words(found: &Findings) -> String {
     );
     line("pair", found.pair_s.map_or_else(unknown, seconds));
     line(
+        "turn",
+        found.turn_s.map_or_else(
+            || format!("not known: no agent was waited for; {} assumed", seconds(TURN_S)),
+            seconds,
+        ),
+    );
+    line(
         "resolves",
         found.resolves_pct.map_or_else(unknown, |pct| {
             format!("{pct:.1} %: a gain of that size is kept four times out of five")
@@ -152,15 +183,25 @@ mod tests {
         );
     }
 
+    const TEN: Known = Known { tau: None, pair_s: Some(10.0), turn_s: None };
+
+    #[test]
+    fn a_preset_that_does_not_fit_the_measured_turn_is_told() {
+        let advice = |turn_s| {
+            let known = Known { turn_s, ..TEN };
+            judge(&Settings::default(), &Limits::default(), &Conditions::default(), None, Some(2.0), known).1
+        };
+        assert!(advice(None).is_empty() && advice(Some(200.0)).is_empty());
+        assert!(advice(Some(20.0))[0].contains("50 % of an agent's turn of 20 s: the preset `provisional`"));
+        assert!(advice(Some(1000.0))[0].contains("`thorough`"));
+    }
+
     #[test]
     fn a_machine_whose_time_is_stolen_is_unfit() {
         let now = Conditions { steal_pct: 40.0, pressure_pct: None, load: 0.2 };
-        let (unfit, advice) =
-            judge(&Settings::default(), &Limits::default(), &now, None, Some(2.0), Some(10.0));
+        let (unfit, advice) = judge(&Settings::default(), &Limits::default(), &now, None, Some(2.0), TEN);
         assert_eq!((unfit.len(), advice.len()), (1, 0), "{unfit:?} {advice:?}");
         let calm = Conditions { steal_pct: 0.0, ..now };
-        assert!(
-            judge(&Settings::default(), &Limits::default(), &calm, None, Some(2.0), Some(10.0)).0.is_empty()
-        );
+        assert!(judge(&Settings::default(), &Limits::default(), &calm, None, Some(2.0), TEN).0.is_empty());
     }
 }

@@ -38,6 +38,8 @@ pub struct Session<'w> {
     pub run: Run,
     /// The sealed tree and the harness.
     pub harness: Built,
+    /// Seconds that the proposer of the next trial took.
+    pub turn_s: f64,
 }
 
 /// Whose worktree it is: what is not judged stays in the user's, and is cleared from piton's own.
@@ -137,6 +139,7 @@ impl Session<'_> {
         let number = self.ledger.next_trial(&self.run.name)?;
         let mut record = blank(&self.run, number, &self.config);
         record.parent = Some(base.to_string());
+        record.seconds.agent = std::mem::take(&mut self.turn_s);
 
         let entries = work.entries(scope)?;
         let sizes: Vec<(String, u32, u64)> =
@@ -243,6 +246,8 @@ impl Session<'_> {
             record.commit = Some(commit.to_string());
         }
         self.ledger.record(&record, record.commit.as_ref().map(|_| tree.to_string()).as_deref())?;
+        let warning = words::slow_start(&record);
+        warning.iter().for_each(|text| self.world.progress.line(Tone::Dim, &format!("         {text}")));
         let tone = match record.outcome.status() {
             Status::Keep => Tone::Good,
             Status::Discard => Tone::Neutral,
@@ -338,7 +343,9 @@ impl Session<'_> {
                 logs: self.world.repo.state_dir().join("logs"),
                 timeout: agent_timeout,
             };
+            let thinking = Stopwatch::start();
             let proposed = agent.propose(&desk)?;
+            self.turn_s = thinking.seconds();
             self.world.progress.idle();
             let base = work.commit_id(self.incumbent()?.commit.as_deref().unwrap_or_default())?;
             let description = match proposed {
@@ -403,6 +410,7 @@ pub fn blank(run: &Run, trial: u32, config: &Config) -> Record {
         pairs: vec![],
         runs: vec![],
         reference: vec![],
+        slow_start: None,
         void_pairs: vec![],
         tau: None,
         resolves: None,

@@ -176,7 +176,7 @@ impl<'a> Duel<'a> {
     }
 
     /// Waits until the machine is calm, or long enough. False when the user asked to stop.
-    fn calm(&self, reason: &str) -> bool {
+    pub fn calm(&self, reason: &str) -> bool {
         let watch = Stopwatch::start();
         while watch.elapsed() < Duration::from_secs(self.limits.pause_s) {
             self.world.progress.doing(&format!("paused: {reason}"));

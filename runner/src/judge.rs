@@ -1,7 +1,7 @@
 //! From a challenger's commit to an outcome: build it, measure it in pairs, ask the gates and the rule.
 
 use crate::build::{BuildEnd, Built};
-use crate::calibration::Courses;
+use crate::calibration::{Courses, noisy_spell, slow_start};
 use crate::clock::Stopwatch;
 use crate::config::Config;
 use crate::duel::{Duel, Round};
@@ -223,11 +223,22 @@ impl Judge<'_> {
             pairs: vec![],
             asked: vec![],
         };
+        if let Some(times) = noisy_spell(trial.courses.primary.tau, records) {
+            let reason = format!("tau is {times:.1} times what it mostly was in this run");
+            if !duel.calm(&reason) {
+                return Ok(Outcome::Interrupted { stage: Stage::Measure });
+            }
+        }
         let outcome = trial.run(&mut duel)?;
         let Held { samples, pairs, asked, courses, .. } = trial;
         // The warm-up counts for the gates only: it was not there to be timed.
         let timed: Vec<Values> = pairs.iter().map(|pair: &Pair| pair.challenger.clone()).collect();
         record.metrics = medians(if timed.is_empty() { &samples } else { &timed });
+        if let (false, Some(warm_up), Some(timed)) =
+            (provisional || timed.is_empty(), samples.first(), &record.metrics)
+        {
+            record.slow_start = slow_start(&self.config.metric, warm_up, timed, courses.primary.tau);
+        }
         record.gates = readings(&self.config.gates, &samples, &outcome);
         let tau = courses.primary.tau;
         record.tau = Some(tau);

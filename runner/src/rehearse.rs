@@ -17,7 +17,7 @@ use crate::world::World;
 const WHAT: &str = "the rule was not rehearsed";
 
 /// Judges every variant in `file` against the commit at HEAD `trials` times, with tau learnt as in a run. Gates are not asked.
-/// Returns alpha too.
+/// `reversed` makes HEAD the challenger of each variant: what was planted is taken out again. Returns alpha too.
 ///
 /// # Errors
 /// A file that cannot be used, a side that does not build or cannot be measured, Ctrl-C.
@@ -26,6 +26,7 @@ pub fn run(
     file: &Path,
     only: Option<&str>,
     trials: u32,
+    reversed: bool,
     told: &mut dyn FnMut(&Rehearsal),
 ) -> Result<(Vec<Rehearsal>, f64)> {
     let variants = discriminate::variants(file, WHAT)?;
@@ -53,12 +54,14 @@ pub fn run(
                 let end = world.workshop().challenger(commit, Some(head), config.build.as_ref(), false)?;
                 end.built(WHAT, variant.name())?
             }
-            None => again.clone(),
+            None if variant.rebuilt() => again.clone(),
+            None => incumbent.clone(),
         };
         let watch = Stopwatch::start();
-        let (mut kept, mut pairs, mut gains, mut void_pairs) = (0, vec![], vec![], 0);
+        let (mut kept, mut pairs, mut gains, mut all, mut void_pairs) = (0, vec![], vec![], vec![], 0);
         for trial in 1..=trials {
-            let mut duel = Duel::new(world, &config, &harness, (&incumbent, &built), host::fresh_seed()?);
+            let sides = if reversed { (&built, &incumbent) } else { (&incumbent, &built) };
+            let mut duel = Duel::new(world, &config, &harness, sides, host::fresh_seed()?);
             if let Some(round) = duel.warm_up(&mut |_| true)? {
                 return Err(round.error(WHAT, config.measure.timeout_s));
             }
@@ -76,6 +79,7 @@ pub fn run(
                 }
             }
             void_pairs += duel.void_pairs.len();
+            all.extend_from_slice(&course.gains);
             course.end(false);
         }
         let row = Rehearsal {
@@ -84,6 +88,9 @@ pub fn run(
             kept,
             pairs,
             gain: stats::median(&gains).unwrap_or(0.0),
+            effect: stats::median(&all)
+                .zip(stats::sign_interval(&all, 0.025))
+                .map(|(gain, (low, high))| (gain, low, high)),
             tau: course.tau,
             void_pairs,
             seconds: watch.seconds(),

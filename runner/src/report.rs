@@ -10,7 +10,7 @@ use crate::gate::Reading;
 use crate::metric::{Direction, Metric, Values, percent};
 use crate::stats;
 use crate::trial::Record;
-use crate::words::{clean, gain, number, plural, seconds, verdict};
+use crate::words::{clean, gain, number, plural, seconds, slow_start, verdict};
 
 /// The table of `piton log`: one line a trial, oldest first.
 pub fn log_table(records: &[Record], metric: &Metric) -> String {
@@ -46,6 +46,7 @@ pub fn show(record: &Record, metric: &Metric, alpha: f64) -> String {
         format!("trial {} of run {}: {}\n\n", record.trial, record.run, clean(&record.description, 200));
     let mut line = |name: &str, value: &str| text.push_str(&format!("  {name:<12} {value}\n"));
     line("verdict", &verdict(record, alpha));
+    slow_start(record).iter().for_each(|warning| line("warning", warning));
     line("started", &record.started);
     line("commit", record.commit.as_deref().unwrap_or("-"));
     line("incumbent", record.parent.as_deref().unwrap_or("-"));
@@ -57,7 +58,13 @@ pub fn show(record: &Record, metric: &Metric, alpha: f64) -> String {
     let s = record.seconds;
     line(
         "time",
-        &format!("{} build, {} measure, {} in all", seconds(s.build), seconds(s.measure), seconds(s.total)),
+        &format!(
+            "{}{} build, {} measure, {} in all",
+            if s.agent > 0.0 { format!("{} for the proposal; ", seconds(s.agent)) } else { String::new() },
+            seconds(s.build),
+            seconds(s.measure),
+            seconds(s.total)
+        ),
     );
     if let Some(changes) = &record.changes {
         text.push_str("\nwhat changed from the incumbent\n");
@@ -203,12 +210,16 @@ pub fn discrimination_table(rows: &[Discrimination]) -> String {
 
 /// The table of `piton rehearse`, as Markdown.
 pub fn rehearsal_table(rows: &[Rehearsal], alpha: f64) -> String {
-    let mut text = "| change | trials | kept | gain as printed | pairs: mean, most | tau | time of a trial | void pairs |\n".to_owned();
-    text.push_str(&format!("|{}\n", "---|".repeat(8)));
+    let mut text = "| change | trials | kept | gain as printed | of all pairs (95 %) | pairs: mean, most | tau | time of a trial | void pairs |\n".to_owned();
+    text.push_str(&format!("|{}\n", "---|".repeat(9)));
     for row in rows {
         let pairs = f64::from(row.pairs.iter().sum::<u32>()) / row.pairs.len().max(1) as f64;
+        let effect = row.effect.map_or_else(
+            || "-".to_owned(),
+            |(median, low, high)| format!("{} ({} .. {})", fine(median), fine(low), fine(high)),
+        );
         text.push_str(&format!(
-            "| {} | {} | {} | {} | {pairs:.1}, {} | {:.2} % | {} | {} |\n",
+            "| {} | {} | {} | {} | {effect} | {pairs:.1}, {} | {:.2} % | {} | {} |\n",
             row.name,
             row.trials,
             row.kept,
@@ -226,6 +237,11 @@ pub fn rehearsal_table(rows: &[Rehearsal], alpha: f64) -> String {
     text
 }
 
+/// A gain to a hundredth of a percent.
+fn fine(gain: f64) -> String {
+    format!("{:+.2} %", percent(gain))
+}
+
 /// What the rule made of a change whose effect is known.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Rehearsal {
@@ -239,6 +255,8 @@ pub struct Rehearsal {
     pub pairs: Vec<u32>,
     /// Median over the trials of the gain that each printed, natural logarithm.
     pub gain: f64,
+    /// Median gain over the pairs of all trials with its 95 % interval, natural logarithm: what the change is worth on this machine.
+    pub effect: Option<(f64, f64, f64)>,
     /// tau at the end, natural logarithm.
     pub tau: f64,
     /// Pairs that did not count.

@@ -211,6 +211,12 @@ pub fn pair_seconds(records: &[Record]) -> Option<f64> {
     stats::median(&times)
 }
 
+/// Seconds that a proposer's turn took, the median over the trials that waited for one.
+pub fn turn_seconds(records: &[Record]) -> Option<f64> {
+    let turns: Vec<f64> = records.iter().map(|r| r.seconds.agent).filter(|turn| *turn > 1.0).collect();
+    stats::median(&turns)
+}
+
 impl Again {
     /// Whether it is still worth having: shown again against its own incumbent, or missed when it is taken out.
     pub fn pays(&self) -> bool {

@@ -42,10 +42,11 @@ pub fn spread(values: &[f64]) -> Option<f64> {
 pub fn sign_interval(values: &[f64], alpha: f64) -> Option<(f64, f64)> {
     let sorted = sorted(values);
     let n = sorted.len();
-    let (mut below, mut term, mut k) = (0.0, 0.5f64.powi(n as i32), 0);
-    while k < n.div_ceil(2) && below + term <= alpha {
-        below += term;
-        term *= (n - k) as f64 / (k + 1) as f64;
+    // The terms are carried as logarithms: from n = 1075 on the first is too small to be a number.
+    let (mut below, mut ln_term, mut k) = (0.0, -(n as f64) * std::f64::consts::LN_2, 0);
+    while k < n.div_ceil(2) && below + ln_term.exp() <= alpha {
+        below += ln_term.exp();
+        ln_term += ((n - k) as f64 / (k + 1) as f64).ln();
         k += 1;
     }
     (k > 0).then(|| (sorted[k - 1], sorted[n - k]))
@@ -79,6 +80,14 @@ fn sorted(values: &[f64]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_interval_of_many_values_is_as_wide_as_theory_says() {
+        let values: Vec<f64> = (0..4000).map(f64::from).collect();
+        let (low, high) = sign_interval(&values, 0.025).unwrap();
+        // Normal approximation: n/2 -+ 1.96 sqrt(n)/2.
+        assert!((low - 1938.0).abs() <= 2.0 && (high - 2061.0).abs() <= 2.0, "{low} {high}");
+    }
 
     #[test]
     fn the_median_of_nothing_is_nothing() {

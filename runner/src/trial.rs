@@ -257,6 +257,9 @@ pub struct VoidPair {
 /// Where the time of a trial went, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, Default)]
 pub struct Seconds {
+    /// The proposer's turn, before the trial began; 0 where nobody waited for one.
+    #[serde(default)]
+    pub agent: f64,
     /// Building the challenger.
     pub build: f64,
     /// Measuring both sides.
@@ -292,6 +295,10 @@ pub struct Record {
     /// Fresh runs of the incumbent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reference: Vec<Values>,
+    /// The warm-up against the median of the samples that were timed: a gain of the primary metric, natural logarithm, where it is
+    /// so bad that something was cold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slow_start: Option<f64>,
     /// The pairs that did not count.
     #[serde(default)]
     pub void_pairs: Vec<VoidPair>,

@@ -4,6 +4,12 @@ use crate::metric::percent;
 use crate::rule::{Estimate, Path, Verdict};
 use crate::trial::{Outcome, Record};
 
+/// A warning, where the challenger's first run was slow.
+pub fn slow_start(record: &Record) -> Option<String> {
+    let slow = gain(record.slow_start?);
+    Some(format!("the first run, which is not timed, came out {slow} against the others: something was cold"))
+}
+
 /// The verdict of a trial in one sentence, with the numbers that carry it.
 ///
 /// `alpha` is the error of the lower bound, as a probability.

@@ -147,6 +147,7 @@ fn records() -> Vec<Record> {
                         conditions: Conditions { steal_pct: 1.5, pressure_pct: Some(3.0), load: 1.1 },
                     })
                     .collect(),
+                slow_start: None,
                 void_pairs: vec![],
                 runs: vec![],
                 reference: vec![],
@@ -159,6 +160,7 @@ fn records() -> Vec<Record> {
                 artifact: edited.then(|| "ab".repeat(32)),
                 seed: Some(7),
                 seconds: Seconds {
+                    agent: 0.0,
                     build: 5.5,
                     measure: 7.0 * f64::from(pairs),
                     total: 6.0 + 7.0 * f64::from(pairs),
