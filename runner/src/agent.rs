@@ -1,5 +1,7 @@
 //! Who proposes: the built-in tuner, or any command.
 
+mod walls;
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,6 +11,8 @@ use crate::error::{Context, Result};
 use crate::proc::{self, End, Job, Runner};
 use crate::sweep::{self, Knob};
 use crate::trial::Record;
+
+pub use walls::Room;
 
 /// A proposer.
 #[derive(Debug, Clone, PartialEq, Eq)]

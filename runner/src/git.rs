@@ -3,6 +3,7 @@
 //! libgit2 rather than the git command, because hooks, filters and replace refs that an agent may plant run nothing here.
 
 mod content;
+mod stance;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,6 +17,7 @@ use crate::error::{Context, Error, Result};
 use crate::scope::Scope;
 
 pub use content::{Diff, Entry};
+pub use stance::Stance;
 
 /// A repository, seen from one of its worktrees.
 pub struct Repo {
@@ -80,6 +82,11 @@ impl Repo {
     /// The root of the repository's own checkout, also when seen from another worktree.
     pub fn main_root(&self) -> PathBuf {
         self.git.commondir().parent().map_or_else(|| self.root.clone(), Path::to_path_buf)
+    }
+
+    /// The repository's `.git`, shared by all worktrees.
+    pub fn git_dir(&self) -> PathBuf {
+        self.git.commondir().to_owned()
     }
 
     /// Where piton keeps its state: `.git/piton`, shared by all worktrees.

@@ -35,6 +35,7 @@ pub mod doctor;
 pub mod drive;
 pub mod duel;
 pub mod git;
+pub mod guard;
 pub mod host;
 pub mod judge;
 pub mod ledger;

@@ -4,6 +4,8 @@
 //! its time and on what it may write. When it ends, however it ends, none of its descendants is left: piton is
 //! the subreaper of all that it starts, so that a daemon which left its group is found and ended too.
 
+mod attend;
+
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -19,6 +21,8 @@ use rustix::process::{Pid, Resource, Rlimit, Signal};
 
 use crate::clock::Stopwatch;
 use crate::error::{Context, Result};
+
+pub use attend::{Stream, stream};
 
 /// Most that a job may write into one file, in bytes: bounds a log that grows without end.
 const MAX_FILE_BYTES: u64 = 4 << 30;
@@ -81,6 +85,7 @@ pub struct Done {
 #[derive(Debug, Clone)]
 pub struct Runner {
     stop: Arc<AtomicBool>,
+    end: Arc<AtomicBool>,
     transcript: Arc<Mutex<Option<PathBuf>>>,
 }
 
@@ -96,15 +101,25 @@ impl Runner {
             signal_hook::flag::register(signal, Arc::clone(&stop))
                 .context("no signal handler was installed")?;
         }
+        let end = Arc::new(AtomicBool::new(false));
+        for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
+            signal_hook::flag::register(signal, Arc::clone(&end))
+                .context("no signal handler was installed")?;
+        }
         #[cfg(target_os = "linux")]
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
             .context("piton could not make itself the subreaper of what it starts")?;
-        Ok(Self { stop, transcript: Arc::default() })
+        Ok(Self { stop, end, transcript: Arc::default() })
     }
 
     /// Whether the user asked to stop.
     pub fn interrupted(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Whether somebody asked piton to end, other than by Ctrl-C.
+    fn told_to_end(&self) -> bool {
+        self.end.load(Ordering::Relaxed)
     }
 
     /// Begins `run.log` anew at `path`: every job from now on is told there, with the end of its output.

@@ -17,6 +17,17 @@ pub fn answer(text: &str) {
     let _ = writeln!(out, "{}", text.trim_end_matches('\n'));
 }
 
+/// Hands on what another piton answered.
+pub fn copy(text: &str) {
+    let mut out = anstream::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Hands on what another piton told meanwhile.
+pub fn copy_error(text: &str) {
+    let _ = anstream::stderr().lock().write_all(text.as_bytes());
+}
+
 /// Prints an answer for programs: one JSON document.
 pub fn json(value: &impl serde::Serialize) {
     answer(&serde_json::to_string_pretty(value).expect("our own types serialise"));

@@ -1,5 +1,6 @@
 //! The command line: commands, arguments and their help.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -59,6 +60,20 @@ pub(super) enum Command {
         after_help = "Examples: piton climb --trials 6\n          piton climb --agent 'claude -p \"$(cat $PITON_BRIEF)\"' --for 8h"
     )]
     Climb(Climb),
+    /// Run an agent that you drive yourself behind the walls that `climb` gives its own.
+    ///
+    /// It may write the editable paths of this checkout, a directory of its own and what its kind keeps in your home
+    /// directory, and nothing else: not .git, not the ledger, not results.tsv. It keeps the network. `piton trial`, called
+    /// inside, is carried out outside.
+    #[command(after_help = "Example: piton baseline --run nov20 && piton guard -- claude")]
+    Guard {
+        /// Let it write this too. May be given again.
+        #[arg(long = "allow-write", value_name = "PATH")]
+        more: Vec<PathBuf>,
+        /// The command and its arguments.
+        #[arg(required = true, last = true, value_name = "COMMAND")]
+        command: Vec<OsString>,
+    },
     /// List the trials of a run.
     #[command(
         after_help = "Example: piton log --json | jq '.[] | select(.outcome.kind == \"gate_failed\") | .description'"
@@ -214,6 +229,9 @@ pub(super) struct Climb {
     /// Go on with this run, or give a new one this name; a new run named by today's date where absent.
     #[arg(long, value_name = "NAME")]
     pub run: Option<String>,
+    /// Let the agent write this too, besides its worktree and what its kind keeps in your home directory. May be given again.
+    #[arg(long = "allow-write", value_name = "PATH")]
+    pub more: Vec<PathBuf>,
     /// Limit on one proposal of the agent.
     #[arg(long, value_name = "TIME", default_value = "30m", value_parser = duration)]
     pub agent_timeout: Duration,

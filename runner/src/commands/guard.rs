@@ -1,0 +1,105 @@
+//! `piton guard`: an agent that a person drives, behind the walls that `climb` gives its own.
+
+use std::ffi::OsString;
+use std::os::unix::net::UnixListener;
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
+use piton_confine::Level;
+
+use super::args::{Cli, Command, RuleCommand};
+use super::world;
+use crate::agent::Room;
+use crate::config::Config;
+use crate::error::{Context, Error, Result, exit};
+use crate::guard::{self, Supervisor};
+use crate::ledger::Ledger;
+use crate::proc::{self, End};
+use crate::say::Tone;
+use crate::world::World;
+
+/// Runs `command` behind the walls until it ends. Returns its exit status.
+///
+/// # Errors
+/// No run on this branch, walls below `least`, a command that cannot be started.
+pub(super) fn run(dir: &Path, command: &[OsString], more: &[PathBuf], least: Level) -> Result<u8> {
+    let what = "the command was not started";
+    let world = world(dir)?;
+    let config = experiment(&world, what)?;
+    let scratch = tempfile::Builder::new().prefix("piton-guard-").tempdir().context(what)?;
+    let (socket, temporary) = (scratch.path().join("socket"), scratch.path().join("tmp"));
+    std::fs::create_dir(&temporary).context(what)?;
+    let listener = UnixListener::bind(&socket).context(what)?;
+    let root = world.repo.root();
+    let room = Room {
+        worktree: root,
+        state: &world.repo.git_dir(),
+        editable: &config.scope.editable,
+        temporary: &temporary,
+        more,
+        least,
+    };
+    let policy = room.policy()?;
+    let piton = std::env::current_exe().context(what)?;
+    let mut env = proc::full_env();
+    env.push((guard::SOCKET.into(), socket.clone().into()));
+    env.extend(room.env());
+    let writes: Vec<String> = config.scope.editable.clone();
+    let told = format!("inside the walls: `piton trial` works, {} may be edited", writes.join(", "));
+    world.progress.line(Tone::Dim, &told);
+    let supervisor = Supervisor::new(root, piton.clone(), &permits);
+    let end = std::thread::scope(|scope| {
+        let server = scope.spawn(|| supervisor.serve(&listener));
+        world.runner.attend(&policy.wrap(&piton, command), root, env, || {
+            supervisor.close(&socket);
+            let _ = server.join();
+        })
+    })?;
+    Ok(match end {
+        End::Exited(status) => u8::try_from(status).unwrap_or(exit::FAILED),
+        _ => exit::FAILED,
+    })
+}
+
+/// The sealed experiment of the run whose branch this checkout is on.
+fn experiment(world: &World, what: &str) -> Result<Config> {
+    let branch = world.repo.head()?.branch;
+    let refused = |why: String| {
+        Err(Error::refused(what)
+            .cause(why)
+            .note("nothing was changed")
+            .hint("begin a run first: piton baseline --run NAME"))
+    };
+    let Some(name) = branch.strip_prefix("piton/") else {
+        return refused(format!("{branch} is not the branch of a run: there would be nothing to try an edit in"));
+    };
+    match Ledger::open(&world.repo.state_dir())?.run(name)? {
+        Some(run) => Config::parse(&run.config),
+        None => refused(format!("the ledger knows no run {name}")),
+    }
+}
+
+/// What may be asked for from inside: the trial, and what only reads, and takes no path.
+fn permits(arguments: &[String]) -> Result<()> {
+    let what = "the command was not carried out";
+    let words = std::iter::once("piton".to_owned()).chain(arguments.iter().cloned());
+    let cli = Cli::try_parse_from(words).map_err(|e| Error::usage(what).cause(e))?;
+    if cli.command.permitted_inside() {
+        return Ok(());
+    }
+    Err(Error::refused(what)
+        .cause("it is not one of those that `piton guard` carries out for a confined command")
+        .note("nothing was changed")
+        .hint("inside there are: trial, log, show, status, rule explain"))
+}
+
+impl Command {
+    /// Whether a confined command may have it carried out.
+    pub(super) fn permitted_inside(&self) -> bool {
+        match self {
+            Self::Trial { .. } | Self::Log { .. } | Self::Show { .. } | Self::Status { .. } => true,
+            Self::Rule { command: RuleCommand::Explain { .. } } => true,
+            _ => false,
+        }
+    }
+}
