@@ -3,7 +3,8 @@
 mod walls;
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -36,8 +37,8 @@ pub enum Proposed {
     Interrupted,
 }
 
-/// Longest description that is taken from a proposal file, in bytes.
-const PROPOSAL_BYTES: u64 = 64 << 10;
+/// Largest proposal file that is read, in bytes. Of a long description the record holds the beginning.
+const PROPOSAL_BYTES: u64 = 8 << 20;
 
 /// What a proposer may know.
 pub struct Desk<'a> {
@@ -109,10 +110,18 @@ fn tune(desk: &Desk) -> Result<Proposed> {
 fn ask(command: &str, desk: &Desk) -> Result<Proposed> {
     let what = "the agent was not started";
     let own = desk.worktree.join(".piton");
-    fs::create_dir_all(&own).context(what)?;
     let (brief, proposal) = (own.join("brief.md"), own.join("proposal.json"));
-    fs::write(&brief, &desk.brief).context(what)?;
-    let _ = fs::remove_file(&proposal);
+    let write = || -> io::Result<()> {
+        if fs::symlink_metadata(&own).is_ok_and(|meta| !meta.is_dir()) {
+            fs::remove_file(&own)?;
+        }
+        fs::create_dir_all(&own)?;
+        clear(&proposal)?;
+        clear(&brief)?;
+        // Made anew: a link that an agent left in its place would have piton write where the agent may not.
+        File::create_new(&brief)?.write_all(desk.brief.as_bytes())
+    };
+    write().context(what)?;
     let mut env = proc::full_env();
     env.push(("PITON_BRIEF".into(), brief.into()));
     env.push(("PITON_PROPOSAL".into(), proposal.clone().into()));
@@ -136,12 +145,47 @@ fn ask(command: &str, desk: &Desk) -> Result<Proposed> {
     })
 }
 
+/// Removes what stands at `path`, whatever it is; a link, not what it points at.
+fn clear(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(meta) if meta.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(_) => Ok(()),
+    }
+}
+
 /// The description in a proposal file; absent when there is none, or when it is too large or no JSON.
 pub fn description(path: &Path) -> Option<String> {
-    let meta =
-        fs::symlink_metadata(path).ok().filter(|meta| meta.is_file() && meta.len() <= PROPOSAL_BYTES)?;
-    let _ = meta;
-    let value: serde_json::Value = serde_json::from_str(&fs::read_to_string(path).ok()?).ok()?;
+    fs::symlink_metadata(path).ok().filter(|meta| meta.is_file() && meta.len() <= PROPOSAL_BYTES)?;
+    let mut bytes = vec![];
+    File::open(path).ok()?.take(PROPOSAL_BYTES).read_to_end(&mut bytes).ok()?;
+    let text = String::from_utf8_lossy(&bytes);
+    let value: serde_json::Value = serde_json::from_str(text.trim_start_matches('\u{feff}')).ok()?;
     let text = value.get("description")?.as_str()?.trim();
     (!text.is_empty()).then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn described(write: impl FnOnce(&Path)) -> Option<String> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("proposal.json");
+        write(&path);
+        description(&path)
+    }
+
+    #[test]
+    fn a_proposal_that_is_no_plain_file_of_a_sane_size_has_no_description() {
+        let text = |bytes: &[u8]| described(|path| fs::write(path, bytes).unwrap());
+        assert_eq!(text(b"{\"description\": \" wider tiles \"}"), Some("wider tiles".to_owned()));
+        assert_eq!(text(b"\xef\xbb\xbf{\"description\": \"a\xffb\"}"), Some("a\u{fffd}b".to_owned()));
+        for none in [&b""[..], b"{}", b"[]", b"{\"description\": 7}", b"{\"description\": \" \"}", b"\0"] {
+            assert_eq!(text(none), None, "{none:?}");
+        }
+        assert_eq!(described(|path| fs::create_dir(path).unwrap()), None);
+        assert_eq!(described(|path| std::os::unix::fs::symlink("/dev/zero", path).unwrap()), None);
+        assert_eq!(described(|path| File::create(path).unwrap().set_len(PROPOSAL_BYTES + 1).unwrap()), None);
+    }
 }

@@ -32,13 +32,7 @@ impl World {
                 .note("nothing was changed, and your files are as they were")
                 .hint("commit them, or `git stash --include-untracked`"));
         }
-        let text = self.repo.file(head.commit, config::FILE).ok_or_else(|| {
-            Error::usage(format!("the run did not begin: there is no {} in this commit", config::FILE))
-                .note("nothing was changed")
-                .hint("the README shows the smallest one; commit it first")
-        })?;
-        let text = String::from_utf8(text)
-            .map_err(|_| Error::usage(format!("{} is not UTF-8 text", config::FILE)))?;
+        let text = config::text(self.repo.file(head.commit, config::FILE))?;
         let config = Config::parse(&text)?;
         let state = self.repo.state_dir();
         let lock = Lock::take(&state, "piton")?;

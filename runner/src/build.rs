@@ -5,6 +5,7 @@
 //! the incumbent does not live in; its artifact is copied out, named by its hash, and never built again.
 
 use std::fs;
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,6 +17,7 @@ use crate::error::{Context, Error, Result, exit};
 use crate::git::{Id, Repo};
 use crate::proc::{self, Done, End, Job, Runner};
 use crate::say::Progress;
+use crate::words::clean;
 
 /// The place below `.git/piton` where things are built and kept.
 pub struct Workshop<'a> {
@@ -234,10 +236,19 @@ impl Workshop<'_> {
     }
 }
 
-/// SHA-256 of a file, hexadecimal.
+/// SHA-256 of a file, hexadecimal. However large it is, it is never held whole.
 fn sha256(path: &Path) -> std::io::Result<String> {
-    Ok(Sha256::digest(fs::read(path)?).iter().map(|byte| format!("{byte:02x}")).collect())
+    let (mut file, mut hash, mut part) = (fs::File::open(path)?, Sha256::new(), vec![0; 64 << 10]);
+    loop {
+        match file.read(&mut part)? {
+            0 => return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
+            n => hash.update(&part[..n]),
+        }
+    }
 }
+
+/// Most of a line of a build's output that is told, in characters.
+const LINE: usize = 1000;
 
 /// The first error in a build's output with where it stands, else its last line. At most three lines.
 fn first_error(output: &str) -> String {
@@ -249,9 +260,9 @@ fn first_error(output: &str) -> String {
             let place = place.map_or_else(String::new, |line| {
                 format!(" ({})", line.trim_start().trim_start_matches("--> "))
             });
-            format!("{}{place}", lines[at])
+            clean(&format!("{}{place}", lines[at]), LINE)
         }
-        None => lines.last().map_or_else(|| "it printed nothing".to_owned(), |line| (*line).to_owned()),
+        None => lines.last().map_or_else(|| "it printed nothing".to_owned(), |line| clean(line, LINE)),
     }
 }
 
@@ -269,5 +280,10 @@ mod tests {
     fn a_build_that_fails_without_a_word_is_said_so() {
         assert_eq!(first_error(""), "it printed nothing");
         assert_eq!(first_error("make: *** [all] Killed\n"), "make: *** [all] Killed");
+    }
+
+    #[test]
+    fn an_error_of_a_megabyte_is_told_by_its_beginning() {
+        assert!(first_error(&"x\u{1b}".repeat(1 << 20)).len() < 10 * LINE);
     }
 }

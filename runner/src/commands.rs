@@ -2,6 +2,7 @@
 
 mod args;
 
+use std::io::Read;
 use std::path::Path;
 
 use serde_json::json;
@@ -14,7 +15,7 @@ use crate::clock::Stopwatch;
 use crate::config::{self, Config};
 use crate::doctor::{self, Known};
 use crate::drive::{Owner, Session, worktree_path};
-use crate::error::{Context, Error, Result, exit};
+use crate::error::{Error, Result, exit};
 use crate::git::Repo;
 use crate::ledger::{Ledger, Run};
 use crate::proc::Runner;
@@ -269,7 +270,8 @@ fn show(dir: &Path, trial: u32, pairs: bool, which: &Which) -> Result<u8> {
         value["diff"] = json!(diff);
         say::json(&value);
     } else {
-        say::answer(&format!("{}\n{diff}", report::show(record, &config.metric, config.rule.alpha)));
+        let shown = report::show(record, &config.metric, config.rule.alpha);
+        say::answer(&words::printable(&format!("{shown}\n{diff}")));
     }
     Ok(exit::DONE)
 }
@@ -284,12 +286,27 @@ fn case(config: &Config, records: &[Record], record: &Record) -> Case {
     courses.case(&config.rule)
 }
 
+/// A file as text; of one with more than `most` bytes, one byte more.
+fn beginning(file: &Path, most: u64) -> std::io::Result<String> {
+    let mut text = String::new();
+    std::fs::File::open(file)?.take(most + 1).read_to_string(&mut text)?;
+    Ok(text)
+}
+
+/// Largest case that is judged again, in bytes: a thousand pairs of a hundred metrics have less.
+const CASE_BYTES: u64 = 16 << 20;
+
 fn replay(file: &Path) -> Result<u8> {
     let what = format!("{} was not judged", file.display());
-    let text = if file.ends_with("-") { say::input() } else { std::fs::read_to_string(file) };
-    let case: Case = serde_json::from_str(&text.context(&what)?).map_err(|e| {
-        Error::usage(&what).cause(e).hint("`piton show N --pairs` prints a case of a recorded trial")
-    })?;
+    let usage = |cause: String| {
+        Error::usage(&what).cause(cause).hint("`piton show N --pairs` prints a case of a recorded trial")
+    };
+    let text = if file.ends_with("-") { say::input(CASE_BYTES) } else { beginning(file, CASE_BYTES) };
+    let text = text.map_err(|e| usage(e.to_string()))?;
+    if text.len() as u64 > CASE_BYTES {
+        return Err(usage(format!("it is longer than {} MiB", CASE_BYTES >> 20)));
+    }
+    let case: Case = serde_json::from_str(&text).map_err(|e| usage(e.to_string()))?;
     if let Some(problem) = case.problem() {
         return Err(Error::usage(&what).cause(problem));
     }
@@ -309,9 +326,7 @@ fn replay(file: &Path) -> Result<u8> {
 /// The experiment of the commit at HEAD, and what the latest run knows of the machine.
 fn experiment(dir: &Path) -> Result<(Config, Known)> {
     let repo = Repo::open(dir)?;
-    let text = repo.file(repo.head()?.commit, config::FILE).and_then(|text| String::from_utf8(text).ok());
-    let text = text.ok_or_else(|| Error::usage(format!("there is no {} in this commit", config::FILE)))?;
-    let config = Config::parse(&text)?;
+    let config = Config::parse(&config::text(repo.file(repo.head()?.commit, config::FILE))?)?;
     if !repo.state_dir().join("ledger.db").exists() {
         return Ok((config, Known::default()));
     }

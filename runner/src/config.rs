@@ -12,6 +12,7 @@ use crate::scope::Scope;
 use crate::sweep::Knob;
 use crate::terms::{Guard, Second, Settings};
 use crate::trial::Record;
+use crate::words::clean;
 
 /// Name of the file, at the root of the repository.
 pub const FILE: &str = "piton.toml";
@@ -116,12 +117,16 @@ impl Config {
         let mut found = builds.iter().filter_map(|(name, build)| build.as_ref().map(|b| (name, b)));
         if let Some(problem) = found.find_map(|(name, b)| {
             command(&format!("{name}.command"), &b.command)
+                .or_else(|| (!b.fetch.is_empty()).then(|| command(&format!("{name}.fetch"), &b.fetch))?)
                 .or_else(|| positive(&format!("{name}.timeout_s"), b.timeout_s))
         }) {
             return Some(problem);
         }
         if self.metric.name.is_empty() {
             return Some("metric.name is empty".to_owned());
+        }
+        if let Some(name) = self.needed().into_iter().find(|name| clean(name, name.len()) != **name) {
+            return Some(format!("the metric `{}` has characters that no table can hold", clean(name, 80)));
         }
         if self.harness.as_ref().is_some_and(|h| h.artifact.is_none()) {
             return Some("harness.artifact is missing: the file that the harness build makes".to_owned());
@@ -191,6 +196,23 @@ fn bad(cause: String) -> Error {
         .hint("compare it with the example in the README")
 }
 
+/// The text of a [`FILE`] with these bytes, absent where a commit holds none.
+///
+/// # Errors
+/// No file, or one that is not UTF-8.
+pub fn text(bytes: Option<Vec<u8>>) -> Result<String> {
+    let bytes = bytes.ok_or_else(|| {
+        Error::usage(format!("the experiment was not read: there is no file {FILE} in this commit"))
+            .note("nothing was started and nothing was changed")
+            .hint("the README shows the smallest one; commit it first")
+    })?;
+    String::from_utf8(bytes).map_err(|e| {
+        let before = &e.as_bytes()[..e.utf8_error().valid_up_to()];
+        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        bad(format!("line {line} is not UTF-8 text"))
+    })
+}
+
 /// Parses a TOML text of a shape that another module owns.
 ///
 /// # Errors
@@ -249,6 +271,8 @@ mod tests {
     #[test]
     fn impossible_values_are_refused_by_name() {
         assert!(refusal("timeout_s = 10", "timeout_s = 0").contains("measure.timeout_s is 0"));
+        let fetch = "timeout_s = 10\n[build]\nfetch = [\"\"]\ncommand = [\"make\"]\ntimeout_s = 9";
+        assert!(refusal("timeout_s = 10", fetch).contains("build.fetch is empty"));
         assert!(refusal("\"higher\"", "\"sideways\"").contains("sideways"));
         assert!(refusal("[\"src\"]", "[\"../src\"]").contains("../src"));
         assert!(refusal("timeout_s = 10", "timeout_s = 10\n[rule]\nn_max = 2").contains("rule.n_max is 2"));
@@ -263,6 +287,22 @@ mod tests {
             refusal("timeout_s = 10", "timeout_s = 10\n[[gate]]\nmetric = \"x\"")
                 .contains("neither min nor max")
         );
+    }
+
+    #[test]
+    fn a_metric_whose_name_would_break_the_table_is_refused() {
+        for name in ["a\\tb", "a\\u001b[2J", "=1+1", "a\\u202eb"] {
+            assert!(refusal("\"tps\"", &format!("\"{name}\"")).contains("no table can hold"), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_file_of_another_system_is_read_and_what_is_no_text_is_refused_with_its_line() {
+        let windows = format!("\u{feff}{}", GOOD.replace('\n', "\r\n"));
+        assert_eq!(Config::parse(&windows).unwrap(), Config::parse(GOOD).unwrap());
+        let refused = text(Some(b"a = 1\nb = \"\xff\"\n".to_vec())).unwrap_err();
+        assert_eq!(refused.cause.unwrap(), "line 2 is not UTF-8 text");
+        assert!(text(None).unwrap_err().what.contains("there is no file piton.toml"));
     }
 
     #[test]

@@ -240,6 +240,7 @@ impl Session<'_> {
         mut record: Record,
         owner: Owner,
     ) -> Result<Record> {
+        record = record.bounded();
         if record.outcome.kept() {
             let commit = work.commit(tree, base, &report::keep_message(&record, self.config.rule.alpha))?;
             work.set_ref(&self.trial_ref(record.trial), commit, "piton: kept")?;

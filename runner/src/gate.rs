@@ -73,7 +73,7 @@ impl Gate {
         let values = samples.iter().map(|sample| sample.get(&self.metric).copied().unwrap_or(f64::NAN));
         let lowest = self.min.is_some();
         let value = match self.pool {
-            Pool::Mean => values.sum::<f64>() / samples.len() as f64,
+            Pool::Mean => mean(&values.collect::<Vec<_>>()),
             Pool::Worst => values.fold(if lowest { f64::INFINITY } else { f64::NEG_INFINITY }, |worst, v| {
                 match (v.is_nan() || worst.is_nan(), lowest) {
                     (true, _) => f64::NAN,
@@ -90,6 +90,13 @@ impl Gate {
         };
         Reading { metric: self.metric.clone(), value, bound, pass }
     }
+}
+
+fn mean(values: &[f64]) -> f64 {
+    let (sum, n) = (values.iter().sum::<f64>(), values.len() as f64);
+    // The sum of numbers near the largest there is may be none, and a record can only hold numbers.
+    let mean = if sum.is_infinite() { values.iter().map(|value| value / n).sum() } else { sum / n };
+    mean.clamp(f64::MIN, f64::MAX)
 }
 
 /// Reads every gate, due or not.
@@ -137,6 +144,12 @@ mod tests {
             assert!(!read(&[gate(Some(0.0), None, pool)], &[Values::new()])[0].pass);
             assert!(!passes(gate(None, Some(1.0), pool), &[0.5, f64::NAN, 0.5]));
         }
+    }
+
+    #[test]
+    fn giant_values_have_a_mean_all_the_same() {
+        let reading = gate(Some(0.0), None, Pool::Mean).read(&samples(&[f64::MAX, f64::MAX, f64::MAX]));
+        assert!(reading.pass && reading.value.is_finite(), "{reading:?}");
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! One sample of one side, by the command that the experiment names.
 
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::build::Built;
 use crate::config::{Measure, fill};
-use crate::error::Result;
-use crate::metric::{self, ReadError, Values};
+use crate::error;
+use crate::metric::{self, Format, LONGEST_LINE, ReadError, Reader, Values};
 use crate::proc::{self, Done, End, Job, Runner};
+use crate::words::clean;
 
 /// Everything that a sample needs apart from the side and the seed.
 pub struct Bench<'a> {
@@ -22,6 +25,9 @@ pub struct Bench<'a> {
     /// Where output goes.
     pub logs: PathBuf,
 }
+
+/// Most of a command's last line that is told, in characters.
+const LINE: usize = 1000;
 
 /// How a sample ended.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,7 +64,7 @@ impl Bench<'_> {
     ///
     /// # Errors
     /// When the command cannot be started at all.
-    pub fn sample(&self, side: &Built, seed: u64, padding: u32) -> Result<Sampled> {
+    pub fn sample(&self, side: &Built, seed: u64, padding: u32) -> error::Result<Sampled> {
         let text = |path: &Path| path.to_string_lossy().into_owned();
         let (tree, sealed, seed) = (text(&side.tree), text(&self.harness.tree), seed.to_string());
         let artifact = side.artifact.as_deref().map(text).unwrap_or_default();
@@ -81,7 +87,7 @@ impl Bench<'_> {
             argv: &argv,
             cwd: &side.tree,
             env,
-            stdout: self.logs.join("sample.out"),
+            stdout: self.printed(),
             stderr: self.logs.join("sample.log"),
             timeout: Duration::from_secs(self.measure.timeout_s),
             gently: false,
@@ -90,16 +96,28 @@ impl Bench<'_> {
         Ok(self.judge(&done))
     }
 
+    fn printed(&self) -> PathBuf {
+        self.logs.join("sample.out")
+    }
+
+    /// The values. A JSON object stands at the end of the output; metric lines may stand anywhere, and one that was printed again
+    /// after a gigabyte of something else was printed twice all the same.
+    fn read(&self, done: &Done) -> Result<Values, ReadError> {
+        let format = self.measure.format;
+        if format == Format::Json {
+            return metric::read(&done.stdout, format, &self.needed);
+        }
+        let mut reader = Reader::new(format, &self.needed);
+        each_line(&self.printed(), |line| reader.line(line)).map_err(|e| ReadError::Lost(e.to_string()))?;
+        reader.finish()
+    }
+
     fn judge(&self, done: &Done) -> Sampled {
         let failed = |how: &str, reason: String| Sampled::Failed { how: how.to_owned(), reason };
-        let read = metric::read(&done.stdout, self.measure.format, &self.needed);
+        let read = self.read(done);
         let last = || {
-            done.stderr
-                .lines()
-                .rev()
-                .find(|line| !line.trim().is_empty())
-                .unwrap_or("it printed nothing")
-                .to_owned()
+            let last = done.stderr.lines().rev().find(|line| !line.trim().is_empty());
+            last.map_or_else(|| "it printed nothing".to_owned(), |line| clean(line, LINE))
         };
         match (&done.end, read) {
             (End::Interrupted, _) => Sampled::Interrupted,
@@ -111,5 +129,49 @@ impl Bench<'_> {
             (End::Exited(status), _) => failed("failed", format!("exit status {status}: {}", last())),
             (End::Signalled(signal), _) => failed("failed", format!("ended by signal {signal}: {}", last())),
         }
+    }
+}
+
+/// Hands out every line of a file, without its end; one longer than [`LONGEST_LINE`] is passed over.
+fn each_line(path: &Path, mut take: impl FnMut(&str)) -> io::Result<()> {
+    let mut file = BufReader::new(File::open(path)?);
+    let mut line = vec![];
+    loop {
+        line.clear();
+        if (&mut file).take(LONGEST_LINE as u64 + 1).read_until(b'\n', &mut line)? == 0 {
+            return Ok(());
+        }
+        if line.len() > LONGEST_LINE && line.last() != Some(&b'\n') {
+            file.skip_until(b'\n')?;
+        } else {
+            take(String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(bytes: &[u8]) -> Vec<String> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), bytes).unwrap();
+        let mut lines = vec![];
+        each_line(file.path(), |line| lines.push(line.to_owned())).unwrap();
+        lines
+    }
+
+    #[test]
+    fn every_line_is_handed_out_and_what_is_no_text_does_no_harm() {
+        assert_eq!(lines(b"a\r\n\n\xff\0b\nlast"), ["a", "", "\u{fffd}\0b", "last"]);
+        assert_eq!(lines(b""), [""; 0]);
+    }
+
+    #[test]
+    fn a_line_beyond_the_limit_is_passed_over_whole_and_its_end_is_not_taken_for_a_line() {
+        let long = "x".repeat(LONGEST_LINE - 7) + "METRIC tps=9\nMETRIC tps=1";
+        assert_eq!(lines(long.as_bytes()), ["METRIC tps=1"]);
+        let fits = "x".repeat(LONGEST_LINE);
+        assert_eq!(lines(format!("{fits}\nb").as_bytes()), [fits.as_str(), "b"]);
     }
 }

@@ -7,7 +7,7 @@ use crate::calibration::Course;
 use crate::clock::Stopwatch;
 use crate::config::{self, Config};
 use crate::duel::{Duel, Round};
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Result};
 use crate::git::Id;
 use crate::host;
 use crate::ledger::Lock;
@@ -33,10 +33,7 @@ impl World {
     /// No experiment in this commit, another piton at work, a harness that does not build.
     pub fn bare(&self, who: &str) -> Result<Bare> {
         let head = self.repo.head()?.commit;
-        let text = self.repo.file(head, config::FILE).and_then(|text| String::from_utf8(text).ok());
-        let text =
-            text.ok_or_else(|| Error::usage(format!("there is no {} in this commit", config::FILE)))?;
-        let config = Config::parse(&text)?;
+        let config = Config::parse(&config::text(self.repo.file(head, config::FILE))?)?;
         let state = self.repo.state_dir();
         let lock = Lock::take(&state, who)?;
         fs::create_dir_all(state.join("logs")).context("nothing was measured")?;

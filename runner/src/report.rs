@@ -26,7 +26,7 @@ pub fn log_table(records: &[Record], metric: &Metric) -> String {
             record.value(&metric.name).map_or_else(|| "-".to_owned(), number),
             estimate.map_or_else(|| "-".to_owned(), |e| e.pairs.to_string()),
             seconds(record.seconds.total),
-            record.outcome.reason(),
+            clean(&record.outcome.reason(), 60),
             clean(&record.description, 80),
         ]);
     }
@@ -68,11 +68,11 @@ pub fn show(record: &Record, metric: &Metric, alpha: f64) -> String {
     );
     if let Some(changes) = &record.changes {
         text.push_str("\nwhat changed from the incumbent\n");
-        changes.lines().iter().for_each(|l| text.push_str(&format!("  {l}\n")));
+        changes.lines().iter().for_each(|l| text.push_str(&format!("  {}\n", clean(l, 400))));
     }
     if let Some(changes) = record.since_baseline.as_ref().filter(|c| Some(*c) != record.changes.as_ref()) {
         text.push_str("\nwhat changed from the baseline\n");
-        changes.lines().iter().for_each(|l| text.push_str(&format!("  {l}\n")));
+        changes.lines().iter().for_each(|l| text.push_str(&format!("  {}\n", clean(l, 400))));
     }
     if !record.gates.is_empty() {
         text.push_str("\ngates, over all samples of the challenger\n");
@@ -97,9 +97,9 @@ pub fn show(record: &Record, metric: &Metric, alpha: f64) -> String {
     }
     if let Some(metrics) = &record.metrics {
         text.push_str("\nmetrics of the challenger, medians over its samples\n");
-        metrics
-            .iter()
-            .for_each(|(name, value)| text.push_str(&format!("  {name:<24} {:>10}\n", number(*value))));
+        metrics.iter().for_each(|(name, value)| {
+            text.push_str(&format!("  {:<24} {:>10}\n", clean(name, 60), number(*value)))
+        });
     }
     text
 }
@@ -305,15 +305,15 @@ pub fn tsv_header(metric: &Metric, others: &[String]) -> Vec<String> {
     ]
     .into_iter()
     .chain(["high_pct", "pairs", "seconds"])
-    .map(str::to_owned)
-    .chain(others.iter().cloned())
+    .chain(others.iter().map(String::as_str))
+    .map(|name| clean(name, 80))
     .collect()
 }
 
 /// One row of `results.tsv`. A cell that was not measured is empty, never zero.
 pub fn tsv_row(record: &Record, metric: &Metric, others: &[String]) -> Vec<String> {
     let short = |id: &Option<String>| id.as_ref().map_or_else(String::new, |id| id.chars().take(7).collect());
-    let value = |name: &str| record.value(name).map_or_else(String::new, |v| format!("{v:.6}"));
+    let value = |name: &str| record.value(name).map_or_else(String::new, cell);
     let estimate = record.outcome.estimate();
     let pct = |x: Option<f64>| x.map_or_else(String::new, |x| format!("{:.2}", percent(x)));
     let mut row = vec![
@@ -324,7 +324,7 @@ pub fn tsv_row(record: &Record, metric: &Metric, others: &[String]) -> Vec<Strin
         clean(&record.description, 400),
         record.trial.to_string(),
         short(&record.parent),
-        record.outcome.reason(),
+        clean(&record.outcome.reason(), 60),
         pct(estimate.map(|e| e.gain)),
         pct(estimate.and_then(|e| e.low)),
         pct(estimate.and_then(|e| e.high)),
@@ -333,6 +333,12 @@ pub fn tsv_row(record: &Record, metric: &Metric, others: &[String]) -> Vec<Strin
     ];
     row.extend(others.iter().map(|name| value(name)));
     row
+}
+
+/// A value with six decimals; one that they cannot tell from zero, or that has more digits than a number holds, by its power of ten.
+fn cell(value: f64) -> String {
+    let plain = value == 0.0 || (1e-4..1e15).contains(&value.abs());
+    if plain { format!("{value:.6}") } else { format!("{value:e}") }
 }
 
 /// What an agent is told before its next proposal.
@@ -354,13 +360,16 @@ pub fn brief(run: &str, records: &[Record], metric: &Metric, scope: &[String], t
     let from = records.len().saturating_sub(20);
     for record in &records[from..] {
         let by = record.outcome.estimate().map_or_else(String::new, |e| format!(" {}", gain(e.gain)));
-        text.push_str(&format!(
-            "{} {} [{}]{by} {}\n",
-            record.trial,
-            record.outcome.status().word(),
-            record.outcome.reason(),
-            clean(&record.description, 120).replace('`', "'")
-        ));
+        text.push_str(
+            &format!(
+                "{} {} [{}]{by} {}\n",
+                record.trial,
+                record.outcome.status().word(),
+                clean(&record.outcome.reason(), 60),
+                clean(&record.description, 120)
+            )
+            .replace('`', "'"),
+        );
     }
     text.push_str("```\n");
     text

@@ -154,8 +154,10 @@ impl Case {
         let others = self.seconds.iter().map(|s| &s.1).chain(self.guards.iter().map(|g| &g.1));
         let sound = |t: &Track| t.tau.is_finite() && t.tau >= 0.0 && t.d.iter().all(|d| d.is_finite());
         let unsound = [&self.primary].into_iter().chain(others).any(|track| !sound(track));
+        let guards = || self.guards.iter().find_map(|(guard, _)| guard.problem());
         self.settings
             .problem()
+            .or_else(guards)
             .or_else(|| unsound.then(|| "a tau is below 0, or a number is not finite".to_owned()))
     }
 }

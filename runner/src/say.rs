@@ -3,13 +3,14 @@
 //! What a command answers goes to standard output; progress and errors go to standard error, so that
 //! `piton log --json | jq` sees nothing else. Colours and the moving line appear on a terminal only.
 
-use std::io::{IsTerminal, Write};
+use std::io::{IsTerminal, Read, Write};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::error::Error;
+use crate::words::{clean, printable};
 
 /// Prints an answer to standard output, ended by one line break. A reader that has gone is no error.
 pub fn answer(text: &str) {
@@ -36,7 +37,7 @@ pub fn json(value: &impl serde::Serialize) {
 /// Prints an error to standard error.
 pub fn error(error: &Error) {
     let style = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
-    let text = error.to_string();
+    let text = printable(&error.to_string());
     let rest = text.strip_prefix("error:").unwrap_or(&text);
     let _ = writeln!(anstream::stderr().lock(), "{style}error:{style:#}{rest}");
 }
@@ -113,8 +114,7 @@ impl Progress {
     /// The latest word of what is being done, beside the moving line.
     pub fn doing_what(&self, text: &str) {
         if let Some(bar) = &self.bar {
-            let plain: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
-            bar.set_message(plain);
+            bar.set_message(clean(text, 200));
         }
     }
 
@@ -140,10 +140,12 @@ impl Default for Progress {
     }
 }
 
-/// All of standard input, as text.
+/// Standard input as text; of one with more than `most` bytes, one byte more.
 ///
 /// # Errors
 /// When it cannot be read, or is not UTF-8.
-pub fn input() -> std::io::Result<String> {
-    std::io::read_to_string(std::io::stdin())
+pub fn input(most: u64) -> std::io::Result<String> {
+    let mut text = String::new();
+    std::io::stdin().take(most + 1).read_to_string(&mut text)?;
+    Ok(text)
 }

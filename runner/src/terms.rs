@@ -91,9 +91,9 @@ impl Settings {
                 self.alpha
             ));
         }
-        if self.calibration_pairs < 3 {
+        if !(3..=1000).contains(&self.calibration_pairs) {
             return Some(format!(
-                "rule.calibration_pairs is {}; tau needs 3 at least",
+                "rule.calibration_pairs is {}; tau needs 3 at least, and 1000 are the most",
                 self.calibration_pairs
             ));
         }

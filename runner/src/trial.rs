@@ -2,6 +2,8 @@
 //!
 //! Only what was measured holds a number: a crash has no metric, so that no table can mistake it for the best.
 
+mod bounded;
+
 use serde::{Deserialize, Serialize};
 
 use crate::conditions::Conditions;

@@ -159,19 +159,24 @@ fn listed(names: &[String], most: usize) -> String {
     if names.len() > most { format!("{shown} and {} more", names.len() - most) } else { shown }
 }
 
-/// `text` on one line, at most `most` characters, safe to print in a terminal and to open in a spreadsheet:
+/// Characters that people do not see and that move a cursor, turn text around or hide a message in it.
+fn hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0e}' | '\u{feff}'
+            | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e01ef}')
+}
+
+/// `text` on one line, at most `most` characters of it, safe to print in a terminal and to open in a spreadsheet:
 /// control, format and bidirectional characters are escaped, and a leading `= + - @` is quoted.
 pub fn clean(text: &str, most: usize) -> String {
-    let hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-    };
+    let text = text.trim_end();
     let mut out = String::new();
-    if text.starts_with(['=', '+', '-', '@']) {
+    if text.trim_start().starts_with(['=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}']) {
         out.push('\'');
     }
-    for c in text.trim_end().chars().take(most) {
+    let mut chars = text.chars();
+    for c in chars.by_ref().take(most) {
         match c {
             '\n' => out.push_str("\\n"),
             '\t' => out.push_str("\\t"),
@@ -180,8 +185,21 @@ pub fn clean(text: &str, most: usize) -> String {
             c => out.push(c),
         }
     }
-    if text.trim_end().chars().count() > most {
+    if chars.next().is_some() {
         out.push('…');
+    }
+    out
+}
+
+/// `text` with its lines and tabs, safe to print in a terminal: every other hidden character is escaped.
+pub fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\n' | '\t' => out.push(c),
+            c if hidden(c) => out.push_str(&format!("\\u{{{:x}}}", c as u32)),
+            c => out.push(c),
+        }
     }
     out
 }
@@ -194,7 +212,26 @@ mod tests {
     fn a_description_cannot_break_the_table_the_terminal_or_a_spreadsheet() {
         assert_eq!(clean("a\tb\nc\u{1b}[31m\u{202e}\0", 400), "a\\tb\\nc\\u{1b}[31m\\u{202e}\\u{0}");
         assert_eq!(clean("=cmd()", 400), "'=cmd()");
+        assert_eq!(clean("  @cmd", 400), "'  @cmd");
         assert_eq!(clean("abcdef", 3), "abc…");
+        assert_eq!(clean("abc  \n", 3), "abc");
+    }
+
+    #[test]
+    fn what_keeps_its_lines_cannot_move_the_cursor() {
+        assert_eq!(printable("-a\tb\n+\u{1b}[2J\r\u{2066}"), "-a\tb\n+\\u{1b}[2J\\u{d}\\u{2066}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn nothing_hidden_passes_and_the_length_is_bounded(text in proptest::prelude::any::<String>(), most in 0usize..300) {
+            let cleaned = clean(&text, most);
+            proptest::prop_assert!(!cleaned.chars().any(hidden), "{cleaned:?}");
+            proptest::prop_assert!(!cleaned.starts_with(['=', '+', '-', '@', '\t', '\r']));
+            // The longest escape of a character has ten.
+            proptest::prop_assert!(cleaned.chars().count() <= 10 * most + 2);
+            proptest::prop_assert!(!printable(&text).chars().any(|c| hidden(c) && !matches!(c, '\n' | '\t')));
+        }
     }
 
     #[test]
