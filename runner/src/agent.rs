@@ -8,6 +8,8 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use piton_confine::Level;
+
 use crate::error::{Context, Result};
 use crate::proc::{self, End, Job, Runner};
 use crate::sweep::{self, Knob};
@@ -44,6 +46,14 @@ const PROPOSAL_BYTES: u64 = 8 << 20;
 pub struct Desk<'a> {
     /// Its worktree.
     pub worktree: &'a Path,
+    /// The repository's `.git`, which it may not write.
+    pub state: &'a Path,
+    /// Editable paths.
+    pub editable: &'a [String],
+    /// What the user lets it write besides.
+    pub more: &'a [PathBuf],
+    /// The weakest walls that will do.
+    pub least: Level,
     /// What starts commands.
     pub runner: &'a Runner,
     /// Constants that the tuner tries.
@@ -109,20 +119,33 @@ fn tune(desk: &Desk) -> Result<Proposed> {
 
 fn ask(command: &str, desk: &Desk) -> Result<Proposed> {
     let what = "the agent was not started";
-    let own = desk.worktree.join(".piton");
-    let (brief, proposal) = (own.join("brief.md"), own.join("proposal.json"));
+    // The brief lies where the agent cannot write, the proposal where it can.
+    let (told, own) = (desk.worktree.join(".piton"), Room::own(desk.worktree));
+    let (brief, proposal) = (told.join("brief.md"), own.join("proposal.json"));
     let write = || -> io::Result<()> {
-        if fs::symlink_metadata(&own).is_ok_and(|meta| !meta.is_dir()) {
-            fs::remove_file(&own)?;
+        for dir in [&told, &own] {
+            if fs::symlink_metadata(dir).is_ok_and(|meta| !meta.is_dir()) {
+                fs::remove_file(dir)?;
+            }
+            fs::create_dir_all(dir)?;
         }
-        fs::create_dir_all(&own)?;
         clear(&proposal)?;
         clear(&brief)?;
-        // Made anew: a link that an agent left in its place would have piton write where the agent may not.
+        // Made anew: a link that somebody left in its place would have piton write where an agent may not.
         File::create_new(&brief)?.write_all(desk.brief.as_bytes())
     };
     write().context(what)?;
+    let temporary = tempfile::Builder::new().prefix("piton-agent-").tempdir().context(what)?;
+    let room = Room {
+        worktree: desk.worktree,
+        state: desk.state,
+        editable: desk.editable,
+        temporary: temporary.path(),
+        more: desk.more,
+        least: desk.least,
+    };
     let mut env = proc::full_env();
+    env.extend(room.env());
     env.push(("PITON_BRIEF".into(), brief.into()));
     env.push(("PITON_PROPOSAL".into(), proposal.clone().into()));
     let argv = ["/bin/sh".to_owned(), "-c".to_owned(), command.to_owned()];
@@ -135,6 +158,7 @@ fn ask(command: &str, desk: &Desk) -> Result<Proposed> {
         timeout: desk.timeout,
         gently: true,
         seen: None,
+        policy: Some(room.policy()?),
     })?;
     Ok(match done.end {
         End::Interrupted => Proposed::Interrupted,
