@@ -4,7 +4,7 @@
 //! kills it, so that the attempt is seen. Builds and measuring commands are other people's programs: they have
 //! a deny-list, and are told "not permitted".
 
-mod lists;
+pub(crate) mod lists;
 
 use std::collections::BTreeMap;
 
@@ -115,8 +115,7 @@ fn allowed() -> seccompiler::Result<Rules> {
     rules.insert(libc::SYS_tgkill, vec![all(&[(0, Op::Eq, own)])?]);
     let names = [libc::PR_SET_NAME, libc::PR_GET_NAME, lists::PR_SET_VMA].map(|n| n as u64);
     rules.insert(libc::SYS_prctl, any(0, &names)?);
-    let asks = [libc::TCGETS, libc::FIONREAD, libc::TIOCGWINSZ].map(|n| n as u64);
-    rules.insert(libc::SYS_ioctl, any(1, &asks)?);
+    rules.insert(libc::SYS_ioctl, any(1, &[lists::TCGETS, lists::FIONREAD, lists::TIOCGWINSZ])?);
     // F_SETOWN and the like would send signals.
     let harmless =
         [libc::F_DUPFD, libc::F_GETFD, libc::F_SETFD, libc::F_GETFL, libc::F_SETFL, libc::F_DUPFD_CLOEXEC];
@@ -221,7 +220,7 @@ fn signals(rules: &mut Rules, around: &Surroundings) -> seccompiler::Result<()> 
 
 /// Typing into the terminal that it sits on.
 fn terminal() -> seccompiler::Result<Rules> {
-    Ok(Rules::from([(libc::SYS_ioctl, any(1, &[libc::TIOCSTI as u64, lists::TIOCLINUX])?)]))
+    Ok(Rules::from([(libc::SYS_ioctl, any(1, &[lists::TIOCSTI, lists::TIOCLINUX])?)]))
 }
 
 fn plain(calls: &[i64]) -> Rules {

@@ -69,7 +69,7 @@ fn less_than_the_level_asked_for_starts_nothing_and_says_so() {
     let mut line = Policy { least: Level::Full, ..policy(Role::Build, &[dir.path()]) }
         .wrap(Path::new(EXE), &["/bin/sh", "-c", "touch \"$0\""].map(OsString::from));
     line.push(dir.path().join("started").into());
-    let asked = line[2].to_str().unwrap().replacen('{', "{\"abi_at_most\":3,", 1);
+    let asked = line[2].to_str().unwrap().replace("\"abi_at_most\":null", "\"abi_at_most\":3");
     assert_ne!(asked, line[2].to_str().unwrap());
     line[2] = asked.into();
     let output = command(&line).output().unwrap();
@@ -172,9 +172,14 @@ fn a_memory_bomb_and_an_endless_file_end_at_their_limits() {
     assert!(fs::metadata(dir.path().join("full")).unwrap().len() <= 1 << 20);
 }
 
-/// Starts sleepers until it cannot, and says how many there were. Bounded, so that it ends where nothing holds it.
-const BOMB: &str = "n=0; while [ $n -lt 300 ]; do sleep 5 & [ $? = 0 ] || break; n=$((n+1)); done 2>/dev/null; \
-    jobs -r | wc -l; kill $(jobs -p) 2>/dev/null";
+/// Starts sleepers until it cannot, counting aloud. Bounded, so that it ends where nothing holds it.
+const BOMB: &str =
+    "n=0; while [ $n -lt 300 ]; do sleep 3 >/dev/null 2>&1 & n=$((n+1)); echo $n; done; kill $(jobs -p)";
+
+/// How far the bomb came.
+fn counted(output: &Output) -> u32 {
+    String::from_utf8_lossy(&output.stdout).lines().last().and_then(|n| n.parse().ok()).unwrap_or(0)
+}
 
 #[test]
 fn a_fork_bomb_ends_at_the_control_group_where_this_machine_has_one() {
@@ -183,12 +188,9 @@ fn a_fork_bomb_ends_at_the_control_group_where_this_machine_has_one() {
         return;
     };
     let argv = ["/bin/sh", "-c", BOMB].map(OsString::from);
-    let count = |line: &[OsString]| {
-        let output = command(line).output().unwrap();
-        String::from_utf8_lossy(&output.stdout).trim().parse::<u32>().unwrap_or(0)
-    };
+    let count = |line: &[OsString]| counted(&command(line).output().unwrap());
     let held = count(&group.wrap(&policy(Role::Build, &[]), Path::new(EXE), &argv));
-    assert!(held < 40, "{held} processes at once");
+    assert!((10..=40).contains(&held), "{held} processes at once");
     let free = count(&policy(Role::Build, &[]).wrap(Path::new(EXE), &argv));
     assert!(free >= 200, "without it there are only {free}");
 }
@@ -215,8 +217,8 @@ fn a_fork_bomb_ends_at_the_users_limit_where_it_is_no_root() {
     } else {
         command(&line).output().unwrap()
     };
-    let held = String::from_utf8_lossy(&output.stdout).trim().parse::<u32>().unwrap_or(0);
-    assert!(held < 60, "{held} processes at once");
+    let held = counted(&output);
+    assert!((10..60).contains(&held), "{held} processes at once: {output:?}");
 }
 
 #[test]
@@ -237,10 +239,10 @@ fn a_measuring_command_chooses_its_cores_and_builds_walls_inside_its_own() {
     let dir = tempfile::tempdir().unwrap();
     let outer = policy(Role::Measure, &[dir.path()]);
     let with_binary = Policy { read: [outer.read.clone(), vec![EXE.into()]].concat(), ..outer };
-    let inner = policy(Role::Worker, &[]).wrap(Path::new(EXE), &["/usr/bin/id".into()]);
+    let inner = policy(Role::Worker, &[]).wrap(Path::new(EXE), &["/usr/bin/id".into(), "-u".into()]);
     let words: Vec<&str> = inner.iter().map(|word| word.to_str().unwrap()).collect();
     let output = run(&with_binary, &words);
-    assert!(output.status.success() && output.stdout.starts_with(b"uid="), "{output:?}");
+    assert!(output.status.success() && output.stdout.ends_with(b"\n"), "{output:?}");
     let output = run(&with_binary, &["/usr/bin/taskset", "-c", "0", "/usr/bin/true"]);
     assert!(output.status.success(), "{output:?}");
 }

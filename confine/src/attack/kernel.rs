@@ -7,6 +7,7 @@ use std::os::unix::net::UnixStream;
 use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 
 use super::{ALL, Attack, FILTERED, Ground, WORKER, abstract_address, attack};
+use crate::calls::lists;
 use crate::raw::{Arg, call};
 
 /// Adjusts nothing but the frequency, in a `struct timex`.
@@ -117,13 +118,13 @@ pub(super) const ATTACKS: &[Attack] = &[
         call(libc::SYS_mq_unlink, [Arg::In(b"piton\0")]).map(|_| ())
     }),
     attack("type into the terminal", ALL, |_| {
-        call(libc::SYS_ioctl, [Arg::Int(0), Arg::Int(libc::TIOCSTI.cast_signed()), Arg::In(b"\n")])
+        call(libc::SYS_ioctl, [Arg::Int(0), Arg::Int(lists::TIOCSTI.cast_signed()), Arg::In(b"\n")])
             .map(|_| ())
     }),
     attack("command a device", WORKER, |_| {
         let (read, _write) = std::io::pipe()?;
         let fd = std::os::fd::AsRawFd::as_raw_fd(&read).into();
-        call(libc::SYS_ioctl, [Arg::Int(fd), Arg::Int(libc::FIOCLEX.cast_signed())]).map(|_| ())
+        call(libc::SYS_ioctl, [Arg::Int(fd), Arg::Int(lists::FIOCLEX.cast_signed())]).map(|_| ())
     }),
     attack("load a module", FILTERED, |_| {
         // Nothing is loaded: a name that no module has, to be removed.

@@ -5,8 +5,14 @@ use libc::*;
 
 /// `prctl` that names a range of memory; `libc` has it for Android only.
 pub const PR_SET_VMA: c_int = 0x5356_4d41;
-/// `ioctl` that types into a virtual console.
+/// `ioctl` requests, whose type differs from one C library to the next.
+pub const TCGETS: u64 = 0x5401;
+pub const TIOCSTI: u64 = 0x5412;
+pub const TIOCGWINSZ: u64 = 0x5413;
+pub const FIONREAD: u64 = 0x541b;
+/// Among others, types into a virtual console.
 pub const TIOCLINUX: u64 = 0x541c;
+pub const FIOCLEX: u64 = 0x5451;
 
 /// Flags of `clone` that make a namespace.
 pub const NAMESPACES: [c_int; 7] =
