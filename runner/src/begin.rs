@@ -5,7 +5,7 @@ use std::fs;
 use crate::build::BuildEnd;
 use crate::clock::{self, Stopwatch};
 use crate::config::{self, Config};
-use crate::drive::{LEFT_BEHIND, Session, blank};
+use crate::drive::{LEFT_BEHIND, Session, Turn, blank};
 use crate::error::{Context, Error, Result, exit};
 use crate::host;
 use crate::ledger::{Ledger, Lock, Run};
@@ -119,7 +119,7 @@ impl World {
         );
         ledger.begin(&run, &record, &self.repo.tree_id(head.commit)?.to_string())?;
         self.repo.create_branch(&branch, head.commit)?;
-        let session = Session { world: self, lock, ledger, config, run, harness, turn_s: 0.0 };
+        let session = Session { world: self, lock, ledger, config, run, harness, turn: Turn::default() };
         session.print_table()?;
         Ok(session)
     }
@@ -154,7 +154,7 @@ impl World {
             .note("the trials already recorded still stand")
             .hint("begin a new run: figures of two harnesses are not compared"));
         }
-        let session = Session { world: self, lock, ledger, config, run, harness, turn_s: 0.0 };
+        let session = Session { world: self, lock, ledger, config, run, harness, turn: Turn::default() };
         session.settle_branch()?;
         Ok(session)
     }

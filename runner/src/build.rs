@@ -188,6 +188,7 @@ impl Workshop<'_> {
                 stderr: logs.join(format!("{name}.log")),
                 timeout: Duration::from_secs(build.timeout_s),
                 gently: false,
+                policy: None,
                 seen: Some(&|line| self.progress.doing_what(line)),
             })?;
             Ok(done)

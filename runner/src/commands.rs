@@ -1,10 +1,12 @@
 //! What each command does.
 
 mod args;
+mod guard;
 
 use std::io::Read;
 use std::path::Path;
 
+use piton_confine::Level;
 use serde_json::json;
 
 pub use args::Cli;
@@ -14,7 +16,7 @@ use crate::agent::Agent;
 use crate::clock::Stopwatch;
 use crate::config::{self, Config};
 use crate::doctor::{self, Known};
-use crate::drive::{Owner, Session, worktree_path};
+use crate::drive::{Allowed, Owner, Session, worktree_path};
 use crate::error::{Error, Result, exit};
 use crate::git::Repo;
 use crate::ledger::{Ledger, Run};
@@ -31,10 +33,14 @@ use crate::{discriminate, forecast, host, noise, rehearse, report, simulate, sta
 /// # Errors
 /// Whatever the user must know; its status is the exit status.
 pub fn run(cli: Cli, dir: &Path) -> Result<u8> {
+    if let Some(socket) = crate::guard::inside().filter(|_| cli.command.touches()) {
+        return crate::guard::forward(&socket, std::env::args().skip(1).collect());
+    }
     match cli.command {
         Command::Baseline { run, json } => baseline(dir, run.as_deref(), json),
         Command::Trial { message, json } => trial(dir, message.as_deref(), json),
         Command::Climb(climb) => climb.run(dir),
+        Command::Guard { more, command } => guard::run(dir, &command, &more, Level::Strong),
         Command::Log { which } => log(dir, &which),
         Command::Show { trial, pairs, which } => show(dir, trial, pairs, &which),
         Command::Verify { each, which } => verify(dir, each, &which),
@@ -202,7 +208,8 @@ impl Climb {
         let work = world.repo.worktree(&tree, &path, &branch)?;
         let agent = Agent::parse(&self.agent);
         let budget = Budget { trials: self.trials, wall: self.wall };
-        let stop = session.climb(&work, &agent, &budget, Owner::Piton, self.agent_timeout, watch);
+        let allowed = Allowed { timeout: self.agent_timeout, more: self.more, least: Level::Strong };
+        let stop = session.climb(&work, &agent, &budget, Owner::Piton, &allowed, watch);
         world.progress.idle();
         drop(work);
         world.repo.remove_worktree(&tree, &path)?;

@@ -7,6 +7,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use piton_confine::Level;
+
 use crate::agent::{Agent, Desk, Proposed};
 use crate::build::Built;
 use crate::clock::{self, Stopwatch};
@@ -38,8 +40,17 @@ pub struct Session<'w> {
     pub run: Run,
     /// The sealed tree and the harness.
     pub harness: Built,
-    /// Seconds that the proposer of the next trial took.
-    pub turn_s: f64,
+    /// What the proposer of the next trial did, besides its edit.
+    pub turn: Turn,
+}
+
+/// A proposer's turn.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Turn {
+    /// How long it took.
+    pub seconds: f64,
+    /// What it moved that is not its own, a line each; all of it was put back.
+    pub moved: Vec<String>,
 }
 
 /// Whose worktree it is: what is not judged stays in the user's, and is cleared from piton's own.
@@ -49,6 +60,17 @@ pub enum Owner {
     User,
     /// A worktree that `climb` made.
     Piton,
+}
+
+/// What an agent is given.
+#[derive(Debug, Clone)]
+pub struct Allowed {
+    /// Limit on the wall clock of one proposal.
+    pub timeout: Duration,
+    /// What it may write besides its edit and what is its own.
+    pub more: Vec<PathBuf>,
+    /// The weakest walls that will do.
+    pub least: Level,
 }
 
 impl Session<'_> {
@@ -139,7 +161,8 @@ impl Session<'_> {
         let number = self.ledger.next_trial(&self.run.name)?;
         let mut record = blank(&self.run, number, &self.config);
         record.parent = Some(base.to_string());
-        record.seconds.agent = std::mem::take(&mut self.turn_s);
+        let turn = std::mem::take(&mut self.turn);
+        record.seconds.agent = turn.seconds;
 
         let entries = work.entries(scope)?;
         let sizes: Vec<(String, u32, u64)> =
@@ -167,6 +190,7 @@ impl Session<'_> {
         self.announce(&record);
         let twin = self.ledger.judged(&self.run.name, Some(&tree.to_string()), None)?;
         record.outcome = match twin {
+            _ if !turn.moved.is_empty() => Outcome::Tampered { what: turn.moved },
             _ if !refused.is_empty() => Outcome::OutOfScope { paths: refused },
             _ if !edited => Outcome::NoEdit,
             Some(of) => Outcome::Duplicate { of },
@@ -309,7 +333,7 @@ impl Session<'_> {
         agent: &Agent,
         budget: &Budget,
         owner: Owner,
-        agent_timeout: Duration,
+        desk: &Allowed,
         watch: Stopwatch,
     ) -> Result<Stop> {
         let mut spent = Spent::default();
@@ -335,18 +359,26 @@ impl Session<'_> {
                 next,
             );
             self.world.progress.doing(&format!("trial {next}: {} is thinking", agent.name()));
-            let desk = Desk {
+            let asked = Desk {
                 worktree: work.root(),
+                state: &work.git_dir(),
+                editable: &self.config.scope.editable,
+                more: &desk.more,
+                least: desk.least,
                 runner: &self.world.runner,
                 knobs: &self.config.knobs,
                 records: &records,
                 brief,
                 logs: self.world.repo.state_dir().join("logs"),
-                timeout: agent_timeout,
+                timeout: desk.timeout,
             };
-            let thinking = Stopwatch::start();
-            let proposed = agent.propose(&desk)?;
-            self.turn_s = thinking.seconds();
+            let (thinking, stance) = (Stopwatch::start(), work.stance(&self.branch()));
+            let proposed = agent.propose(&asked)?;
+            self.turn.seconds = thinking.seconds();
+            self.turn.moved = stance.moved(&work.stance(&self.branch()));
+            if !self.turn.moved.is_empty() {
+                work.put_back(&stance)?;
+            }
             self.world.progress.idle();
             let base = work.commit_id(self.incumbent()?.commit.as_deref().unwrap_or_default())?;
             let description = match proposed {
@@ -364,7 +396,7 @@ impl Session<'_> {
                         Tone::Bad,
                         &format!("the agent failed: {why}; its output is in .git/piton/logs/agent.log"),
                     );
-                    if work.dirty()?.is_empty() {
+                    if work.dirty()?.is_empty() && self.turn.moved.is_empty() {
                         spent.idle += 1;
                         continue;
                     }
@@ -374,7 +406,11 @@ impl Session<'_> {
             };
             let record = self.trial(work, description.as_deref(), owner)?;
             self.bundle(work, false)?;
-            spent.idle = if record.outcome == Outcome::NoEdit { spent.idle + 1 } else { 0 };
+            spent.idle = if matches!(record.outcome, Outcome::NoEdit | Outcome::Tampered { .. }) {
+                spent.idle + 1
+            } else {
+                0
+            };
             spent.trials += 1;
         }
     }

@@ -85,7 +85,11 @@ pub struct Supervisor<'a> {
 
 impl<'a> Supervisor<'a> {
     /// Starts `piton` in `checkout` for what `permits` lets pass.
-    pub fn new(checkout: &'a Path, piton: PathBuf, permits: &'a (dyn Fn(&[String]) -> Result<()> + Sync)) -> Self {
+    pub fn new(
+        checkout: &'a Path,
+        piton: PathBuf,
+        permits: &'a (dyn Fn(&[String]) -> Result<()> + Sync),
+    ) -> Self {
         Self { checkout, piton, permits, turn: Mutex::default(), closed: AtomicBool::new(false) }
     }
 

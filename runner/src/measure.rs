@@ -91,6 +91,7 @@ impl Bench<'_> {
             stderr: self.logs.join("sample.log"),
             timeout: Duration::from_secs(self.measure.timeout_s),
             gently: false,
+            policy: None,
             seen: None,
         })?;
         Ok(self.judge(&done))

@@ -19,6 +19,8 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Resource, Rlimit, Signal};
 
+use piton_confine::Policy;
+
 use crate::clock::Stopwatch;
 use crate::error::{Context, Result};
 
@@ -49,6 +51,8 @@ pub struct Job<'a> {
     pub timeout: Duration,
     /// Ask with SIGTERM before killing.
     pub gently: bool,
+    /// The walls that it runs behind; none for what is trusted.
+    pub policy: Option<Policy>,
     /// Is told the last line of its standard error about once a second.
     pub seen: Option<&'a dyn Fn(&str)>,
 }
@@ -156,9 +160,13 @@ impl Runner {
     pub fn run(&self, job: &Job) -> Result<Done> {
         let watch = Stopwatch::start();
         let what = || format!("`{}` did not start", job.argv.join(" "));
-        let mut command = Command::new(job.argv.first().map_or("", String::as_str));
+        let mut argv: Vec<OsString> = job.argv.iter().map(OsString::from).collect();
+        if let Some(policy) = &job.policy {
+            argv = policy.wrap(&std::env::current_exe().context(what())?, &argv);
+        }
+        let mut command = Command::new(argv.first().map_or_else(OsString::new, Clone::clone));
         command
-            .args(&job.argv[1.min(job.argv.len())..])
+            .args(&argv[1.min(argv.len())..])
             .current_dir(job.cwd)
             .env_clear()
             .envs(job.env.iter().map(|(k, v)| (k, v)))

@@ -73,6 +73,11 @@ pub enum Outcome {
         /// One line each.
         paths: Vec<String>,
     },
+    /// The agent moved what is not its own: refs, settings, permissions. All of it was put back, and the edit was not judged.
+    Tampered {
+        /// One line each.
+        what: Vec<String>,
+    },
     /// The same content, or the same program, was judged before.
     Duplicate {
         /// The trial that judged it; 0 is the baseline.
@@ -182,6 +187,7 @@ impl Outcome {
             Self::Judged { .. } => "not_shown_better",
             Self::GateFailed { gate, .. } => return format!("gate:{gate}"),
             Self::OutOfScope { .. } => "out_of_scope",
+            Self::Tampered { .. } => "tampered",
             Self::Duplicate { .. } => "duplicate",
             Self::NoEdit => "no_edit",
             Self::BuildFailed { .. } => "build_failed",
@@ -218,6 +224,7 @@ impl Outcome {
                 | Self::Blind { .. }
                 | Self::Bundle { .. }
                 | Self::Duplicate { .. }
+                | Self::Tampered { .. }
                 | Self::Void { .. }
                 | Self::Interrupted { .. }
         )

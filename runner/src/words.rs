@@ -84,6 +84,9 @@ pub fn verdict(record: &Record, alpha: f64) -> String {
                 estimate.as_ref().map_or_else(String::new, |e| format!("; {}, {}", gain(e.gain), tail(e)));
             format!("discarded: a gate failed: {}{apart}", failed.join("; "))
         }
+        Outcome::Tampered { what } => {
+            format!("discarded: the agent moved what is not its own: {}", what.join("; "))
+        }
         Outcome::OutOfScope { paths } => {
             format!("not judged: outside the scope: {}", clean(&listed(paths, 5), 400))
         }

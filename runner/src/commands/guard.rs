@@ -71,7 +71,9 @@ fn experiment(world: &World, what: &str) -> Result<Config> {
             .hint("begin a run first: piton baseline --run NAME"))
     };
     let Some(name) = branch.strip_prefix("piton/") else {
-        return refused(format!("{branch} is not the branch of a run: there would be nothing to try an edit in"));
+        return refused(format!(
+            "{branch} is not the branch of a run: there would be nothing to try an edit in"
+        ));
     };
     match Ledger::open(&world.repo.state_dir())?.run(name)? {
         Some(run) => Config::parse(&run.config),
@@ -94,6 +96,11 @@ fn permits(arguments: &[String]) -> Result<()> {
 }
 
 impl Command {
+    /// Whether it needs the repository: everything but what computes alone.
+    pub(super) fn touches(&self) -> bool {
+        !matches!(self, Self::Simulate { .. } | Self::Replay { .. })
+    }
+
     /// Whether a confined command may have it carried out.
     pub(super) fn permitted_inside(&self) -> bool {
         match self {

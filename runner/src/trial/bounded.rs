@@ -25,6 +25,7 @@ impl Record {
             | Outcome::OutOfMemory { reason: text }
             | Outcome::Void { reason: text } => cut(text, REASON),
             Outcome::OutOfScope { paths } => shorten(paths),
+            Outcome::Tampered { what } => shorten(what),
             _ => {}
         }
         for changes in [&mut self.changes, &mut self.since_baseline].into_iter().flatten() {
