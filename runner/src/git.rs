@@ -3,8 +3,12 @@
 //! libgit2 rather than the git command, because hooks, filters and replace refs that an agent may plant run nothing here.
 
 mod content;
+mod durable;
+mod mend;
+mod open;
 mod stance;
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,11 +21,14 @@ use crate::error::{Context, Error, Result};
 use crate::scope::Scope;
 
 pub use content::{Diff, Entry};
+pub use mend::{Commit, StaleLock};
 pub use stance::Stance;
 
 /// A repository, seen from one of its worktrees.
 pub struct Repo {
     git: Repository,
+    /// The same repository once more: what it writes is on the disk when it says so.
+    durable: OnceCell<Repository>,
     root: PathBuf,
 }
 
@@ -37,43 +44,6 @@ pub struct Head {
 const NOTHING: &str = "nothing was changed";
 
 impl Repo {
-    /// Opens the repository that holds `dir`.
-    ///
-    /// # Errors
-    /// No repository, a bare one, one without a commit, a shallow one, or a format that libgit2 cannot keep safe.
-    pub fn open(dir: &Path) -> Result<Self> {
-        let git = Repository::discover(dir).map_err(|e| {
-            Error::refused("piton did not start: there is no git repository here that it can open")
-                .cause(e.message())
-                .note(NOTHING)
-                .hint("run it inside a repository, or begin one with `git init` and a first commit")
-        })?;
-        let refuse = |why: &str, hint: &str| {
-            Err(Error::refused("piton did not start: it cannot work in this repository")
-                .cause(why)
-                .note(NOTHING)
-                .hint(hint))
-        };
-        let Some(root) = git.workdir().map(Path::to_path_buf) else {
-            return refuse(
-                "it is bare: there is no worktree to build from",
-                "clone it, and run piton in the clone",
-            );
-        };
-        if git.is_shallow() {
-            return refuse(
-                "it is a shallow clone: its history cannot be kept whole",
-                "git fetch --unshallow",
-            );
-        }
-        if git.is_empty().context("the repository was not read")?
-            || git.head().is_err_and(|e| e.code() == git2::ErrorCode::UnbornBranch)
-        {
-            return refuse("it has no commit: there is nothing to climb from", "commit your files first");
-        }
-        Ok(Self { git, root })
-    }
-
     /// The root of this worktree.
     pub fn root(&self) -> &Path {
         &self.root
@@ -184,45 +154,23 @@ impl Repo {
         Ok(commit.context(format!("commit {text} was not found"))?.id())
     }
 
+    /// An object's id from its forty hexadecimal digits.
+    ///
+    /// # Errors
+    /// When `text` is something else.
+    pub fn object_id(&self, text: &str) -> Result<Oid> {
+        Oid::from_str(text).context(format!("`{text}` is no object"))
+    }
+
     /// The content of a file in a commit.
     pub fn file(&self, commit: Oid, path: &str) -> Option<Vec<u8>> {
         let entry = self.tree(commit).ok()?.get_path(Path::new(path)).ok()?;
         Some(self.git.find_blob(entry.id()).ok()?.content().to_vec())
     }
 
-    /// Points the ref `name` at `commit`, whatever it was.
-    ///
-    /// # Errors
-    /// When git refuses.
-    pub fn set_ref(&self, name: &str, commit: Oid, why: &str) -> Result<()> {
-        self.git.reference(name, commit, true, why).map(|_| ()).context(format!("{name} was not written"))
-    }
-
     /// The commit that a ref points at.
     pub fn get_ref(&self, name: &str) -> Option<Oid> {
         self.git.find_reference(name).ok()?.peel_to_commit().ok().map(|c| c.id())
-    }
-
-    /// Moves the branch from `from` to `to`, and refuses when it is anywhere else.
-    ///
-    /// # Errors
-    /// When the branch has moved, or git refuses.
-    pub fn advance(&self, branch: &str, from: Oid, to: Oid, why: &str) -> Result<()> {
-        let name = format!("refs/heads/{branch}");
-        self.git.reference_matching(&name, to, true, from, why).map(|_| ()).map_err(|e| {
-            Error::new(format!("{branch} was not moved to {to}")).cause(e.message()).note(format!(
-                "the challenger and its verdict are recorded; the branch is where it was, expected at {from}"
-            ))
-        })
-    }
-
-    /// Makes a branch.
-    ///
-    /// # Errors
-    /// When it exists.
-    pub fn create_branch(&self, name: &str, commit: Oid) -> Result<()> {
-        let made = self.git.find_commit(commit).and_then(|c| self.git.branch(name, &c, false).map(|_| ()));
-        made.context(format!("the branch {name} was not made"))
     }
 
     /// Whether a branch exists.
@@ -237,14 +185,6 @@ impl Repo {
     pub fn delete_branch(&self, name: &str) -> Result<()> {
         let deleted = self.git.find_branch(name, git2::BranchType::Local).and_then(|mut b| b.delete());
         deleted.context(format!("the branch {name} was not removed"))
-    }
-
-    /// Switches this worktree to a branch that points at the present commit: no file changes.
-    ///
-    /// # Errors
-    /// When git refuses.
-    pub fn switch(&self, branch: &str) -> Result<()> {
-        self.git.set_head(&format!("refs/heads/{branch}")).context(format!("HEAD was not moved to {branch}"))
     }
 
     /// Opens, or makes, a worktree at `path` with `branch` checked out.

@@ -103,10 +103,13 @@ impl Command {
 
     /// Whether a confined command may have it carried out.
     pub(super) fn permitted_inside(&self) -> bool {
-        match self {
-            Self::Trial { .. } | Self::Log { .. } | Self::Show { .. } | Self::Status { .. } => true,
-            Self::Rule { command: RuleCommand::Explain { .. } } => true,
-            _ => false,
-        }
+        matches!(
+            self,
+            Self::Trial { .. }
+                | Self::Log { .. }
+                | Self::Show { .. }
+                | Self::Status { .. }
+                | Self::Rule { command: RuleCommand::Explain { .. } }
+        )
     }
 }
