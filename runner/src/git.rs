@@ -239,6 +239,7 @@ impl Repo {
                 checkout.path(path.as_str());
             });
         }
+        self.unlink_directories(commit, only).context("the worktree was not restored")?;
         let mut write = || -> std::result::Result<(), git2::Error> {
             let commit = self.git.find_object(commit, Some(ObjectType::Commit))?;
             self.git.checkout_tree(&commit, Some(&mut checkout))?;

@@ -4,6 +4,8 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
+use std::fs;
+
 use piton_tests::{Scratch, piton};
 
 fn reasons(toy: &Scratch) -> Vec<String> {
@@ -61,15 +63,13 @@ fn an_agent_edits_a_worktree_of_its_own_and_may_describe_what_it_did() {
 #[test]
 fn an_agent_that_edits_outside_its_scope_is_undone_and_the_climb_goes_on() {
     let toy = Scratch::toy();
-    // First it forges the measure, then it does honest work.
-    let agent = r#"if [ -f "$PITON_ONCE" ]; then sed -i 's/100/120/' src/speed.rs; else touch "$PITON_ONCE"; echo forged > measure.sh; fi"#;
-    let once = toy.path().join(".git/once");
-    let output = toy
-        .command(&["climb", "--run", "r", "--agent", agent, "--trials", "2"])
-        .env("PITON_ONCE", once)
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{output:?}");
+    // First it forges the measure, which the user has left open to it; then it does honest work.
+    let agent = r#"o=.piton/agent/once; if [ -f $o ]; then sed -i 's/100/120/' src/speed.rs; else touch $o; echo forged > measure.sh; fi"#;
+    let open = toy.path().join(".piton/work");
+    fs::create_dir_all(&open).unwrap();
+    let open = open.to_str().unwrap();
+    let said = toy.piton(&["climb", "--run", "r", "--agent", agent, "--trials", "2", "--allow-write", open]);
+    assert_eq!(said.status, 0, "{said:?}");
     assert_eq!(reasons(&toy), ["baseline", "out_of_scope", "better"]);
     assert!(
         toy.git(&["show", "refs/piton/r/trials/1:measure.sh"]).contains("forged"),

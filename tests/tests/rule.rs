@@ -80,7 +80,7 @@ fn nothing_is_verified_before_something_is_kept() {
 #[test]
 fn a_blind_trial_of_the_incumbent_against_itself_comes_when_it_is_due_and_moves_nothing() {
     let toy = Scratch::toy_with("[[gate]]", "[rule]\nblind_every = 2\n[[gate]]");
-    let agent = "n=$(cat ../n 2>/dev/null || echo 90); n=$((n - 1)); echo $n > ../n; sed -i \"s/= .*;/= $n;/\" src/speed.rs";
+    let agent = "n=$(cat .piton/agent/n 2>/dev/null || echo 90); n=$((n - 1)); echo $n > .piton/agent/n; sed -i \"s/= .*;/= $n;/\" src/speed.rs";
     let said = toy.piton(&["climb", "--run", "r", "--agent", agent, "--trials", "3"]);
     assert_eq!(said.status, 0, "{said:?}");
     let reasons: Vec<String> = toy.table().iter().map(|row| row[7].clone()).collect();
@@ -148,7 +148,7 @@ fn provisional_keeps_are_tested_together_and_taken_back_when_they_do_not_hold() 
         ),
     );
     toy.commit("expensive");
-    let agent = "n=$(cat ../k 2>/dev/null || echo 1000); n=$((n + 1)); echo $n > ../k; sed -i \"s/= .*;/= $n;/\" src/speed.rs";
+    let agent = "n=$(cat .piton/agent/k 2>/dev/null || echo 1000); n=$((n + 1)); echo $n > .piton/agent/k; sed -i \"s/= .*;/= $n;/\" src/speed.rs";
     let said = toy.piton(&["climb", "--run", "r", "--agent", agent, "--trials", "1"]);
     assert_eq!(said.status, 0, "{said:?}");
     let reasons: Vec<String> = toy.table().iter().map(|row| row[7].clone()).collect();

@@ -50,6 +50,10 @@ impl Repo {
     }
 
     fn walk(&self, path: &str, scope: &Scope, found: &mut Vec<Entry>) -> Result<()> {
+        // One too many is refused by the scope: what comes after it need not be read.
+        if found.len() > scope.max_files {
+            return Ok(());
+        }
         let full = self.root.join(path);
         let what = || format!("{path} was not read");
         let Ok(meta) = fs::symlink_metadata(&full) else { return Ok(()) };
@@ -195,6 +199,22 @@ impl Repo {
         .context("no diff was made")?;
         let stats = diff.stats().context("no diff was made")?;
         Ok(Diff { text, added: stats.insertions(), removed: stats.deletions() })
+    }
+
+    /// Removes links that stand in the worktree where `commit` has directories: a checkout would leave them, and what lies behind
+    /// them is not the worktree's.
+    pub(super) fn unlink_directories(&self, commit: Oid, only: Option<&Scope>) -> Result<()> {
+        let files = self.files(self.tree_id(commit)?)?;
+        let wanted = files.iter().map(|(path, ..)| path).filter(|path| only.is_none_or(|s| s.contains(path)));
+        let directories: BTreeSet<&Path> =
+            wanted.flat_map(|path| Path::new(path).ancestors().skip(1)).collect();
+        for path in directories.into_iter().filter(|path| !path.as_os_str().is_empty()) {
+            let full = self.root.join(path);
+            if fs::symlink_metadata(&full).is_ok_and(|meta| meta.is_symlink()) {
+                fs::remove_file(&full).context(format!("{} was not removed", full.display()))?;
+            }
+        }
+        Ok(())
     }
 
     fn files(&self, tree: Oid) -> Result<Vec<(String, u32, Oid)>> {
