@@ -130,6 +130,7 @@ impl World {
     pub fn resume(&self, name: &str) -> Result<Session<'_>> {
         let state = self.repo.state_dir();
         let lock = Lock::take(&state, "piton")?;
+        self.workshop().make_room()?;
         let ledger = Ledger::open(&state)?;
         let run = ledger.run(name)?.ok_or_else(|| {
             Error::refused(format!("there is no run {name}"))

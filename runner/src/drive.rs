@@ -238,6 +238,8 @@ impl Session<'_> {
         owner: Owner,
     ) -> Result<Record> {
         record = record.bounded();
+        // Where there is still none, the row is not written, and that error says so.
+        let _ = self.world.workshop().make_room();
         if record.outcome.kept() {
             let commit = work.commit(tree, base, &report::keep_message(&record, self.config.rule.alpha))?;
             work.set_ref(&self.trial_ref(record.trial), commit, "piton: kept")?;

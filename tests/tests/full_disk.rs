@@ -104,3 +104,50 @@ fn a_disk_that_is_full_at_any_moment_of_a_trial_costs_no_recorded_trial_and_the_
     assert!(refused > 2 && carried_out > 2, "{refused} were refused, {carried_out} were carried out");
     toy.git(&["fsck", "--full", "--strict"]);
 }
+
+#[test]
+fn a_job_that_fills_the_disk_costs_its_own_trial_only() {
+    let Some(disk) = Disk::mount() else { return };
+    let toy = Scratch::toy_in(disk.path());
+    let fill = "cat /dev/zero > filler 2>/dev/null";
+    toy.write(
+        "measure.sh",
+        &toy.read("measure.sh").replace("case $s in", &format!("case $s in\n8) {fill}; exit 1 ;;")),
+    );
+    let build = format!("grep -q 9 \"$1/src/speed.rs\" && {{ cd \"$2\"; {fill}; exit 1; }}\n");
+    toy.write("build.sh", &(build + &toy.read("build.sh")));
+    toy.commit("jobs that fill the disk");
+    toy.baseline();
+    for (speed, filled) in [(110, false), (8, true), (120, false), (9, true), (130, false)] {
+        let said = trial(&toy, speed);
+        let known = recorded(&toy);
+        if filled {
+            assert!(matches!(said.status, 11 | 12), "{said:?}");
+        } else {
+            assert_eq!(said.status, 0, "{said:?}");
+        }
+        assert_eq!(toy.table().len(), known.len(), "{said:?}");
+    }
+    assert_eq!(recorded(&toy).len(), 6);
+}
+
+#[test]
+fn an_agent_that_fills_the_disk_ends_its_climb_and_leaves_room_again() {
+    let Some(disk) = Disk::mount() else { return };
+    let toy = Scratch::toy_in(disk.path());
+    let agent = "echo 'const SPEED: u32 = 110;' > src/speed.rs; [ -n \"$FILL\" ] && cat /dev/zero > src/filler 2>/dev/null; true";
+    let climb = ["climb", "--run", "r", "--trials", "1", "--agent", agent];
+    let said: Said = toy.command(&climb).env("FILL", "1").output().unwrap().into();
+    assert!(said.status != 101, "{said:?}");
+    let room = host_room(disk.path());
+    assert!(room > 8 << 20, "{room} bytes are free: {said:?}");
+    let said = toy.piton(&climb);
+    assert_eq!(said.status, 0, "{said:?}");
+    assert!(recorded(&toy).iter().any(|record| record["outcome"]["verdict"]["keep"] == "better"), "{said:?}");
+}
+
+/// Bytes that are free.
+fn host_room(dir: &Path) -> u64 {
+    let said = Command::new("df").args(["--output=avail", "-B1"]).arg(dir).output().unwrap();
+    String::from_utf8_lossy(&said.stdout).lines().last().unwrap().trim().parse().unwrap()
+}
