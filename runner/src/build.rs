@@ -4,6 +4,8 @@
 //! is built once, from the sealed tree, in a place of its own. A challenger is built in whichever of two slots
 //! the incumbent does not live in; its artifact is copied out, named by its hash, and never built again.
 
+mod room;
+
 use std::fs;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;

@@ -37,6 +37,26 @@ pub fn run(cli: Cli, dir: &Path) -> Result<u8> {
     if let Some(socket) = crate::guard::inside().filter(|_| cli.command.touches()) {
         return crate::guard::forward(&socket, std::env::args().skip(1).collect());
     }
+    carry_out(cli, dir).map_err(|error| still_true(error, dir))
+}
+
+/// Less room than this on a disk is none, in bytes.
+const NO_ROOM: u64 = 1 << 20;
+
+/// Where something failed that should not have, and nobody said what is still true: every recorded trial is.
+fn still_true(mut error: Error, dir: &Path) -> Error {
+    if error.status != exit::FAILED {
+        return error;
+    }
+    let stands = || "every recorded trial stands; the next start takes the run up from there".to_owned();
+    error.note.get_or_insert_with(stands);
+    if error.hint.is_none() && host::room(dir).is_some_and(|bytes| bytes < NO_ROOM) {
+        error = error.hint("the disk is full: make room, then start again");
+    }
+    error
+}
+
+fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
     match cli.command {
         Command::Baseline { run, json } => baseline(dir, run.as_deref(), json),
         Command::Trial { message, json } => trial(dir, message.as_deref(), json),

@@ -176,6 +176,8 @@ impl Session<'_> {
     fn conclude(&mut self, work: &Repo, mut flight: Flight) -> Result<Record> {
         self.world.progress.idle();
         flight.record = flight.record.bounded();
+        // Where there is still none, the row is not written, and that error says so.
+        let _ = self.world.workshop().make_room();
         self.book.ledger.progress(State::Measured, &flight.record)?;
         fail::point("measured");
         let record = self.book.decide(work, flight.record, flight.tree.as_deref())?;

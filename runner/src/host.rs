@@ -1,6 +1,7 @@
 //! The machine that piton runs on: what it is, what it is doing, and the randomness that it gives.
 
 use std::fs;
+use std::path::Path;
 
 use rand::TryRng;
 
@@ -28,6 +29,12 @@ pub fn boot() -> String {
 /// Cores that this process may use.
 pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
+
+/// Bytes that are free on the disk of `dir`; absent where the system does not tell.
+pub fn room(dir: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(dir).ok()?;
+    Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
 
 /// A seed that nobody could have known before this moment.

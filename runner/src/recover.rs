@@ -63,6 +63,7 @@ impl World {
         let state = self.repo.state_dir();
         self.runner.mark(&state);
         let lock = Lock::take(&state, who)?;
+        self.workshop().make_room()?;
         let mut ledger = Ledger::open(&state)?;
         let boot = host::boot();
         let last: Option<Last> = ledger.mark(SESSION)?;

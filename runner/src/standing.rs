@@ -47,7 +47,8 @@ pub struct Standing {
 pub fn status(run: &str, base: &str, records: &[Record], metric: &Metric, night: Option<&Night>) -> Standing {
     let mut trials = records.iter().filter(|r| r.trial > 0);
     let mut reasons = BTreeMap::new();
-    trials.clone().for_each(|r| *reasons.entry(r.outcome.reason()).or_default() += 1);
+    let reason = |r: &Record| clean(&r.outcome.reason(), 60);
+    trials.clone().for_each(|r| *reasons.entry(reason(r)).or_default() += 1);
     let (first, best) = (records.first(), expensive::incumbent(records));
     let value = |record: Option<&Record>| record.and_then(|r| r.value(&metric.name));
     let blind = records.iter().filter_map(|r| match &r.outcome {
@@ -68,7 +69,7 @@ pub fn status(run: &str, base: &str, records: &[Record], metric: &Metric, night:
         blind: (blind.clone().count(), blind.filter(|kept| *kept).count()),
         tau_pct: tau.map(percent),
         verified_pct: night.map(|night| (percent(night.gain), percent(night.low), percent(night.high))),
-        last: trials.next_back().map(|r| (r.trial, r.outcome.reason())),
+        last: trials.next_back().map(|r| (r.trial, reason(r))),
         confinement: "none",
     }
 }

@@ -240,6 +240,13 @@ pub(crate) struct Parsed {
     pub checks: Vec<Vec<Template>>,
 }
 
+/// The most of anything that a count may ask for: a file is data, and must not be able to ask for a night.
+const MOST: u32 = 1000;
+/// Numbers lie between this and its negative, so that a thousand of them have a sum.
+const GREATEST: i64 = 1_000_000_000_000;
+/// Files that include one another in a row, at most.
+const DEPTH: usize = 8;
+
 /// Reads a file and what it includes.
 pub(crate) fn load(path: &Path) -> Result<File, Error> {
     parse(&read(path)?, path.parent())
@@ -251,7 +258,7 @@ fn read(path: &Path) -> Result<String, Error> {
 
 /// Parses a file; `folder` is where its `include` is looked for. Without one, it may include nothing.
 pub(crate) fn parse(text: &str, folder: Option<&Path>) -> Result<File, Error> {
-    let table = resolve(text, folder)?;
+    let table = resolve(text, folder, DEPTH)?;
     let mut file: File =
         Toml::Table(table).try_into().map_err(|cause: toml::de::Error| Error::new("", cause.message()))?;
     let mut tasks = std::mem::take(&mut file.tasks);
@@ -263,7 +270,7 @@ pub(crate) fn parse(text: &str, folder: Option<&Path>) -> Result<File, Error> {
 }
 
 /// The file as one table, with its `include` and every `like` replaced by what they stand for.
-fn resolve(text: &str, folder: Option<&Path>) -> Result<Table, Error> {
+fn resolve(text: &str, folder: Option<&Path>, depth: usize) -> Result<Table, Error> {
     let mut table: Table =
         text.parse().map_err(|cause: toml::de::Error| Error::new("", cause.to_string()))?;
     let mut models: BTreeMap<String, Table> = BTreeMap::new();
@@ -271,7 +278,8 @@ fn resolve(text: &str, folder: Option<&Path>) -> Result<Table, Error> {
         let name = include.as_str().ok_or_else(|| Error::new("include", "a path is wanted"))?;
         let folder = folder.ok_or_else(|| Error::new("include", "this text was not read from a folder"))?;
         let path = folder.join(name);
-        let other = resolve(&read(&path)?, path.parent())?;
+        let depth = depth.checked_sub(1).ok_or_else(|| Error::new("include", "files include one another"))?;
+        let other = resolve(&read(&path)?, path.parent(), depth)?;
         for part in ["words", "rows"] {
             if let Some(theirs) = other.get(part) {
                 let ours = table.remove(part).unwrap_or_else(|| Toml::Table(Table::new()));
@@ -336,6 +344,16 @@ fn prepare(file: &File, task: &Task) -> Result<Parsed, Error> {
     if task.max_new.is_none() && (task.open || task.answer.is_none()) {
         return refuse("where the answer is not determined, max_new must be given".into());
     }
+    if task.count > MOST {
+        return refuse(format!("{} prompts are wanted; {MOST} are the most", task.count));
+    }
+    if let Some(share) = task.share.iter().find(|share| !(0.0..=1e6).contains(*share)) {
+        return refuse(format!("a share is {share}; it lies between 0 and 1000000"));
+    }
+    let counts = [task.facts.as_ref().map(|f| f.count), task.story.as_ref().map(|s| s.count)];
+    for count in counts.into_iter().chain([task.items.as_ref().map(|items| items.count)]).flatten() {
+        check_count(place, count)?;
+    }
     let mut known = kinds(file, place, &task.slots)?;
     let mut words = |name: &str| known.insert(name.into(), Kind::Words);
     words("queries");
@@ -398,6 +416,15 @@ fn prepare_story(place: &str, story: &Story) -> Result<Pairs<String>, Error> {
         let query = Template::parse(place, &relation.query, &state)?;
         relations.insert(name.clone(), (query, Template::parse(place, &relation.answer, &state)?));
     }
+    if story.events.is_empty() {
+        return Err(Error::new(place, "a story has no events"));
+    }
+    for (name, cast) in &story.cast {
+        let none = matches!(cast.count, Some(Count::Just(0) | Count::Between([0, _])));
+        if cast.row.is_some() || none {
+            return Err(Error::new(place, format!("the cast `{name}` wants at least one word or number")));
+        }
+    }
     let mut events = Vec::new();
     for event in &story.events {
         let mut slots: Vec<&String> = event.slots.keys().collect();
@@ -422,6 +449,13 @@ fn prepare_story(place: &str, story: &Story) -> Result<Pairs<String>, Error> {
     Ok((relations, events))
 }
 
+fn check_count(place: &str, count: Count) -> Result<(), Error> {
+    let (Count::Just(most) | Count::Between([_, most])) = count;
+    let least = if let Count::Between([least, _]) = count { least } else { most };
+    let refuse = || Err(Error::new(place, format!("{} are wanted; {MOST} are the most", most.max(least))));
+    if most.max(least) > MOST { refuse() } else { Ok(()) }
+}
+
 /// The slots that `fields` make, each with its kind.
 fn kinds(
     file: &File,
@@ -431,6 +465,7 @@ fn kinds(
     let mut kinds = BTreeMap::new();
     for (name, field) in fields {
         let refuse = |cause: String| Err(Error::new(place, format!("slot `{name}`: {cause}")));
+        field.count.map_or(Ok(()), |count| check_count(place, count))?;
         match (&field.words, field.number, &field.row) {
             (Some(list), None, None) => {
                 let Some(list) = file.words.get(list).filter(|list| !list.is_empty()) else {
@@ -444,7 +479,7 @@ fn kinds(
                 }
                 kinds.insert(name.clone(), Kind::Words);
             }
-            (None, Some([low, high]), None) if low <= high => {
+            (None, Some([low, high]), None) if -GREATEST <= low && low <= high && high <= GREATEST => {
                 kinds.insert(name.clone(), Kind::Number);
             }
             (None, None, Some(table)) => {

@@ -83,14 +83,14 @@ impl Function {
             Function::Plain => {}
             Function::Sort => value.items.sort(),
             Function::Reverse => value.items.reverse(),
-            Function::Sum => return Value::one(numbers().sum::<i64>().to_string()),
+            Function::Sum => return Value::one(numbers().fold(0, i64::saturating_add).to_string()),
             Function::Difference => {
-                return Value::one(numbers().reduce(|a, b| a - b).unwrap_or(0).to_string());
+                return Value::one(numbers().reduce(i64::saturating_sub).unwrap_or(0).to_string());
             }
-            Function::Product => return Value::one(numbers().product::<i64>().to_string()),
+            Function::Product => return Value::one(numbers().fold(1, i64::saturating_mul).to_string()),
             Function::PlusProduct => {
-                let sum = numbers().next().unwrap_or(0) + numbers().skip(1).product::<i64>();
-                return Value::one(sum.to_string());
+                let product = numbers().skip(1).fold(1, i64::saturating_mul);
+                return Value::one(numbers().next().unwrap_or(0).saturating_add(product).to_string());
             }
             Function::Max => return Value::one(numbers().max().unwrap_or(0).to_string()),
             Function::Min => return Value::one(numbers().min().unwrap_or(0).to_string()),

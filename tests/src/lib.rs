@@ -109,7 +109,16 @@ impl Scratch {
 
     /// A repository with the toy experiment committed on `main`.
     pub fn toy() -> Self {
-        let scratch = Self::empty();
+        Self::empty().with_toy()
+    }
+
+    /// The same below `dir`.
+    pub fn toy_in(dir: &Path) -> Self {
+        Self { dir: TempDir::new_in(dir).expect("a temporary directory") }.with_toy()
+    }
+
+    fn with_toy(self) -> Self {
+        let scratch = self;
         scratch.git(&["init", "--quiet", "--initial-branch=main"]);
         scratch.write("piton.toml", TOY);
         scratch.write("build.sh", BUILD);

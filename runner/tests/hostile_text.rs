@@ -1,0 +1,193 @@
+//! No text can make a reader of piton's panic, and no foreign word breaks what is printed. Bounded here; `PROPTEST_CASES=1000000`
+//! tries for as long as one likes.
+
+mod support;
+
+use std::collections::BTreeSet;
+
+use piton::config::Config;
+use piton::ledger::Table;
+use piton::metric::{Direction, Format, Metric, read};
+use piton::rule::{Case, hear};
+use piton::trial::Record;
+use piton::{report, standing, words};
+use proptest::prelude::*;
+use support::{foreign, mutated, record};
+
+const EXPERIMENT: &str = include_str!("../../piton.toml");
+
+/// What a hostile `piton.toml` is made of.
+const TOML: [&str; 16] = [
+    "=",
+    "\"",
+    "[",
+    "]",
+    "[[gate]]",
+    "[rule]",
+    "-1",
+    "nan",
+    "inf",
+    "1e999",
+    "9223372036854775808",
+    "\n",
+    "\u{feff}",
+    "\\u0000",
+    "metric = \"\"",
+    "\u{202e}",
+];
+
+/// What a hostile JSON is made of.
+const JSON: [&str; 16] = [
+    "{",
+    "}",
+    "[",
+    "]",
+    "null",
+    "1e999",
+    "-1",
+    "18446744073709551616",
+    "\"\"",
+    ":",
+    ",",
+    "\\ud800",
+    "5e-324",
+    "1.7976931348623157e308",
+    "\u{0}",
+    "true",
+];
+
+const OUTPUT: &str = "METRIC tps=651.3\nloss: 0.25\n{\"outcome\":\"measured\",\"reason\":\"x\",\"metrics\":{\"tps\":2.5,\"loss\":1e-9},\"detail\":{\"stderr\":\"a\\nb\"}}\n";
+
+const OUTPUTS: [&str; 16] = [
+    "METRIC tps=1\n",
+    "tps: 1\n",
+    "tps=nan\n",
+    "1e400",
+    "\"tps\":1,",
+    "{",
+    "}",
+    "\r",
+    "\n",
+    "\u{0}",
+    "METRIC ",
+    "=",
+    ":",
+    "\"metrics\":{}",
+    "\"outcome\":7,",
+    "\u{feff}",
+];
+
+fn metric() -> Metric {
+    Metric {
+        name: "tps".into(),
+        direction: Direction::Higher,
+        unit: "/s".into(),
+        memory: Some("loss".into()),
+    }
+}
+
+/// A case of the kind that `piton show N --pairs` prints.
+fn case() -> String {
+    let config = Config::parse(EXPERIMENT).unwrap();
+    let track = |tau: f64| serde_json::json!({ "tau": tau, "d": [0.01, -0.02, 0.03, 0.04] });
+    let seconds: Vec<_> = config.seconds.iter().map(|second| (second, track(0.02))).collect();
+    let guards: Vec<_> = config.guards.iter().map(|guard| (guard, track(0.03))).collect();
+    serde_json::json!({
+        "settings": config.rule, "primary": track(0.01), "seconds": seconds, "guards": guards, "simpler": true,
+        "margin_spent": 0.001,
+    })
+    .to_string()
+}
+
+proptest! {
+    #[test]
+    fn no_text_makes_the_reader_of_experiments_panic(text in mutated(EXPERIMENT, &TOML)) {
+        match Config::parse(&text) {
+            // Whatever is taken for an experiment can keep something.
+            Ok(config) => prop_assert!(config.rule.fewest_pairs() <= config.rule.n_max()),
+            Err(error) => prop_assert!(error.cause.is_some_and(|cause| !cause.is_empty())),
+        }
+    }
+
+    #[test]
+    fn no_output_makes_the_reader_of_metrics_panic_or_gives_a_value_that_is_none(text in mutated(OUTPUT, &OUTPUTS)) {
+        for format in [Format::Json, Format::MetricLines, Format::Lines] {
+            match read(&text, format, &["tps"]) {
+                Ok(values) => {
+                    prop_assert!(values.contains_key("tps"));
+                    prop_assert!(values.values().all(|value| value.is_finite()));
+                }
+                Err(error) => prop_assert!(!error.to_string().is_empty()),
+            }
+        }
+    }
+
+    #[test]
+    fn no_case_makes_the_rule_panic_and_a_sound_one_gets_an_answer(text in mutated(&case(), &JSON)) {
+        if let Ok(case) = serde_json::from_str::<Case>(&text)
+            && case.problem().is_none()
+        {
+            let (_, estimate, _) = hear(&case);
+            prop_assert!(estimate.gain.is_finite());
+            prop_assert!(estimate.low.zip(estimate.high).is_none_or(|(low, high)| low <= high));
+        }
+    }
+
+    #[test]
+    fn a_record_that_was_written_is_read_back_to_its_last_bit(record in record()) {
+        let text = serde_json::to_string(&record).unwrap();
+        prop_assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), record);
+    }
+
+    #[test]
+    fn no_row_of_a_ledger_makes_its_reader_panic(
+        text in record().prop_flat_map(|record| mutated(&serde_json::to_string(&record).unwrap(), &JSON)),
+    ) {
+        if let Ok(record) = serde_json::from_str::<Record>(&text) {
+            printed(&[record])?;
+        }
+    }
+
+    #[test]
+    fn foreign_words_break_nothing_that_is_printed(records in prop::collection::vec(record(), 1..6)) {
+        printed(&records)?;
+    }
+
+    #[test]
+    fn a_recorded_text_has_a_bounded_length(text in foreign(), times in 1usize..3000, mut record in record()) {
+        record.description = text.repeat(times);
+        let bounded = record.bounded();
+        prop_assert!(bounded.description.chars().count() <= 2040);
+    }
+}
+
+/// Everything that is printed of records; a row for each, and no character in it that a terminal obeys.
+fn printed(records: &[Record]) -> Result<(), TestCaseError> {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("results.tsv");
+    let columns: BTreeSet<String> =
+        records.iter().filter_map(|r| r.metrics.as_ref()).flat_map(|m| m.keys().cloned()).collect();
+    Table { path: &path, metric: &metric(), columns: &columns }.print(records).unwrap();
+    let table = std::fs::read_to_string(path).unwrap();
+    prop_assert_eq!(table.lines().count(), records.len() + 1);
+    let columns = table.lines().next().unwrap().split('\t').count();
+    prop_assert!(table.lines().all(|row| row.split('\t').count() == columns), "{}", table);
+    let brief = report::brief("r", records.first(), records, &metric(), &["src".to_owned()], 7);
+    prop_assert_eq!(brief.matches("```").count(), 2);
+    let status = standing::status("r", "1234567", records, &metric(), None);
+    let mut texts =
+        vec![table, brief, report::log_table(records, &metric()), standing::status_words(&status, &metric())];
+    for record in records {
+        texts.extend([
+            report::show(record, &metric(), 0.02),
+            report::keep_message(record, 0.02, "ab"),
+            words::verdict(record, 0.02),
+        ]);
+    }
+    for text in texts {
+        let obeyed =
+            |c: char| (c.is_control() && !matches!(c, '\n' | '\t')) || ('\u{202a}'..='\u{202e}').contains(&c);
+        prop_assert!(!text.contains(obeyed), "{:?}", text);
+    }
+    Ok(())
+}

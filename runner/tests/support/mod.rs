@@ -1,0 +1,197 @@
+//! Texts and records as nobody would write them who means well.
+
+use std::collections::BTreeMap;
+
+use piton::conditions::Conditions;
+use piton::gate::Reading;
+use piton::monitor::{Changes, ConstantChange};
+use piton::rule::{Estimate, First, Path, Verdict};
+use piton::trial::{Outcome, Pair, Record, Seconds, Stage};
+use proptest::prelude::*;
+use proptest::sample::select;
+
+/// A text with everything in it that breaks tables, terminals, fences and spreadsheets.
+pub fn foreign() -> impl Strategy<Value = String> {
+    const PIECES: [&str; 20] = [
+        "\t",
+        "\n",
+        "\r\n",
+        "\u{0}",
+        "\u{1b}[31m",
+        "\u{202e}",
+        "\u{7}",
+        "=1+1",
+        "@x",
+        "```",
+        "\"",
+        "'",
+        "\\",
+        "|",
+        "\u{85}",
+        "\u{2028}",
+        "\u{feff}",
+        "\u{e0041}",
+        "é",
+        "𝒳",
+    ];
+    prop::collection::vec(
+        prop_oneof![select(&PIECES[..]).prop_map(str::to_owned), "[a-z ]{1,9}", any::<String>()],
+        0..8,
+    )
+    .prop_map(|pieces| pieces.concat())
+}
+
+/// `seed` with a few things taken out, put in twice, or put in from `words`.
+pub fn mutated(seed: &str, words: &[&'static str]) -> impl Strategy<Value = String> + use<> {
+    let (seed, words) = (seed.to_owned(), words.to_vec());
+    let edit = (
+        any::<prop::sample::Index>(),
+        0usize..40,
+        prop_oneof![select(words).prop_map(Some), Just(None)],
+        0u8..3,
+    );
+    prop::collection::vec(edit, 0..6).prop_map(move |edits| {
+        let mut text = seed.clone();
+        for (place, length, word, kind) in edits {
+            let from = boundary(&text, place.index(text.len() + 1));
+            let to = boundary(&text, (from + length).min(text.len()));
+            let piece = match (word, kind) {
+                (Some(word), _) => word.to_owned(),
+                (None, 0) => text[from..to].repeat(3),
+                (None, _) => String::new(),
+            };
+            let end = if kind == 1 { from } else { to };
+            text.replace_range(from..end, &piece);
+        }
+        text
+    })
+}
+
+fn boundary(text: &str, at: usize) -> usize {
+    (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
+fn number() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        any::<f64>().prop_filter("finite", |x| x.is_finite()),
+        -1.0f64..1.0,
+        Just(0.0),
+        Just(f64::MAX)
+    ]
+}
+
+fn values() -> impl Strategy<Value = BTreeMap<String, f64>> {
+    (prop::collection::btree_map(foreign(), number(), 0..4), number(), number()).prop_map(
+        |(mut values, tps, loss)| {
+            values.extend([("tps".to_owned(), tps), ("loss".to_owned(), loss)]);
+            values
+        },
+    )
+}
+
+fn estimate() -> impl Strategy<Value = Estimate> {
+    (0u32..99, number(), prop::option::of(number()), prop::option::of(number()))
+        .prop_map(|(pairs, gain, low, high)| Estimate { pairs, gain, low, high })
+}
+
+fn verdict() -> impl Strategy<Value = Verdict> {
+    prop_oneof![
+        select(vec![
+            Verdict::Keep(Path::Better),
+            Verdict::Keep(Path::Simpler),
+            Verdict::Keep(Path::Provisional),
+            Verdict::Worse,
+            Verdict::NotShownBetter,
+        ]),
+        "[a-z]{1,9}".prop_map(|metric| Verdict::Keep(Path::BetterIn(metric))),
+        "[a-z]{1,9}".prop_map(Verdict::Guarded),
+    ]
+}
+
+fn outcome() -> impl Strategy<Value = Outcome> {
+    prop_oneof![
+        Just(Outcome::Baseline),
+        Just(Outcome::NoEdit),
+        Just(Outcome::TimedOut { stage: Stage::Build, limit_s: 9 }),
+        (verdict(), estimate()).prop_map(|(verdict, estimate)| Outcome::Judged { verdict, estimate }),
+        (verdict(), estimate()).prop_map(|(verdict, estimate)| Outcome::Blind { verdict, estimate }),
+        (any::<bool>(), estimate()).prop_map(|(holds, estimate)| Outcome::Bundle {
+            holds,
+            trials: vec![1, 2],
+            estimate
+        }),
+        prop::option::of(estimate())
+            .prop_map(|estimate| Outcome::GateFailed { gate: "tps".into(), estimate }),
+        prop::collection::vec(foreign(), 0..9).prop_map(|paths| Outcome::OutOfScope { paths }),
+        foreign().prop_map(|error| Outcome::BuildFailed { error }),
+        (foreign(), foreign()).prop_map(|(how, reason)| Outcome::RunFailed { how, reason }),
+        foreign().prop_map(|reason| Outcome::OutOfMemory { reason }),
+        foreign().prop_map(|reason| Outcome::Void { reason }),
+    ]
+}
+
+fn changes() -> impl Strategy<Value = Changes> {
+    (foreign(), prop::option::of(foreign()), prop::collection::vec(foreign(), 0..3)).prop_map(
+        |(name, value, names)| Changes {
+            constants: vec![ConstantChange { name, from: value.clone(), to: value }],
+            functions_added: names.clone(),
+            dependencies_removed: names,
+            ..Changes::default()
+        },
+    )
+}
+
+fn pair() -> impl Strategy<Value = Pair> {
+    (any::<bool>(), any::<u64>(), values(), values(), number(), number()).prop_map(
+        |(incumbent_first, prompts, incumbent, challenger, gain, load)| Pair {
+            first: if incumbent_first { First::Incumbent } else { First::Challenger },
+            prompts,
+            incumbent,
+            challenger,
+            gain,
+            position: 0.0,
+            conditions: Conditions { steal_pct: 0.5, pressure_pct: None, load },
+        },
+    )
+}
+
+/// A record of anything that can have happened, with anybody's words in it.
+pub fn record() -> impl Strategy<Value = Record> {
+    let texts = (foreign(), outcome(), prop::option::of(changes()));
+    let numbers = (prop::option::of(values()), prop::collection::vec(pair(), 0..4), any::<u64>(), number());
+    (any::<u32>(), texts, numbers).prop_map(
+        |(trial, (description, outcome, changes), (metrics, pairs, seed, number))| {
+            let reading =
+                Reading { metric: "tps".into(), value: number, bound: ">= 0.5".into(), pass: number > 0.5 };
+            Record {
+                run: "r".into(),
+                trial,
+                description,
+                started: "2026-11-20T22:00:00Z".into(),
+                commit: Some("12".repeat(20)),
+                parent: Some("34".repeat(20)),
+                outcome,
+                metrics,
+                pairs,
+                runs: vec![],
+                reference: vec![],
+                slow_start: None,
+                void_pairs: vec![],
+                tau: Some(number.abs()),
+                resolves: Some(number.abs()),
+                asked: vec![],
+                gates: vec![reading],
+                since_baseline: changes.clone(),
+                changes,
+                artifact: None,
+                seed: Some(seed),
+                seconds: Seconds { agent: 0.0, build: 1.0, measure: number, total: number },
+                harness: None,
+                seal: "56".repeat(20),
+                rule: "coin pairs".into(),
+                machine: "a machine".into(),
+                piton: "0.1.0".into(),
+            }
+        },
+    )
+}
