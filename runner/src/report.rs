@@ -25,7 +25,7 @@ pub fn log_table(records: &[Record], metric: &Metric) -> String {
             record.value(&metric.name).map_or_else(|| "-".to_owned(), number),
             estimate.map_or_else(|| "-".to_owned(), |e| e.pairs.to_string()),
             seconds(record.seconds.total),
-            record.outcome.reason(),
+            clean(&record.outcome.reason(), 60),
             clean(&record.description, 80),
         ]);
     }
@@ -60,11 +60,11 @@ pub fn show(record: &Record, metric: &Metric, alpha: f64) -> String {
     );
     if let Some(changes) = &record.changes {
         text.push_str("\nwhat changed from the incumbent\n");
-        changes.lines().iter().for_each(|l| text.push_str(&format!("  {l}\n")));
+        changes.lines().iter().for_each(|l| text.push_str(&format!("  {}\n", clean(l, 400))));
     }
     if let Some(changes) = record.since_baseline.as_ref().filter(|c| Some(*c) != record.changes.as_ref()) {
         text.push_str("\nwhat changed from the baseline\n");
-        changes.lines().iter().for_each(|l| text.push_str(&format!("  {l}\n")));
+        changes.lines().iter().for_each(|l| text.push_str(&format!("  {}\n", clean(l, 400))));
     }
     if !record.gates.is_empty() {
         text.push_str("\ngates, over all samples of the challenger\n");
@@ -89,9 +89,9 @@ pub fn show(record: &Record, metric: &Metric, alpha: f64) -> String {
     }
     if let Some(metrics) = &record.metrics {
         text.push_str("\nmetrics of the challenger, medians over its samples\n");
-        metrics
-            .iter()
-            .for_each(|(name, value)| text.push_str(&format!("  {name:<24} {:>10}\n", number(*value))));
+        metrics.iter().for_each(|(name, value)| {
+            text.push_str(&format!("  {:<24} {:>10}\n", clean(name, 60), number(*value)))
+        });
     }
     text
 }
@@ -298,7 +298,7 @@ pub fn tsv_header(metric: &Metric, others: &[String]) -> Vec<String> {
     .into_iter()
     .chain(["high_pct", "pairs", "seconds"])
     .map(str::to_owned)
-    .chain(others.iter().cloned())
+    .chain(others.iter().map(|name| clean(name, 60)))
     .collect()
 }
 
@@ -316,7 +316,7 @@ pub fn tsv_row(record: &Record, metric: &Metric, others: &[String]) -> Vec<Strin
         clean(&record.description, 400),
         record.trial.to_string(),
         short(&record.parent),
-        record.outcome.reason(),
+        clean(&record.outcome.reason(), 60),
         pct(estimate.map(|e| e.gain)),
         pct(estimate.and_then(|e| e.low)),
         pct(estimate.and_then(|e| e.high)),
@@ -359,7 +359,7 @@ pub fn brief(
             "{} {} [{}]{by} {}\n",
             record.trial,
             record.outcome.status().word(),
-            record.outcome.reason(),
+            clean(&record.outcome.reason(), 60).replace('`', "'"),
             clean(&record.description, 120).replace('`', "'")
         ));
     }

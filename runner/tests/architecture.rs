@@ -123,7 +123,9 @@ fn modules_import_only_upwards() {
         }
         // The grouped form: `use crate::{a, b};`
         for group in code.split("use crate::{").skip(1) {
-            for used in group.split('}').next().unwrap().split(',').map(str::trim).filter(|used| !used.is_empty()) {
+            for used in
+                group.split('}').next().unwrap().split(',').map(str::trim).filter(|used| !used.is_empty())
+            {
                 assert!(
                     ORDER[..place].contains(&used),
                     "{module} uses {used}, which does not stand before it"
