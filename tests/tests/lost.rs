@@ -82,8 +82,8 @@ fn a_trial_that_was_measured_is_decided_by_what_it_had_measured() {
     let toy = Scratch::toy();
     ended_at(&toy, "measured@2", &["climb", "--run", "r"]);
     let said = toy.piton(&["recover", "--json"]).json();
-    assert_eq!(said[0]["kind"], "worktree", "{said}");
-    assert_eq!(said[1]["found"], "trial 2 of run r is measured, and no further");
+    assert_eq!(said[0]["found"], "trial 2 of run r is measured, and no further");
+    assert_eq!(said[1]["kind"], "worktree", "{said}");
     assert_eq!(reasons(&toy), ["baseline", "worse", "better"]);
     whole(&toy, "measured");
     assert_eq!(toy.piton(&["recover"]).out, "nothing was left undone\n");
@@ -210,7 +210,7 @@ fn of_ten_climbs_that_start_at_once_one_works_and_nine_say_who_does() {
         std::thread::spawn(move || sender.send((climb.id(), climb.wait_with_output().unwrap())));
     }
     let refused: Vec<_> = ended.iter().take(9).collect();
-    refused.iter().for_each(|(id, _)| drop(climbs.remove(id)));
+    climbs.retain(|climb| refused.iter().all(|(id, _)| id != climb));
     let works = *climbs.first().unwrap();
     for (_, output) in &refused {
         let err = String::from_utf8_lossy(&output.stderr);
@@ -265,6 +265,18 @@ fn what_a_power_cut_leaves_in_git_is_mended_and_told() {
     let expected = [("lock", 4), ("object", 1), ("ref", 2), ("branch", 1), ("table", 1)];
     assert!(expected.iter().all(|(kind, n)| count(kind) == *n), "{kinds:?}");
     whole(&toy, "after the recovery");
+}
+
+#[test]
+fn a_worktree_of_the_users_stays_whatever_its_name() {
+    let toy = Scratch::toy();
+    toy.baseline();
+    toy.git(&["switch", "--quiet", "main"]);
+    let path = toy.path().join(".git/elsewhere/piton-r");
+    toy.git(&["worktree", "add", "--quiet", "-b", "mine", &path.to_string_lossy()]);
+    toy.piton(&["recover"]);
+    assert_eq!(toy.git(&["worktree", "list"]).lines().count(), 2);
+    assert!(path.join("piton.toml").exists());
 }
 
 #[test]
