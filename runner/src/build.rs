@@ -239,7 +239,10 @@ impl Workshop<'_> {
 }
 
 /// SHA-256 of a file, hexadecimal. However large it is, it is never held whole.
-fn sha256(path: &Path) -> std::io::Result<String> {
+///
+/// # Errors
+/// When it cannot be read.
+pub fn sha256(path: &Path) -> std::io::Result<String> {
     let (mut file, mut hash, mut part) = (fs::File::open(path)?, Sha256::new(), vec![0; 64 << 10]);
     loop {
         match file.read(&mut part)? {
