@@ -82,6 +82,7 @@ fn shown(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use piton_worker::Request;
     use proptest::prelude::*;
 
     fn ready(seq: u32) -> [u8; FRAME_LEN] {
@@ -112,6 +113,36 @@ mod tests {
             let mut greeting = Greeting::default();
             for chunk in &chunks {
                 let _ = greeting.feed(chunk);
+            }
+        }
+
+        #[test]
+        fn however_a_greeting_is_cut_it_is_understood(cuts in prop::collection::vec(1usize..FRAME_LEN, 0..9)) {
+            let (mut greeting, frame) = (Greeting::default(), ready(0));
+            let (mut rest, mut done) = (&frame[..], false);
+            for cut in cuts.into_iter().chain([FRAME_LEN]) {
+                let (now, later) = rest.split_at(cut.min(rest.len()));
+                done = greeting.feed(now).unwrap();
+                rest = later;
+            }
+            prop_assert!(done && rest.is_empty());
+        }
+
+        #[test]
+        fn a_request_survives_the_pipe_and_half_of_one_is_none(
+            nonce in any::<u64>(), max_new in any::<u32>(), prompt in prop::collection::vec(any::<u32>(), 0..50),
+            cut in any::<prop::sample::Index>(), wrong in any::<u8>(),
+        ) {
+            let request = Request { nonce, max_new, prompt };
+            let mut bytes = request.encode();
+            prop_assert_eq!(Request::read(&mut &bytes[..]).unwrap(), Some(request.clone()));
+            let half = Request::read(&mut &bytes[..cut.index(bytes.len())]);
+            prop_assert!(!matches!(half, Ok(Some(_))), "{:?}", half);
+            // Any byte but those of the request's word may be anything: what comes back is one request at most.
+            let place = cut.index(bytes.len());
+            bytes[place] = wrong;
+            if let Ok(Some(other)) = Request::read(&mut &bytes[..]) {
+                prop_assert!(other.prompt.len() <= request.prompt.len());
             }
         }
     }

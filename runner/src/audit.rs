@@ -8,7 +8,7 @@ use std::fs;
 
 use serde::Serialize;
 
-use crate::book::{run_of_table, table_path};
+use crate::book::{artifact_dir, run_of_table, table_path};
 use crate::build::sha256;
 use crate::chain::{self, Entry, short};
 use crate::config::Config;
@@ -301,8 +301,7 @@ impl Examined<'_> {
         let hashes: BTreeSet<&String> = artifacts.chain(&self.run.harness).collect();
         let mut gone = 0;
         for hash in hashes {
-            let dir = self.repo.state_dir().join("artifacts").join(hash);
-            match fs::read_dir(dir).ok().and_then(|mut files| files.next()?.ok()) {
+            match fs::read_dir(artifact_dir(self.repo, hash)).ok().and_then(|mut files| files.next()?.ok()) {
                 None => gone += 1,
                 Some(file) if sha256(&file.path()).is_ok_and(|is| is == *hash) => {}
                 Some(_) => self.fault(format!("the artifact {} is not what its name says", short(hash))),

@@ -120,7 +120,8 @@ impl World {
             ),
         );
         if let Some(hash) = &record.artifact {
-            disk::sync_within(&state.join("artifacts").join(hash)).context("the artifact was not synced")?;
+            disk::sync_within(&book::artifact_dir(&self.repo, hash))
+                .context("the artifact was not synced")?;
         }
         let tree = self.repo.tree_id(head.commit)?;
         ledger.begin(&run, &book::flight(&record, Some(tree), &self.repo, Owner::User))?;

@@ -120,11 +120,10 @@ impl Book {
             repo.sync(commit, base)?;
             repo.set_ref(&self.trial_ref(record.trial), commit, "piton: kept")?;
             record.commit = Some(commit.to_string());
-            if let Some(hash) = &record.artifact {
-                let dir = repo.state_dir().join("artifacts").join(hash);
-                disk::sync_within(&dir).context("the artifact was not synced")?;
-            }
             fail::point("kept");
+        }
+        if let Some(hash) = &record.artifact {
+            disk::sync_within(&artifact_dir(repo, hash)).context("the artifact was not synced")?;
         }
         self.ledger.decide(&record, tree)?;
         fail::point("decided");
@@ -288,6 +287,11 @@ impl Book {
         Table { path: &path, metric: &self.config.metric, columns: &self.tally.columns }
             .text(&self.records()?)
     }
+}
+
+/// Where the artifact of this hash lies.
+pub fn artifact_dir(repo: &Repo, hash: &str) -> PathBuf {
+    repo.state_dir().join("artifacts").join(hash)
 }
 
 /// The run whose table was printed last.

@@ -107,6 +107,7 @@ impl Session<'_> {
             (None, Some(changes)) => changes.headline(),
             (None, None) => "no edit".to_owned(),
         };
+        record = record.bounded();
         let mut flight = book::flight(&record, edited.then_some(tree), work, owner);
         self.book.propose(work, &flight)?;
         self.announce(&record);

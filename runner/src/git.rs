@@ -210,20 +210,28 @@ impl Repo {
         Self::open(path)
     }
 
-    /// Removes a worktree of piton's and its files.
+    /// Removes a worktree of piton's and its files. Returns whether there was anything; one of that name that lies elsewhere is the
+    /// user's, and stays.
     ///
     /// # Errors
     /// When its files cannot be removed.
-    pub fn remove_worktree(&self, name: &str, path: &Path) -> Result<()> {
-        if path.exists() {
+    pub fn remove_worktree(&self, name: &str, path: &Path) -> Result<bool> {
+        let there = path.exists();
+        if there {
             fs::remove_dir_all(path).context(format!("the worktree {} was not removed", path.display()))?;
         }
-        if let Ok(found) = self.git.find_worktree(name) {
-            found.prune(None).context(format!("the worktree {name} was not forgotten"))?;
+        // What git knows of it may be cut short, and libgit2 would not find it then: by its name.
+        let known = self.git.commondir().join("worktrees").join(name);
+        let place = fs::read_to_string(known.join("gitdir")).unwrap_or_default();
+        let ours = place.trim_end().is_empty() || Path::new(place.trim_end()) == path.join(".git");
+        let known = known.exists() && ours;
+        if known {
+            fs::remove_dir_all(self.git.commondir().join("worktrees").join(name))
+                .context(format!("the worktree {name} was not forgotten"))?;
         }
         // The directories above it are piton's too; those that still hold something stay.
         let _ = path.ancestors().skip(1).take(2).try_for_each(fs::remove_dir);
-        Ok(())
+        Ok(there || known)
     }
 
     /// Makes the worktree equal to `commit`: below the editable paths only, or everywhere. Ignored files stay.

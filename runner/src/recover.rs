@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::book::{self, Book};
-use crate::drive::{Adopted, adopt};
+use crate::build::sha256;
+use crate::drive::{Adopted, adopt, worktree_path};
 use crate::error::{Context, Result};
 use crate::flight::{Flight, Owner, Rest, State, rest};
 use crate::git::Repo;
@@ -86,6 +87,7 @@ impl World {
             }
             if thorough {
                 mended.extend(refs(&mut book, &self.repo)?);
+                mended.extend(worktree(&book, &self.repo)?);
             }
             ledger = book.ledger;
         }
@@ -144,11 +146,14 @@ fn left_behind(repo: &Repo) -> Result<Vec<Mended>> {
             "removed, so that it can be written again",
         ));
     }
-    for (name, path) in repo.climbing() {
-        repo.remove_worktree(&name, &path)?;
-        found.push(mended("worktree", format!("{} is left from a climb", path.display()), "removed"));
-    }
     Ok(found)
+}
+
+/// A climb that was killed leaves its worktree, and half an edit in it.
+fn worktree(book: &Book, repo: &Repo) -> Result<Option<Mended>> {
+    let path = worktree_path(&repo.main_root(), &book.run.name);
+    let removed = repo.remove_worktree(&format!("piton-{}", book.run.name), &path)?;
+    Ok(removed.then(|| mended("worktree", format!("{} is left from a climb", path.display()), "removed")))
 }
 
 /// Ends a trial that is on its way, or carries it out.
@@ -162,6 +167,10 @@ fn finish(book: &mut Book, repo: &Repo, flight: Flight) -> Result<Mended> {
         Rest::Decide if record.commit.is_some() && !there => rest(State::Built),
         next => next,
     };
+    if let Some(hash) = record.artifact.take_if(|hash| broken(repo, hash)) {
+        let dir = book::artifact_dir(repo, &hash);
+        std::fs::remove_dir_all(&dir).context(format!("{} was not removed", dir.display()))?;
+    }
     let did = match next {
         Rest::End(outcome) => {
             record.outcome = outcome;
@@ -194,6 +203,13 @@ fn finish(book: &mut Book, repo: &Repo, flight: Flight) -> Result<Mended> {
     let spared = book.apply(repo, work.as_ref(), number, owner)?;
     let spared = if spared { "; the files were edited since, and are left as they are" } else { "" };
     Ok(mended("trial", found, format!("{did}{spared}")))
+}
+
+/// Whether an artifact is there and is not what its name says: its trial was not decided, so it was not synced.
+fn broken(repo: &Repo, hash: &str) -> bool {
+    let file =
+        std::fs::read_dir(book::artifact_dir(repo, hash)).ok().and_then(|mut files| files.next()?.ok());
+    file.is_some_and(|file| !sha256(&file.path()).is_ok_and(|is| is == hash))
 }
 
 /// Sees to it that a trial's ref is where its record says. Returns whether it was not.

@@ -379,16 +379,13 @@ pub fn brief(
     let from = last.len().saturating_sub(BRIEF_RECORDS);
     for record in &last[from..] {
         let by = record.outcome.estimate().map_or_else(String::new, |e| format!(" {}", gain(e.gain)));
-        text.push_str(
-            &format!(
-                "{} {} [{}]{by} {}\n",
-                record.trial,
-                record.outcome.status().word(),
-                clean(&record.outcome.reason(), 60),
-                clean(&record.description, 120)
-            )
-            .replace('`', "'"),
-        );
+        text.push_str(&format!(
+            "{} {} [{}]{by} {}\n",
+            record.trial,
+            record.outcome.status().word(),
+            clean(&record.outcome.reason(), 60).replace('`', "'"),
+            clean(&record.description, 120).replace('`', "'")
+        ));
     }
     text.push_str("```\n");
     text

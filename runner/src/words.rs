@@ -162,12 +162,16 @@ fn listed(names: &[String], most: usize) -> String {
     if names.len() > most { format!("{shown} and {} more", names.len() - most) } else { shown }
 }
 
-/// Characters that people do not see and that move a cursor, turn text around or hide a message in it.
+/// Whether a character is a control or a format character (Unicode 16, categories Cc, Cf, Zl and Zp), or one that shows as nothing: it
+/// moves a cursor, turns text around or hides a message in it.
 fn hidden(c: char) -> bool {
     c.is_control()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}'
-            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0e}' | '\u{feff}'
-            | '\u{ffa0}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e01ef}')
+        || matches!(c,
+            '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}' | '\u{8e2}'
+            | '\u{115f}' | '\u{1160}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0e}' | '\u{feff}' | '\u{ffa0}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e01ef}')
 }
 
 /// `text` on one line, at most `most` characters of it, safe to print in a terminal and to open in a spreadsheet:
@@ -235,6 +239,12 @@ mod tests {
             proptest::prop_assert!(cleaned.chars().count() <= 10 * most + 2);
             proptest::prop_assert!(!printable(&text).chars().any(|c| hidden(c) && !matches!(c, '\n' | '\t')));
         }
+    }
+
+    #[test]
+    fn a_word_of_a_foreign_harness_cannot_either() {
+        let outcome = Outcome::RunFailed { how: "\u{1b}[2J\u{2066}".into(), reason: String::new() };
+        assert_eq!(clean(&outcome.reason(), 60), "run:\\u{1b}[2J\\u{2066}");
     }
 
     #[test]

@@ -176,17 +176,6 @@ impl Repo {
         let diff = self.git.diff_tree_to_tree(Some(&from), Some(&to), None).context("no diff was made")?;
         Ok(diff.deltas().filter_map(|d| Some(self.root.join(d.new_file().path()?))).collect())
     }
-
-    /// Names and paths of the worktrees that climbs of piton's have made.
-    pub fn climbing(&self) -> Vec<(String, PathBuf)> {
-        let names = self.git.worktrees().into_iter().flat_map(|names| {
-            names.iter().filter_map(|name| name.ok().flatten().map(str::to_owned)).collect::<Vec<_>>()
-        });
-        let piton = names.filter(|name| name.starts_with("piton-"));
-        piton
-            .filter_map(|name| Some((name.clone(), self.git.find_worktree(&name).ok()?.path().to_path_buf())))
-            .collect()
-    }
 }
 
 /// All files at or below `dir`.

@@ -12,6 +12,8 @@ pub const DESCRIPTION: usize = 2000;
 const REASON: usize = 4000;
 /// Longest name or value, in characters.
 const NAME: usize = 400;
+/// Room for the words that say how much was cut, in characters.
+const WORDS: usize = 50;
 /// Most names in a list.
 const NAMES: usize = 500;
 
@@ -51,17 +53,20 @@ fn bound(changes: &mut Changes) {
     }
 }
 
+// Both leave room for what they add themselves, so that what was cut once is not cut again.
+
 fn shorten(list: &mut Vec<String>) {
-    let more = list.len().saturating_sub(NAMES);
-    list.truncate(NAMES);
     list.iter_mut().for_each(|name| cut(name, NAME));
-    if more > 0 {
+    if list.len() > NAMES + 1 {
+        let more = list.len() - NAMES;
+        list.truncate(NAMES);
         list.push(format!("and {more} more"));
     }
 }
 
 fn cut(text: &mut String, most: usize) {
-    if let Some((at, _)) = text.char_indices().nth(most) {
+    if text.chars().nth(most + WORDS).is_some() {
+        let at = text.char_indices().nth(most).map_or(text.len(), |(at, _)| at);
         let more = text[at..].chars().count();
         text.truncate(at);
         text.push_str(&format!("… and {more} more characters"));
@@ -73,12 +78,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_text_is_cut_between_characters_and_says_how_much_is_gone() {
-        let mut text = "é".repeat(12);
-        cut(&mut text, 12);
-        assert_eq!(text, "é".repeat(12));
+    fn a_text_is_cut_between_characters_says_how_much_is_gone_and_is_cut_once() {
+        let mut text = "é".repeat(55);
         cut(&mut text, 5);
-        assert_eq!(text, "ééééé… and 7 more characters");
+        assert_eq!(text, "é".repeat(55), "no shorter with the words that would say so");
+        text.push('é');
+        cut(&mut text, 5);
+        assert_eq!(text, "ééééé… and 51 more characters");
+        cut(&mut text, 5);
+        assert_eq!(text, "ééééé… and 51 more characters");
     }
 
     #[test]
