@@ -48,44 +48,95 @@ pub fn examine(repo: &Repo, run: Option<&str>) -> Result<Audit> {
         return Err(none());
     }
     let ledger = Ledger::open(&repo.state_dir())?;
-    let entries = ledger.entries()?;
-    let mut faults = chain::faults(&entries);
-    let mut runs: Vec<Run> = vec![];
-    for entry in entries.iter().filter(|entry| entry.kind == "run") {
-        match serde_json::from_str::<Run>(&entry.body) {
-            Ok(found) if found.name == entry.run => runs.push(found),
-            _ => faults.push(format!("{} holds no run of that name", chain::name(entry))),
+    let (mut check, mut runs) = (chain::Check::new(), BTreeMap::<String, Found>::new());
+    let mut faults = vec![];
+    ledger.each_entry(&mut |entry| {
+        let before = check.take(&entry);
+        let taken = match entry.kind.as_str() {
+            "run" => Found::begin(&entry, &ledger)?.map(|found| drop(runs.insert(entry.run.clone(), found))),
+            "trial" => runs.get_mut(&entry.run).and_then(|run| run.take(&entry, before)),
+            _ => Some(()),
+        };
+        if taken.is_none() {
+            faults.push(format!("{} does not hold what it should", chain::name(&entry)));
         }
-    }
-    runs.retain(|found| run.is_none_or(|name| found.name == name));
+        Ok(())
+    })?;
+    runs.retain(|name, _| run.is_none_or(|only| only == name));
     if let (true, Some(name)) = (runs.is_empty(), run) {
         return Err(Error::refused(format!("there is no run {name}")));
     }
+    let (entries, head) = check.head();
     let mut audit = Audit {
-        entries: entries.len(),
-        head: entries.last().map_or_else(|| chain::BEGINNING.to_owned(), |entry| entry.hash.clone()),
-        runs: runs.iter().map(|run| run.name.clone()).collect(),
-        trials: 0,
-        faults,
+        entries: entries as usize,
+        head: head.to_owned(),
+        runs: runs.keys().cloned().collect(),
+        trials: runs.values().map(|found| found.trials.len().saturating_sub(1)).sum(),
+        faults: [check.faults, faults].concat(),
         notes: vec![],
     };
     let printed = run_of_table(&ledger)?;
-    for run in &runs {
+    for (name, found) in &runs {
         let mut examined =
-            Examined { repo, ledger: &ledger, run, config: Config::parse(&run.config)?, audit: &mut audit };
-        let trials = examined.trials(&entries)?;
-        examined.rows(&trials)?;
-        examined.commits(&trials)?;
-        examined.refs(&trials);
-        examined.sealed(&trials)?;
-        let records: Vec<Record> = trials.into_values().map(|trial| trial.record).collect();
-        examined.snapshot(&records)?;
-        if printed.as_deref() == Some(&run.name) {
-            examined.table(&records)?;
+            Examined { repo, ledger: &ledger, run: &found.run, config: &found.config, audit: &mut audit };
+        examined.gaps(&found.trials);
+        examined.rows(&found.trials)?;
+        examined.commits(&found.trials)?;
+        examined.refs(&found.trials);
+        examined.sealed(&found.trials)?;
+        if !found.snapshot {
+            examined.fault(format!("the snapshot of run {name} is not what its records come to"));
         }
-        audit.trials += records.len().saturating_sub(1);
+        if printed.as_ref() == Some(name) {
+            examined.table(found)?;
+        }
     }
     Ok(audit)
+}
+
+/// A run as the entries have it.
+struct Found {
+    run: Run,
+    config: Config,
+    trials: BTreeMap<u32, Trial>,
+    commits: BTreeSet<String>,
+    tally: Tally,
+    /// The snapshot that is kept, and whether it is what the records come to.
+    kept: Option<Tally>,
+    snapshot: bool,
+}
+
+impl Found {
+    /// From the entry with which it begins; `None` where that holds something else.
+    fn begin(entry: &Entry, ledger: &Ledger) -> Result<Option<Self>> {
+        let run = serde_json::from_str::<Run>(&entry.body).ok().filter(|run| run.name == entry.run);
+        let Some(run) = run else { return Ok(None) };
+        let config = Config::parse(&run.config)?;
+        let tally = Tally::new(&config.metric, config.courses(&[], false));
+        let (trials, commits) = (BTreeMap::new(), BTreeSet::new());
+        let kept = ledger.tally(&run.name)?;
+        let snapshot = kept.is_none();
+        Ok(Some(Self { run, config, trials, commits, tally, kept, snapshot }))
+    }
+
+    /// Takes in a trial; `None` where the entry holds something else.
+    fn take(&mut self, entry: &Entry, before: String) -> Option<()> {
+        let record: Record = serde_json::from_str(&entry.body).ok()?;
+        if record.run != entry.run || Some(record.trial) != entry.trial {
+            return None;
+        }
+        self.tally.take(&record, &self.config.knobs);
+        if self.kept.as_ref().is_some_and(|kept| kept.records == self.tally.records) {
+            self.snapshot = self.kept.as_ref() == Some(&self.tally);
+        }
+        let own =
+            record.trial > 0 && record.commit.as_ref().is_some_and(|commit| !self.commits.contains(commit));
+        self.commits.extend(record.commit.clone());
+        // Whatever is large is not needed any more.
+        let record = Record { pairs: vec![], asked: vec![], changes: None, since_baseline: None, ..record };
+        self.trials.insert(record.trial, Trial { record, entry: entry.number, before, own });
+        Some(())
+    }
 }
 
 /// A trial as the ledger has it.
@@ -103,7 +154,7 @@ struct Examined<'a> {
     repo: &'a Repo,
     ledger: &'a Ledger,
     run: &'a Run,
-    config: Config,
+    config: &'a Config,
     audit: &'a mut Audit,
 }
 
@@ -116,34 +167,12 @@ impl Examined<'_> {
         format!("trial {trial} of run {}", self.run.name)
     }
 
-    /// The trials of the run, by number.
-    fn trials(&mut self, entries: &[Entry]) -> Result<BTreeMap<u32, Trial>> {
-        let mut trials: BTreeMap<u32, Trial> = BTreeMap::new();
-        let mut commits = BTreeSet::new();
-        for (i, entry) in entries.iter().enumerate() {
-            if entry.kind != "trial" || entry.run != self.run.name {
-                continue;
-            }
-            let Ok(record) = serde_json::from_str::<Record>(&entry.body) else {
-                self.fault(format!("{} holds no record", chain::name(entry)));
-                continue;
-            };
-            if record.run != entry.run || Some(record.trial) != entry.trial {
-                self.fault(format!("{} holds the record of another", chain::name(entry)));
-                continue;
-            }
-            let before = i.checked_sub(1).map_or(chain::BEGINNING, |i| entries[i].hash.as_str()).to_owned();
-            let own =
-                record.trial > 0 && record.commit.as_ref().is_some_and(|commit| !commits.contains(commit));
-            commits.extend(record.commit.clone());
-            trials.insert(record.trial, Trial { record, entry: entry.number, before, own });
-        }
-        for missing in (0..trials.keys().max().map_or(0, |last| last + 1)).filter(|n| !trials.contains_key(n))
-        {
+    fn gaps(&mut self, trials: &BTreeMap<u32, Trial>) {
+        let all = trials.keys().max().map_or(0, |last| last + 1);
+        for missing in (0..all).filter(|number| !trials.contains_key(number)) {
             let name = self.name(missing);
-            self.audit.faults.push(format!("{name} is missing from the ledger"));
+            self.fault(format!("{name} is missing from the ledger"));
         }
-        Ok(trials)
     }
 
     /// What the ledger has beside the entries.
@@ -317,24 +346,14 @@ impl Examined<'_> {
         Ok(())
     }
 
-    /// The snapshot of what the records come to.
-    fn snapshot(&mut self, records: &[Record]) -> Result<()> {
-        let Some(kept) = self.ledger.tally(&self.run.name)? else { return Ok(()) };
-        let mut tally = Tally::new(&self.config.metric, self.config.courses(&[], false));
-        records.iter().filter(|r| r.trial < kept.records).for_each(|r| tally.take(r, &self.config.knobs));
-        if tally != kept {
-            self.fault(format!("the snapshot of run {} is not what its records come to", self.run.name));
-        }
-        Ok(())
-    }
-
     /// `results.tsv`.
-    fn table(&mut self, records: &[Record]) -> Result<()> {
-        let mut tally = Tally::new(&self.config.metric, self.config.courses(&[], false));
-        records.iter().for_each(|record| tally.take(record, &self.config.knobs));
+    fn table(&mut self, found: &Found) -> Result<()> {
         let path = table_path(self.repo);
-        let should =
-            Table { path: &path, metric: &self.config.metric, columns: &tally.columns }.text(records)?;
+        let table = Table { path: &path, metric: &self.config.metric, columns: &found.tally.columns };
+        let mut should = table.header()?;
+        for trial in found.trials.values() {
+            should.extend(table.row(&trial.record)?);
+        }
         let Ok(is) = fs::read(&path) else {
             self.fault("results.tsv is missing".to_owned());
             return Ok(());

@@ -49,8 +49,10 @@ impl Book {
             None => Tally::new(&config.metric, config.courses(&[], false)),
         };
         let snapshot = tally.records;
-        let since = ledger.since(&run.name, tally.records)?;
-        since.iter().for_each(|record| tally.take(record, &config.knobs));
+        ledger.each(&run.name, tally.records, &mut |record| {
+            tally.take(&record, &config.knobs);
+            Ok(())
+        })?;
         let record = |trial: u32| ledger.record(&run.name, trial)?.ok_or_else(none);
         let incumbent = record(tally.line.incumbent)?;
         let last = record(tally.records.checked_sub(1).ok_or_else(none)?)?;
@@ -253,7 +255,7 @@ impl Book {
         };
         let printed = match done {
             Some(printed) => Some(printed),
-            None => table.print(&self.records()?)?,
+            None => table.print(&self.ledger, &self.run.name)?,
         };
         if record.trial > self.last.trial {
             self.last = record.clone();
@@ -273,19 +275,9 @@ impl Book {
         if then.is_some_and(|then| same(&then) && table.untouched(&then)) {
             return Ok(false);
         }
-        let printed = table.print(&self.records()?)?;
+        let printed = table.print(&self.ledger, &self.run.name)?;
         printed.map_or(Ok(()), |printed| self.ledger.set_mark(TABLE, &printed))?;
         Ok(true)
-    }
-
-    /// The whole of `results.tsv` as it should be.
-    ///
-    /// # Errors
-    /// When the ledger cannot be read.
-    pub fn table_text(&self, repo: &Repo) -> Result<Vec<u8>> {
-        let path = table_path(repo);
-        Table { path: &path, metric: &self.config.metric, columns: &self.tally.columns }
-            .text(&self.records()?)
     }
 }
 

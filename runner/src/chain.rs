@@ -39,31 +39,56 @@ pub fn link(before: &str, kind: &str, run: &str, trial: Option<u32>, body: &str)
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What is wrong with a chain, one line for each place, oldest first.
-pub fn faults<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Vec<String> {
-    let (mut faults, mut number, mut before) = (vec![], 0, BEGINNING.to_owned());
-    for entry in entries {
-        number += 1;
+/// Holds the entries of a chain against each other, one after the other.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    number: i64,
+    before: String,
+    /// What is wrong, one line for each place, oldest first.
+    pub faults: Vec<String>,
+}
+
+impl Check {
+    /// Before the first entry.
+    pub fn new() -> Self {
+        Self { number: 0, before: BEGINNING.to_owned(), faults: vec![] }
+    }
+
+    /// Takes in the next entry. Returns the hash that stands before it.
+    pub fn take(&mut self, entry: &Entry) -> String {
+        let number = self.number + 1;
         let gap = entry.number - number;
         match gap {
             0 => {}
-            1 => faults.push(format!("entry {number} of the ledger is missing")),
-            _ => faults.push(format!("entries {number} to {} of the ledger are missing", entry.number - 1)),
+            1 => self.faults.push(format!("entry {number} of the ledger is missing")),
+            _ => self
+                .faults
+                .push(format!("entries {number} to {} of the ledger are missing", entry.number - 1)),
         }
-        let hash = link(&before, &entry.kind, &entry.run, entry.trial, &entry.body);
+        let hash = link(&self.before, &entry.kind, &entry.run, entry.trial, &entry.body);
         // After a gap nobody knows the hash before.
         if gap == 0 && hash != entry.hash {
-            faults.push(format!(
+            self.faults.push(format!(
                 "{} is not what was recorded: it hashes to {}, the chain has {}",
                 name(entry),
                 short(&hash),
                 short(&entry.hash)
             ));
         }
-        number = entry.number;
-        before.clone_from(&entry.hash);
+        self.number = entry.number;
+        std::mem::replace(&mut self.before, entry.hash.clone())
     }
-    faults
+
+    /// Number and hash of the last entry.
+    pub fn head(&self) -> (i64, &str) {
+        (self.number, &self.before)
+    }
+}
+
+impl Default for Check {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 /// An entry for people.
@@ -85,6 +110,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn faults(entries: &[Entry]) -> Vec<String> {
+        let mut check = Check::new();
+        entries.iter().for_each(|entry| drop(check.take(entry)));
+        check.faults
+    }
 
     fn chain(bodies: &[String]) -> Vec<Entry> {
         let mut before = BEGINNING.to_owned();

@@ -210,11 +210,11 @@ impl Ledger {
         self.all("SELECT body FROM entries WHERE kind = 'run' ORDER BY entry", [])
     }
 
-    /// All entries, oldest first.
+    /// Shows every entry, oldest first.
     ///
     /// # Errors
-    /// A disk that refuses.
-    pub fn entries(&self) -> Result<Vec<Entry>> {
+    /// A disk that refuses, or what `see` says.
+    pub fn each_entry(&self, see: &mut dyn FnMut(Entry) -> Result<()>) -> Result<()> {
         let sql = "SELECT entry, kind, run, trial, body, hash FROM entries ORDER BY entry";
         let mut query = self.db.prepare(sql).context(NOT_READ)?;
         let entry = |row: &Row| {
@@ -227,8 +227,8 @@ impl Ledger {
                 hash: row.get(5)?,
             })
         };
-        let rows = query.query_map([], entry).context(NOT_READ)?;
-        rows.map(|row| row.context(NOT_READ)).collect()
+        let mut rows = query.query_map([], entry).context(NOT_READ)?;
+        rows.try_for_each(|row| see(row.context(NOT_READ)?))
     }
 
     /// The snapshot of what the records of a run come to. One that cannot be read is as good as none.
@@ -345,9 +345,10 @@ mod tests {
         for n in 0..3 {
             ledger.write(Sync::Now, "", |db| enter(db, "night", "r", None, &n).map(|_| ())).unwrap();
         }
-        let entries = ledger.entries().unwrap();
-        assert_eq!(chain::faults(&entries), Vec::<String>::new());
-        assert_eq!(ledger.head().unwrap(), (3, entries[2].hash.clone()));
+        let mut check = chain::Check::new();
+        ledger.each_entry(&mut |entry| Ok(drop(check.take(&entry)))).unwrap();
+        assert_eq!(check.faults, Vec::<String>::new());
+        assert_eq!(check.head(), (3, ledger.head().unwrap().1.as_str()));
     }
 
     #[test]

@@ -68,13 +68,16 @@ impl World {
         let mut ledger = Ledger::open(&state)?;
         let boot = host::boot();
         let last: Option<Last> = ledger.mark(SESSION)?;
-        let thorough = all || last.is_some_and(|last| !last.ended || last.boot != boot);
+        let cut_off = last.is_some_and(|last| !last.ended || last.boot != boot);
+        let thorough = all || cut_off;
         ledger.set_mark(SESSION, &Last { ended: false, boot: boot.clone() })?;
-        ledger.at_end(SESSION, &Last { ended: true, boot })?;
         let mut mended = vec![];
         if thorough {
             mended.extend(left_behind(&self.repo)?);
         }
+        let ended = locks(&self.repo, cut_off, &mut mended)?;
+        // While a lock that may be ours is left, the next piton looks again.
+        ledger.at_end(SESSION, &Last { ended, boot })?;
         for run in ledger.runs()? {
             let flights: Vec<Flight> =
                 ledger.on_their_way()?.into_iter().filter(|flight| flight.record.run == run.name).collect();
@@ -124,20 +127,6 @@ fn left_behind(repo: &Repo) -> Result<Vec<Mended>> {
         );
         found.push(mended("process", left, "ended"));
     }
-    let remove = |path: &Path| {
-        std::fs::remove_file(path)
-            .and_then(|()| disk::sync_dir(path.parent().expect("a file in a directory")))
-            .context(format!("{} was not removed", path.display()))
-    };
-    for lock in repo.lock_files() {
-        let name = format!("{} is locked", lock.path.display());
-        if lock.own || !survivors::in_use(&lock.path, &repo.main_root()) {
-            remove(&lock.path)?;
-            found.push(mended("lock", name, "nobody holds the lock: removed"));
-        } else {
-            found.push(mended("lock", name, "a git command may be at work: left where it is"));
-        }
-    }
     for object in repo.empty_objects() {
         remove(&object)?;
         found.push(mended(
@@ -147,6 +136,29 @@ fn left_behind(repo: &Repo) -> Result<Vec<Mended>> {
         ));
     }
     Ok(found)
+}
+
+fn remove(path: &Path) -> Result<()> {
+    std::fs::remove_file(path)
+        .and_then(|()| disk::sync_dir(path.parent().expect("a file in a directory")))
+        .context(format!("{} was not removed", path.display()))
+}
+
+/// Removes lock files of git's that nobody holds: piton's own, and, where the last piton was `cut_off`, those that it shares with
+/// git commands of the user's. Returns whether none is left that may be the last piton's.
+fn locks(repo: &Repo, cut_off: bool, found: &mut Vec<Mended>) -> Result<bool> {
+    let mut settled = true;
+    for lock in if cut_off { repo.lock_files() } else { vec![] } {
+        let name = format!("{} is locked", lock.path.display());
+        if lock.own || !survivors::in_use(&lock.path, &repo.main_root()) {
+            remove(&lock.path)?;
+            found.push(mended("lock", name, "nobody holds the lock: removed"));
+        } else {
+            found.push(mended("lock", name, "a git command may be at work: left where it is"));
+            settled = false;
+        }
+    }
+    Ok(settled)
 }
 
 /// A climb that was killed leaves its worktree, and half an edit in it.
@@ -244,7 +256,7 @@ fn refs(book: &mut Book, repo: &Repo) -> Result<Vec<Mended>> {
             }
         });
     }
-    for record in book.records()? {
+    book.ledger.each(&book.run.name, 0, &mut |record| {
         let name = book.trial_ref(record.trial);
         let there = record.commit.as_ref().is_none_or(|id| repo.read_commit(id).is_some());
         if !there {
@@ -256,7 +268,8 @@ fn refs(book: &mut Book, repo: &Repo) -> Result<Vec<Mended>> {
         } else if keep_ref(book, repo, &record)? {
             found.push(mended("ref", format!("{name} is not where the ledger says"), "put back"));
         }
-    }
+        Ok(())
+    })?;
     let branch = format!("refs/heads/{}", book.branch());
     let here = repo.stands_on(&branch);
     if repo.remove_broken_ref(&branch)? || (here && repo.raw_ref(&branch).is_none()) {

@@ -2,12 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::Ledger;
 use crate::error::{Context, Error, Result};
 use crate::metric::Metric;
 use crate::report;
@@ -37,31 +38,49 @@ pub struct Printed {
 }
 
 impl Table<'_> {
-    /// The whole table as text.
+    /// Its header as text.
     ///
     /// # Errors
-    /// When a row cannot be written, which no row can cause.
-    pub fn text(&self, records: &[Record]) -> Result<Vec<u8>> {
-        let columns: Vec<String> = self.columns.iter().cloned().collect();
-        let header = report::tsv_header(self.metric, &columns);
-        let rows = records.iter().map(|record| report::tsv_row(record, self.metric, &columns));
-        lines(std::iter::once(header).chain(rows))
+    /// When it cannot be written, which no name can cause.
+    pub fn header(&self) -> Result<Vec<u8>> {
+        line(report::tsv_header(self.metric, &self.names()))
     }
 
-    /// Prints it anew: a temporary file, synced, then renamed, so that a reader sees the old or the new one.
+    /// The row of a record as text.
+    ///
+    /// # Errors
+    /// When it cannot be written, which no record can cause.
+    pub fn row(&self, record: &Record) -> Result<Vec<u8>> {
+        line(report::tsv_row(record, self.metric, &self.names()))
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.columns.iter().cloned().collect()
+    }
+
+    /// Prints it anew from the ledger: a temporary file, synced, then renamed, so that a reader sees the old or the new one.
     ///
     /// # Errors
     /// A disk that refuses; the file is then as it was.
-    pub fn print(&self, records: &[Record]) -> Result<Option<Printed>> {
+    pub fn print(&self, ledger: &Ledger, run: &str) -> Result<Option<Printed>> {
         let what = || format!("{} was not written", self.path.display());
         let dir = self.path.parent().expect("a file in a directory");
-        let mut file = tempfile::Builder::new().prefix(".results").tempfile_in(dir).context(what())?;
-        file.write_all(&self.text(records)?).and_then(|()| file.as_file().sync_all()).context(what())?;
+        let file = tempfile::Builder::new().prefix(".results").tempfile_in(dir).context(what())?;
+        let mut out = BufWriter::new(file);
+        let mut last = None;
+        out.write_all(&self.header()?).context(what())?;
+        ledger.each(run, 0, &mut |record| {
+            out.write_all(&self.row(&record)?).context(what())?;
+            last = Some(record.trial);
+            Ok(())
+        })?;
+        let file = out.into_inner().map_err(|e| Error::new(what()).cause(e.error()))?;
+        file.as_file().sync_all().context(what())?;
         let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
         file.as_file().set_permissions(readable).context(what())?;
         file.persist(self.path).map_err(|e| Error::new(what()).cause(e.error))?;
         File::open(dir).and_then(|dir| dir.sync_all()).context(what())?;
-        Ok(records.last().and_then(|last| self.printed(last)))
+        Ok(last.and_then(|last| self.printed(run, last)))
     }
 
     /// Puts the last row, `record`, below the row of `before`, where the file is still what was printed then. `None` where it is not.
@@ -79,9 +98,7 @@ impl Table<'_> {
             return Ok(None);
         }
         let what = || format!("{} was not written", self.path.display());
-        let columns: Vec<String> = self.columns.iter().cloned().collect();
-        let row = |record| lines(std::iter::once(report::tsv_row(record, self.metric, &columns)));
-        let (above, row) = (row(before)?, row(record)?);
+        let (above, row) = (self.row(before)?, self.row(record)?);
         let mut file = File::options().read(true).write(true).open(self.path).context(what())?;
         let mut tail = vec![0; above.len()];
         let read = file.seek(SeekFrom::End(-(above.len() as i64))).and_then(|_| file.read_exact(&mut tail));
@@ -89,12 +106,11 @@ impl Table<'_> {
             return Ok(None);
         }
         file.seek(SeekFrom::End(0)).and_then(|_| file.write_all(&row)).context(what())?;
-        Ok(self.printed(record))
+        Ok(self.printed(&record.run, record.trial))
     }
 
-    fn printed(&self, last: &Record) -> Option<Printed> {
-        let columns = self.columns.iter().cloned().collect();
-        Some(Printed { run: last.run.clone(), last: last.trial, columns, stamp: self.stamp()? })
+    fn printed(&self, run: &str, last: u32) -> Option<Printed> {
+        Some(Printed { run: run.to_owned(), last, columns: self.names(), stamp: self.stamp()? })
     }
 
     fn stamp(&self) -> Option<(u64, u64, i64, i64)> {
@@ -108,11 +124,9 @@ impl Table<'_> {
     }
 }
 
-fn lines(rows: impl Iterator<Item = Vec<String>>) -> Result<Vec<u8>> {
+fn line(cells: Vec<String>) -> Result<Vec<u8>> {
     let what = "results.tsv was not written";
     let mut writer = csv::WriterBuilder::new().delimiter(b'\t').from_writer(vec![]);
-    for row in rows {
-        writer.write_record(row).context(what)?;
-    }
+    writer.write_record(cells).context(what)?;
     writer.into_inner().map_err(|e| Error::new(what).cause(e.error()))
 }

@@ -105,16 +105,24 @@ impl Ledger {
     /// # Errors
     /// A disk that refuses.
     pub fn records(&self, run: &str) -> Result<Vec<Record>> {
-        self.since(run, 0)
+        let mut records = vec![];
+        self.each(run, 0, &mut |record| {
+            records.push(record);
+            Ok(())
+        })?;
+        Ok(records)
     }
 
-    /// The records of a run from number `from` on, oldest first.
+    /// Shows the records of a run from number `from` on, oldest first: a long run need not be in memory whole.
     ///
     /// # Errors
-    /// A disk that refuses.
-    pub fn since(&self, run: &str, from: u32) -> Result<Vec<Record>> {
+    /// A disk that refuses, or what `see` says.
+    pub fn each(&self, run: &str, from: u32, see: &mut dyn FnMut(Record) -> Result<()>) -> Result<()> {
         let sql = "SELECT body FROM entries WHERE kind = 'trial' AND run = ?1 AND trial >= ?2 ORDER BY trial";
-        self.all(sql, params![run, from])
+        let mut query = self.db.prepare_cached(sql).context(NOT_READ)?;
+        let mut rows =
+            query.query_map(params![run, from], |row| row.get::<_, String>(0)).context(NOT_READ)?;
+        rows.try_for_each(|row| see(serde_json::from_str(&row.context(NOT_READ)?).context(NOT_READ)?))
     }
 
     /// The last `most` records of a run, oldest first.
