@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 /// The one order of the modules: each may use only those before it.
-const ORDER: [&str; 42] = [
+const ORDER: [&str; 43] = [
     // compute, and touch nothing
     "error",
     "metric",
@@ -30,6 +30,7 @@ const ORDER: [&str; 42] = [
     "clock",
     "host",
     "say",
+    "confine",
     "proc",
     "git",
     "build",
