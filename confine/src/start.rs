@@ -14,6 +14,7 @@ pub const NOT_STARTED: &str = "piton-confine: the walls do not stand:";
 pub const NOT_EXECUTED: &str = "piton-confine: the command was not executed:";
 
 /// First argument of a process that is to try one attack on its parent. For [`find`](crate::find) and the tests.
+#[cfg(target_os = "linux")]
 pub(crate) const ATTACK: &str = "--attack";
 
 /// Why a helper did not become the command.

@@ -133,6 +133,7 @@ fn ask(command: &str, desk: &Desk) -> Result<Proposed> {
         more: desk.more,
         least: desk.least,
     };
+    let policy = room.policy()?;
     let mut env = proc::full_env();
     env.extend(room.env());
     env.push(("PITON_BRIEF".into(), brief.into()));
@@ -147,7 +148,7 @@ fn ask(command: &str, desk: &Desk) -> Result<Proposed> {
         timeout: desk.timeout,
         gently: true,
         seen: None,
-        policy: Some(room.policy()?),
+        policy: Some(&policy),
     })?;
     Ok(match done.end {
         End::Interrupted => Proposed::Interrupted,

@@ -15,6 +15,7 @@ use args::{Climb, Command, RuleCommand, Which};
 use crate::agent::Agent;
 use crate::clock::Stopwatch;
 use crate::config::{self, Config};
+use crate::confine::Walls;
 use crate::doctor::{self, Known};
 use crate::drive::{Allowed, Session, worktree_path};
 use crate::error::{Error, Result, exit};
@@ -57,17 +58,18 @@ fn still_true(mut error: Error, dir: &Path) -> Error {
 }
 
 fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
+    let least = cli.confinement;
     match cli.command {
-        Command::Baseline { run, json } => baseline(dir, run.as_deref(), json),
-        Command::Trial { message, json } => trial(dir, message.as_deref(), json),
-        Command::Climb(climb) => climb.run(dir),
-        Command::Guard { more, command } => guard::run(dir, &command, &more, Level::Strong),
+        Command::Baseline { run, json } => baseline(dir, least, run.as_deref(), json),
+        Command::Trial { message, json } => trial(dir, least, message.as_deref(), json),
+        Command::Climb(climb) => climb.run(dir, least),
+        Command::Guard { more, command } => guard::run(dir, &command, &more, least),
         Command::Log { which } => log(dir, &which),
         Command::Show { trial, pairs, which } => show(dir, trial, pairs, &which),
-        Command::Verify { each, which } => verify(dir, each, &which),
+        Command::Verify { each, which } => verify(dir, least, each, &which),
         Command::Rule { command: RuleCommand::Explain { json } } => explain(dir, json),
         Command::Rehearse { variants, only, trials, reversed, json } => {
-            let world = world(dir)?;
+            let world = world(dir, least)?;
             let mut told = |row: &report::Rehearsal| {
                 world
                     .progress
@@ -96,7 +98,8 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
         }
         Command::Doctor { json } => {
             let (config, known) = experiment(dir)?;
-            let found = doctor::examine(&config.rule, &config.noise, known);
+            let walls = Walls::look(&Repo::open(dir)?.state_dir(), Level::None)?;
+            let found = doctor::examine(&config.rule, &config.noise, known, walls.found());
             if json {
                 say::json(&found);
             } else {
@@ -106,7 +109,7 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
         }
         Command::Replay { file } => replay(&dir.join(file)),
         Command::Discriminate { variants, only, samples, json } => {
-            let world = world(dir)?;
+            let world = world(dir, least)?;
             let rows = discriminate::run(&world, &dir.join(variants), only.as_deref(), samples)?;
             if json {
                 say::json(&rows);
@@ -116,7 +119,7 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
             Ok(discriminate::status(&rows))
         }
         Command::Noise { pairs, json } => {
-            let noise = noise::run(&world(dir)?, pairs)?;
+            let noise = noise::run(&world(dir, least)?, pairs)?;
             if json {
                 say::json(&noise);
             } else {
@@ -130,12 +133,14 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
     }
 }
 
-fn world(dir: &Path) -> Result<World> {
-    Ok(World { repo: Repo::open(dir)?, runner: Runner::install()?, progress: Progress::new() })
+fn world(dir: &Path, least: Level) -> Result<World> {
+    let repo = Repo::open(dir)?;
+    let walls = Walls::look(&repo.state_dir(), least)?;
+    Ok(World { repo, runner: Runner::install()?, progress: Progress::new(), walls })
 }
 
-fn baseline(dir: &Path, name: Option<&str>, json: bool) -> Result<u8> {
-    let world = world(dir)?;
+fn baseline(dir: &Path, least: Level, name: Option<&str>, json: bool) -> Result<u8> {
+    let world = world(dir, least)?;
     let session = world.begin(world.enter("piton baseline", true)?, name)?;
     world.repo.switch(&session.branch())?;
     if json {
@@ -151,8 +156,8 @@ fn baseline(dir: &Path, name: Option<&str>, json: bool) -> Result<u8> {
     Ok(exit::DONE)
 }
 
-fn trial(dir: &Path, message: Option<&str>, json: bool) -> Result<u8> {
-    let world = world(dir)?;
+fn trial(dir: &Path, least: Level, message: Option<&str>, json: bool) -> Result<u8> {
+    let world = world(dir, least)?;
     // A branch that a power cut broke is put back before HEAD is read.
     let entered = world.enter("piton trial", false)?;
     let head = world.repo.head()?;
@@ -207,9 +212,17 @@ fn status_of(record: &Record) -> u8 {
 }
 
 impl Climb {
-    fn run(self, dir: &Path) -> Result<u8> {
+    fn run(self, dir: &Path, least: Level) -> Result<u8> {
         let watch = Stopwatch::start();
-        let world = world(dir)?;
+        let world = world(dir, least)?;
+        if world.walls.found().level == Level::None {
+            return Err(Error::refused(
+                "the climb did not start: nothing confines what it would build and run",
+            )
+            .cause("the level of this machine's walls is none, and without walls nothing is kept unattended")
+            .note("nothing was changed")
+            .hint("piton trial, by hand, judges an edit that you have read"));
+        }
         let head = world.repo.head()?;
         if let Some(run) = head.branch.strip_prefix("piton/") {
             return Err(Error::refused("the climb did not start: this checkout is on a run's branch")
@@ -234,7 +247,8 @@ impl Climb {
         let work = world.repo.worktree(&tree, &path, &branch)?;
         let agent = Agent::parse(&self.agent);
         let budget = Budget { trials: self.trials, wall: self.wall };
-        let allowed = Allowed { timeout: self.agent_timeout, more: self.more, least: Level::Strong };
+        let allowed =
+            Allowed { timeout: self.agent_timeout, more: self.more, least: world.walls.found().level };
         let stop = session.climb(&work, &agent, &budget, Owner::Piton, &allowed, watch);
         world.progress.idle();
         drop(work);
@@ -385,9 +399,9 @@ fn explain(dir: &Path, json: bool) -> Result<u8> {
     Ok(exit::DONE)
 }
 
-fn verify(dir: &Path, each: bool, which: &Which) -> Result<u8> {
+fn verify(dir: &Path, least: Level, each: bool, which: &Which) -> Result<u8> {
     let (_, run, _, _) = reading(dir, which)?;
-    let world = world(dir)?;
+    let world = world(dir, least)?;
     let night = world.resume(world.enter("piton verify", false)?, &run.name)?.verify(each)?;
     if which.json {
         say::json(&night);
@@ -410,7 +424,7 @@ fn status(dir: &Path, which: &Which) -> Result<u8> {
 }
 
 fn recover(dir: &Path, json: bool) -> Result<u8> {
-    let world = world(dir)?;
+    let world = world(dir, Level::None)?;
     let mended = world.enter("piton recover", true)?.mended;
     if json {
         say::json(&mended);

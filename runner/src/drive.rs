@@ -22,7 +22,7 @@ use crate::say::Tone;
 use crate::session::{self, Budget, Spent, Stop};
 use crate::trial::{Outcome, Record, Seconds, Status};
 use crate::world::World;
-use crate::{fail, host, monitor, report, standing, words};
+use crate::{confine, fail, host, monitor, report, standing, words};
 
 /// What a climb leaves in a checkout and git overlooks.
 pub const LEFT_BEHIND: [&str; 3] = ["/results.tsv", "/run.log", "/.piton/"];
@@ -415,6 +415,7 @@ pub fn blank(run: &Run, trial: u32, config: &Config) -> Record {
         harness: run.harness.clone(),
         seal: run.seal.clone(),
         rule: config.rule.name(),
+        confinement: confine::level(),
         machine: host::machine(),
         piton: env!("CARGO_PKG_VERSION").to_owned(),
     }

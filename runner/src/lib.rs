@@ -35,6 +35,7 @@ pub mod build;
 pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod confine;
 pub mod discriminate;
 pub mod disk;
 pub mod doctor;

@@ -6,7 +6,7 @@
 
 mod attend;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -19,16 +19,15 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Resource, Rlimit, Signal};
 
-use piton_confine::Policy;
+use piton_confine::{Group, Policy};
 
 use crate::clock::Stopwatch;
+use crate::confine::MAX_FILE_BYTES;
 use crate::error::{Context, Result};
 use crate::survivors;
 
 pub use attend::{Stream, stream};
 
-/// Most that a job may write into one file, in bytes: bounds a log that grows without end.
-const MAX_FILE_BYTES: u64 = 4 << 30;
 /// How much of the end of an output is read back, in bytes.
 pub const TAIL_BYTES: u64 = 1 << 20;
 /// How much of the end of each output goes into `run.log`, in characters.
@@ -44,6 +43,8 @@ pub struct Job<'a> {
     pub cwd: &'a Path,
     /// All of its environment.
     pub env: Vec<(OsString, OsString)>,
+    /// What it may do; absent for one that may do what piton may.
+    pub policy: Option<&'a Policy>,
     /// File that takes its standard output, made anew.
     pub stdout: PathBuf,
     /// File that takes its standard error, made anew.
@@ -52,10 +53,28 @@ pub struct Job<'a> {
     pub timeout: Duration,
     /// Ask with SIGTERM before killing.
     pub gently: bool,
-    /// The walls that it runs behind; none for what is trusted.
-    pub policy: Option<Policy>,
     /// Is told the last line of its standard error about once a second.
     pub seen: Option<&'a dyn Fn(&str)>,
+}
+
+impl Job<'_> {
+    /// Its command line: itself, or the helper that becomes it.
+    fn line(&self, group: Option<&Group>) -> std::io::Result<Vec<OsString>> {
+        let argv: Vec<OsString> = self.argv.iter().map(OsString::from).collect();
+        let Some(policy) = self.policy else { return Ok(argv) };
+        let exe = std::env::current_exe()?;
+        Ok(match group {
+            Some(group) => group.wrap(policy, &exe, &argv),
+            None => policy.wrap(&exe, &argv),
+        })
+    }
+}
+
+/// Memory that a job's processes may use together: what would leave the machine with too little ends the job.
+fn memory() -> u64 {
+    let info = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total = info.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB"));
+    total.and_then(|kib| kib.trim().parse::<u64>().ok()).map_or(u64::MAX >> 12, |kib| kib * 1024 / 4 * 3)
 }
 
 /// How a job ended.
@@ -167,13 +186,12 @@ impl Runner {
     pub fn run(&self, job: &Job) -> Result<Done> {
         let watch = Stopwatch::start();
         let what = || format!("`{}` did not start", job.argv.join(" "));
-        let mut argv: Vec<OsString> = job.argv.iter().map(OsString::from).collect();
-        if let Some(policy) = &job.policy {
-            argv = policy.wrap(&std::env::current_exe().context(what())?, &argv);
-        }
-        let mut command = Command::new(argv.first().map_or_else(OsString::new, Clone::clone));
+        // Held until none of its processes is left.
+        let group = job.policy.and_then(|policy| Group::make(policy.limits.processes?, memory()));
+        let line = job.line(group.as_ref()).context(what())?;
+        let mut command = Command::new(line.first().map_or(OsStr::new(""), |program| program));
         command
-            .args(&argv[1.min(argv.len())..])
+            .args(&line[1.min(line.len())..])
             .current_dir(job.cwd)
             .env_clear()
             .envs(job.env.iter().map(|(k, v)| (k, v)))

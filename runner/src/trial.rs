@@ -4,6 +4,7 @@
 
 mod bounded;
 
+use piton_confine::Level;
 use serde::{Deserialize, Serialize};
 
 use crate::conditions::Conditions;
@@ -338,6 +339,9 @@ pub struct Record {
     pub seal: String,
     /// The rule that judged, in words.
     pub rule: String,
+    /// How what was built and measured was confined. Rows from before piton had walls say `none`.
+    #[serde(default)]
+    pub confinement: Level,
     /// The machine: processor, cores, system.
     pub machine: String,
     /// Version of piton.

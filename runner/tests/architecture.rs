@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 /// The one order of the modules: each may use only those before it.
-const ORDER: [&str; 52] = [
+const ORDER: [&str; 53] = [
     // compute, and touch nothing
     "error",
     "metric",
@@ -36,6 +36,7 @@ const ORDER: [&str; 52] = [
     "fail",
     "disk",
     "survivors",
+    "confine",
     "proc",
     "git",
     "guard",

@@ -167,7 +167,8 @@ fn printed(records: &[Record]) -> Result<(), TestCaseError> {
     let columns: std::collections::BTreeSet<String> =
         records.iter().filter_map(|r| r.metrics.as_ref()).flat_map(|m| m.keys().cloned()).collect();
     let table = Table { path: Path::new("results.tsv"), metric: &metric(), columns: &columns };
-    let table = String::from_utf8(table.text(records).unwrap()).unwrap();
+    let rows = records.iter().flat_map(|record| table.row(record).unwrap());
+    let table = String::from_utf8(table.header().unwrap().into_iter().chain(rows).collect()).unwrap();
     prop_assert_eq!(table.lines().count(), records.len() + 1);
     let columns = table.lines().next().unwrap().split('\t').count();
     prop_assert!(table.lines().all(|row| row.split('\t').count() == columns), "{}", table);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use piton_confine::{Level, Limits, Policy, Role};
 
+use crate::confine::{MAX_FILE_BYTES, PROCESSES};
 use crate::error::{Context, Result};
 
 /// Where agents keep their settings, logins and sessions, below the home directory. A shell's files, git's, cargo's and ssh's are not
@@ -93,7 +94,11 @@ impl Room<'_> {
             read: vec!["/".into()],
             write,
             network: true,
-            limits: Limits::default(),
+            limits: Limits {
+                file_bytes: Some(MAX_FILE_BYTES),
+                processes: Some(PROCESSES),
+                ..Limits::default()
+            },
             least: self.least,
         })
     }

@@ -24,7 +24,7 @@ use crate::world::World;
 /// No run on this branch, walls below `least`, a command that cannot be started.
 pub(super) fn run(dir: &Path, command: &[OsString], more: &[PathBuf], least: Level) -> Result<u8> {
     let what = "the command was not started";
-    let world = world(dir)?;
+    let world = world(dir, least)?;
     let config = experiment(&world, what)?;
     let scratch = tempfile::Builder::new().prefix("piton-guard-").tempdir().context(what)?;
     let (socket, temporary) = (scratch.path().join("socket"), scratch.path().join("tmp"));
@@ -37,7 +37,7 @@ pub(super) fn run(dir: &Path, command: &[OsString], more: &[PathBuf], least: Lev
         editable: &config.scope.editable,
         temporary: &temporary,
         more,
-        least,
+        least: world.walls.found().level,
     };
     let policy = room.policy()?;
     let piton = std::env::current_exe().context(what)?;

@@ -176,6 +176,7 @@ pub fn record() -> impl Strategy<Value = Record> {
                 runs: vec![],
                 reference: vec![],
                 slow_start: None,
+                confinement: piton_confine::Level::Strong,
                 void_pairs: vec![],
                 tau: Some(number.abs()),
                 resolves: Some(number.abs()),
