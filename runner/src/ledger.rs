@@ -346,7 +346,12 @@ mod tests {
             ledger.write(Sync::Now, "", |db| enter(db, "night", "r", None, &n).map(|_| ())).unwrap();
         }
         let mut check = chain::Check::new();
-        ledger.each_entry(&mut |entry| Ok(drop(check.take(&entry)))).unwrap();
+        ledger
+            .each_entry(&mut |entry| {
+                check.take(&entry);
+                Ok(())
+            })
+            .unwrap();
         assert_eq!(check.faults, Vec::<String>::new());
         assert_eq!(check.head(), (3, ledger.head().unwrap().1.as_str()));
     }
