@@ -17,6 +17,8 @@ use crate::trial::{Outcome, Record};
 
 /// Trials whose tau says what the run's mostly is.
 const TAUS: usize = 200;
+/// Most columns of `results.tsv` beside the main ones: a log whose every line reads like a metric must not make a new one each.
+const COLUMNS: usize = 200;
 
 /// What the records of a run come to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -67,7 +69,11 @@ impl Tally {
         }
         let main = [Some(&self.metric.name), self.metric.memory.as_ref()];
         let names = record.metrics.iter().flat_map(|metrics| metrics.keys());
-        self.columns.extend(names.filter(|name| !main.contains(&Some(*name))).cloned());
+        for name in names.filter(|name| !main.contains(&Some(*name))) {
+            if self.columns.len() < COLUMNS {
+                self.columns.insert(name.clone());
+            }
+        }
         if record.outcome.settles() || matches!(record.outcome, Outcome::Duplicate { .. }) {
             let constants = record.changes.iter().flat_map(|changes| &changes.constants);
             let settings = constants.filter_map(|c| Some((c.name.clone(), c.to.clone()?)));

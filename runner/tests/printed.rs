@@ -76,6 +76,10 @@ fn records() -> Vec<Record> {
             "a faster harness",
             Outcome::OutOfScope { paths: vec!["harness/src/main.rs".into(), "notes.txt".into()] },
         ),
+        (
+            "a ref moved",
+            Outcome::Tampered { what: vec!["refs/heads/piton/nov20 is at nothing, not at 12".into()] },
+        ),
         ("the same page size again", Outcome::Duplicate { of: 3 }),
         ("no edit", Outcome::NoEdit),
         (
