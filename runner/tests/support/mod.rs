@@ -1,4 +1,5 @@
-//! Texts and records as nobody would write them who means well.
+//! Records, and texts as nobody would write them who means well.
+#![allow(dead_code, reason = "each test file uses its part")]
 
 use std::collections::BTreeMap;
 
@@ -65,6 +66,40 @@ pub fn mutated(seed: &str, words: &[&'static str]) -> impl Strategy<Value = Stri
         }
         text
     })
+}
+
+/// A record in which nothing happened yet.
+pub fn blank(trial: u32, outcome: Outcome) -> Record {
+    Record {
+        run: "r".into(),
+        trial,
+        description: String::new(),
+        started: "2026-11-20T22:00:00Z".into(),
+        commit: Some(format!("{trial:040}")),
+        parent: Some("9".repeat(40)),
+        outcome,
+        metrics: None,
+        pairs: vec![],
+        runs: vec![],
+        reference: vec![],
+        slow_start: None,
+        confinement: piton_confine::Level::Strong,
+        void_pairs: vec![],
+        tau: None,
+        resolves: None,
+        asked: vec![],
+        gates: vec![],
+        changes: None,
+        since_baseline: None,
+        artifact: None,
+        seed: None,
+        seconds: Seconds::default(),
+        harness: None,
+        seal: "5".repeat(40),
+        rule: "coin pairs".into(),
+        machine: "a machine".into(),
+        piton: "0.1.0".into(),
+    }
 }
 
 fn boundary(text: &str, at: usize) -> usize {
@@ -164,34 +199,17 @@ pub fn record() -> impl Strategy<Value = Record> {
             let reading =
                 Reading { metric: "tps".into(), value: number, bound: ">= 0.5".into(), pass: number > 0.5 };
             Record {
-                run: "r".into(),
-                trial,
                 description,
-                started: "2026-11-20T22:00:00Z".into(),
-                commit: Some("12".repeat(20)),
-                parent: Some("34".repeat(20)),
-                outcome,
                 metrics,
                 pairs,
-                runs: vec![],
-                reference: vec![],
-                slow_start: None,
-                confinement: piton_confine::Level::Strong,
-                void_pairs: vec![],
                 tau: Some(number.abs()),
                 resolves: Some(number.abs()),
-                asked: vec![],
                 gates: vec![reading],
                 since_baseline: changes.clone(),
                 changes,
-                artifact: None,
                 seed: Some(seed),
                 seconds: Seconds { agent: 0.0, build: 1.0, measure: number, total: number },
-                harness: None,
-                seal: "56".repeat(20),
-                rule: "coin pairs".into(),
-                machine: "a machine".into(),
-                piton: "0.1.0".into(),
+                ..blank(trial, outcome)
             }
         },
     )

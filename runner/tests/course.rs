@@ -1,0 +1,461 @@
+//! A run in its course: what records teach the rule, where the branch stands, when to stop; and the statistics under all of it.
+
+mod support;
+
+use std::time::Duration;
+
+use piton::calibration::{Course, Courses};
+use piton::expensive::{self, Judgement, Known, Line, Runs, provisional};
+use piton::gate::{Gate, Pool, read, read_all};
+use piton::metric::{Direction, Metric, Values};
+use piton::rule::{Answer, Asked, Estimate, Evidence, First, Path, Question, Verdict};
+use piton::session::{Budget, IDLE_LIMIT, Spent, Stop, Unblinded, stop};
+use piton::stats;
+use piton::terms::{Guard, Preset, Second, Settings};
+use piton::trial::{Outcome, Pair, Record};
+use proptest::prelude::*;
+use support::blank;
+
+fn values(pairs: &[(&str, f64)]) -> Values {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect()
+}
+
+fn metric(direction: Direction) -> Metric {
+    Metric { name: "tps".into(), direction, unit: String::new(), memory: None }
+}
+
+/// A pair in which the challenger's `tps` is `gain` better, and its `rss` 2 % less.
+fn pair(first: First, gain: f64) -> Pair {
+    Pair {
+        first,
+        prompts: 1,
+        incumbent: values(&[("tps", 100.0), ("rss", 50.0)]),
+        challenger: values(&[("tps", 100.0 * f64::exp(gain)), ("rss", 49.0)]),
+        gain,
+        position: 0.0,
+        conditions: piton::conditions::Conditions::default(),
+    }
+}
+
+fn judged(verdict: Verdict) -> Outcome {
+    Outcome::Judged { verdict, estimate: Estimate { pairs: 2, gain: 0.1, low: None, high: None } }
+}
+
+fn with_pairs(trial: u32, outcome: Outcome, gains: &[f64]) -> Record {
+    Record {
+        pairs: gains.iter().map(|gain| pair(First::Incumbent, *gain)).collect(),
+        ..blank(trial, outcome)
+    }
+}
+
+fn close(a: f64, b: f64) -> bool {
+    (a - b).abs() < 1e-9
+}
+
+#[test]
+fn pairs_of_a_program_against_itself_count_from_zero_and_those_of_a_trial_from_their_middle() {
+    let tau = |record: Record| Course::begin("tps", Direction::Higher, &[record]).tau;
+    let gains = [0.05, 0.05, 0.05, 0.06];
+    let blind = Outcome::Blind {
+        verdict: Verdict::Worse,
+        estimate: Estimate { pairs: 4, gain: 0.0, low: None, high: None },
+    };
+    assert!(close(tau(with_pairs(0, Outcome::Baseline, &gains)), 1.4826 * 0.05));
+    assert!(close(tau(with_pairs(1, blind, &gains)), 1.4826 * 0.05));
+    let widen = (4.0f64 / 3.0).sqrt();
+    assert!(
+        close(tau(with_pairs(1, judged(Verdict::Worse), &gains)), 1.4826 * widen * 0.01),
+        "the smallest that is not 0"
+    );
+    assert_eq!(
+        tau(with_pairs(1, judged(Verdict::Worse), &gains[..2])),
+        0.0,
+        "two pairs have no middle of their own"
+    );
+}
+
+#[test]
+fn tau_is_frozen_within_a_trial_and_its_gains_are_its_own() {
+    let mut course =
+        Course::begin("tps", Direction::Higher, &[with_pairs(0, Outcome::Baseline, &[0.01, -0.02, 0.03])]);
+    let before = course.tau;
+    assert!(course.gains.is_empty());
+    for _ in 0..4 {
+        let Pair { first, incumbent, challenger, .. } = pair(First::Challenger, 0.5);
+        course.pair(first, &incumbent, &challenger).unwrap();
+    }
+    assert_eq!((course.tau, course.gains.len(), course.track().d.len()), (before, 4, 4));
+    assert!(
+        course.gains.iter().all(|gain| close(*gain, 0.5)),
+        "whichever side ran first: {:?}",
+        course.gains
+    );
+    course.end(true);
+    assert!(course.tau > before && course.gains.is_empty());
+}
+
+#[test]
+fn a_metric_that_is_missing_or_not_above_zero_has_no_gain_and_takes_none_from_the_others() {
+    let metric = metric(Direction::Higher);
+    let seconds = [Second { metric: "rss".into(), direction: Direction::Lower }];
+    let guards = [Guard { metric: "gone".into(), direction: Direction::Lower, limit_pct: 5.0 }];
+    let mut courses = Courses::begin(&metric, &seconds, &guards, &[], true);
+    let Pair { first, incumbent, challenger, .. } = pair(First::Incumbent, 0.1);
+    assert!(close(courses.pair(first, &incumbent, &challenger).unwrap().0, 0.1));
+    assert_eq!(courses.pair(first, &incumbent, &values(&[("tps", 0.0), ("rss", 49.0)])), None);
+    let case = courses.case(&Settings::default());
+    assert_eq!((case.primary.d.len(), case.seconds[0].1.d.len(), case.guards[0].1.d.len()), (1, 2, 0));
+    assert!(close(case.seconds[0].1.d[0], (50.0f64 / 49.0).ln()), "less is better there");
+    assert!(case.simpler && !courses.simpler(false).case(&Settings::default()).simpler);
+}
+
+#[test]
+fn the_margins_of_as_good_keeps_add_up_over_a_run_and_no_others() {
+    let settings = Settings { as_good: true, ..Settings::default() };
+    let asked = |margin: f64| Asked {
+        about: "as good".into(),
+        question: Question { margin, ..Question::better(&settings, 0.01) },
+        answer: Answer::Yes,
+        evidence: Evidence::default(),
+    };
+    let keep = |trial, path| Record {
+        asked: vec![asked(0.0), asked(0.01)],
+        ..blank(trial, judged(Verdict::Keep(path)))
+    };
+    let records = [
+        blank(0, Outcome::Baseline),
+        keep(1, Path::Simpler),
+        keep(2, Path::Better),
+        keep(3, Path::BetterIn("rss".into())),
+        Record { asked: vec![asked(0.01)], ..blank(4, judged(Verdict::NotShownBetter)) },
+    ];
+    let courses = Courses::begin(&metric(Direction::Higher), &[], &[], &records, false);
+    assert!(close(courses.case(&settings).margin_spent, 0.02));
+}
+
+#[test]
+fn the_branch_stands_where_the_last_keep_put_it_and_a_bundle_that_fails_puts_it_back() {
+    let bundle = |holds| Outcome::Bundle {
+        holds,
+        trials: vec![],
+        estimate: Estimate { pairs: 9, gain: 0.0, low: None, high: None },
+    };
+    let mut line = Line::default();
+    let mut take = |trial, outcome| {
+        line.take(&blank(trial, outcome));
+        (line.incumbent, line.verified, line.waiting.clone())
+    };
+    let for_now = || judged(Verdict::Keep(Path::Provisional));
+    assert_eq!(take(0, Outcome::Baseline), (0, 0, vec![]));
+    assert_eq!(take(1, for_now()), (1, 0, vec![1]));
+    assert_eq!(take(2, judged(Verdict::Worse)), (1, 0, vec![1]));
+    assert_eq!(take(3, for_now()), (3, 0, vec![1, 3]));
+    assert_eq!(take(4, bundle(true)), (3, 3, vec![]));
+    assert_eq!(take(5, for_now()), (5, 3, vec![5]));
+    assert_eq!(take(6, bundle(false)), (3, 3, vec![]));
+    assert_eq!(take(7, for_now()), (7, 3, vec![7]));
+    assert_eq!(take(8, judged(Verdict::Keep(Path::Better))), (8, 8, vec![]));
+    let records: Vec<Record> =
+        (0..3).map(|n| blank(n, if n == 1 { for_now() } else { Outcome::NoEdit })).collect();
+    assert_eq!(expensive::incumbent(&records).unwrap().trial, 1);
+    assert!(expensive::incumbent(&[]).is_none());
+}
+
+#[test]
+fn four_provisional_keeps_are_tested_together_and_fewer_where_all_are_wanted() {
+    let due = |n: u32, all| Line { waiting: (0..n).collect(), ..Line::default() }.bundle_is_due(all);
+    assert_eq!([0, 1, 3, 4, 5].map(|n| due(n, false)), [false, false, false, true, true]);
+    assert_eq!([0, 1, 4].map(|n| due(n, true)), [false, true, true]);
+}
+
+#[test]
+fn two_pairs_that_cost_too_much_for_more_must_both_be_gains() {
+    assert_eq!(provisional(&[]), Verdict::Continue);
+    assert_eq!(provisional(&[0.0]), Verdict::NotShownBetter, "nothing gained, nothing lost");
+    assert_eq!(provisional(&[-0.1, -0.1]), Verdict::Worse);
+    assert_eq!(provisional(&[-0.1, 0.0]), Verdict::NotShownBetter);
+    assert_eq!(provisional(&[0.1, 0.1, 0.1]), Verdict::Keep(Path::Provisional));
+}
+
+#[test]
+fn an_incumbent_is_known_by_runs_that_did_not_choose_it() {
+    let metric = metric(Direction::Lower);
+    let run = |loss: f64| values(&[("tps", loss)]);
+    let mut runs = Runs::default();
+    assert!(runs.known().is_none());
+    runs.take(&Record { runs: vec![run(1.0)], ..blank(0, Outcome::Baseline) }, &metric);
+    assert!(runs.known().is_none(), "one run has no spread");
+    let losses = [1.0f64, 2.0, 4.0];
+    runs.take(&Record { runs: losses.map(run).to_vec(), ..blank(0, Outcome::Baseline) }, &metric);
+    let known = runs.known().unwrap();
+    // Logarithms of 1, 2 and 4, turned so that less is better: mean -ln 2, standard deviation ln 2.
+    let ln2 = 2.0f64.ln();
+    assert!(close(known.mean, -ln2) && close(known.sigma, ln2), "{known:?}");
+    assert_eq!((known.runs, known.freedom), (3, 2));
+    let fresh =
+        |trial, outcome| Record { reference: vec![run(8.0)], runs: vec![run(0.1)], ..blank(trial, outcome) };
+    runs.take(&fresh(1, judged(Verdict::Worse)), &metric);
+    let known = runs.known().unwrap();
+    assert_eq!(known.runs, 4, "a discard brings fresh runs of the incumbent");
+    assert!(close(known.mean, -(0.0 + ln2 + 2.0 * ln2 + 3.0 * ln2) / 4.0));
+    runs.take(&fresh(2, judged(Verdict::Keep(Path::Better))), &metric);
+    let known = runs.known().unwrap();
+    assert_eq!((known.runs, known.freedom), (0, 2), "what chose the new one does not count for it");
+    assert!(known.mean.is_nan() && close(known.sigma, ln2), "the spread is the baseline's for good");
+    assert!(Known::of(&[], &metric).is_none());
+}
+
+const KNOWN: Known = Known { mean: 10.0, runs: 4, sigma: 2.0, freedom: 4 };
+
+#[test]
+fn a_fresh_run_moves_the_mean_by_its_share() {
+    let once = KNOWN.with(15.0);
+    assert_eq!((once.mean, once.runs, once.sigma), (11.0, 5, 2.0));
+    let first = Known { mean: f64::NAN, runs: 0, ..KNOWN }.with(7.0);
+    assert_eq!((first.mean, first.runs), (7.0, 1));
+}
+
+#[test]
+fn z_is_the_difference_of_the_means_in_standard_errors() {
+    assert!(close(KNOWN.z(&[13.0]), 3.0 / (2.0 * 1.25f64.sqrt())));
+    assert!(close(KNOWN.z(&[13.0, 11.0]), 2.0 / (2.0 * 0.75f64.sqrt())));
+}
+
+#[test]
+fn each_look_has_its_own_threshold() {
+    // One standard error of one run is 2.236, of two runs 1.732, of three 1.528; the quantile is 2.47.
+    assert_eq!(KNOWN.judge(&[12.2], 0.05), Judgement::Discard);
+    assert_eq!(KNOWN.judge(&[12.3], 0.05), Judgement::Again);
+    assert_eq!(KNOWN.judge(&[99.0], 0.05), Judgement::Again, "the first only opens the door");
+    assert_eq!(KNOWN.judge(&[12.3, 11.8], 0.05), Judgement::Discard, "Z is 1.18");
+    assert_eq!(KNOWN.judge(&[12.3, 11.9], 0.05), Judgement::Again, "Z is 1.21");
+    assert_eq!(KNOWN.judge(&[14.2, 14.2], 0.05), Judgement::Again, "Z is 2.42");
+    assert_eq!(KNOWN.judge(&[14.4, 14.4], 0.05), Judgement::Keep, "Z is 2.54");
+    assert_eq!(
+        KNOWN.judge(&[13.7, 13.7, 13.7], 0.05),
+        Judgement::Discard,
+        "Z is 2.42, and there is no fourth"
+    );
+    assert_eq!(KNOWN.judge(&[13.9, 13.9, 13.9], 0.05), Judgement::Keep);
+    assert_eq!(
+        KNOWN.judge(&[30.0, 10.0], 0.05),
+        Judgement::Again,
+        "the second must beat the mean, not reach it"
+    );
+    assert_eq!(KNOWN.judge(&[30.0, 9.0, 11.0], 0.05), Judgement::Discard, "so must the second and the third");
+    assert_eq!(KNOWN.judge(&[20.0, 9.0, 13.0], 0.05), Judgement::Keep);
+    assert_eq!(KNOWN.judge(&[14.4, 14.4], 0.01), Judgement::Again, "a smaller alpha wants more");
+}
+
+#[test]
+fn an_incumbent_that_moved_either_way_asks_for_pairs() {
+    // Student's t of 4 degrees at .9938 is 4.31; a run lies within that many of 2 sqrt(1.25).
+    for side in [-1.0, 1.0] {
+        assert!(KNOWN.drifts(10.0 + side * 9.8) && !KNOWN.drifts(10.0 + side * 9.4));
+    }
+}
+
+#[test]
+fn a_climb_stops_for_the_first_reason_there_is() {
+    let budget = Budget { trials: Some(3), wall: Some(Duration::from_secs(60)) };
+    let mut spent =
+        Spent { trials: 2, wall: Duration::from_secs(59), idle: IDLE_LIMIT - 1, ..Spent::default() };
+    assert_eq!(stop(&budget, &spent), None, "every limit is still ahead");
+    let mut now = |change: fn(&mut Spent)| {
+        change(&mut spent);
+        stop(&budget, &spent)
+    };
+    assert_eq!(now(|spent| spent.idle = IDLE_LIMIT), Some(Stop::Idle));
+    assert_eq!(now(|spent| spent.exhausted = true), Some(Stop::Exhausted));
+    assert_eq!(now(|spent| spent.wall = Duration::from_secs(60)), Some(Stop::Time));
+    assert_eq!(now(|spent| spent.trials = 3), Some(Stop::Trials));
+    assert_eq!(now(|spent| spent.interrupted = true), Some(Stop::Interrupted));
+    let reasons = [Stop::Trials, Stop::Time, Stop::Interrupted, Stop::Exhausted, Stop::Idle];
+    let words: std::collections::BTreeSet<&str> = reasons.iter().map(Stop::words).collect();
+    assert_eq!(words.len(), 5, "each has words of its own");
+    assert!(words.iter().all(|words| words.len() > 10));
+}
+
+#[test]
+fn a_blind_trial_comes_after_so_many_that_were_measured_and_an_attempt_at_one_counts() {
+    let mut since = Unblinded::default();
+    let measured = |trial| with_pairs(trial, judged(Verdict::Worse), &[0.1]);
+    since.take(&blank(0, Outcome::Baseline));
+    for trial in 1..=3 {
+        assert!(!since.blind_is_due(3));
+        since.take(&measured(trial));
+        since.take(&blank(trial, Outcome::NoEdit));
+    }
+    assert!(
+        since.blind_is_due(3) && since.blind_is_due(2) && !since.blind_is_due(4) && !since.blind_is_due(0)
+    );
+    let mut attempt = blank(9, Outcome::Void { reason: String::new() });
+    attempt.parent.clone_from(&attempt.commit);
+    let mut blinded = since;
+    blinded.take(&attempt);
+    assert!(!blinded.blind_is_due(1));
+    // What has no commit is no attempt, though neither has it a parent.
+    let mut nothing = blank(9, Outcome::NoEdit);
+    (nothing.commit, nothing.parent) = (None, None);
+    since.take(&nothing);
+    assert!(since.blind_is_due(3));
+    since.take(&measured(0));
+    assert!(!since.blind_is_due(1), "a new baseline begins anew");
+}
+
+#[test]
+fn settings_are_possible_or_refused_by_name() {
+    let refused = |settings: Settings, word: &str| {
+        let problem = settings.problem();
+        assert!(problem.as_ref().is_some_and(|problem| problem.contains(word)), "{word}: {problem:?}");
+    };
+    let ok = Settings::default;
+    for alpha in [0.0, -0.1, 0.5, f64::NAN] {
+        refused(Settings { alpha, ..ok() }, "rule.alpha");
+    }
+    for n_max in [0, 6, 1001] {
+        refused(Settings { n_max: Some(n_max), ..ok() }, "rule.n_max");
+    }
+    for calibration_pairs in [2, 1001] {
+        refused(Settings { calibration_pairs, ..ok() }, "rule.calibration_pairs");
+    }
+    for pct in [-0.1, 100.0, f64::NAN] {
+        refused(Settings { delta_min_pct: pct, ..ok() }, "rule.delta_min_pct");
+        refused(Settings { margin_budget_pct: pct, ..ok() }, "rule.margin_budget_pct");
+        refused(Settings { margin_pct: Some(pct), ..ok() }, "rule.margin_pct");
+    }
+    for (n_max, calibration_pairs, alpha) in [(7, 3, 0.02), (1000, 1000, 0.02), (3, 3, 0.49)] {
+        assert_eq!(Settings { n_max: Some(n_max), calibration_pairs, alpha, ..ok() }.problem(), None);
+    }
+}
+
+#[test]
+fn the_fewest_pairs_can_keep_and_one_fewer_cannot() {
+    for preset in [Preset::Thorough, Preset::Standard, Preset::Frugal] {
+        for alpha in [0.3, 0.1, 0.05, 0.02, 0.001] {
+            let settings = Settings { preset, alpha, ..Settings::default() };
+            let (question, fewest) = (Question::better(&settings, 0.01), settings.fewest_pairs() as usize);
+            assert_eq!(question.ask(&vec![9.0; fewest]).0, Answer::Yes, "{preset:?} {alpha}");
+            assert_eq!(question.ask(&vec![9.0; fewest - 1]).0, Answer::Open, "{preset:?} {alpha}");
+        }
+    }
+}
+
+#[test]
+fn settings_are_named_in_every_row() {
+    let name = |preset| Settings { preset, ..Settings::default() }.name();
+    assert_eq!(name(Preset::Frugal), "coin pairs, frugal, alpha 0.02, at most 32 pairs");
+    assert_eq!(name(Preset::Replicates), "replicates, alpha 0.02, at most 3 runs");
+    let blind = |preset| Settings { preset, ..Settings::default() }.blind_after();
+    assert_eq!(
+        (blind(Preset::Standard), blind(Preset::Replicates)),
+        (20, 0),
+        "single runs have no pairs to be blind with"
+    );
+}
+
+#[test]
+fn a_guard_has_a_limit_below_a_hundred_percent() {
+    let guard = |limit_pct| Guard { metric: "m".into(), direction: Direction::Lower, limit_pct };
+    for pct in [-1.0, 100.0, f64::NAN] {
+        assert!(guard(pct).problem().is_some(), "{pct}");
+    }
+    assert_eq!((guard(0.0).problem(), guard(99.9).problem()), (None, None));
+}
+
+#[test]
+fn gates_are_read_when_they_are_due_and_all_of_them_before_a_keep() {
+    let gate =
+        |after, pool, min: Option<f64>, max: Option<f64>| Gate { metric: "x".into(), min, max, pool, after };
+    let samples: Vec<Values> = [0.2, 0.9, 0.4].iter().map(|x| values(&[("x", *x)])).collect();
+    let gates = [gate(3, Pool::Mean, Some(0.5), None), gate(4, Pool::Worst, Some(0.1), None)];
+    assert_eq!((read(&gates, &samples).len(), read_all(&gates, &samples).len()), (1, 2));
+    let reading = |gate: Gate| read(&[gate], &samples).remove(0);
+    let mean = reading(gate(1, Pool::Mean, Some(0.5), None));
+    assert!(mean.pass && close(mean.value, 0.5) && mean.bound == ">= 0.5", "{mean:?}");
+    let low = reading(gate(1, Pool::Worst, Some(0.2), None));
+    assert!(low.pass && low.value == 0.2, "the worst of what should be high is the lowest");
+    let high = reading(gate(1, Pool::Worst, None, Some(0.8)));
+    assert!(!high.pass && high.value == 0.9 && high.bound == "<= 0.8", "{high:?}");
+    assert!(gate(0, Pool::Mean, Some(0.0), None).problem().unwrap().contains("after 0 samples"));
+    assert!(gate(1, Pool::Mean, Some(0.0), Some(1.0)).problem().unwrap().contains("write two gates"));
+    for bound in [f64::NAN, f64::INFINITY] {
+        assert!(gate(1, Pool::Mean, None, Some(bound)).problem().unwrap().contains("bounded by"));
+        assert!(gate(1, Pool::Mean, Some(bound), None).problem().unwrap().contains("bounded by"));
+    }
+}
+
+/// P(Binomial(n, 1/2) < k), by the definition.
+fn below(n: usize, k: usize) -> f64 {
+    let choose = |k: usize| (0..k).fold(1.0, |c, i| c * (n - i) as f64 / (i + 1) as f64);
+    (0..k).map(choose).sum::<f64>() / 2f64.powi(n as i32)
+}
+
+proptest! {
+    #[test]
+    fn the_ends_of_the_sign_interval_have_the_error_that_is_asked_for_and_no_nearer_ones_have(
+        n in 1usize..50, alpha in 0.001f64..0.4,
+    ) {
+        let values: Vec<f64> = (1..=n).map(|n| n as f64).collect();
+        match stats::sign_interval(&values, alpha) {
+            Some((low, high)) => {
+                let k = low as usize;
+                prop_assert_eq!(high as usize, n + 1 - k);
+                prop_assert!(below(n, k) <= alpha + 1e-12);
+                prop_assert!(below(n, k + 1) > alpha - 1e-12 || k == n.div_ceil(2));
+                prop_assert!(n >= stats::fewest_pairs(alpha) as usize);
+            }
+            None => prop_assert!(below(n, 1) > alpha && n < stats::fewest_pairs(alpha) as usize),
+        }
+    }
+
+    #[test]
+    fn the_median_has_as_many_below_as_above_and_the_spread_follows_the_unit(
+        values in prop::collection::vec(0.5f64..10.0, 2..40), unit in 0.1f64..10.0,
+    ) {
+        let middle = stats::median(&values).unwrap();
+        let (less, more) = (values.iter().filter(|v| **v < middle).count(), values.iter().filter(|v| **v > middle).count());
+        prop_assert!(less <= values.len() / 2 && more <= values.len() / 2);
+        let scaled: Vec<f64> = values.iter().map(|value| -value * unit).collect();
+        let (here, there) = (stats::deviation(&values).unwrap(), stats::deviation(&scaled).unwrap());
+        prop_assert!((here * unit - there).abs() < 1e-9);
+        prop_assert!((stats::spread(&values).unwrap() - stats::spread(&scaled).unwrap()).abs() < 1e-9);
+        prop_assert!((stats::spread(&values).unwrap() * middle - here).abs() < 1e-9);
+    }
+
+    #[test]
+    fn students_t_is_symmetric_and_grows_with_the_probability(p in 0.51f64..0.999, freedom in 1.0f64..60.0) {
+        let t = stats::t_quantile(p, freedom);
+        prop_assert!(t > 0.0 && (t + stats::t_quantile(1.0 - p, freedom)).abs() < 1e-6);
+        prop_assert!(stats::t_quantile(p + 0.0005, freedom) > t);
+    }
+}
+
+#[test]
+fn the_deviation_of_known_values_is_known() {
+    assert!(close(stats::deviation(&[1.0, 2.0, 3.0, 4.0, 100.0]).unwrap(), 1.4826));
+    assert_eq!((stats::deviation(&[1.0]), stats::deviation(&[])), (None, None));
+    assert_eq!(
+        (stats::spread(&[-1.0, 0.0, 1.0]), stats::spread(&[])),
+        (None, None),
+        "no share of a median of zero"
+    );
+    assert!(close(stats::median(&[3.0, -1.0]).unwrap(), 1.0));
+}
+
+#[test]
+fn students_t_has_its_tabulated_quantiles() {
+    // M. Abramowitz and I. Stegun, "Handbook of Mathematical Functions", table 26.10.
+    for (p, freedom, t) in
+        [(0.975, 1.0, 12.706), (0.975, 4.0, 2.776), (0.95, 10.0, 1.812), (0.995, 30.0, 2.750)]
+    {
+        assert!((stats::t_quantile(p, freedom) - t).abs() < 6e-4, "{p} {freedom}");
+    }
+    assert!(stats::t_quantile(0.5, 3.0).abs() < 1e-6);
+}
+
+#[test]
+fn the_fewest_pairs_of_a_sign_interval_are_those_whose_extremes_are_rare_enough() {
+    assert_eq!([0.5, 0.25, 0.05, 0.02, 1e-3].map(stats::fewest_pairs), [1, 2, 5, 6, 10]);
+    assert_eq!(stats::fewest_pairs(0.9), 1, "no interval takes fewer than one");
+}
