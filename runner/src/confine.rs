@@ -197,7 +197,7 @@ pub fn named(words: &[String]) -> Vec<PathBuf> {
 pub fn private(dir: &Path) -> Result<()> {
     let what = || format!("{} was not made anew", dir.display());
     match fs::remove_dir_all(dir) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(e).context(what()),
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e).context(what()),
         _ => fs::create_dir_all(dir).context(what()),
     }
 }
