@@ -36,12 +36,20 @@ pub(crate) fn only(write: &[PathBuf]) -> Result<bool, String> {
 
 /// A mount namespace: by right, or in a user namespace that maps this user to itself.
 fn own_namespace() -> bool {
-    let unshare = |flags: i32| call(libc::SYS_unshare, [Arg::Int(flags.into())]).is_ok();
-    if unshare(libc::CLONE_NEWNS) {
+    if call(libc::SYS_unshare, [Arg::Int(libc::CLONE_NEWNS.into())]).is_ok() {
         return true;
     }
+    // Some systems let a user make a user namespace and then nothing in it: found out in a child, since a process
+    // cannot leave one.
+    crate::raw::in_a_child(|| {
+        own_user_namespace() && mount(Path::new("/"), libc::MS_PRIVATE | libc::MS_REC).is_ok()
+    }) && own_user_namespace()
+}
+
+fn own_user_namespace() -> bool {
+    let flags = libc::CLONE_NEWUSER | libc::CLONE_NEWNS;
     let (uid, gid) = (rustix::process::getuid().as_raw(), rustix::process::getgid().as_raw());
-    unshare(libc::CLONE_NEWUSER | libc::CLONE_NEWNS)
+    call(libc::SYS_unshare, [Arg::Int(flags.into())]).is_ok()
         && std::fs::write("/proc/self/setgroups", "deny").is_ok()
         && std::fs::write("/proc/self/uid_map", format!("{uid} {uid} 1")).is_ok()
         && std::fs::write("/proc/self/gid_map", format!("{gid} {gid} 1")).is_ok()

@@ -122,6 +122,21 @@ pub(crate) fn child(number: c_long, flags: i64) -> io::Result<()> {
     }
 }
 
+/// What `probe` says in a child of this process, which ends with its answer.
+pub(crate) fn in_a_child(probe: impl FnOnce() -> bool) -> bool {
+    // SAFETY: the helper has one thread, so that its copy is whole and may do what it itself may.
+    match unsafe { libc::fork() } {
+        -1 => false,
+        // SAFETY: ends the child without a return into what its parent is doing.
+        0 => unsafe { libc::_exit(i32::from(!probe())) },
+        pid => {
+            let mut status = -1;
+            // SAFETY: waits for a child by number, and writes one integer.
+            unsafe { libc::waitpid(pid, &raw mut status, 0) == pid && status == 0 }
+        }
+    }
+}
+
 /// Becomes another program as anyone would, without the secret.
 pub(crate) fn execute(path: &str) -> io::Result<()> {
     let path = CString::new(path)?;

@@ -5,7 +5,7 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -29,6 +29,16 @@ pub fn level() -> Level {
     LEVEL.get().copied().unwrap_or_default()
 }
 
+/// This binary, which becomes the helper: by the kernel's own link where there is one, since a binary that is
+/// replaced while it runs, by an update for one, has no other path.
+///
+/// # Errors
+/// Where the system does not say.
+pub fn helper() -> std::io::Result<PathBuf> {
+    let link = PathBuf::from("/proc/self/exe");
+    if link.exists() { Ok(link) } else { std::env::current_exe() }
+}
+
 /// What the walls are worth here, and what the user accepts.
 #[derive(Debug, Clone)]
 pub struct Walls {
@@ -41,7 +51,7 @@ pub struct Walls {
 struct Remembered {
     boot: String,
     user: u32,
-    binary: (PathBuf, u64, i64),
+    binary: (u64, u64, i64, i64),
     found: Found,
 }
 
@@ -107,10 +117,11 @@ impl Walls {
 
 fn remembered(state: &Path) -> Result<Found> {
     let what = "the walls were not looked at";
-    let exe = std::env::current_exe().context(what)?;
+    let exe = helper().context(what)?;
     let meta = fs::metadata(&exe).context(what)?;
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    let (user, binary) = (rustix::process::geteuid().as_raw(), (exe.clone(), meta.len(), meta.mtime_nsec()));
+    let (user, binary) =
+        (rustix::process::geteuid().as_raw(), (meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec()));
     let path = state.join(FILE);
     let old: Option<Remembered> =
         fs::read_to_string(&path).ok().and_then(|text| serde_json::from_str(&text).ok());
@@ -130,13 +141,12 @@ fn remembered(state: &Path) -> Result<Found> {
 /// Where this user's programs are that are not the system's: of each directory in PATH, what belongs to it. No
 /// home directory as a whole, and no credentials.
 fn toolchains() -> Vec<PathBuf> {
-    let home = std::env::home_dir().unwrap_or_default();
+    let home = home();
     let mut all = cargo();
     all.push(rustup());
-    for dir in std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()) {
-        let Some(above) =
-            dir.parent().filter(|above| dir.is_absolute() && **above != *"/" && **above != home)
-        else {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    for dir in std::env::split_paths(&path).filter(|dir| dir.is_absolute()) {
+        let Some(above) = dir.parent().filter(|above| **above != *"/" && **above != home) else {
             all.push(dir);
             continue;
         };
@@ -150,7 +160,7 @@ fn toolchains() -> Vec<PathBuf> {
         };
         all.extend(own);
     }
-    all.retain(|path| path.exists() && *path != home);
+    all.retain(|path| path.exists() && *path != home && **path != *"/");
     all.sort();
     all.dedup();
     all
@@ -158,14 +168,17 @@ fn toolchains() -> Vec<PathBuf> {
 
 /// Where cargo keeps what it fetched.
 pub fn cargo_home() -> PathBuf {
-    let home = std::env::home_dir().unwrap_or_default();
-    std::env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from)
+    std::env::var_os("CARGO_HOME").map_or_else(|| home().join(".cargo"), PathBuf::from)
 }
 
 /// Where rustup keeps its toolchains.
 pub fn rustup() -> PathBuf {
-    let home = std::env::home_dir().unwrap_or_default();
-    std::env::var_os("RUSTUP_HOME").map_or_else(|| home.join(".rustup"), PathBuf::from)
+    std::env::var_os("RUSTUP_HOME").map_or_else(|| home().join(".rustup"), PathBuf::from)
+}
+
+/// The user's home; a path that is not there for a user who has none.
+fn home() -> PathBuf {
+    std::env::home_dir().filter(|home| home.is_absolute()).unwrap_or_else(|| "/no/home".into())
 }
 
 /// What a build needs of cargo's home: not the credentials.
@@ -196,21 +209,34 @@ pub fn named(words: &[String]) -> Vec<PathBuf> {
 /// A disk that refuses.
 pub fn private(dir: &Path) -> Result<()> {
     let what = || format!("{} was not made anew", dir.display());
-    match fs::remove_dir_all(dir) {
+    let removed = fs::remove_dir_all(dir).or_else(|_| {
+        // What a job left may be closed to its own user.
+        loosen(dir);
+        fs::remove_dir_all(dir)
+    });
+    match removed {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e).context(what()),
         _ => fs::create_dir_all(dir).context(what()),
     }
+}
+
+/// Opens a directory, and those below it, to its user. What cannot be opened stays.
+fn loosen(dir: &Path) {
+    let _ = fs::set_permissions(dir, fs::Permissions::from_mode(0o700));
+    let below = fs::read_dir(dir).into_iter().flatten().flatten();
+    below
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
+        .for_each(|entry| loosen(&entry.path()));
 }
 
 /// The variables of a job with a private directory: its own home, and the tools of the user's.
 pub fn private_env(mut env: Vec<(OsString, OsString)>, dir: &Path) -> Vec<(OsString, OsString)> {
     let own = ["HOME", "TMPDIR", "CARGO_HOME", "RUSTUP_HOME"];
     env.retain(|(name, _)| own.iter().all(|own| name != own));
-    let home = std::env::home_dir().unwrap_or_default();
     env.extend([("HOME", dir.to_owned()), ("TMPDIR", dir.to_owned())].map(|(k, v)| (k.into(), v.into())));
     env.extend([("CARGO_HOME", cargo_home()), ("RUSTUP_HOME", rustup())].map(|(k, v)| (k.into(), v.into())));
     // Python looks for what its user installed below HOME.
-    let user = home.join(".local");
+    let user = home().join(".local");
     env.extend(user.join("lib").exists().then(|| ("PYTHONUSERBASE".into(), user.into())));
     env
 }
@@ -234,6 +260,20 @@ mod tests {
         let words =
             ["tool", "--model=/usr/lib", "/usr/bin", "/no/such/path", "/", "usr/lib"].map(str::to_owned);
         assert_eq!(named(&words), [PathBuf::from("/usr/lib"), "/usr/bin".into()]);
+    }
+
+    #[test]
+    fn a_private_directory_is_made_anew_even_where_a_job_closed_it_to_its_own_user() {
+        let place = tempfile::tempdir().unwrap();
+        let dir = place.path().join("private");
+        private(&dir).unwrap();
+        fs::create_dir_all(dir.join("closed/deep")).unwrap();
+        fs::write(dir.join("closed/deep/file"), "left").unwrap();
+        for path in ["closed/deep", "closed", ""] {
+            fs::set_permissions(dir.join(path), fs::Permissions::from_mode(0)).unwrap();
+        }
+        private(&dir).unwrap();
+        assert_eq!(fs::read_dir(&dir).unwrap().count(), 0);
     }
 
     #[test]

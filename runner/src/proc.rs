@@ -22,7 +22,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal};
 use piton_confine::{Group, Policy};
 
 use crate::clock::Stopwatch;
-use crate::confine::MAX_FILE_BYTES;
+use crate::confine::{self, MAX_FILE_BYTES};
 use crate::error::{Context, Result};
 use crate::survivors;
 
@@ -32,6 +32,8 @@ pub use attend::{Stream, stream};
 pub const TAIL_BYTES: u64 = 1 << 20;
 /// How much of the end of each output goes into `run.log`, in characters.
 const TOLD_CHARS: usize = 64 << 10;
+/// Address space that every process of a job gets at least: some reserve much more than they use.
+const LEAST_MEMORY: u64 = 8 << 30;
 /// How long a job that was asked to end may take, before it is killed.
 const GRACE: Duration = Duration::from_secs(5);
 
@@ -64,10 +66,15 @@ impl Job<'_> {
         let Some(policy) = self.policy else { return Ok(argv) };
         // The helper would find out, and could only say it in words that the command might say too.
         fs::metadata(self.argv.first().map_or("", String::as_str))?;
-        let exe = std::env::current_exe()?;
+        let exe = confine::helper()?;
         Ok(match group {
             Some(group) => group.wrap(policy, &exe, &argv),
-            None => policy.wrap(&exe, &argv),
+            // Each process alone may then have what all may have together where there is a group.
+            None => {
+                let mut alone = policy.clone();
+                alone.limits.memory_bytes.get_or_insert(memory().max(LEAST_MEMORY));
+                alone.wrap(&exe, &argv)
+            }
         })
     }
 }

@@ -138,15 +138,21 @@ fn changes_of_known_size_are_judged_again_and_again_without_a_run() {
 fn provisional_keeps_are_tested_together_and_taken_back_when_they_do_not_hold() {
     let toy = noisy();
     let config = toy.read("piton.toml") + "\n[rule]\npreset = \"provisional\"\n";
-    let open = format!("timeout_s = 20\nwrite = [\"{}\"]\n[noise]", toy.path().join(".git").display());
-    toy.write("piton.toml", &config.replace("timeout_s = 20\n[noise]", &open));
+    // It counts its samples, in a file that the experiment lets it write.
     let count = toy.path().join(".git/count");
+    std::fs::write(&count, "0").unwrap();
+    let open = format!("timeout_s = 20\nwrite = [\"{}\"]\n[noise]", count.display());
+    assert!(config.contains("timeout_s = 20\n[noise]"));
+    toy.write("piton.toml", &config.replace("timeout_s = 20\n[noise]", &open));
     // A number above 1000 measures as 200 in its first two samples, and as 90 from then on: luck, then the truth.
     toy.write(
         "measure.sh",
         &toy.read("measure.sh").replace(
             "s=$(cat \"$1\")",
-            &format!("s=$(cat \"$1\"); n={}; if [ $s -gt 1000 ]; then k=$(cat $n 2>/dev/null || echo 0); echo $((k + 1)) > $n; [ $k -lt 2 ] && s=200 || s=90; fi", count.display()),
+            &format!(
+                "s=$(cat \"$1\"); if [ $s -gt 1000 ]; then n=$(cat {0}); echo $((n + 1)) > {0}; [ $n -lt 2 ] && s=200 || s=90; fi",
+                count.display()
+            ),
         ),
     );
     toy.commit("expensive");
