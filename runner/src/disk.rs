@@ -5,29 +5,41 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
+/// Most files that are synced at a time.
+const AT_ONCE: usize = 8;
+
 /// Syncs files, then the directories that name them. One that is not there is left out: it lies in a pack, which git has synced.
+///
+/// All at once, so that they share one turn of the disk where the file system can do that.
 ///
 /// # Errors
 /// A disk that refuses.
 pub fn sync(files: &[PathBuf]) -> io::Result<()> {
-    let mut dirs = BTreeSet::new();
-    for file in files {
-        match File::open(file) {
-            Ok(open) => open.sync_all()?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(error),
-        }
-        dirs.extend(file.parent().map(Path::to_path_buf));
-    }
-    dirs.iter().try_for_each(|dir| sync_dir(dir))
+    let there: Vec<&Path> = files.iter().map(PathBuf::as_path).filter(|file| file.exists()).collect();
+    at_once(&there)?;
+    let dirs: BTreeSet<&Path> = there.iter().filter_map(|file| file.parent()).collect();
+    at_once(&Vec::from_iter(dirs))
 }
 
-/// Syncs a directory: the names in it.
+fn at_once(paths: &[&Path]) -> io::Result<()> {
+    for paths in paths.chunks(AT_ONCE) {
+        let (last, others) = paths.split_last().expect("a chunk holds something");
+        std::thread::scope(|scope| {
+            let others: Vec<_> = others.iter().map(|path| scope.spawn(|| sync_one(path))).collect();
+            let last = sync_one(last);
+            let joined = others.into_iter().map(|thread| thread.join().expect("a sync does not panic"));
+            joined.chain([last]).collect::<io::Result<()>>()
+        })?;
+    }
+    Ok(())
+}
+
+/// Syncs a file, or a directory: the names in it.
 ///
 /// # Errors
 /// A disk that refuses.
-pub fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
+pub fn sync_one(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
 }
 
 /// Syncs the directories from `dir` up to `top`, both among them.
@@ -35,7 +47,7 @@ pub fn sync_dir(dir: &Path) -> io::Result<()> {
 /// # Errors
 /// A disk that refuses.
 pub fn sync_up(dir: &Path, top: &Path) -> io::Result<()> {
-    dir.ancestors().take_while(|dir| dir.starts_with(top)).try_for_each(sync_dir)
+    dir.ancestors().take_while(|dir| dir.starts_with(top)).try_for_each(sync_one)
 }
 
 /// Syncs the plain files in `dir`, the directory, and the one above it. A directory that is not there is no error.
@@ -47,5 +59,5 @@ pub fn sync_within(dir: &Path) -> io::Result<()> {
     let files: Vec<PathBuf> =
         entries.flatten().map(|entry| entry.path()).filter(|path| path.is_file()).collect();
     sync(&files)?;
-    dir.parent().map_or(Ok(()), sync_dir)
+    dir.parent().map_or(Ok(()), sync_one)
 }

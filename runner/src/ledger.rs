@@ -83,6 +83,7 @@ const SCHEMA: &str = "
     ) STRICT;
     CREATE UNIQUE INDEX IF NOT EXISTS entries_of_runs ON entries(run) WHERE kind = 'run';
     CREATE UNIQUE INDEX IF NOT EXISTS entries_of_trials ON entries(run, trial) WHERE kind = 'trial';
+    CREATE INDEX IF NOT EXISTS entries_of_nights ON entries(run) WHERE kind = 'night';
     CREATE TABLE IF NOT EXISTS trials (
         run TEXT NOT NULL,
         trial INTEGER NOT NULL,
@@ -183,7 +184,7 @@ impl Ledger {
     /// A disk that refuses.
     pub fn last_verified(&self, run: &str) -> Result<Option<Night>> {
         self.one(
-            "SELECT body FROM entries WHERE kind = 'night' AND run = ?1 ORDER BY entry DESC LIMIT 1",
+            "SELECT body FROM entries INDEXED BY entries_of_nights WHERE kind = 'night' AND run = ?1 ORDER BY entry DESC LIMIT 1",
             [run],
         )
     }
@@ -201,7 +202,11 @@ impl Ledger {
     /// # Errors
     /// A disk that refuses.
     pub fn latest(&self) -> Result<Option<Run>> {
-        self.one("SELECT body FROM entries WHERE kind = 'run' ORDER BY entry DESC LIMIT 1", [])
+        // By the index of the few: the order alone would lead through every trial.
+        self.one(
+            "SELECT body FROM entries INDEXED BY entries_of_runs WHERE kind = 'run' ORDER BY entry DESC LIMIT 1",
+            [],
+        )
     }
 
     /// All runs, oldest first.
@@ -209,7 +214,7 @@ impl Ledger {
     /// # Errors
     /// A disk that refuses.
     pub fn runs(&self) -> Result<Vec<Run>> {
-        self.all("SELECT body FROM entries WHERE kind = 'run' ORDER BY entry", [])
+        self.all("SELECT body FROM entries INDEXED BY entries_of_runs WHERE kind = 'run' ORDER BY entry", [])
     }
 
     /// Shows every entry, oldest first.

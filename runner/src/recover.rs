@@ -142,7 +142,7 @@ fn left_behind(repo: &Repo) -> Result<Vec<Mended>> {
 
 fn remove(path: &Path) -> Result<()> {
     std::fs::remove_file(path)
-        .and_then(|()| disk::sync_dir(path.parent().expect("a file in a directory")))
+        .and_then(|()| disk::sync_one(path.parent().expect("a file in a directory")))
         .context(format!("{} was not removed", path.display()))
 }
 

@@ -41,7 +41,7 @@ impl Repo {
                 .cause(format!("{} is empty: a power cut left it", empty.display()))
                 .hint("piton recover"));
         }
-        disk::sync(&paths).and_then(|()| disk::sync_dir(&objects)).context(what)
+        disk::sync(&paths).and_then(|()| disk::sync_one(&objects)).context(what)
     }
 
     /// The trees and blobs of `tree` that `old` does not have at the same place, each after what it holds.

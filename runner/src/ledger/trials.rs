@@ -81,7 +81,7 @@ impl Ledger {
     /// A disk that refuses.
     pub fn on_their_way(&self) -> Result<Vec<Flight>> {
         let sql = "SELECT t.state, t.work, t.owner, t.tree, coalesce(e.body, t.record)
-            FROM trials t LEFT JOIN entries e ON e.entry = t.entry
+            FROM trials t INDEXED BY trials_on_their_way LEFT JOIN entries e ON e.entry = t.entry
             WHERE t.state <> 'applied' ORDER BY t.rowid";
         let mut query = self.db.prepare(sql).context(NOT_READ)?;
         let text = |row: &Row| -> rusqlite::Result<(String, String, String, Option<String>, String)> {
