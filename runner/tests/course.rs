@@ -95,6 +95,20 @@ fn tau_is_frozen_within_a_trial_and_its_gains_are_its_own() {
 }
 
 #[test]
+fn what_being_second_is_worth_is_learnt_from_both_coins_and_taken_off() {
+    let mut course = Course::begin("tps", Direction::Higher, &[with_pairs(0, Outcome::Baseline, &[0.02; 8])]);
+    let mut gains = vec![];
+    for round in 0..40 {
+        // The change does nothing, and whoever runs second is 2 % faster.
+        let (first, gain) =
+            if round % 3 == 0 { (First::Challenger, -0.02) } else { (First::Incumbent, 0.02) };
+        let Pair { incumbent, challenger, .. } = pair(first, gain);
+        gains.push(course.pair(first, &incumbent, &challenger).unwrap().0);
+    }
+    assert!(gains[20..].iter().all(|gain| gain.abs() < 0.004), "{gains:?}");
+}
+
+#[test]
 fn a_metric_that_is_missing_or_not_above_zero_has_no_gain_and_takes_none_from_the_others() {
     let metric = metric(Direction::Higher);
     let seconds = [Second { metric: "rss".into(), direction: Direction::Lower }];
@@ -452,6 +466,12 @@ fn students_t_has_its_tabulated_quantiles() {
         assert!((stats::t_quantile(p, freedom) - t).abs() < 6e-4, "{p} {freedom}");
     }
     assert!(stats::t_quantile(0.5, 3.0).abs() < 1e-6);
+}
+
+#[test]
+fn however_large_the_error_may_be_the_ends_of_an_interval_do_not_cross() {
+    assert_eq!(stats::sign_interval(&[1.0, 2.0, 3.0, 4.0, 5.0], 0.99), Some((3.0, 3.0)));
+    assert_eq!(stats::sign_interval(&[1.0, 2.0, 3.0, 4.0], 0.99), Some((2.0, 3.0)));
 }
 
 #[test]
