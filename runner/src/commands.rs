@@ -22,7 +22,9 @@ use crate::say::{self, Progress};
 use crate::session::{Budget, Stop};
 use crate::trial::{Outcome, Record, Status};
 use crate::world::World;
-use crate::{discriminate, doctor, forecast, host, noise, rehearse, report, simulate, standing, words};
+use crate::{
+    discriminate, doctor, forecast, host, noise, redteam, rehearse, report, simulate, standing, words,
+};
 
 /// Carries out the command in the repository that holds `dir`. Returns the exit status.
 ///
@@ -64,6 +66,17 @@ pub fn run(cli: Cli, dir: &Path) -> Result<u8> {
                 say::answer(&simulate::table(&report));
             }
             Ok(if report.bars.iter().all(|bar| bar.holds) { exit::DONE } else { exit::FAILED })
+        }
+        Command::Redteam { only, in_place, json } => {
+            let world = world(dir)?;
+            let mut told = |row: &redteam::Row| redteam::tell(&world.progress, row);
+            let report = redteam::run(&world, &redteam::Options { only, in_place }, &mut told)?;
+            if json {
+                say::json(&report);
+            } else {
+                say::answer(&redteam::table(&report));
+            }
+            Ok(redteam::status(&report))
         }
         Command::Doctor { json } => {
             let (config, tau, pair_s) = experiment(dir)?;

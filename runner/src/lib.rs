@@ -41,6 +41,7 @@ pub mod ledger;
 pub mod measure;
 pub mod noise;
 pub mod proc;
+pub mod redteam;
 pub mod rehearse;
 pub mod say;
 pub mod simulate;

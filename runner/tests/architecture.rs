@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 /// The one order of the modules: each may use only those before it.
-const ORDER: [&str; 42] = [
+const ORDER: [&str; 43] = [
     // compute, and touch nothing
     "error",
     "metric",
@@ -47,6 +47,7 @@ const ORDER: [&str; 42] = [
     "discriminate",
     "rehearse",
     "simulate",
+    "redteam",
     "doctor",
     "commands",
 ];

@@ -1,0 +1,143 @@
+//! What became of an attack, and the table of all.
+
+use comfy_table::{Table, presets};
+use serde::Serialize;
+
+use super::corpus::Attack;
+use super::watch::Held;
+use crate::proc::End;
+use crate::trial::{Outcome, Record};
+use crate::words::{clean, plural, seconds};
+
+/// How a worker that got through says so: see `tests/attacks/walls.toml`.
+const THROUGH: &str = "exit status 42";
+/// How an agent that got through says so.
+const BREACH: &str = "BREACH";
+
+/// What is said of an attack in the end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// It came to what it must, and nothing else changed.
+    Held,
+    /// It got through.
+    Broken,
+    /// It does not apply to this experiment, or the machine did not let its trial be judged.
+    NotRun,
+}
+
+/// One attack and what became of it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Row {
+    /// What it does.
+    pub attack: String,
+    /// The rule that stops it.
+    pub rule: String,
+    /// Whether it is a control.
+    pub control: bool,
+    /// Ways in which it may end.
+    pub expected: Vec<String>,
+    /// How it ended; why not, where it was not run.
+    pub got: String,
+    /// Whether it held.
+    pub state: State,
+    /// What is wrong, a sentence each.
+    pub broken: Vec<String>,
+    /// What the trial's outcome says, where there was a trial.
+    pub words: Option<String>,
+    /// What was looked at after it; absent where it was not run.
+    pub after: Option<Held>,
+    /// Wall clock, in seconds.
+    pub seconds: f64,
+}
+
+/// All attacks.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// The experiment.
+    pub experiment: String,
+    /// Where they took place.
+    pub scratch: String,
+    /// The attacks, in order.
+    pub rows: Vec<Row>,
+    /// Wall clock, in seconds.
+    pub seconds: f64,
+}
+
+impl Report {
+    /// Whether every attack that was run was held, and one was run.
+    pub fn held(&self) -> bool {
+        self.count(State::Broken) == 0 && self.count(State::Held) > 0
+    }
+
+    fn count(&self, state: State) -> usize {
+        self.rows.iter().filter(|row| row.state == state).count()
+    }
+}
+
+/// How the trials `new` of an attack ended: a reason as in `results.tsv`, or a word of the corpus.
+pub fn got(new: &[Record], end: &End) -> String {
+    let judged = new.iter().rfind(|record| !matches!(record.outcome, Outcome::Blind { .. }));
+    match (judged, end) {
+        (Some(record), _) => record.outcome.reason(),
+        (None, End::Exited(0)) => "none".to_owned(),
+        (None, End::Exited(3)) => "refused".to_owned(),
+        (None, other) => format!("piton ended: {other:?}"),
+    }
+}
+
+/// What is said of an attack whose trials `new` ended as `got`, and after which `after` was found.
+pub fn decide(attack: &Attack, got: &str, new: &[Record], after: &Held) -> (State, Vec<String>) {
+    let mut broken: Vec<String> = after.broken().into_iter().map(str::to_owned).collect();
+    let through = |record: &Record| match &record.outcome {
+        Outcome::RunFailed { reason, .. } => reason.contains(THROUGH),
+        _ => record.description.contains(BREACH),
+    };
+    if new.iter().any(|record| through(record) || record.description.contains(BREACH)) {
+        broken.push("it did what it was not to be able to".to_owned());
+    }
+    if broken.is_empty() && got == "void" {
+        return (State::NotRun, broken);
+    }
+    if !attack.allows(got) {
+        broken.push(format!("it ended as {got}"));
+    }
+    (if broken.is_empty() { State::Held } else { State::Broken }, broken)
+}
+
+/// The report for people, as Markdown.
+pub fn table(report: &Report) -> String {
+    let (run, not): (Vec<&Row>, Vec<&Row>) = report.rows.iter().partition(|row| row.state != State::NotRun);
+    let mut table = Table::new();
+    table.load_style(presets::ASCII_MARKDOWN);
+    table.set_header(["attack", "expected", "got", "held", "s"]);
+    for row in &run {
+        table.add_row([
+            row.attack.clone(),
+            row.expected.join(", "),
+            row.got.clone(),
+            if row.state == State::Held { "held" } else { "BROKEN" }.to_owned(),
+            format!("{:.0}", row.seconds),
+        ]);
+    }
+    let mut text = format!("{}: {}\n\n{table}\n", report.experiment, plural(run.len(), "attack"));
+    for row in run.iter().filter(|row| row.state == State::Broken) {
+        text.push_str(&format!("\nBROKEN: {}: {}", row.attack, clean(&row.broken.join("; "), 400)));
+        if let Some(words) = &row.words {
+            text.push_str(&format!("\n        {}", clean(words, 400)));
+        }
+        text.push_str(&format!("\n        the rule: {}\n", row.rule));
+    }
+    if !not.is_empty() {
+        text.push_str(&format!("\n{} not run:\n", plural(not.len(), "attack")));
+        not.iter().for_each(|row| text.push_str(&format!("- {}: {}\n", row.attack, clean(&row.got, 200))));
+    }
+    text.push_str(&format!(
+        "\n{} of {} held, in {}; the scratch copy is {}\n",
+        report.count(State::Held),
+        run.len(),
+        seconds(report.seconds),
+        report.scratch
+    ));
+    text
+}
