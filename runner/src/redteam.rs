@@ -35,8 +35,8 @@ const TRIES: u32 = 3;
 /// What to attack.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Only attacks whose name contains this.
-    pub only: Option<String>,
+    /// Only attacks whose name contains one of these; all where there is none.
+    pub only: Vec<String>,
     /// This repository itself, rather than a copy.
     pub in_place: bool,
 }
@@ -48,7 +48,8 @@ pub struct Options {
 pub fn run(world: &World, options: &Options, told: &mut dyn FnMut(&Row)) -> Result<Report> {
     let watch = Stopwatch::start();
     let all = corpus::all().map_err(|why| Error::new(WHAT).cause(why))?;
-    let wanted = |attack: &Attack| options.only.as_deref().is_none_or(|only| attack.name.contains(only));
+    let named = |attack: &Attack| options.only.iter().any(|only| attack.name.contains(only));
+    let wanted = |attack: &Attack| options.only.is_empty() || named(attack);
     let attacks: Vec<(Attack, Corpus)> = all.into_iter().filter(|(attack, _)| wanted(attack)).collect();
     if attacks.is_empty() {
         return Err(Error::usage(WHAT).cause("no attack has that name"));
@@ -60,13 +61,10 @@ pub fn run(world: &World, options: &Options, told: &mut dyn FnMut(&Row)) -> Resu
     })?;
     let config = Config::parse(&text)?;
     let state = world.repo.state_dir();
-    // No other piton builds where the copy is taken from. In place, the climbs themselves take the lock.
-    let lock = Lock::take(&state, "piton redteam")?;
+    // One at a time: they share the copy. In place, the climbs themselves take the lock.
+    let _lock = if options.in_place { None } else { Some(Lock::take(&state, "piton redteam")?) };
     std::fs::create_dir_all(state.join("logs")).context(WHAT)?;
     let copy = if options.in_place { Repo::open(world.repo.root())? } else { scratch::make(&world.repo)? };
-    if options.in_place {
-        drop(lock);
-    }
     let secret = tempfile::Builder::new().prefix("piton-secret-").tempfile().context(WHAT)?;
     let sources = copy.sources(head.commit, &config.scope)?;
     let mut range = Range {
@@ -75,6 +73,7 @@ pub fn run(world: &World, options: &Options, told: &mut dyn FnMut(&Row)) -> Resu
         words: words_of(&copy, &config, &sources, secret.path()),
         sources,
         copy,
+        in_place: options.in_place,
         run: None,
     };
     let mut rows = vec![];
@@ -112,6 +111,7 @@ struct Range<'w> {
     world: &'w World,
     logs: PathBuf,
     copy: Repo,
+    in_place: bool,
     /// The run under attack; none before the first, and after a keep.
     run: Option<String>,
     sources: monitor::Sources,
@@ -162,17 +162,11 @@ impl Range<'_> {
         let before = self.look(&run)?;
         self.world.progress.doing(&attack.name);
         let (times, limit) = (attack.times.to_string(), format!("{}s", attack.agent_timeout_s));
-        let done = self.piton(&[
-            "climb",
-            "--run",
-            &run,
-            "--trials",
-            &times,
-            "--agent-timeout",
-            &limit,
-            "--agent",
-            &script,
-        ])?;
+        let mut climb = vec!["climb", "--run", &run, "--trials", &times, "--agent-timeout", &limit];
+        let wall = attack.wall_s.map(|wall| format!("{wall}s"));
+        climb.extend(wall.iter().flat_map(|wall| ["--for", wall]));
+        climb.extend(["--agent", &script]);
+        let done = self.piton(&climb)?;
         if done.end == End::Interrupted {
             return Err(Error::new(WHAT).cause("you stopped it").status(130));
         }
@@ -190,9 +184,15 @@ impl Range<'_> {
             Some(record) => Some(words::verdict(record, 0.02)),
             None => done.stderr.lines().rfind(|line| line.starts_with("cause:")).map(str::to_owned),
         };
-        // What was kept, or has damaged the run, is not built upon.
-        if row.state == State::Broken || new.iter().any(|record| record.outcome.kept()) {
+        // What was kept is not built upon, and what was damaged is not attacked again.
+        if new.iter().any(|record| record.outcome.kept()) {
             self.run = None;
+        }
+        if row.state == State::Broken {
+            self.run = None;
+            if !self.in_place {
+                self.copy = scratch::make(&self.world.repo)?;
+            }
         }
         row.after = Some(after);
         Ok(())

@@ -173,9 +173,9 @@ pub(super) enum Command {
         after_help = "Example: piton redteam --only ledger\n\nExit status: 0 every attack held, 1 one got through."
     )]
     Redteam {
-        /// Only attacks whose name contains this.
+        /// Only attacks whose name contains this; may be given several times.
         #[arg(long, value_name = "TEXT")]
-        only: Option<String>,
+        only: Vec<String>,
         /// Attack this very repository: for a clone that you will throw away.
         #[arg(long)]
         in_place: bool,

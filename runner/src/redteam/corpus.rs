@@ -18,6 +18,8 @@ const FILES: [&str; 3] = [
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Corpus {
+    /// A file without which none of these attacks applies.
+    needs: Option<String>,
     /// Where code can be put, by name.
     #[serde(default)]
     hook: BTreeMap<String, Hook>,
@@ -53,8 +55,10 @@ pub struct Attack {
     pub name: String,
     /// The rule that it is stopped by: METHODOLOGY.md has the list.
     pub rule: String,
-    /// Ways in which its trial may end: reasons as in `results.tsv`, `gate` for any gate, `none` for no trial at all,
-    /// `refused` where piton ended the climb.
+    /// Ways in which its trial may end: reasons as in `results.tsv`, or
+    ///
+    /// - `gate` for any gate, `judged` for any verdict but a keep, `crash` for any crash, `keep` for any keep;
+    /// - `none` where there was no trial at all, `refused` where piton ended the climb.
     pub expect: Vec<String>,
     /// Code by hook; all of it is put in.
     #[serde(default)]
@@ -79,6 +83,9 @@ pub struct Attack {
     /// How long the agent may take, in seconds.
     #[serde(default = "minutes")]
     pub agent_timeout_s: u64,
+    /// How long the climb may go on asking, in seconds.
+    #[serde(default)]
+    pub wall_s: Option<u64>,
     /// Files that are there afterwards if it got through.
     #[serde(default)]
     pub traces: Vec<String>,
@@ -122,6 +129,9 @@ impl Attack {
     /// # Errors
     /// Why the attack does not apply to this experiment.
     pub fn script(&self, corpus: &Corpus, ground: &Ground) -> Result<String, String> {
+        if let Some(file) = corpus.needs.as_ref().filter(|file| !ground.sources.contains_key(*file)) {
+            return Err(format!("there is no {file}"));
+        }
         let mut sources = ground.sources.clone();
         for edit in &self.edits {
             replace(&mut sources, &edit.file, &edit.find, &edit.replace)?;
@@ -158,10 +168,17 @@ impl Attack {
 
     /// Whether a trial may end like this.
     pub fn allows(&self, reason: &str) -> bool {
-        self.expect.iter().any(|expected| {
-            expected == reason
-                || (expected == "gate" && reason.starts_with("gate:"))
-                || (expected == "keep" && matches!(reason, "better" | "provisional"))
+        let gate = reason.starts_with("gate:");
+        self.expect.iter().any(|expected| match expected.as_str() {
+            "gate" => gate,
+            "judged" => {
+                gate || reason.starts_with("guard:") || matches!(reason, "not_shown_better" | "worse")
+            }
+            "crash" => {
+                reason.starts_with("run:") || matches!(reason, "build_failed" | "timed_out" | "memory")
+            }
+            "keep" => matches!(reason, "better" | "provisional"),
+            exactly => exactly == reason,
         })
     }
 }

@@ -1,5 +1,7 @@
 //! What became of an attack, and the table of all.
 
+use std::collections::BTreeMap;
+
 use comfy_table::{Table, presets};
 use serde::Serialize;
 
@@ -128,9 +130,11 @@ pub fn table(report: &Report) -> String {
         }
         text.push_str(&format!("\n        the rule: {}\n", row.rule));
     }
-    if !not.is_empty() {
-        text.push_str(&format!("\n{} not run:\n", plural(not.len(), "attack")));
-        not.iter().for_each(|row| text.push_str(&format!("- {}: {}\n", row.attack, clean(&row.got, 200))));
+    let mut why: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    not.iter().for_each(|row| why.entry(&row.got).or_default().push(&row.attack));
+    for (why, names) in why {
+        let names = if names.len() > 3 { plural(names.len(), "attack") } else { names.join("; ") };
+        text.push_str(&format!("\nnot run, {}: {names}\n", clean(why, 200)));
     }
     text.push_str(&format!(
         "\n{} of {} held, in {}; the scratch copy is {}\n",
@@ -140,4 +144,72 @@ pub fn table(report: &Report) -> String {
         report.scratch
     ));
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+    use crate::config::Config;
+    use crate::drive;
+    use crate::ledger::Run;
+
+    fn record(outcome: Outcome, description: &str) -> Record {
+        let text = "name = 'toy'\n[metric]\nname = 'speed'\ndirection = 'higher'\n[scope]\neditable = ['src']\n[measure]\ncommand = ['true']\ntimeout_s = 1\n";
+        let run = Run {
+            name: "r".into(),
+            base: String::new(),
+            seal: String::new(),
+            harness: None,
+            config: text.into(),
+            began: String::new(),
+        };
+        let blank = drive::blank(&run, 1, &Config::parse(text).unwrap());
+        Record { outcome, description: description.into(), ..blank }
+    }
+
+    fn crashed(reason: &str) -> Record {
+        record(Outcome::RunFailed { how: "crashed".into(), reason: reason.into() }, "x")
+    }
+
+    fn state(expect: &str, record: Record, after: &Held) -> State {
+        let attack: Attack =
+            config::toml_as(&format!("name = 'x'\nrule = 'y'\nexpect = ['{expect}']")).unwrap();
+        let new = [record];
+        decide(&attack, &got(&new, &End::Exited(0)), &new, after).0
+    }
+
+    #[test]
+    fn an_attack_holds_when_it_ends_as_it_must_and_nothing_else_changed() {
+        let refused = || crashed("it ended with exit status 41");
+        assert_eq!(state("run:crashed", refused(), &Held::default()), State::Held);
+        assert_eq!(state("crash", refused(), &Held::default()), State::Held);
+        assert_eq!(state("gate", refused(), &Held::default()), State::Broken);
+        let left = Held { processes: Some("1 process".into()), ..Held::default() };
+        assert_eq!(state("run:crashed", refused(), &left), State::Broken);
+    }
+
+    #[test]
+    fn an_attack_that_says_it_got_through_is_broken_however_its_trial_ended() {
+        assert_eq!(
+            state("run:crashed", crashed("it ended with exit status 42"), &Held::default()),
+            State::Broken
+        );
+        assert_eq!(state("no_edit", record(Outcome::NoEdit, "BREACH"), &Held::default()), State::Broken);
+    }
+
+    #[test]
+    fn a_void_trial_says_nothing_unless_something_broke() {
+        let void = || record(Outcome::Void { reason: "noise".into() }, "x");
+        assert_eq!(state("judged", void(), &Held::default()), State::NotRun);
+        let moved = Held { incumbent: Some("moved".into()), ..Held::default() };
+        assert_eq!(state("judged", void(), &moved), State::Broken);
+    }
+
+    #[test]
+    fn no_trial_at_all_is_told_by_how_piton_ended() {
+        assert_eq!(got(&[], &End::Exited(0)), "none");
+        assert_eq!(got(&[], &End::Exited(3)), "refused");
+        assert_eq!(got(&[], &End::Exited(1)), "piton ended: Exited(1)");
+    }
 }

@@ -158,3 +158,95 @@ pub fn traces(paths: &[String]) -> Vec<String> {
     }
     there
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::drive;
+    use crate::ledger::Run;
+    use crate::trial::Outcome;
+
+    const TOY: &str = "name = 'toy'\n[metric]\nname = 'speed'\ndirection = 'higher'\n[scope]\neditable = ['src']\n[measure]\ncommand = ['true']\ntimeout_s = 1\n";
+
+    fn record(trial: u32) -> Record {
+        let run = Run {
+            name: "r".into(),
+            base: "b".into(),
+            seal: "s".into(),
+            harness: Some("h".into()),
+            config: TOY.into(),
+            began: String::new(),
+        };
+        let commit = Some(if trial == 0 { "b".to_owned() } else { format!("c{trial}") });
+        let outcome = if trial == 0 { Outcome::Baseline } else { Outcome::Duplicate { of: 0 } };
+        Record { commit, outcome, ..drive::blank(&run, trial, &Config::parse(TOY).unwrap()) }
+    }
+
+    /// A baseline and `trials` discards, everything as it should be.
+    fn seen(trials: u32) -> Seen {
+        let records: Vec<Record> = (0..=trials).map(record).collect();
+        let own = (1..=trials).map(|n| (format!("refs/piton/r/trials/{n}"), format!("c{n}")));
+        let others =
+            [("HEAD", "ref: refs/heads/main"), ("refs/heads/main", "b"), ("refs/heads/piton/r", "b")];
+        let others = others.map(|(name, target)| (name.to_owned(), target.to_owned()));
+        Seen {
+            table: "row\n".repeat(records.len() + 1),
+            records,
+            refs: own.chain(others).collect(),
+            orders: BTreeMap::from([("/config".to_owned(), "[core]".to_owned())]),
+            dirty: vec![],
+            harness: Some("h".to_owned()),
+        }
+    }
+
+    fn after(change: impl Fn(&mut Seen)) -> Held {
+        let mut after = seen(2);
+        change(&mut after);
+        compare("r", &seen(1), &after, 0, &[])
+    }
+
+    #[test]
+    fn a_trial_that_changes_nothing_but_its_row_and_its_ref_holds() {
+        assert_eq!(after(|_| {}).broken(), Vec::<&str>::new());
+    }
+
+    #[test]
+    fn a_row_that_changed_or_went_a_ref_that_is_gone_and_a_forged_table_break_the_ledger() {
+        assert!(after(|seen| seen.records[1].description = "forged".into()).ledger.is_some());
+        assert!(after(|seen| seen.records.truncate(1)).ledger.is_some());
+        assert!(after(|seen| drop(seen.refs.remove("refs/piton/r/trials/1"))).ledger.is_some());
+        assert!(after(|seen| seen.table.push_str("forged\n")).ledger.is_some());
+        assert!(after(|seen| seen.table = "a\u{1b}\nb\nc\nd\n".into()).ledger.is_some());
+    }
+
+    #[test]
+    fn another_harness_in_a_row_or_on_the_disk_breaks_it() {
+        assert!(after(|seen| seen.records[2].harness = None).harness.is_some());
+        assert!(after(|seen| seen.harness = None).harness.is_some());
+    }
+
+    #[test]
+    fn a_branch_that_moved_without_a_keep_breaks_the_incumbent() {
+        let moved = |seen: &mut Seen| drop(seen.refs.insert("refs/heads/piton/r".into(), "x".into()));
+        assert!(after(moved).incumbent.is_some());
+    }
+
+    #[test]
+    fn another_ref_head_the_configuration_or_the_checkout_break_the_repository() {
+        assert!(after(|seen| drop(seen.refs.insert("HEAD".into(), "x".into()))).repository.is_some());
+        assert!(
+            after(|seen| drop(seen.refs.insert("refs/replace/b".into(), "x".into()))).repository.is_some()
+        );
+        assert!(after(|seen| drop(seen.refs.remove("refs/heads/main"))).repository.is_some());
+        assert!(after(|seen| drop(seen.orders.insert("/config".into(), "x".into()))).repository.is_some());
+        assert!(after(|seen| drop(seen.orders.insert("hooks/x".into(), "x".into()))).repository.is_some());
+        assert!(after(|seen| seen.dirty.push("piton.toml".into())).repository.is_some());
+    }
+
+    #[test]
+    fn a_process_or_a_file_that_is_left_breaks_it() {
+        let held = compare("r", &seen(1), &seen(2), 1, &["/loot".to_owned()]);
+        assert!(held.processes.is_some() && held.traces.is_some());
+    }
+}
