@@ -36,6 +36,9 @@ struct Hook {
     find: String,
     /// What replaces it: `@CODE@` is the attack's.
     replace: String,
+    /// Where this is used, the outcome's words hold one of these.
+    #[serde(default)]
+    says: Vec<String>,
 }
 
 /// A replacement; `find` occurs exactly once.
@@ -60,6 +63,9 @@ pub struct Attack {
     /// - `gate` for any gate, `judged` for any verdict but a keep, `crash` for any crash, `keep` for any keep;
     /// - `none` where there was no trial at all, `refused` where piton ended the climb.
     pub expect: Vec<String>,
+    /// The outcome's words hold one of these, so that an attack which fails for another reason does not count as held.
+    #[serde(default)]
+    pub says: Vec<String>,
     /// Code by hook; all of it is put in.
     #[serde(default)]
     code: BTreeMap<String, String>,
@@ -118,7 +124,11 @@ pub fn all() -> Result<Vec<(Attack, Corpus)>, String> {
     let mut attacks = vec![];
     for text in FILES {
         let corpus: Corpus = config::toml_as(text)?;
-        attacks.extend(corpus.attack.iter().map(|attack| (attack.clone(), corpus.clone())));
+        attacks.extend(corpus.attack.iter().map(|attack| {
+            let hooks = attack.code.keys().filter_map(|name| corpus.hook.get(name));
+            let says = hooks.flat_map(|hook| hook.says.clone()).chain(attack.says.clone()).collect();
+            (Attack { says, ..attack.clone() }, corpus.clone())
+        }));
     }
     Ok(attacks)
 }

@@ -9,7 +9,7 @@ use super::corpus::Attack;
 use super::watch::Held;
 use crate::proc::End;
 use crate::trial::{Outcome, Record};
-use crate::words::{clean, plural, seconds};
+use crate::words::{self, clean, plural, seconds};
 
 /// How a worker that got through says so: see `tests/attacks/walls.toml`.
 const THROUGH: &str = "exit status 42";
@@ -101,8 +101,11 @@ pub fn decide(attack: &Attack, got: &str, new: &[Record], after: &Held) -> (Stat
     if broken.is_empty() && got == "void" {
         return (State::NotRun, broken);
     }
+    let words = new.last().map_or_else(String::new, |record| words::verdict(record, 0.0));
     if !attack.allows(got) {
         broken.push(format!("it ended as {got}"));
+    } else if !attack.says.is_empty() && !attack.says.iter().any(|says| words.contains(says)) {
+        broken.push(format!("it failed, but not by {}", attack.rule));
     }
     (if broken.is_empty() { State::Held } else { State::Broken }, broken)
 }
@@ -187,6 +190,18 @@ mod tests {
         assert_eq!(state("gate", refused(), &Held::default()), State::Broken);
         let left = Held { processes: Some("1 process".into()), ..Held::default() };
         assert_eq!(state("run:crashed", refused(), &left), State::Broken);
+    }
+
+    #[test]
+    fn an_attack_that_fails_for_a_reason_of_its_own_is_not_held() {
+        let attack: Attack = config::toml_as(
+            "name = 'x'\nrule = 'y'\nexpect = ['run:crashed']\nsays = ['exit status 41', 'SIGSYS']",
+        )
+        .unwrap();
+        let state = |reason| decide(&attack, "run:crashed", &[crashed(reason)], &Held::default()).0;
+        assert_eq!(state("it ended with exit status 41"), State::Held);
+        assert_eq!(state("it ended with signal 31 (SIGSYS)"), State::Held);
+        assert_eq!(state("it ended with exit status 3: no model"), State::Broken);
     }
 
     #[test]
