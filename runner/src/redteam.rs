@@ -238,7 +238,7 @@ impl Range<'_> {
         self.world.runner.run(&Job {
             argv: &argv,
             cwd: self.copy.root(),
-            env: proc::full_env(),
+            env: [proc::full_env(), vec![("PITON_REDTEAM_SECRET".into(), "42".into())]].concat(),
             stdout: self.logs.join("redteam.out"),
             stderr: self.logs.join("redteam.log"),
             timeout: CLIMB,

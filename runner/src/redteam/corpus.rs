@@ -250,6 +250,14 @@ mod tests {
     }
 
     #[test]
+    fn every_rule_that_an_attack_names_stands_in_the_methodology() {
+        let text = include_str!("../../../METHODOLOGY.md");
+        for (attack, _) in all().unwrap() {
+            assert!(text.contains(&format!("| {} |", attack.rule)), "{}: {}", attack.name, attack.rule);
+        }
+    }
+
+    #[test]
     fn the_script_leaves_the_files_as_the_attack_wants_them_whatever_they_hold() {
         let dir = tempfile::tempdir().unwrap();
         let sources = Sources::from([("src/a.rs".to_owned(), "fn main() { 'x'; \"$HOME\"; }\n".to_owned())]);
