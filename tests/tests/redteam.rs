@@ -52,6 +52,7 @@ fn states(said: &Said) -> BTreeMap<String, String> {
 #[test]
 fn every_attack_on_a_scripted_experiment_is_held_and_the_checkout_is_left_alone() {
     let scratch = scripted(SCRIPTED);
+    scratch.git(&["branch", "--move", "redteam"]);
     let refs = scratch.git(&["for-each-ref"]);
     let said = scratch.piton(&["redteam", "--json"]);
     let states = states(&said);

@@ -27,6 +27,8 @@ impl Repo {
                 .clone_local(CloneLocal::NoLinks)
                 .with_checkout(options)
                 .clone(&from, dir)?;
+            // Detached first: the branch may be the one that HEAD is on already.
+            git.set_head_detached(head.commit)?;
             git.branch(branch, &git.find_commit(head.commit)?, true)?;
             git.set_head(&format!("refs/heads/{branch}"))?;
             git.checkout_head(Some(git2::build::CheckoutBuilder::new().force()))?;
