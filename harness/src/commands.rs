@@ -3,13 +3,13 @@
 use crate::explain;
 use crate::outcome::{Failure, Kind};
 use crate::pool::Pool;
-use crate::process::{Limits, adopt_orphans, become_worker};
+use crate::process::adopt_orphans;
 use crate::prompts::Source;
 use crate::report;
 use crate::sample::{self, Options};
 use clap::{Args, Parser, Subcommand};
+use piton_confine::Level;
 use serde_json::{Value, json};
-use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -64,16 +64,6 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Limits this process and becomes the command. Used by `sample`.
-    #[command(hide = true)]
-    Launch {
-        #[arg(long, value_delimiter = ',')]
-        cores: Vec<usize>,
-        #[arg(long)]
-        memory_bytes: u64,
-        #[arg(last = true)]
-        command: Vec<OsString>,
-    },
 }
 
 #[derive(Debug, Args)]
@@ -105,10 +95,10 @@ struct SampleArgs {
     /// Address space of the worker, in units of 10^6 bytes.
     #[arg(long, default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..))]
     worker_memory_mb: u32,
-    /// A program, and its arguments by repeating the option, that becomes the worker by exec, e.g. to confine it:
-    /// it is started with `WORKER MODEL_DIR` behind its own arguments.
-    #[arg(long, allow_hyphen_values = true)]
-    via: Vec<OsString>,
+    /// Least confinement of the worker: none, partial, strong or full. It is always given as much as this machine
+    /// has, and not started below this. `strong` where absent, or what $PITON_CONFINEMENT says.
+    #[arg(long, value_name = "LEVEL")]
+    confinement: Option<Level>,
 }
 
 /// Does what the arguments say.
@@ -122,9 +112,6 @@ pub fn run(arguments: Arguments) -> ExitCode {
             ExitCode::SUCCESS
         }
         Command::Draw { suite, seed, json } => draw(&suite, seed, json),
-        Command::Launch { cores, memory_bytes, command } => {
-            ExitCode::from(become_worker(&Limits { cores, memory_bytes }, &command))
-        }
     }
 }
 
@@ -164,7 +151,6 @@ fn options(args: SampleArgs) -> Result<Options, Failure> {
     Ok(Options {
         harness,
         worker: args.worker,
-        via: args.via,
         model: args.model,
         suite: args.suite,
         seed: args.seed,
@@ -172,7 +158,15 @@ fn options(args: SampleArgs) -> Result<Options, Failure> {
         silence: Duration::from_secs(args.worker_timeout_s.into()),
         whole: Duration::from_secs(args.sample_timeout_s.into()),
         memory_bytes: u64::from(args.worker_memory_mb) * 1_000_000,
+        least: args.confinement.map_or_else(least, Ok)?,
     })
+}
+
+/// The least confinement where the command line does not say.
+fn least() -> Result<Level, Failure> {
+    let Some(text) = std::env::var_os("PITON_CONFINEMENT") else { return Ok(Level::Strong) };
+    let level = text.to_string_lossy().parse();
+    level.map_err(|e| Failure::new(Kind::BadSetup, format!("PITON_CONFINEMENT cannot be used: {e}")))
 }
 
 fn judge(json: bool) -> ExitCode {

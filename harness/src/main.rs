@@ -5,5 +5,6 @@ use harness::commands::{Arguments, run};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    piton_confine::enter_if_asked();
     run(Arguments::parse())
 }

@@ -6,6 +6,7 @@ use crate::gates::{self, Gate};
 use crate::metrics::{self, METRICS, shown};
 use crate::process::Cores;
 use crate::prompts::Task;
+use piton_confine::Level;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::fmt::Write;
@@ -28,6 +29,8 @@ pub struct Report {
     pub versions: Versions,
     /// What the prompts were drawn from.
     pub seed: u64,
+    /// How the worker was confined.
+    pub confinement: Level,
     /// Where it ran.
     pub cores: Cores,
     /// From the start of the process to the loaded model, milliseconds. No metric: it is not what is climbed.
@@ -132,6 +135,7 @@ impl Report {
     pub fn json(&self) -> Value {
         let mut object = scores("measured", &self.quality, &self.timing);
         object["seed"] = json!(self.seed);
+        object["confinement"] = json!(self.confinement);
         object["cores"] = json!(self.cores);
         object["load_ms"] = json!(self.load_ms);
         object["scoring_ms"] = json!(self.scoring_ms);
@@ -143,11 +147,12 @@ impl Report {
     /// The report for a person.
     pub fn text(&self) -> String {
         let mut text = format!(
-            "suite {}, seed {}, {} prompts, worker on cores {:?}\n\n",
+            "suite {}, seed {}, {} prompts, worker on cores {:?}, confinement {}\n\n",
             self.versions.suite,
             self.seed,
             self.prompts.len(),
-            self.cores.worker
+            self.cores.worker,
+            self.confinement
         );
         let _ = writeln!(
             text,

@@ -6,14 +6,14 @@ use crate::counts::{Checks, Quality, Timing};
 use crate::model::{Checkpoint, Reference};
 use crate::outcome::{Failure, Kind};
 use crate::plausible;
-use crate::process::{Cores, Launch, Limits, Patience, Worker, end_survivors};
+use crate::process::{Cores, Launch, Patience, Worker, end_survivors, walls};
 use crate::prompts::{self, Source, Task};
 use crate::report::{PromptLine, Report, Versions};
 use crate::score::{self, Scored};
+use piton_confine::{Level, reachable};
 use piton_worker::Request;
 use rustix::fs::{Access, access};
 use rustix::rand::{GetRandomFlags, getrandom};
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -27,8 +27,6 @@ pub struct Options {
     pub harness: PathBuf,
     /// The worker's binary.
     pub worker: PathBuf,
-    /// A program with arguments that becomes the worker by exec. May be empty.
-    pub via: Vec<OsString>,
     /// Directory of the model.
     pub model: PathBuf,
     /// Name of a built-in suite, or path of one.
@@ -43,6 +41,8 @@ pub struct Options {
     pub whole: Duration,
     /// Address space of the worker, in bytes.
     pub memory_bytes: u64,
+    /// Least confinement of the worker.
+    pub least: Level,
 }
 
 /// What a worker did, before anybody looks at whether it was right.
@@ -65,14 +65,10 @@ pub fn run(options: &Options) -> Result<Report, Failure> {
     let tasks = prompts::tokenise(source.draw(options.seed), &tokenizer, &checkpoint.config)?;
     let cores = Cores::plan(options.cores)?;
 
-    let limits = Limits { cores: cores.worker.clone(), memory_bytes: options.memory_bytes };
-    let launch = Launch {
-        harness: &options.harness,
-        via: &options.via,
-        worker: &worker,
-        model: &model,
-        limits: &limits,
-    };
+    // What can be reached is asked for: a worker that started has reached it.
+    let confinement = reachable().0.max(options.least);
+    let walls = walls(&worker, &model, &cores.worker, options.memory_bytes, confinement);
+    let launch = Launch { harness: &options.harness, worker: &worker, model: &model, walls: &walls };
     cores.step_aside();
     let timed = time(&launch, options, &tasks, &checkpoint);
     let survivors = end_survivors();
@@ -95,6 +91,7 @@ pub fn run(options: &Options) -> Result<Report, Failure> {
         prompts: Vec::with_capacity(tasks.len()),
         versions: Versions::new(source.name(), &source.sha256, &reference.sha256),
         seed: options.seed,
+        confinement,
         cores,
         load_ms: ms(timings.load),
         scoring_ms: 0.0,
@@ -119,8 +116,7 @@ fn survived(count: usize, other: Option<Failure>) -> Failure {
         failure.reason = format!("{}; and {}", failure.reason, other.reason);
         failure.detail = other.detail;
     }
-    failure
-        .hint("a worker may start threads, and no processes; what --via names must become the worker by exec")
+    failure.hint("a worker may start threads, and no processes")
 }
 
 /// Starts a worker, asks it every prompt, and ends it.

@@ -100,24 +100,36 @@ fn a_worker_that_takes_memory_without_end_is_ended_by_its_limit() {
 }
 
 #[test]
-fn processes_that_a_worker_leaves_are_ended_and_void_the_sample() {
-    let object = fails("leaves-a-child", &[]);
-    assert_eq!(object["outcome"], "survivors");
+fn a_worker_that_would_start_a_process_open_a_socket_or_signal_is_killed_at_the_attempt() {
+    for behaviour in ["leaves-a-child", "opens-a-socket", "signals"] {
+        let object = fails(behaviour, &[]);
+        assert_eq!(object["outcome"], "crashed", "{behaviour}: {object}");
+        let status = object["detail"]["status"].as_str().unwrap();
+        assert!(status.contains("SIGSYS"), "{behaviour}: {status}");
+    }
+}
+
+#[test]
+fn a_worker_reads_nothing_but_the_model_and_writes_nothing_at_all() {
+    assert_eq!(fails("looks-around", &[])["detail"]["stderr"], "nothing was open");
 }
 
 #[test]
 fn a_worker_does_not_outlive_a_harness_that_was_killed() {
+    use rustix::event::{PollFd, PollFlags, poll};
     use rustix::fs::{CWD, FileType, Mode, mknodat};
-    use std::io::Read;
     let fixture = Fixture::usual();
     let alive = fixture.path().join("alive");
     mknodat(CWD, &alive, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
     let worker = fixture.worker("shows-that-it-lives");
     let mut harness = fixture.command(&worker).stdout(std::process::Stdio::null()).spawn().unwrap();
-    // Opens once the worker has opened the other end, and ends once the worker has.
-    let mut end = std::fs::File::open(&alive).unwrap();
+    // Opens once the worker has opened the other end, and is in error once nobody reads there.
+    let end = std::fs::OpenOptions::new().write(true).open(&alive).unwrap();
     harness.kill().unwrap();
-    assert_eq!(end.read_to_end(&mut Vec::new()).unwrap(), 0);
+    let mut polled = [PollFd::new(&end, PollFlags::empty())];
+    let limit = rustix::event::Timespec { tv_sec: 60, tv_nsec: 0 };
+    assert_eq!(poll(&mut polled, Some(&limit)).unwrap(), 1, "the worker lives");
+    assert!(polled[0].revents().contains(PollFlags::ERR));
     harness.wait().unwrap();
 }
 

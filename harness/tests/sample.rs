@@ -157,11 +157,16 @@ fn more_cores_than_there_are_is_a_bad_set_up() {
 }
 
 #[test]
-fn a_program_that_becomes_the_worker_is_started_in_its_place() {
+fn a_sample_says_how_its_worker_was_confined_and_takes_place_at_no_less_than_was_asked_for() {
+    let (level, _) = piton_confine::reachable();
+    assert_eq!(measured("honest")["confinement"], level.word());
     let fixture = Fixture::usual();
-    let (status, object) =
-        fixture.sample(&fixture.worker("honest"), &["--via", "/usr/bin/env", "--via", "A=b"]);
-    assert_eq!((status, object["outcome"].as_str()), (0, Some("measured")), "{object}");
+    let worker = fixture.worker("honest");
+    let more = fixture.sample(&worker, &["--confinement", "full"]);
+    let enough = level == piton_confine::Level::Full;
+    assert_eq!(more.0, if enough { 0 } else { 2 }, "{}", more.1);
+    let mut typed = fixture.command(&worker);
+    assert_eq!(typed.env("PITON_CONFINEMENT", "high").output().unwrap().status.code(), Some(2));
 }
 
 #[test]

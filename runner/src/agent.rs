@@ -117,6 +117,7 @@ fn ask(command: &str, desk: &Desk) -> Result<Proposed> {
         argv: &argv,
         cwd: desk.worktree,
         env,
+        policy: None,
         stdout: desk.logs.join("agent.out"),
         stderr: desk.logs.join("agent.log"),
         timeout: desk.timeout,

@@ -12,6 +12,7 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::config::{Build, fill};
+use crate::confine::{self, Walls};
 use crate::error::{Context, Error, Result, exit};
 use crate::git::{Id, Repo};
 use crate::proc::{self, Done, End, Job, Runner};
@@ -27,6 +28,8 @@ pub struct Workshop<'a> {
     pub runner: &'a Runner,
     /// Is told how they go.
     pub progress: &'a Progress,
+    /// What they are started behind.
+    pub walls: &'a Walls,
 }
 
 /// Something built.
@@ -87,8 +90,14 @@ impl Workshop<'_> {
                 .note("no branch was made and nothing was recorded")
                 .hint(format!("the whole output is in {}", self.dir.join("logs/harness.log").display())))
         };
-        match self.build(build, &slot, "harness", true)? {
-            BuildEnd::Built(built) => Ok(built),
+        // Its sources are sealed: what they need is fetched once for each of them.
+        let (mark, sealed) = (slot.join("fetched"), self.repo.tree_id(base)?.to_string());
+        let fetch = fs::read_to_string(&mark).ok().as_deref() != Some(&sealed);
+        match self.build(build, &slot, "harness", fetch)? {
+            BuildEnd::Built(built) => {
+                fs::write(mark, sealed).context("the sealed slot was not marked")?;
+                Ok(built)
+            }
             BuildEnd::Failed(error) => failed(error),
             BuildEnd::TimedOut => failed(format!("it took longer than {} s", build.timeout_s)),
             BuildEnd::Interrupted => failed("you stopped it".to_owned()),
@@ -170,18 +179,31 @@ impl Workshop<'_> {
             .and_then(|()| fs::create_dir_all(&target))
             .context("the slot was not made")?;
         let values = [("tree", &*tree.to_string_lossy()), ("target", &*target.to_string_lossy())];
-        let run = |words: &[String]| -> Result<Done> {
+        let private = slot.join("private");
+        let run = |words: &[String], fetching: bool| -> Result<Done> {
             let mut argv = fill(words, &values);
             argv[0] = proc::absolute(&argv[0]);
-            let mut env = if fetch { proc::fetching_env() } else { proc::bare_env() };
+            confine::private(&private)?;
+            let env = if fetching { proc::fetching_env() } else { proc::bare_env() };
+            let mut env = confine::private_env(env, &private);
             // Set even when empty: an absent one lets a configuration file above the tree decide.
             let mut flags = build.rustflags.clone();
             flags.push(format!("--remap-path-prefix={}=/piton", tree.display()));
             env.push(("CARGO_ENCODED_RUSTFLAGS".into(), flags.join("\u{1f}").into()));
+            let read = [confine::named(&argv), self.settings_above(slot), vec![tree.clone()]].concat();
+            let mut write = vec![target.clone(), private.clone()];
+            // Without an artifact, what is built is the tree itself.
+            write.extend(build.artifact.is_none().then(|| tree.clone()));
+            write.extend(build.write.iter().map(PathBuf::from));
+            if fetching {
+                write.extend([tree.clone(), confine::cargo_home()]);
+            }
+            let policy = self.walls.build(read, write, build.network || fetching);
             let done = self.runner.run(&Job {
                 argv: &argv,
                 cwd: slot,
                 env,
+                policy: Some(&policy),
                 stdout: logs.join(format!("{name}.out")),
                 stderr: logs.join(format!("{name}.log")),
                 timeout: Duration::from_secs(build.timeout_s),
@@ -190,13 +212,14 @@ impl Workshop<'_> {
             })?;
             Ok(done)
         };
-        let mut steps: Vec<&[String]> = vec![];
+        let mut steps: Vec<(&[String], bool)> = vec![];
         if fetch && !build.fetch.is_empty() {
-            steps.push(&build.fetch);
+            fs::create_dir_all(confine::cargo_home()).context("there is nowhere to fetch to")?;
+            steps.push((&build.fetch, true));
         }
-        steps.push(&build.command);
-        for words in steps {
-            let done = run(words)?;
+        steps.push((&build.command, false));
+        for (words, fetching) in steps {
+            let done = run(words, fetching)?;
             match done.end {
                 End::Exited(0) => {}
                 End::TimedOut => return Ok(BuildEnd::TimedOut),
@@ -215,6 +238,22 @@ impl Workshop<'_> {
         }
         let (artifact, hash) = self.store(&made)?;
         Ok(BuildEnd::Built(Built { tree, artifact: Some(artifact), hash: Some(hash) }))
+    }
+
+    /// Settings of cargo and rustup in directories above a slot, which both look for. Those of this repository
+    /// only as they are sealed: another one stands there for the build that cannot read it to fail.
+    fn settings_above(&self, slot: &Path) -> Vec<PathBuf> {
+        let root = self.repo.main_root();
+        let names = [".cargo/config.toml", ".cargo/config", "rust-toolchain.toml", "rust-toolchain"];
+        let all = slot.ancestors().skip(1).flat_map(|above| names.map(|name| above.join(name)));
+        let open = |path: &PathBuf| match path.strip_prefix(&root) {
+            Ok(name) => match (fs::read(path), fs::read(self.dir.join("sealed/tree").join(name))) {
+                (Ok(here), Ok(sealed)) => here == sealed,
+                _ => false,
+            },
+            Err(_) => path.is_file(),
+        };
+        all.filter(open).collect()
     }
 
     /// Copies an artifact to a place named by its hash, where nobody writes.

@@ -4,6 +4,7 @@ mod args;
 
 use std::path::Path;
 
+use piton_confine::Level;
 use serde_json::json;
 
 pub use args::Cli;
@@ -12,6 +13,7 @@ use args::{Climb, Command, RuleCommand, Which};
 use crate::agent::Agent;
 use crate::clock::Stopwatch;
 use crate::config::{self, Config};
+use crate::confine::Walls;
 use crate::drive::{Owner, Session, worktree_path};
 use crate::error::{Context, Error, Result, exit};
 use crate::git::Repo;
@@ -31,16 +33,17 @@ use crate::{
 /// # Errors
 /// Whatever the user must know; its status is the exit status.
 pub fn run(cli: Cli, dir: &Path) -> Result<u8> {
+    let least = cli.confinement;
     match cli.command {
-        Command::Baseline { run, json } => baseline(dir, run.as_deref(), json),
-        Command::Trial { message, json } => trial(dir, message.as_deref(), json),
-        Command::Climb(climb) => climb.run(dir),
+        Command::Baseline { run, json } => baseline(dir, least, run.as_deref(), json),
+        Command::Trial { message, json } => trial(dir, least, message.as_deref(), json),
+        Command::Climb(climb) => climb.run(dir, least),
         Command::Log { which } => log(dir, &which),
         Command::Show { trial, pairs, which } => show(dir, trial, pairs, &which),
-        Command::Verify { each, which } => verify(dir, each, &which),
+        Command::Verify { each, which } => verify(dir, least, each, &which),
         Command::Rule { command: RuleCommand::Explain { json } } => explain(dir, json),
         Command::Rehearse { variants, only, trials, json } => {
-            let world = world(dir)?;
+            let world = world(dir, least)?;
             let mut told = |row: &report::Rehearsal| {
                 world
                     .progress
@@ -80,7 +83,8 @@ pub fn run(cli: Cli, dir: &Path) -> Result<u8> {
         }
         Command::Doctor { json } => {
             let (config, tau, pair_s) = experiment(dir)?;
-            let found = doctor::examine(&config.rule, &config.noise, tau, pair_s);
+            let walls = Walls::look(&Repo::open(dir)?.state_dir(), Level::None)?;
+            let found = doctor::examine(&config.rule, &config.noise, tau, pair_s, walls.found());
             if json {
                 say::json(&found);
             } else {
@@ -90,7 +94,7 @@ pub fn run(cli: Cli, dir: &Path) -> Result<u8> {
         }
         Command::Replay { file } => replay(&dir.join(file)),
         Command::Discriminate { variants, only, samples, json } => {
-            let world = world(dir)?;
+            let world = world(dir, least)?;
             let rows = discriminate::run(&world, &dir.join(variants), only.as_deref(), samples)?;
             if json {
                 say::json(&rows);
@@ -100,7 +104,7 @@ pub fn run(cli: Cli, dir: &Path) -> Result<u8> {
             Ok(discriminate::status(&rows))
         }
         Command::Noise { pairs, json } => {
-            let noise = noise::run(&world(dir)?, pairs)?;
+            let noise = noise::run(&world(dir, least)?, pairs)?;
             if json {
                 say::json(&noise);
             } else {
@@ -112,12 +116,14 @@ pub fn run(cli: Cli, dir: &Path) -> Result<u8> {
     }
 }
 
-fn world(dir: &Path) -> Result<World> {
-    Ok(World { repo: Repo::open(dir)?, runner: Runner::install()?, progress: Progress::new() })
+fn world(dir: &Path, least: Level) -> Result<World> {
+    let repo = Repo::open(dir)?;
+    let walls = Walls::look(&repo.state_dir(), least)?;
+    Ok(World { repo, runner: Runner::install()?, progress: Progress::new(), walls })
 }
 
-fn baseline(dir: &Path, name: Option<&str>, json: bool) -> Result<u8> {
-    let world = world(dir)?;
+fn baseline(dir: &Path, least: Level, name: Option<&str>, json: bool) -> Result<u8> {
+    let world = world(dir, least)?;
     let session = world.begin(name)?;
     world.repo.switch(&session.branch())?;
     if json {
@@ -133,8 +139,8 @@ fn baseline(dir: &Path, name: Option<&str>, json: bool) -> Result<u8> {
     Ok(exit::DONE)
 }
 
-fn trial(dir: &Path, message: Option<&str>, json: bool) -> Result<u8> {
-    let world = world(dir)?;
+fn trial(dir: &Path, least: Level, message: Option<&str>, json: bool) -> Result<u8> {
+    let world = world(dir, least)?;
     let head = world.repo.head()?;
     let name = head.branch.strip_prefix("piton/").ok_or_else(|| {
         Error::refused("the trial did not start: this checkout is on no run's branch")
@@ -187,9 +193,17 @@ fn status_of(record: &Record) -> u8 {
 }
 
 impl Climb {
-    fn run(self, dir: &Path) -> Result<u8> {
+    fn run(self, dir: &Path, least: Level) -> Result<u8> {
         let watch = Stopwatch::start();
-        let world = world(dir)?;
+        let world = world(dir, least)?;
+        if world.walls.found().level == Level::None {
+            return Err(Error::refused(
+                "the climb did not start: nothing confines what it would build and run",
+            )
+            .cause("the level of this machine's walls is none, and without walls nothing is kept unattended")
+            .note("nothing was changed")
+            .hint("piton trial, by hand, judges an edit that you have read"));
+        }
         let head = world.repo.head()?;
         if let Some(run) = head.branch.strip_prefix("piton/") {
             return Err(Error::refused("the climb did not start: this checkout is on a run's branch")
@@ -348,9 +362,9 @@ fn explain(dir: &Path, json: bool) -> Result<u8> {
     Ok(exit::DONE)
 }
 
-fn verify(dir: &Path, each: bool, which: &Which) -> Result<u8> {
+fn verify(dir: &Path, least: Level, each: bool, which: &Which) -> Result<u8> {
     let (_, run, _, _) = reading(dir, which)?;
-    let world = world(dir)?;
+    let world = world(dir, least)?;
     let night = world.resume(&run.name)?.verify(each)?;
     if which.json {
         say::json(&night);

@@ -74,6 +74,12 @@ pub struct Build {
     pub rustflags: Vec<String>,
     /// Wall-clock limit in seconds.
     pub timeout_s: u64,
+    /// Whether the build itself may use the network. What it needs is better fetched.
+    #[serde(default)]
+    pub network: bool,
+    /// Files and directories that the build may write besides its own, by absolute path.
+    #[serde(default)]
+    pub write: Vec<String>,
 }
 
 /// How a side is measured: `[measure]`.
@@ -90,6 +96,12 @@ pub struct Measure {
     pub format: Format,
     /// Wall-clock limit of one sample in seconds. Past it the whole tree of processes is killed.
     pub timeout_s: u64,
+    /// Whether the command may use the network. What it measures may then, too.
+    #[serde(default)]
+    pub network: bool,
+    /// Files and directories that it may write besides its own, by absolute path.
+    #[serde(default)]
+    pub write: Vec<String>,
 }
 
 impl Config {
@@ -119,6 +131,18 @@ impl Config {
                 .or_else(|| positive(&format!("{name}.timeout_s"), b.timeout_s))
         }) {
             return Some(problem);
+        }
+        let builds = [("harness", &self.harness), ("build", &self.build)];
+        let writes = builds.iter().filter_map(|(name, build)| Some((*name, &build.as_ref()?.write)));
+        let mut writes = writes.chain([("measure", &self.measure.write)]);
+        if let Some((name, path)) = writes.find_map(|(name, paths)| {
+            let path =
+                paths.iter().find(|path| !path.starts_with('/') || path.trim_matches('/').is_empty())?;
+            Some((name, path))
+        }) {
+            return Some(format!(
+                "{name}.write has `{path}`; it holds absolute paths, and not the whole system"
+            ));
         }
         if self.metric.name.is_empty() {
             return Some("metric.name is empty".to_owned());
@@ -251,6 +275,8 @@ mod tests {
         assert!(refusal("timeout_s = 10", "timeout_s = 0").contains("measure.timeout_s is 0"));
         assert!(refusal("\"higher\"", "\"sideways\"").contains("sideways"));
         assert!(refusal("[\"src\"]", "[\"../src\"]").contains("../src"));
+        assert!(refusal("timeout_s = 10", "timeout_s = 10\nwrite = [\"out\"]").contains("measure.write"));
+        assert!(refusal("timeout_s = 10", "timeout_s = 10\nwrite = [\"/\"]").contains("measure.write"));
         assert!(refusal("timeout_s = 10", "timeout_s = 10\n[rule]\nn_max = 2").contains("rule.n_max is 2"));
         assert!(refusal("timeout_s = 10", "timeout_s = 10\n[rule]\nalpha = 2.0").contains("rule.alpha is 2"));
         assert!(

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use piton_confine::{Found, Level};
 use serde::Serialize;
 
 use crate::clock;
@@ -33,6 +34,8 @@ pub struct Findings {
     pub pair_s: Option<f64>,
     /// The smallest gain that the rule keeps four times out of five, in percent.
     pub resolves_pct: Option<f64>,
+    /// What the walls are worth here, and the attacks that they were tried with.
+    pub confinement: Found,
     /// What is wrong, a sentence each; none where the machine is fit.
     pub unfit: Vec<String>,
     /// What would be better, a sentence each.
@@ -40,15 +43,35 @@ pub struct Findings {
 }
 
 /// Looks at the machine, with what the latest run knows of it.
-pub fn examine(settings: &Settings, limits: &Limits, tau: Option<f64>, pair_s: Option<f64>) -> Findings {
+pub fn examine(
+    settings: &Settings,
+    limits: &Limits,
+    tau: Option<f64>,
+    pair_s: Option<f64>,
+    walls: &Found,
+) -> Findings {
     let meter = Meter::start();
     clock::wait(WATCH);
     let now = meter.stop();
     let governor = host::governor();
     let resolves_pct =
         tau.filter(|tau| *tau > 0.0).map(|tau| percent(forecast::resolved(&Question::better(settings, tau))));
-    let (unfit, advice) = judge(settings, limits, &now, governor.as_deref(), resolves_pct, pair_s);
-    Findings { machine: host::machine(), governor, now, tau, pair_s, resolves_pct, unfit, advice }
+    let (mut unfit, advice) = judge(settings, limits, &now, governor.as_deref(), resolves_pct, pair_s);
+    if walls.level < Level::Strong {
+        unfit.push(format!("the walls reach the level {}: a score could be forged", walls.level));
+    }
+    let confinement = walls.clone();
+    Findings {
+        machine: host::machine(),
+        governor,
+        now,
+        tau,
+        pair_s,
+        resolves_pct,
+        confinement,
+        unfit,
+        advice,
+    }
 }
 
 fn judge(
@@ -130,6 +153,9 @@ pub fn words(found: &Findings) -> String {
             format!("{pct:.1} %: a gain of that size is kept four times out of five")
         }),
     );
+    for (name, value) in walls(&found.confinement) {
+        line(name, value);
+    }
     for advice in &found.advice {
         line("advice", advice.clone());
     }
@@ -138,6 +164,18 @@ pub fn words(found: &Findings) -> String {
     }
     found.unfit.iter().for_each(|why| text.push_str(&format!("\nUNFIT: {why}\n")));
     text
+}
+
+/// The walls, and how they held, as lines.
+fn walls(found: &Found) -> Vec<(&'static str, String)> {
+    let through: Vec<&str> =
+        found.attacks.iter().filter(|tried| !tried.held).map(|tried| &*tried.name).collect();
+    let held = found.attacks.len() - through.len();
+    let mut lines = vec![("walls", format!("level {}, Landlock ABI {}", found.level, found.abi))];
+    lines.extend(found.walls.iter().map(|wall| ("", wall.clone())));
+    lines.push(("attacks", format!("{held} of {} held", found.attacks.len())));
+    lines.extend(through.iter().map(|name| ("", format!("got through: {name}"))));
+    lines
 }
 
 #[cfg(test)]

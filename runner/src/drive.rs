@@ -19,7 +19,7 @@ use crate::say::Tone;
 use crate::session::{self, Budget, Spent, Stop};
 use crate::trial::{Outcome, Record, Seconds, Status};
 use crate::world::World;
-use crate::{expensive, host, monitor, report, standing, words};
+use crate::{confine, expensive, host, monitor, report, standing, words};
 
 /// What a climb leaves in a checkout and git overlooks.
 pub const LEFT_BEHIND: [&str; 3] = ["/results.tsv", "/run.log", "/.piton/"];
@@ -416,6 +416,7 @@ pub fn blank(run: &Run, trial: u32, config: &Config) -> Record {
         harness: run.harness.clone(),
         seal: run.seal.clone(),
         rule: config.rule.name(),
+        confinement: confine::level(),
         machine: host::machine(),
         piton: env!("CARGO_PKG_VERSION").to_owned(),
     }

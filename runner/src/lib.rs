@@ -30,6 +30,7 @@ pub mod build;
 pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod confine;
 pub mod discriminate;
 pub mod doctor;
 pub mod drive;

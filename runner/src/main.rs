@@ -7,6 +7,7 @@ use piton::error::Context;
 use piton::{commands, say};
 
 fn main() -> ExitCode {
+    piton_confine::enter_if_asked();
     let cli = commands::Cli::parse();
     let done =
         std::env::current_dir().context("piton did not start").and_then(|dir| commands::run(cli, &dir));

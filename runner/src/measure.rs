@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::build::Built;
 use crate::config::{Measure, fill};
+use crate::confine::{self, Walls};
 use crate::error::Result;
 use crate::metric::{self, ReadError, Values};
 use crate::proc::{self, Done, End, Job, Runner};
@@ -19,6 +20,10 @@ pub struct Bench<'a> {
     pub needed: Vec<&'a str>,
     /// The sealed tree and the harness.
     pub harness: &'a Built,
+    /// What it is started behind.
+    pub walls: &'a Walls,
+    /// A directory for each sample's own files.
+    pub private: PathBuf,
     /// Where output goes.
     pub logs: PathBuf,
 }
@@ -74,13 +79,28 @@ impl Bench<'_> {
             ],
         );
         argv[0] = proc::absolute(&argv[0]);
-        let mut env = proc::bare_env();
+        confine::private(&self.private)?;
+        let mut env = confine::private_env(proc::bare_env(), &self.private);
+        env.push(("PITON_CONFINEMENT".into(), self.walls.least().word().into()));
         env.push(("PITON_SEED".into(), seed.into()));
         env.push(("PITON_PADDING".into(), "x".repeat(padding as usize).into()));
+        let sides = [
+            Some(&side.tree),
+            side.artifact.as_ref(),
+            Some(&self.harness.tree),
+            self.harness.artifact.as_ref(),
+        ];
+        let read = [confine::named(&argv), sides.into_iter().flatten().cloned().collect()].concat();
+        let mut write = vec![self.private.clone()];
+        // Without an artifact, the side is its tree, and a command may build in it.
+        write.extend(side.artifact.is_none().then(|| side.tree.clone()));
+        write.extend(self.measure.write.iter().map(PathBuf::from));
+        let policy = self.walls.measure(read, write, self.measure.network);
         let done = self.runner.run(&Job {
             argv: &argv,
             cwd: &side.tree,
             env,
+            policy: Some(&policy),
             stdout: self.logs.join("sample.out"),
             stderr: self.logs.join("sample.log"),
             timeout: Duration::from_secs(self.measure.timeout_s),

@@ -4,7 +4,7 @@
 //! its time and on what it may write. When it ends, however it ends, none of its descendants is left: piton is
 //! the subreaper of all that it starts, so that a daemon which left its group is found and ended too.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -17,11 +17,12 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Resource, Rlimit, Signal};
 
+use piton_confine::{Group, Policy};
+
 use crate::clock::Stopwatch;
+use crate::confine::MAX_FILE_BYTES;
 use crate::error::{Context, Result};
 
-/// Most that a job may write into one file, in bytes: bounds a log that grows without end.
-const MAX_FILE_BYTES: u64 = 4 << 30;
 /// How much of the end of an output is read back, in bytes.
 pub const TAIL_BYTES: u64 = 1 << 20;
 /// How much of the end of each output goes into `run.log`, in characters.
@@ -37,6 +38,8 @@ pub struct Job<'a> {
     pub cwd: &'a Path,
     /// All of its environment.
     pub env: Vec<(OsString, OsString)>,
+    /// What it may do; absent for one that may do what piton may.
+    pub policy: Option<&'a Policy>,
     /// File that takes its standard output, made anew.
     pub stdout: PathBuf,
     /// File that takes its standard error, made anew.
@@ -47,6 +50,26 @@ pub struct Job<'a> {
     pub gently: bool,
     /// Is told the last line of its standard error about once a second.
     pub seen: Option<&'a dyn Fn(&str)>,
+}
+
+impl Job<'_> {
+    /// Its command line: itself, or the helper that becomes it.
+    fn line(&self, group: Option<&Group>) -> std::io::Result<Vec<OsString>> {
+        let argv: Vec<OsString> = self.argv.iter().map(OsString::from).collect();
+        let Some(policy) = self.policy else { return Ok(argv) };
+        let exe = std::env::current_exe()?;
+        Ok(match group {
+            Some(group) => group.wrap(policy, &exe, &argv),
+            None => policy.wrap(&exe, &argv),
+        })
+    }
+}
+
+/// Memory that a job's processes may use together: what would leave the machine with too little ends the job.
+fn memory() -> u64 {
+    let info = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let total = info.lines().find_map(|line| line.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB"));
+    total.and_then(|kib| kib.trim().parse::<u64>().ok()).map_or(u64::MAX >> 12, |kib| kib * 1024 / 4 * 3)
 }
 
 /// How a job ended.
@@ -141,9 +164,12 @@ impl Runner {
     pub fn run(&self, job: &Job) -> Result<Done> {
         let watch = Stopwatch::start();
         let what = || format!("`{}` did not start", job.argv.join(" "));
-        let mut command = Command::new(job.argv.first().map_or("", String::as_str));
+        // Held until none of its processes is left.
+        let group = job.policy.and_then(|policy| Group::make(policy.limits.processes?, memory()));
+        let line = job.line(group.as_ref()).context(what())?;
+        let mut command = Command::new(line.first().map_or(OsStr::new(""), |program| program));
         command
-            .args(&job.argv[1.min(job.argv.len())..])
+            .args(&line[1.min(line.len())..])
             .current_dir(job.cwd)
             .env_clear()
             .envs(job.env.iter().map(|(k, v)| (k, v)))

@@ -2,6 +2,7 @@
 //!
 //! Only what was measured holds a number: a crash has no metric, so that no table can mistake it for the best.
 
+use piton_confine::Level;
 use serde::{Deserialize, Serialize};
 
 use crate::conditions::Conditions;
@@ -322,6 +323,9 @@ pub struct Record {
     pub seal: String,
     /// The rule that judged, in words.
     pub rule: String,
+    /// How what was built and measured was confined. Rows from before piton had walls say `none`.
+    #[serde(default)]
+    pub confinement: Level,
     /// The machine: processor, cores, system.
     pub machine: String,
     /// Version of piton.

@@ -2,6 +2,7 @@
 
 use crate::build::{Built, Workshop};
 use crate::config::Config;
+use crate::confine::Walls;
 use crate::git::Repo;
 use crate::measure::Bench;
 use crate::proc::Runner;
@@ -15,6 +16,8 @@ pub struct World {
     pub runner: Runner,
     /// Tells what is going on.
     pub progress: Progress,
+    /// What programs are started behind.
+    pub walls: Walls,
 }
 
 impl World {
@@ -25,6 +28,7 @@ impl World {
             repo: &self.repo,
             runner: &self.runner,
             progress: &self.progress,
+            walls: &self.walls,
         }
     }
 
@@ -35,6 +39,8 @@ impl World {
             measure: &config.measure,
             needed: config.needed(),
             harness,
+            walls: &self.walls,
+            private: self.repo.state_dir().join("private"),
             logs: self.repo.state_dir().join("logs"),
         }
     }

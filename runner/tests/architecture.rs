@@ -30,6 +30,7 @@ const ORDER: [&str; 43] = [
     "clock",
     "host",
     "say",
+    "confine",
     "proc",
     "git",
     "build",

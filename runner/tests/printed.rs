@@ -166,6 +166,7 @@ fn records() -> Vec<Record> {
                 harness: Some("cd".repeat(32)),
                 seal: "ef".repeat(20),
                 rule: Settings::default().name(),
+                confinement: piton_confine::Level::Full,
                 machine: "a processor, 2 cores, linux 6.18".into(),
                 piton: "0.1.0".into(),
                 outcome,

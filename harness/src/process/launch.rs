@@ -1,48 +1,42 @@
-//! The last thing that happens before the worker's own code runs.
+//! What a worker may do: read its own binary, the model and the libraries, and compute.
 //!
 //! Limits set from outside after the start come too late for what the worker does first, and limits set
 //! between fork and exec need unsafe code. So this binary starts itself once more, limits itself, and then
 //! becomes the worker by exec: the same process id, one thread, nothing left of the harness in it.
 
-use super::cores::restrict;
-use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
-use std::ffi::OsString;
-use std::os::unix::process::CommandExt;
-use std::process::Command;
+use piton_confine::{Level, Limits, Policy, Role, libraries};
+use std::fs;
+use std::path::{Path, PathBuf};
 
-/// Exit status of a worker that could not be executed.
-pub(super) const NOT_EXECUTED: i32 = 127;
-/// What the message about it begins with.
-pub(super) const NOT_EXECUTED_MESSAGE: &str = "harness: the worker was not executed:";
-
-/// What a worker may use.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Limits {
-    /// Cores that it is pinned to.
-    pub cores: Vec<usize>,
-    /// Address space, in bytes.
-    pub memory_bytes: u64,
+/// The walls of a worker that is pinned to `cores` and may address so many bytes. Not started below `least`.
+pub fn walls(worker: &Path, model: &Path, cores: &[usize], memory_bytes: u64, least: Level) -> Policy {
+    let mut read = libraries();
+    read.extend([worker.to_owned(), model.to_owned()]);
+    read.extend(elsewhere(model));
+    let limits = Limits { memory_bytes: Some(memory_bytes), cores: cores.to_vec(), ..Limits::default() };
+    Policy { role: Role::Worker, read, write: vec![], network: false, limits, least }
 }
 
-/// Limits this process and becomes `command`. Returns only where that is not possible, with the exit status.
-pub fn become_worker(limits: &Limits, command: &[OsString]) -> u8 {
-    let Some((program, arguments)) = command.split_first() else {
-        eprintln!("{NOT_EXECUTED_MESSAGE} no command");
-        return NOT_EXECUTED as u8;
-    };
-    restrict(&limits.cores);
-    let result = limit(Resource::Core, 0)
-        .and_then(|()| limit(Resource::As, limits.memory_bytes))
-        // Should the harness be killed, nothing may stay behind. Survives the exec.
-        .and_then(|()| set_parent_process_death_signal(Some(Signal::KILL)));
-    let cause = match result {
-        Ok(()) => Command::new(program).args(arguments).exec(),
-        Err(e) => e.into(),
-    };
-    eprintln!("{NOT_EXECUTED_MESSAGE} {}: {cause}", program.display());
-    NOT_EXECUTED as u8
+/// Where the files of a model really are: a download may keep them apart and link to them.
+fn elsewhere(model: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(model) else { return vec![] };
+    let links = entries.flatten().map(|entry| entry.path()).filter(|path| path.is_symlink());
+    links.filter_map(|path| path.canonicalize().ok()).filter(|path| path.is_file()).collect()
 }
 
-fn limit(resource: Resource, value: u64) -> rustix::io::Result<()> {
-    setrlimit(resource, Rlimit { current: Some(value), maximum: Some(value) })
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_reads_its_model_where_it_is_linked_to_and_writes_nothing() {
+        let (model, store) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let blob = store.path().canonicalize().unwrap().join("blob");
+        fs::write(&blob, "weights").unwrap();
+        std::os::unix::fs::symlink(&blob, model.path().join("model.safetensors")).unwrap();
+        std::os::unix::fs::symlink(store.path(), model.path().join("everything")).unwrap();
+        let walls = walls(Path::new("/w"), model.path(), &[1], 7, Level::Strong);
+        assert!(walls.read.contains(&blob) && !walls.read.iter().any(|path| path == store.path()));
+        assert!(walls.write.is_empty() && !walls.network);
+    }
 }

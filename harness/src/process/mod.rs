@@ -8,6 +8,6 @@ mod tail;
 mod worker;
 
 pub use cores::Cores;
-pub use launch::{Limits, become_worker};
+pub use launch::walls;
 pub use survivors::{adopt_orphans, end_survivors};
 pub use worker::{Launch, Patience, Worker};

@@ -1,14 +1,13 @@
 //! One worker process, from its start to its end.
 
-use super::launch::{Limits, NOT_EXECUTED, NOT_EXECUTED_MESSAGE};
 use super::pipes::{Event, Pipes};
 use crate::answer::{Answer, Expected, Timed};
 use crate::clock;
 use crate::frames::{Greeting, too_early, too_many};
 use crate::outcome::{Failure, Kind};
+use piton_confine::{NOT_EXECUTED, NOT_STARTED, Policy, STATUS};
 use piton_worker::Request;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
-use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -25,14 +24,12 @@ const GRACE: Duration = Duration::from_secs(5);
 pub struct Launch<'a> {
     /// This binary, which limits itself and then becomes the worker.
     pub harness: &'a Path,
-    /// A program with arguments that becomes the worker by exec, e.g. one that confines it. May be empty.
-    pub via: &'a [OsString],
     /// The worker's binary. Absolute.
     pub worker: &'a Path,
     /// The directory of the model. Absolute.
     pub model: &'a Path,
-    /// What it may use.
-    pub limits: &'a Limits,
+    /// What it may do.
+    pub walls: &'a Policy,
 }
 
 /// How long is too long.
@@ -75,18 +72,10 @@ impl Worker {
     /// # Errors
     /// What the worker did instead.
     pub fn start(launch: &Launch, patience: Patience) -> Result<Self, Failure> {
-        let cores: Vec<String> = launch.limits.cores.iter().map(usize::to_string).collect();
-        let mut child = Command::new(launch.harness)
-            .args([
-                "launch",
-                "--cores",
-                &cores.join(","),
-                "--memory-bytes",
-                &launch.limits.memory_bytes.to_string(),
-                "--",
-            ])
-            .args(launch.via)
-            .args([launch.worker, launch.model])
+        let argv = [launch.worker, launch.model].map(|path| path.as_os_str().to_owned());
+        let line = launch.walls.wrap(launch.harness, &argv);
+        let mut child = Command::new(&line[0])
+            .args(&line[1..])
             .env_clear()
             // Where a stack begins moves speed: whoever takes samples in pairs varies it by this, and it means nothing else.
             .envs(std::env::var_os("PITON_PADDING").map(|padding| ("PITON_PADDING", padding)))
@@ -237,7 +226,8 @@ impl Worker {
         };
         let kind = match status.code() {
             Some(0) => quietly,
-            Some(NOT_EXECUTED) if words.starts_with(NOT_EXECUTED_MESSAGE) => Kind::NotFound,
+            Some(STATUS) if words.starts_with(NOT_EXECUTED) => Kind::NotFound,
+            Some(STATUS) if words.starts_with(NOT_STARTED) => Kind::BadSetup,
             _ if ran_out_of_memory(status, &words) => Kind::OutOfMemory,
             _ => Kind::Crashed,
         };

@@ -110,10 +110,26 @@ fn misbehave(behaviour: &str) -> ! {
         "ends-at-start" => exit(0),
         "never-ready" => sleep(),
         "shows-that-it-lives" => {
-            // Held open until the process is gone: a reader of the other end sees when that is.
+            // Held open until the process is gone: a writer at the other end sees when that is.
             let dir = std::env::args().nth(1).unwrap_or_default();
-            let _alive = std::fs::OpenOptions::new().write(true).open(Path::new(&dir).join("alive"));
+            let _alive = std::fs::File::open(Path::new(&dir).join("alive"));
             sleep()
+        }
+        "looks-around" => {
+            let dir = std::env::args().nth(1).unwrap_or_default();
+            let open = [
+                std::fs::read("/etc/passwd").is_ok(),
+                std::fs::read("/proc/self/cmdline").is_ok(),
+                std::fs::read_dir("/tmp").is_ok(),
+                std::fs::write(Path::new(&dir).join("forged"), "1").is_ok(),
+                std::fs::write("/tmp/piton-forged", "1").is_ok(),
+                std::fs::OpenOptions::new().write(true).open(Path::new(&dir).join("config.json")).is_ok(),
+            ];
+            eprintln!(
+                "{}",
+                if open.contains(&true) { format!("{open:?}") } else { "nothing was open".to_owned() }
+            );
+            exit(7)
         }
         "answers-at-once" => send(&[frame(0, 0, 40)]),
         "prints-at-start" => print(b"loading...\n"),
@@ -163,11 +179,16 @@ fn answer(behaviour: &str, request: &Request) {
             let _ = std::io::stderr().write_all(&[b'x'; 4096]);
         },
         "leaves-a-child" => {
-            // Started anew, it waits for a pipe that nobody writes.
-            let _ = std::process::Command::new("/bin/sleep")
-                .arg("1000")
-                .stdin(std::process::Stdio::null())
-                .spawn();
+            let _ = std::process::Command::new("/bin/sleep").arg("1000").spawn();
+            send(&all(request.max_new));
+        }
+        "opens-a-socket" => {
+            let _ = std::net::UdpSocket::bind("127.0.0.1:0");
+            send(&all(request.max_new));
+        }
+        "signals" => {
+            let parent = rustix::process::getppid();
+            let _ = parent.map(rustix::process::test_kill_process);
             send(&all(request.max_new));
         }
         // All frames in one write: the pipe hands them over together.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use piton_confine::Level;
 
 const EXIT_STATUSES: &str = "Exit status: 0 done (trial: kept), 1 failed, 2 usage or piton.toml, 3 refused (tree, branch, run, lock),
 4 the harness or the baseline cannot be built or measured, 10 discarded, 11 crashed, 12 not judged, 130 stopped by Ctrl-C.";
@@ -17,6 +18,10 @@ const EXIT_STATUSES: &str = "Exit status: 0 done (trial: kept), 1 failed, 2 usag
 pub struct Cli {
     #[command(subcommand)]
     pub(super) command: Command,
+    /// Least confinement that is accepted of builds, measuring commands and workers: none, partial, strong or full.
+    /// They are always given as much as this machine has; below this, nothing is started.
+    #[arg(long, global = true, default_value = "strong", value_name = "LEVEL")]
+    pub(super) confinement: Level,
 }
 
 #[derive(Debug, Subcommand)]

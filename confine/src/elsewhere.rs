@@ -1,0 +1,34 @@
+//! The helper where there is no Landlock: the system's own sandbox on macOS, nothing elsewhere.
+
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use crate::policy::{Asked, Level};
+use crate::start::{Failure, program};
+use crate::{found, limits, mac};
+
+/// Limits this process as asked and becomes the command. Returns only where that is not possible.
+pub(crate) fn enter(asked: &Asked, argv: &[OsString]) -> Failure {
+    let policy = &asked.policy;
+    let level = found::reach(None).level;
+    if level < policy.least {
+        return Failure::Walls(format!(
+            "this machine reaches the level {level}, and {} was asked for",
+            policy.least
+        ));
+    }
+    if let Err(why) = limits::set(&policy.limits) {
+        return Failure::Walls(why);
+    }
+    let file = program(&argv[0]);
+    let mut command = if level >= Level::Partial {
+        let mut sandbox = Command::new(mac::SANDBOX);
+        sandbox.arg("-p").arg(mac::profile(policy)).arg(&file);
+        sandbox
+    } else {
+        Command::new(&file)
+    };
+    let why = command.args(&argv[1..]).exec();
+    Failure::Exec(format!("{}: {why}", file.display()))
+}

@@ -1,0 +1,105 @@
+//! The helper: one thread, which limits itself and becomes the command.
+
+use std::ffi::{CString, OsString};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+
+use rustix::process::{Signal, getppid, set_parent_process_death_signal};
+use rustix::rand::{GetRandomFlags, getrandom};
+
+use crate::calls::{self, Secret, Surroundings};
+use crate::policy::{Asked, Level, Role};
+use crate::start::{Failure, program};
+use crate::{files, found, group, limits, mounts, raw, rights};
+
+/// Limits this process as asked and becomes the command. Returns only where that is not possible.
+pub(crate) fn enter(asked: &Asked, argv: &[OsString]) -> Failure {
+    let file = program(&argv[0]);
+    let word = |text: &[u8]| CString::new(text).map_err(|_| Failure::Exec("a word holds a NUL".to_owned()));
+    let words = |texts: Vec<Vec<u8>>| texts.iter().map(|text| word(text)).collect::<Result<Vec<_>, _>>();
+    let variable = |(name, value): (OsString, OsString)| [name.as_bytes(), b"=", value.as_bytes()].concat();
+    let ready = || -> Result<_, Failure> {
+        let args = words(argv.iter().map(|word| word.as_bytes().to_vec()).collect())?;
+        let env = words(std::env::vars_os().map(variable).collect())?;
+        let secret = walls(asked, &file).map_err(Failure::Walls)?;
+        Ok((word(file.as_os_str().as_bytes())?, args, env, secret))
+    };
+    match ready() {
+        Ok((path, args, env, secret)) => {
+            let why = raw::become_program(&path, &args, &env, secret);
+            Failure::Exec(format!("{}: {why}", file.display()))
+        }
+        Err(failure) => failure,
+    }
+}
+
+/// Builds the walls around this process.
+fn walls(asked: &Asked, file: &Path) -> Result<Secret, String> {
+    let policy = &asked.policy;
+    let reach = found::reach(asked.abi_at_most);
+    if reach.level < policy.least {
+        return Err(format!(
+            "this machine reaches the level {}, and {} was asked for",
+            reach.level, policy.least
+        ));
+    }
+    let parent = getppid();
+    let group = stat(std::process::id().cast_signed()).map(|(_, group)| group);
+    let around = Surroundings { ancestors: ancestors(), group, abi: reach.abi, secret: secret()? };
+    group::join(&asked.groups)?;
+    limits::set(&policy.limits)?;
+    if matches!(policy.role, Role::Build | Role::Measure) && !asked.plain {
+        // An extra wall: where this machine does not have it, the others still stand.
+        mounts::only(&policy.write)?;
+    }
+    rights::drop_all(policy, file)?;
+    // After the change of user, which would clear it.
+    set_parent_process_death_signal(Some(Signal::KILL))
+        .map_err(|e| format!("it would outlive its parent: {e}"))?;
+    if getppid() != parent {
+        return Err("the process that started it is gone".to_owned());
+    }
+    raw::close_on_exec_from(3).map_err(|e| format!("open files would be inherited: {e}"))?;
+    if policy.role == Role::Worker && (0..3).any(raw::is_terminal) {
+        return Err("a worker has pipes, never a terminal".to_owned());
+    }
+    match files::restrict(policy, reach.abi) {
+        Err(why) if reach.level >= Level::Partial => return Err(why),
+        _ => {}
+    }
+    match calls::restrict(policy, &around) {
+        Err(why) if reach.level >= Level::Strong => return Err(why),
+        _ => {}
+    }
+    Ok(around.secret)
+}
+
+fn secret() -> Result<Secret, String> {
+    let mut bytes = [0; 24];
+    match getrandom(&mut bytes, GetRandomFlags::empty()) {
+        Ok(24) => {
+            Ok([0, 8, 16].map(|at| u64::from_ne_bytes(bytes[at..at + 8].try_into().expect("eight bytes"))))
+        }
+        _ => Err("the kernel gives no random numbers".to_owned()),
+    }
+}
+
+/// The processes above this one, nearest first, each with its group.
+fn ancestors() -> Vec<(i32, i32)> {
+    let mut all: Vec<(i32, i32)> = vec![];
+    let mut next = stat(std::process::id().cast_signed()).map(|(parent, _)| parent);
+    while let Some(pid) = next.filter(|pid| *pid > 0 && all.iter().all(|(known, _)| known != pid)) {
+        let (parent, group) = stat(pid).unwrap_or((0, 0));
+        all.push((pid, group));
+        next = Some(parent);
+    }
+    all
+}
+
+/// Parent and group of a process.
+pub(crate) fn stat(pid: i32) -> Option<(i32, i32)> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in brackets may hold anything; the state stands first after it.
+    let mut fields = stat.rsplit_once(')')?.1.split_whitespace().skip(1).map(str::parse);
+    Some((fields.next()?.ok()?, fields.next()?.ok()?))
+}

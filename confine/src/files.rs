@@ -1,0 +1,78 @@
+//! The wall around files, signals and abstract sockets: Landlock.
+//!
+//! The file rights of its first ABI are required; what later ones add is taken where the kernel has it.
+
+use std::path::{Path, PathBuf};
+
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, PathBeneath, PathFd, Ruleset,
+    RulesetAttr, RulesetCreatedAttr, RulesetStatus, Scope,
+};
+
+use crate::policy::{Policy, Role};
+
+/// Devices that any program may expect, and that keep nothing.
+const HARMLESS: [&str; 5] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"];
+
+/// Restricts this thread to the policy's files by the rights of `abi`.
+///
+/// # Errors
+/// Where less than the file rights of ABI 1 would be enforced, or a directory that it should write is not there.
+pub(crate) fn restrict(policy: &Policy, abi: u32) -> Result<(), String> {
+    let abi = ABI::from(i32::try_from(abi).unwrap_or(i32::MAX));
+    let failed = |e: landlock::RulesetError| format!("Landlock: {e}");
+    let mut ruleset = Ruleset::default()
+        .set_compatibility(CompatLevel::HardRequirement)
+        .handle_access(AccessFs::from_all(ABI::V1))
+        .map_err(failed)?
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(AccessFs::from_all(abi))
+        .map_err(failed)?;
+    if abi >= ABI::V4 && !policy.network && policy.role != Role::Agent {
+        ruleset = ruleset.handle_access(AccessNet::from_all(abi)).map_err(failed)?;
+    }
+    if abi >= ABI::V6 {
+        ruleset = ruleset.scope(Scope::from_all(abi)).map_err(failed)?;
+    }
+    let mut created = ruleset.create().map_err(failed)?;
+    let devices = AccessFs::ReadFile | AccessFs::WriteFile | (AccessFs::from_all(abi) & AccessFs::Truncate);
+    let harmless: Vec<PathBuf> = match policy.role {
+        Role::Worker => vec![],
+        _ => HARMLESS.iter().map(PathBuf::from).filter(|path| path.exists()).collect(),
+    };
+    let writing = AccessFs::from_all(abi) & !(AccessFs::MakeBlock | AccessFs::MakeChar);
+    let places = policy.write.iter().map(|path| (path, writing, true));
+    let places = places.chain(policy.read.iter().map(|path| (path, AccessFs::from_read(abi), false)));
+    for (path, rights, needed) in places.chain(harmless.iter().map(|path| (path, devices, false))) {
+        if let Some(rule) = rule(path, rights, abi, needed)? {
+            created = created.add_rule(rule).map_err(failed)?;
+        }
+    }
+    let status = created.restrict_self().map_err(failed)?;
+    match status.ruleset {
+        RulesetStatus::NotEnforced => Err("Landlock enforces nothing here".to_owned()),
+        _ if !status.no_new_privs => Err("no_new_privs was refused".to_owned()),
+        _ => Ok(()),
+    }
+}
+
+fn rule(
+    path: &Path,
+    rights: BitFlags<AccessFs>,
+    abi: ABI,
+    needed: bool,
+) -> Result<Option<PathBeneath<PathFd>>, String> {
+    let refused = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
+    let meta = match std::fs::metadata(path) {
+        Ok(meta) => meta,
+        Err(_) if !needed => return Ok(None),
+        Err(e) => return Err(refused(&e)),
+    };
+    let fd = match PathFd::new(path) {
+        Ok(fd) => fd,
+        Err(_) if !needed => return Ok(None),
+        Err(e) => return Err(refused(&e)),
+    };
+    let rights = if meta.is_dir() { rights } else { rights & AccessFs::from_file(abi) };
+    Ok(Some(PathBeneath::new(fd, rights)))
+}

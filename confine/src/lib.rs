@@ -1,0 +1,44 @@
+//! Starts a process behind walls.
+//!
+//! A process cannot be limited from outside before its own code runs, and limiting it between fork and exec
+//! takes unsafe code in a process with threads. So the binary starts itself once more, with a [`Policy`] on the
+//! command line; that helper has one thread, limits itself, and becomes the command by exec. `main` of such a
+//! binary begins with [`enter_if_asked`].
+//!
+//! The walls are Landlock (files, signals, abstract sockets), seccomp (system calls), resource limits, and the
+//! loss of every capability. No other program takes part, so they stand in containers too. What they are worth
+//! on this machine is a [`Level`], which [`find`] establishes by attacking itself.
+
+#[cfg(target_os = "linux")]
+mod attack;
+#[cfg(target_os = "linux")]
+mod calls;
+#[cfg_attr(not(target_os = "linux"), path = "elsewhere.rs")]
+mod enter;
+#[cfg(target_os = "linux")]
+mod files;
+mod found;
+#[cfg(target_os = "linux")]
+mod group;
+mod limits;
+#[cfg_attr(target_os = "linux", allow(dead_code))]
+mod mac;
+#[cfg(target_os = "linux")]
+mod mounts;
+mod places;
+mod policy;
+#[cfg(target_os = "linux")]
+mod raw;
+#[cfg(target_os = "linux")]
+mod rights;
+mod start;
+
+pub use found::{Found, Tried, find, reachable};
+#[cfg(target_os = "linux")]
+#[doc(hidden)]
+pub use found::{bare, controls, find_below};
+#[cfg(target_os = "linux")]
+pub use group::Group;
+pub use places::{libraries, system};
+pub use policy::{Level, Limits, Policy, Role};
+pub use start::{NOT_EXECUTED, NOT_STARTED, STATUS, enter_if_asked};

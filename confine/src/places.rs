@@ -1,0 +1,66 @@
+//! Directories of the system that programs need, for the `read` list of a policy.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// What a dynamically linked program needs to start, and what tells it about the processor.
+pub fn libraries() -> Vec<PathBuf> {
+    let all = [
+        "/lib",
+        "/lib64",
+        "/usr/lib",
+        "/usr/lib64",
+        "/usr/local/lib",
+        "/etc/ld.so.cache",
+        "/etc/ld.so.preload",
+        "/nix/store",
+        "/proc/cpuinfo",
+        "/sys/devices/system/cpu",
+    ];
+    there(&all)
+}
+
+/// What a build or a measuring command needs of the system: programs, libraries, settings that anyone may read.
+/// Nothing of a home directory, and no device: root without capabilities could read a disk.
+pub fn system() -> Vec<PathBuf> {
+    let mut all = there(&[
+        "/bin",
+        "/sbin",
+        "/lib",
+        "/lib32",
+        "/lib64",
+        "/usr",
+        "/opt",
+        "/nix",
+        "/run/current-system",
+        "/proc",
+        "/sys/devices",
+        "/sys/class",
+        "/sys/bus",
+        "/sys/fs/cgroup",
+        "/System",
+        "/Library",
+        "/private/etc",
+    ]);
+    all.extend(settings(Path::new("/etc")));
+    all
+}
+
+/// Settings that anyone may read, one by one: root without capabilities still owns the others.
+fn settings(dir: &Path) -> Vec<PathBuf> {
+    if !rustix::process::geteuid().is_root() {
+        return there(&[&dir.to_string_lossy()]);
+    }
+    let Ok(entries) = std::fs::read_dir(dir) else { return vec![] };
+    let open = entries.flatten().filter(|entry| {
+        let secret = ["ssh", "sudoers.d", "shadow", "gshadow"].iter().any(|name| entry.file_name() == *name);
+        // A link says nothing: the file that it leads to has a place of its own.
+        !secret
+            && entry.metadata().is_ok_and(|meta| !meta.is_symlink() && meta.permissions().mode() & 0o004 != 0)
+    });
+    open.map(|entry| entry.path()).collect()
+}
+
+fn there(paths: &[&str]) -> Vec<PathBuf> {
+    paths.iter().map(PathBuf::from).filter(|path| path.exists()).collect()
+}
