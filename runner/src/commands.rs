@@ -71,7 +71,7 @@ pub fn run(cli: Cli, dir: &Path) -> Result<u8> {
             Ok(if report.bars.iter().all(|bar| bar.holds) { exit::DONE } else { exit::FAILED })
         }
         Command::Redteam { only, in_place, json } => {
-            let world = world(dir)?;
+            let world = world(dir, least)?;
             let mut told = |row: &redteam::Row| redteam::tell(&world.progress, row);
             let report = redteam::run(&world, &redteam::Options { only, in_place }, &mut told)?;
             if json {

@@ -82,12 +82,21 @@ pub fn run(world: &World, options: &Options, told: &mut dyn FnMut(&Row)) -> Resu
             return Err(Error::new(WHAT).cause("you stopped it").status(130));
         }
         let row = range.tried(attack, corpus)?;
-        told(&row);
+        // What does not apply to this experiment is for the table.
+        if row.after.is_some() {
+            told(&row);
+        }
         rows.push(row);
     }
     world.progress.idle();
     let scratch = range.copy.root().display().to_string();
-    Ok(Report { experiment: config.name, scratch, rows, seconds: watch.seconds() })
+    Ok(Report {
+        experiment: config.name,
+        confinement: world.walls.found().level,
+        scratch,
+        rows,
+        seconds: watch.seconds(),
+    })
 }
 
 /// Tells how one attack ended.
@@ -199,8 +208,8 @@ impl Range<'_> {
     }
 
     fn look(&self, run: &str) -> Result<Seen> {
-        let (runner, progress) = (&self.world.runner, &self.world.progress);
-        let workshop = Workshop { dir: self.copy.state_dir(), repo: &self.copy, runner, progress };
+        let World { runner, progress, walls, .. } = self.world;
+        let workshop = Workshop { dir: self.copy.state_dir(), repo: &self.copy, runner, progress, walls };
         Seen::look(&self.copy, &workshop, run)
     }
 
@@ -234,7 +243,9 @@ impl Range<'_> {
     /// This binary, in the copy.
     fn piton(&self, words: &[&str]) -> Result<Done> {
         let own = std::env::current_exe().context(WHAT)?.to_string_lossy().into_owned();
-        let argv: Vec<String> = [own.as_str()].iter().chain(words).map(|word| (*word).to_owned()).collect();
+        let least = self.world.walls.least().word();
+        let head = [own.as_str(), "--confinement", least];
+        let argv: Vec<String> = head.iter().chain(words).map(|word| (*word).to_owned()).collect();
         self.world.runner.run(&Job {
             argv: &argv,
             cwd: self.copy.root(),
@@ -243,6 +254,7 @@ impl Range<'_> {
             stderr: self.logs.join("redteam.log"),
             timeout: CLIMB,
             gently: true,
+            policy: None,
             seen: Some(&|line| self.world.progress.doing_what(line)),
         })
     }

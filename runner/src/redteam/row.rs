@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use comfy_table::{Table, presets};
+use piton_confine::Level;
 use serde::Serialize;
 
 use super::corpus::Attack;
@@ -58,6 +59,8 @@ pub struct Row {
 pub struct Report {
     /// The experiment.
     pub experiment: String,
+    /// What the walls around builds, measurements and workers are worth here.
+    pub confinement: Level,
     /// Where they took place.
     pub scratch: String,
     /// The attacks, in order.
@@ -125,7 +128,12 @@ pub fn table(report: &Report) -> String {
             format!("{:.0}", row.seconds),
         ]);
     }
-    let mut text = format!("{}: {}\n\n{table}\n", report.experiment, plural(run.len(), "attack"));
+    let mut text = format!(
+        "{}: {}, confinement {}\n\n{table}\n",
+        report.experiment,
+        plural(run.len(), "attack"),
+        report.confinement
+    );
     for row in run.iter().filter(|row| row.state == State::Broken) {
         text.push_str(&format!("\nBROKEN: {}: {}", row.attack, clean(&row.broken.join("; "), 400)));
         if let Some(words) = &row.words {
