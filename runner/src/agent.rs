@@ -8,7 +8,6 @@ use std::time::Duration;
 use crate::error::{Context, Result};
 use crate::proc::{self, End, Job, Runner};
 use crate::sweep::{self, Knob};
-use crate::trial::Record;
 
 /// A proposer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,8 +42,8 @@ pub struct Desk<'a> {
     pub runner: &'a Runner,
     /// Constants that the tuner tries.
     pub knobs: &'a [Knob],
-    /// The run so far.
-    pub records: &'a [Record],
+    /// Settings of them that were tried in this run.
+    pub tried: &'a BTreeSet<(String, String)>,
     /// Text of the brief.
     pub brief: String,
     /// Where output goes.
@@ -80,18 +79,8 @@ impl Agent {
 }
 
 fn tune(desk: &Desk) -> Result<Proposed> {
-    let tried: BTreeSet<(String, String)> = desk
-        .records
-        .iter()
-        .filter(|record| {
-            record.outcome.settles() || matches!(record.outcome, crate::trial::Outcome::Duplicate { .. })
-        })
-        .filter_map(|record| record.changes.as_ref())
-        .flat_map(|changes| &changes.constants)
-        .filter_map(|constant| Some((constant.name.clone(), constant.to.clone()?)))
-        .collect();
     let source = |file: &str| fs::read_to_string(desk.worktree.join(file)).ok();
-    match sweep::next(desk.knobs, &tried, source) {
+    match sweep::next(desk.knobs, desk.tried, source) {
         Ok(Some(proposal)) => {
             fs::write(desk.worktree.join(&proposal.file), &proposal.content)
                 .context("the tuner's edit was not written")?;

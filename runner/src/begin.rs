@@ -2,25 +2,28 @@
 
 use std::fs;
 
+use crate::book::{self, Book};
 use crate::build::BuildEnd;
 use crate::clock::{self, Stopwatch};
 use crate::config::{self, Config};
 use crate::drive::{LEFT_BEHIND, Session, blank};
 use crate::error::{Context, Error, Result, exit};
-use crate::host;
-use crate::ledger::{Ledger, Lock, Run};
+use crate::flight::Owner;
+use crate::ledger::{Ledger, Run};
 use crate::metric::percent;
+use crate::recover::Entered;
 use crate::say::Tone;
 use crate::trial::{Outcome, Record, Seconds};
 use crate::words::{number, plural, seconds};
 use crate::world::World;
+use crate::{disk, fail, host};
 
 impl World {
     /// Begins a run at HEAD: seals, builds, measures and records the baseline, makes the branch.
     ///
     /// # Errors
     /// A tree that is not clean, a name that is taken, a harness or baseline that does not build, run or pass.
-    pub fn begin(&self, name: Option<&str>) -> Result<Session<'_>> {
+    pub fn begin(&self, entered: Entered, name: Option<&str>) -> Result<Session<'_>> {
         let head = self.repo.head()?;
         let dirty = self.repo.dirty()?;
         if !dirty.is_empty() {
@@ -40,9 +43,8 @@ impl World {
         let text = String::from_utf8(text)
             .map_err(|_| Error::usage(format!("{} is not UTF-8 text", config::FILE)))?;
         let config = Config::parse(&text)?;
+        let Entered { lock, ledger, .. } = entered;
         let state = self.repo.state_dir();
-        let lock = Lock::take(&state, "piton")?;
-        let mut ledger = Ledger::open(&state)?;
         let name = self.free_name(name, &ledger)?;
         self.repo.exclude(&LEFT_BEHIND)?;
         let branch = format!("piton/{name}");
@@ -122,21 +124,25 @@ impl World {
                 }
             ),
         );
-        ledger.begin(&run, &record, &self.repo.tree_id(head.commit)?.to_string())?;
-        self.repo.create_branch(&branch, head.commit)?;
-        let session = Session { world: self, lock, ledger, config, run, harness };
-        session.print_table()?;
-        Ok(session)
+        if let Some(hash) = &record.artifact {
+            disk::sync_within(&book::artifact_dir(&self.repo, hash))
+                .context("the artifact was not synced")?;
+        }
+        let tree = self.repo.tree_id(head.commit)?;
+        ledger.begin(&run, &book::flight(&record, Some(tree), &self.repo, Owner::User))?;
+        fail::point("begun");
+        let mut book = Book::open(ledger, run)?;
+        book.create_branch(&self.repo)?;
+        book.apply(&self.repo, None, 0, Owner::User)?;
+        Ok(Session { world: self, book, harness, lock })
     }
 
-    /// Takes up a run that has begun. Applies a verdict that was recorded and not yet carried out.
+    /// Takes up a run that has begun.
     ///
     /// # Errors
     /// No such run, another piton at work, a branch that somebody moved, a harness that is not the run's.
-    pub fn resume(&self, name: &str) -> Result<Session<'_>> {
-        let state = self.repo.state_dir();
-        let lock = Lock::take(&state, "piton")?;
-        let ledger = Ledger::open(&state)?;
+    pub fn resume(&self, entered: Entered, name: &str) -> Result<Session<'_>> {
+        let Entered { lock, ledger, .. } = entered;
         let run = ledger.run(name)?.ok_or_else(|| {
             Error::refused(format!("there is no run {name}"))
                 .note("nothing was changed")
@@ -144,7 +150,7 @@ impl World {
         })?;
         let config = Config::parse(&run.config)?;
         self.repo.exclude(&LEFT_BEHIND)?;
-        fs::create_dir_all(state.join("logs")).context("the run was not taken up")?;
+        fs::create_dir_all(self.repo.state_dir().join("logs")).context("the run was not taken up")?;
         self.runner.transcribe(&self.repo.main_root().join("run.log"))?;
         let harness = self.workshop().harness(self.repo.commit_id(&run.base)?, config.harness.as_ref())?;
         if harness.hash != run.harness {
@@ -159,9 +165,9 @@ impl World {
             .note("the trials already recorded still stand")
             .hint("begin a new run: figures of two harnesses are not compared"));
         }
-        let session = Session { world: self, lock, ledger, config, run, harness };
-        session.settle_branch()?;
-        Ok(session)
+        let book = Book::open(ledger, run)?;
+        book.settle_branch(&self.repo)?;
+        Ok(Session { world: self, book, harness, lock })
     }
 
     fn free_name(&self, name: Option<&str>, ledger: &Ledger) -> Result<String> {

@@ -274,7 +274,10 @@ impl Workshop<'_> {
 }
 
 /// SHA-256 of a file, hexadecimal.
-fn sha256(path: &Path) -> std::io::Result<String> {
+///
+/// # Errors
+/// When it cannot be read.
+pub fn sha256(path: &Path) -> std::io::Result<String> {
     Ok(Sha256::digest(fs::read(path)?).iter().map(|byte| format!("{byte:02x}")).collect())
 }
 

@@ -1,12 +1,14 @@
 //! What the pairs of a run say about a metric: gains free of what being second is worth, and the scale they are judged by.
 
+use serde::{Deserialize, Serialize};
+
 use crate::metric::{Direction, Metric, Values};
 use crate::rule::{Case, First, History, Track};
 use crate::terms::{Guard, Second, Settings};
 use crate::trial::{Outcome, Record};
 
 /// One metric in the course of a trial.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Course {
     metric: String,
     direction: Direction,
@@ -27,14 +29,17 @@ impl Course {
             tau: 0.0,
             gains: vec![],
         };
-        for record in records {
-            for pair in &record.pairs {
-                course.pair(pair.first, &pair.incumbent, &pair.challenger);
-            }
-            // The same program on both sides: every gain is a deviation.
-            course.end(matches!(record.outcome, Outcome::Baseline | Outcome::Blind { .. }));
-        }
+        records.iter().for_each(|record| course.take(record));
         course
+    }
+
+    /// Takes in a trial that has ended.
+    pub fn take(&mut self, record: &Record) {
+        for pair in &record.pairs {
+            self.pair(pair.first, &pair.incumbent, &pair.challenger);
+        }
+        // The same program on both sides: every gain is a deviation.
+        self.end(matches!(record.outcome, Outcome::Baseline | Outcome::Blind { .. }));
     }
 
     /// Adds a pair; returns its d, and the b that was taken off. `None` where a value is missing or not above zero.
@@ -64,7 +69,7 @@ impl Course {
 }
 
 /// All metrics that a trial is judged by, in the course of it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Courses {
     /// The primary metric.
     pub primary: Course,
@@ -83,14 +88,33 @@ impl Courses {
         records: &[Record],
         simpler: bool,
     ) -> Self {
-        let begin = |metric: &str, direction| Course::begin(metric, direction, records);
-        Self {
+        let begin = |metric: &str, direction| Course::begin(metric, direction, &[]);
+        let mut courses = Self {
             primary: begin(&metric.name, metric.direction),
             seconds: seconds.iter().map(|s| (s.clone(), begin(&s.metric, s.direction))).collect(),
             guards: guards.iter().map(|g| (g.clone(), begin(&g.metric, g.direction))).collect(),
             simpler,
-            margin_spent: records.iter().map(Record::margin_spent).sum(),
-        }
+            margin_spent: 0.0,
+        };
+        records.iter().for_each(|record| courses.take(record));
+        courses
+    }
+
+    /// Takes in a trial that has ended.
+    pub fn take(&mut self, record: &Record) {
+        self.each().for_each(|course| course.take(record));
+        self.margin_spent += record.margin_spent();
+    }
+
+    /// The same for a challenger whose code is simpler than the incumbent's, or not.
+    pub fn simpler(self, simpler: bool) -> Self {
+        Self { simpler, ..self }
+    }
+
+    fn each(&mut self) -> impl Iterator<Item = &mut Course> {
+        let others =
+            self.seconds.iter_mut().map(|s| &mut s.1).chain(self.guards.iter_mut().map(|g| &mut g.1));
+        std::iter::once(&mut self.primary).chain(others)
     }
 
     /// Adds a pair to every metric. Returns d and b of the primary one; `None` where its value is not above zero.

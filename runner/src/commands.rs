@@ -14,8 +14,9 @@ use crate::agent::Agent;
 use crate::clock::Stopwatch;
 use crate::config::{self, Config};
 use crate::confine::Walls;
-use crate::drive::{Owner, Session, worktree_path};
+use crate::drive::{Session, worktree_path};
 use crate::error::{Context, Error, Result, exit};
+use crate::flight::Owner;
 use crate::git::Repo;
 use crate::ledger::{Ledger, Run};
 use crate::proc::Runner;
@@ -25,7 +26,7 @@ use crate::session::{Budget, Stop};
 use crate::trial::{Outcome, Record, Status};
 use crate::world::World;
 use crate::{
-    discriminate, doctor, forecast, host, noise, redteam, rehearse, report, simulate, standing, words,
+    audit, discriminate, doctor, forecast, host, noise, redteam, rehearse, report, simulate, standing, words,
 };
 
 /// Carries out the command in the repository that holds `dir`. Returns the exit status.
@@ -113,6 +114,8 @@ pub fn run(cli: Cli, dir: &Path) -> Result<u8> {
             Ok(exit::DONE)
         }
         Command::Status { which } => status(dir, &which),
+        Command::Recover { json } => recover(dir, json),
+        Command::Audit { which } => audit(dir, &which),
     }
 }
 
@@ -124,16 +127,16 @@ fn world(dir: &Path, least: Level) -> Result<World> {
 
 fn baseline(dir: &Path, least: Level, name: Option<&str>, json: bool) -> Result<u8> {
     let world = world(dir, least)?;
-    let session = world.begin(name)?;
+    let session = world.begin(world.enter("piton baseline", true)?, name)?;
     world.repo.switch(&session.branch())?;
     if json {
-        say::json(&session.records()?[0]);
+        say::json(session.book.incumbent());
     } else {
         say::answer(&format!(
             "run {} begun; this checkout is now on {}\nnext: edit below {}, then `piton trial -m \"what you tried\"`",
-            session.run.name,
+            session.book.run.name,
             session.branch(),
-            session.config.scope.editable.join(", ")
+            session.book.config.scope.editable.join(", ")
         ));
     }
     Ok(exit::DONE)
@@ -141,6 +144,8 @@ fn baseline(dir: &Path, least: Level, name: Option<&str>, json: bool) -> Result<
 
 fn trial(dir: &Path, least: Level, message: Option<&str>, json: bool) -> Result<u8> {
     let world = world(dir, least)?;
+    // A branch that a power cut broke is put back before HEAD is read.
+    let entered = world.enter("piton trial", false)?;
     let head = world.repo.head()?;
     let name = head.branch.strip_prefix("piton/").ok_or_else(|| {
         Error::refused("the trial did not start: this checkout is on no run's branch")
@@ -148,9 +153,9 @@ fn trial(dir: &Path, least: Level, message: Option<&str>, json: bool) -> Result<
             .note("nothing was changed")
             .hint("begin a run with `piton baseline`, or `git switch piton/<run>`")
     })?;
-    let mut session = world.resume(name)?;
+    let mut session = world.resume(entered, name)?;
     let record = session.trial(&world.repo, message, Owner::User)?;
-    session.bundle(&world.repo, false)?;
+    session.bundle(&world.repo, false, Owner::User)?;
     if json {
         say::json(&record);
     } else {
@@ -160,14 +165,14 @@ fn trial(dir: &Path, least: Level, message: Option<&str>, json: bool) -> Result<
 }
 
 fn answer(record: &Record, session: &Session) -> String {
-    let verdict = words::verdict(record, session.config.rule.alpha);
+    let verdict = words::verdict(record, session.book.config.rule.alpha);
     let next = match &record.outcome {
         outcome if outcome.kept() => {
             format!("{} is now at {}", session.branch(), record.commit.as_deref().unwrap_or("-"))
         }
         Outcome::OutOfScope { .. } => format!(
             "your files are as they were; only {} may be edited: put the others back, e.g. `git restore PATH`",
-            session.config.scope.editable.join(", ")
+            session.book.config.scope.editable.join(", ")
         ),
         Outcome::NoEdit => "edit first; nothing was reset".to_owned(),
         Outcome::Interrupted { .. } | Outcome::Void { .. } | Outcome::Duplicate { .. } => {
@@ -177,7 +182,7 @@ fn answer(record: &Record, session: &Session) -> String {
             "the checkout is back at the incumbent; the edit is kept: git restore --source refs/piton/{}/trials/{} {}",
             record.run,
             record.trial,
-            session.config.scope.editable.join(" ")
+            session.book.config.scope.editable.join(" ")
         ),
     };
     format!("trial {}: {verdict}\n{next}", record.trial)
@@ -211,16 +216,17 @@ impl Climb {
                 .note("nothing was changed")
                 .hint(format!("git switch to another branch, then: piton climb --run {run}")));
         }
+        let entered = world.enter("piton climb", true)?;
         let known = match &self.run {
-            Some(name) => Ledger::open(&world.repo.state_dir())?.run(name)?.is_some(),
+            Some(name) => entered.ledger.run(name)?.is_some(),
             None => false,
         };
         let mut session = match &self.run {
-            Some(name) if known => world.resume(name)?,
-            name => world.begin(name.as_deref())?,
+            Some(name) if known => world.resume(entered, name)?,
+            name => world.begin(entered, name.as_deref())?,
         };
-        let path = worktree_path(&world.repo.main_root(), &session.run.name);
-        let tree = format!("piton-{}", session.run.name);
+        let path = worktree_path(&world.repo.main_root(), &session.book.run.name);
+        let tree = format!("piton-{}", session.book.run.name);
         let branch = session.branch();
         // A worktree that a killed climb left may hold half an edit: begin with a clean one.
         world.repo.remove_worktree(&tree, &path)?;
@@ -234,7 +240,7 @@ impl Climb {
         let stop = stop?;
         if self.json {
             say::json(
-                &json!({ "run": session.run.name, "stopped": stop, "seconds": watch.seconds(), "trials": session.records()? }),
+                &json!({ "run": session.book.run.name, "stopped": stop, "seconds": watch.seconds(), "trials": session.book.records()? }),
             );
         } else {
             say::answer(&session.summary(&stop, watch.seconds())?);
@@ -365,7 +371,7 @@ fn explain(dir: &Path, json: bool) -> Result<u8> {
 fn verify(dir: &Path, least: Level, each: bool, which: &Which) -> Result<u8> {
     let (_, run, _, _) = reading(dir, which)?;
     let world = world(dir, least)?;
-    let night = world.resume(&run.name)?.verify(each)?;
+    let night = world.resume(world.enter("piton verify", false)?, &run.name)?.verify(each)?;
     if which.json {
         say::json(&night);
     } else {
@@ -384,4 +390,29 @@ fn status(dir: &Path, which: &Which) -> Result<u8> {
         say::answer(&standing::status_words(&status, &config.metric));
     }
     Ok(exit::DONE)
+}
+
+fn recover(dir: &Path, json: bool) -> Result<u8> {
+    // It starts nothing that would need walls.
+    let world = world(dir, Level::None)?;
+    let mended = world.enter("piton recover", true)?.mended;
+    if json {
+        say::json(&mended);
+    } else {
+        say::answer(match mended.len() {
+            0 => "nothing was left undone",
+            _ => "everything else is as it should be",
+        });
+    }
+    Ok(exit::DONE)
+}
+
+fn audit(dir: &Path, which: &Which) -> Result<u8> {
+    let audit = audit::examine(&Repo::open(dir)?, which.run.as_deref())?;
+    if which.json {
+        say::json(&audit);
+    } else {
+        say::answer(&audit::words(&audit));
+    }
+    Ok(if audit.faults.is_empty() { exit::DONE } else { exit::FAILED })
 }

@@ -35,6 +35,43 @@ pub struct Known {
     pub freedom: u32,
 }
 
+/// The runs that the incumbent is known by, in the course of a run. Values as in [`Known`].
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Runs {
+    baseline: Vec<f64>,
+    incumbent: Vec<f64>,
+}
+
+impl Runs {
+    /// Takes in a trial that has ended.
+    pub fn take(&mut self, record: &Record, metric: &Metric) {
+        let values = |runs: &[Values]| -> Vec<f64> {
+            runs.iter().filter_map(|run| metric.direction.log_gain(1.0, *run.get(&metric.name)?)).collect()
+        };
+        if record.trial == 0 {
+            self.baseline = values(&record.runs);
+            self.incumbent = self.baseline.clone();
+        } else if record.outcome.kept() {
+            self.incumbent.clear();
+        } else {
+            self.incumbent.extend(values(&record.reference));
+        }
+    }
+
+    /// What they say of the incumbent.
+    pub fn known(&self) -> Option<Known> {
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+        let (n, middle) = (self.baseline.len() as f64, mean(&self.baseline));
+        let sigma = (self.baseline.iter().map(|v| (v - middle).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
+        (self.baseline.len() >= 2).then(|| Known {
+            mean: if self.incumbent.is_empty() { f64::NAN } else { mean(&self.incumbent) },
+            runs: self.incumbent.len() as u32,
+            sigma,
+            freedom: self.baseline.len() as u32 - 1,
+        })
+    }
+}
+
 /// What the runs of a challenger say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -51,24 +88,9 @@ impl Known {
     /// What the records know of the incumbent. Values are natural logarithms, turned so that higher is better. Of an incumbent that was
     /// kept only runs after its keep count: those before it chose it. `None` where the baseline has too few runs.
     pub fn of(records: &[Record], metric: &Metric) -> Option<Self> {
-        let values = |runs: &[Values]| -> Vec<f64> {
-            runs.iter().filter_map(|run| metric.direction.log_gain(1.0, *run.get(&metric.name)?)).collect()
-        };
-        let baseline = values(&records.first()?.runs);
-        let (n, mean) = (baseline.len() as f64, baseline.iter().sum::<f64>() / baseline.len() as f64);
-        let sigma = (baseline.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
-        let incumbent = incumbent(records)?;
-        let mut runs = if incumbent.trial == 0 { baseline.clone() } else { vec![] };
-        for record in records.iter().filter(|r| r.trial > 0 && r.parent == incumbent.commit) {
-            runs.extend(values(&record.reference));
-        }
-        let mean = if runs.is_empty() { f64::NAN } else { runs.iter().sum::<f64>() / runs.len() as f64 };
-        (baseline.len() >= 2).then_some(Self {
-            mean,
-            runs: runs.len() as u32,
-            sigma,
-            freedom: baseline.len() as u32 - 1,
-        })
+        let mut runs = Runs::default();
+        records.iter().for_each(|record| runs.take(record, metric));
+        runs.known()
     }
 
     /// The same with one more run of the incumbent.
@@ -121,46 +143,51 @@ pub fn provisional(gains: &[f64]) -> Verdict {
     }
 }
 
-/// The record whose commit the branch stands at.
-pub fn incumbent(records: &[Record]) -> Option<&Record> {
-    standing(records).map(|(incumbent, _, _)| incumbent)
+/// Where the branch stands, in the course of a run: by the numbers of trials.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Line {
+    /// The trial whose commit the branch is at.
+    pub incumbent: u32,
+    /// The last one that is more than provisional.
+    pub verified: u32,
+    /// The provisional keeps since, oldest first.
+    pub waiting: Vec<u32>,
 }
 
-/// The provisional keeps that wait for a test, oldest first, where there are enough of them, or `all` of them are wanted; and the record
-/// that they are tested against.
-pub fn bundle(records: &[Record], all: bool) -> Option<(&Record, Vec<&Record>)> {
-    let (_, verified, waiting) = standing(records)?;
-    let due = if all { 1 } else { BUNDLE };
-    (waiting.len() >= due).then_some((verified, waiting))
-}
-
-/// The incumbent, the last record that is more than provisional, and the provisional keeps since.
-fn standing(records: &[Record]) -> Option<(&Record, &Record, Vec<&Record>)> {
-    let first = records.first()?;
-    let (mut incumbent, mut verified, mut waiting) = (first, first, vec![]);
-    for record in &records[1..] {
+impl Line {
+    /// Takes in a trial that has ended.
+    pub fn take(&mut self, record: &Record) {
         match &record.outcome {
             Outcome::Judged { verdict: Verdict::Keep(Path::Provisional), .. } => {
-                incumbent = record;
-                waiting.push(record);
+                self.incumbent = record.trial;
+                self.waiting.push(record.trial);
             }
             Outcome::Bundle { holds, .. } => {
                 if *holds {
-                    verified = incumbent;
+                    self.verified = self.incumbent;
                 } else {
-                    incumbent = verified;
+                    self.incumbent = self.verified;
                 }
-                waiting.clear();
+                self.waiting.clear();
             }
             outcome if outcome.status() == Status::Keep => {
-                incumbent = record;
-                verified = record;
-                waiting.clear();
+                *self = Self { incumbent: record.trial, verified: record.trial, waiting: vec![] };
             }
             _ => {}
         }
     }
-    Some((incumbent, verified, waiting))
+
+    /// Whether the provisional keeps are to be tested: there are enough of them, or `all` of them are wanted.
+    pub fn bundle_is_due(&self, all: bool) -> bool {
+        self.waiting.len() >= if all { 1 } else { BUNDLE }
+    }
+}
+
+/// The record whose commit the branch stands at.
+pub fn incumbent(records: &[Record]) -> Option<&Record> {
+    let mut line = Line::default();
+    records.iter().for_each(|record| line.take(record));
+    records.iter().find(|record| record.trial == line.incumbent)
 }
 
 #[cfg(test)]

@@ -4,7 +4,11 @@
 
 mod content;
 mod copy;
+mod durable;
+mod mend;
+mod open;
 
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -17,10 +21,13 @@ use crate::error::{Context, Error, Result};
 use crate::scope::Scope;
 
 pub use content::{Diff, Entry};
+pub use mend::{Commit, StaleLock};
 
 /// A repository, seen from one of its worktrees.
 pub struct Repo {
     git: Repository,
+    /// The same repository once more: what it writes is on the disk when it says so.
+    durable: OnceCell<Repository>,
     root: PathBuf,
 }
 
@@ -36,43 +43,6 @@ pub struct Head {
 const NOTHING: &str = "nothing was changed";
 
 impl Repo {
-    /// Opens the repository that holds `dir`.
-    ///
-    /// # Errors
-    /// No repository, a bare one, one without a commit, a shallow one, or a format that libgit2 cannot keep safe.
-    pub fn open(dir: &Path) -> Result<Self> {
-        let git = Repository::discover(dir).map_err(|e| {
-            Error::refused("piton did not start: there is no git repository here that it can open")
-                .cause(e.message())
-                .note(NOTHING)
-                .hint("run it inside a repository, or begin one with `git init` and a first commit")
-        })?;
-        let refuse = |why: &str, hint: &str| {
-            Err(Error::refused("piton did not start: it cannot work in this repository")
-                .cause(why)
-                .note(NOTHING)
-                .hint(hint))
-        };
-        let Some(root) = git.workdir().map(Path::to_path_buf) else {
-            return refuse(
-                "it is bare: there is no worktree to build from",
-                "clone it, and run piton in the clone",
-            );
-        };
-        if git.is_shallow() {
-            return refuse(
-                "it is a shallow clone: its history cannot be kept whole",
-                "git fetch --unshallow",
-            );
-        }
-        if git.is_empty().context("the repository was not read")?
-            || git.head().is_err_and(|e| e.code() == git2::ErrorCode::UnbornBranch)
-        {
-            return refuse("it has no commit: there is nothing to climb from", "commit your files first");
-        }
-        Ok(Self { git, root })
-    }
-
     /// The root of this worktree.
     pub fn root(&self) -> &Path {
         &self.root
@@ -178,45 +148,23 @@ impl Repo {
         Ok(commit.context(format!("commit {text} was not found"))?.id())
     }
 
+    /// An object's id from its forty hexadecimal digits.
+    ///
+    /// # Errors
+    /// When `text` is something else.
+    pub fn object_id(&self, text: &str) -> Result<Oid> {
+        Oid::from_str(text).context(format!("`{text}` is no object"))
+    }
+
     /// The content of a file in a commit.
     pub fn file(&self, commit: Oid, path: &str) -> Option<Vec<u8>> {
         let entry = self.tree(commit).ok()?.get_path(Path::new(path)).ok()?;
         Some(self.git.find_blob(entry.id()).ok()?.content().to_vec())
     }
 
-    /// Points the ref `name` at `commit`, whatever it was.
-    ///
-    /// # Errors
-    /// When git refuses.
-    pub fn set_ref(&self, name: &str, commit: Oid, why: &str) -> Result<()> {
-        self.git.reference(name, commit, true, why).map(|_| ()).context(format!("{name} was not written"))
-    }
-
     /// The commit that a ref points at.
     pub fn get_ref(&self, name: &str) -> Option<Oid> {
         self.git.find_reference(name).ok()?.peel_to_commit().ok().map(|c| c.id())
-    }
-
-    /// Moves the branch from `from` to `to`, and refuses when it is anywhere else.
-    ///
-    /// # Errors
-    /// When the branch has moved, or git refuses.
-    pub fn advance(&self, branch: &str, from: Oid, to: Oid, why: &str) -> Result<()> {
-        let name = format!("refs/heads/{branch}");
-        self.git.reference_matching(&name, to, true, from, why).map(|_| ()).map_err(|e| {
-            Error::new(format!("{branch} was not moved to {to}")).cause(e.message()).note(format!(
-                "the challenger and its verdict are recorded; the branch is where it was, expected at {from}"
-            ))
-        })
-    }
-
-    /// Makes a branch.
-    ///
-    /// # Errors
-    /// When it exists.
-    pub fn create_branch(&self, name: &str, commit: Oid) -> Result<()> {
-        let made = self.git.find_commit(commit).and_then(|c| self.git.branch(name, &c, false).map(|_| ()));
-        made.context(format!("the branch {name} was not made"))
     }
 
     /// Whether a branch exists.
@@ -231,14 +179,6 @@ impl Repo {
     pub fn delete_branch(&self, name: &str) -> Result<()> {
         let deleted = self.git.find_branch(name, git2::BranchType::Local).and_then(|mut b| b.delete());
         deleted.context(format!("the branch {name} was not removed"))
-    }
-
-    /// Switches this worktree to a branch that points at the present commit: no file changes.
-    ///
-    /// # Errors
-    /// When git refuses.
-    pub fn switch(&self, branch: &str) -> Result<()> {
-        self.git.set_head(&format!("refs/heads/{branch}")).context(format!("HEAD was not moved to {branch}"))
     }
 
     /// Opens, or makes, a worktree at `path` with `branch` checked out.
@@ -264,20 +204,28 @@ impl Repo {
         Self::open(path)
     }
 
-    /// Removes a worktree of piton's and its files.
+    /// Removes a worktree of piton's and its files. Returns whether there was anything; one of that name that lies elsewhere is the
+    /// user's, and stays.
     ///
     /// # Errors
     /// When its files cannot be removed.
-    pub fn remove_worktree(&self, name: &str, path: &Path) -> Result<()> {
-        if path.exists() {
+    pub fn remove_worktree(&self, name: &str, path: &Path) -> Result<bool> {
+        let there = path.exists();
+        if there {
             fs::remove_dir_all(path).context(format!("the worktree {} was not removed", path.display()))?;
         }
-        if let Ok(found) = self.git.find_worktree(name) {
-            found.prune(None).context(format!("the worktree {name} was not forgotten"))?;
+        // What git knows of it may be cut short, and libgit2 would not find it then: by its name.
+        let known = self.git.commondir().join("worktrees").join(name);
+        let place = fs::read_to_string(known.join("gitdir")).unwrap_or_default();
+        let ours = place.trim_end().is_empty() || Path::new(place.trim_end()) == path.join(".git");
+        let known = known.exists() && ours;
+        if known {
+            fs::remove_dir_all(self.git.commondir().join("worktrees").join(name))
+                .context(format!("the worktree {name} was not forgotten"))?;
         }
         // The directories above it are piton's too; those that still hold something stay.
         let _ = path.ancestors().skip(1).take(2).try_for_each(fs::remove_dir);
-        Ok(())
+        Ok(there || known)
     }
 
     /// Makes the worktree equal to `commit`: below the editable paths only, or everywhere. Ignored files stay.

@@ -19,6 +19,12 @@ pub fn machine() -> String {
     format!("{name}, {}, {} {}", plural(cores(), "core"), std::env::consts::OS, kernel.trim())
 }
 
+/// The boot of the system that this is: another one after every start of the machine; empty where it does not say.
+pub fn boot() -> String {
+    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    text.trim().to_owned()
+}
+
 /// Cores that this process may use.
 pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)

@@ -1,33 +1,32 @@
 //! From a challenger's commit to an outcome: build it, measure it in pairs, ask the gates and the rule.
 
+use crate::book::Book;
 use crate::build::{BuildEnd, Built};
 use crate::calibration::Courses;
 use crate::clock::Stopwatch;
 use crate::config::Config;
 use crate::duel::{Duel, Round};
 use crate::error::Result;
-use crate::expensive::{self, FRESH_RUNS, Judgement, Known};
+use crate::expensive::{self, FRESH_RUNS, Judgement};
+use crate::flight::State;
 use crate::gate::{self, Gate, Reading};
 use crate::git::{Id, Repo};
-use crate::ledger::Ledger;
 use crate::measure::Sampled;
 use crate::metric::Values;
 use crate::rule::{self, Asked, Estimate, First, Path, Question, Verdict};
 use crate::terms::Preset;
 use crate::trial::{Outcome, Pair, Record, Stage, medians};
 use crate::world::World;
-use crate::{forecast, host, words};
+use crate::{fail, forecast, host, words};
 
 /// What a challenger is judged by.
 pub struct Judge<'a> {
     /// Where it happens.
     pub world: &'a World,
-    /// The sealed experiment.
-    pub config: &'a Config,
+    /// The run: its experiment, and what was judged before.
+    pub book: &'a Book,
     /// The sealed tree and the harness.
     pub harness: &'a Built,
-    /// Knows what was judged before.
-    pub ledger: &'a Ledger,
 }
 
 impl Judge<'_> {
@@ -35,19 +34,12 @@ impl Judge<'_> {
     ///
     /// # Errors
     /// When piton itself fails. What the challenger does is an outcome.
-    pub fn judge(
-        &self,
-        work: &Repo,
-        base: Id,
-        records: &[Record],
-        incumbent: &Record,
-        record: &mut Record,
-    ) -> Result<Outcome> {
-        let world = self.world;
+    pub fn judge(&self, work: &Repo, base: Id, record: &mut Record) -> Result<Outcome> {
+        let (world, config) = (self.world, &self.book.config);
         let challenger = work.commit_id(record.commit.as_deref().unwrap_or_default())?;
         let building = Stopwatch::start();
         world.progress.doing("building the challenger");
-        let build = self.config.build.as_ref();
+        let build = config.build.as_ref();
         let built = world.workshop().challenger(challenger, Some(base), build, false)?;
         record.seconds.build = building.seconds();
         let limit_s = build.map_or(0, |b| b.timeout_s);
@@ -58,16 +50,18 @@ impl Judge<'_> {
             BuildEnd::Interrupted => return Ok(Outcome::Interrupted { stage: Stage::Build }),
         };
         record.artifact = challenger.hash.clone();
-        if let Some(of) = self.ledger.judged(&record.run, None, challenger.hash.as_deref())? {
+        self.book.ledger.progress(State::Built, record)?;
+        fail::point("built");
+        if let Some(of) = self.book.ledger.judged(&record.run, None, challenger.hash.as_deref())? {
             return Ok(Outcome::Duplicate { of });
         }
-        let Some(other) = self.in_place(base, incumbent)? else {
+        let Some(other) = self.in_place(base, self.book.incumbent())? else {
             let reason = "the incumbent's artifact is gone and was not built again".to_owned();
             return Ok(Outcome::Void { reason });
         };
-        match self.config.rule.preset {
-            Preset::Replicates => self.run_by_run(records, &other, &challenger, record),
-            preset => self.hold(records, &other, &challenger, preset == Preset::Provisional, record),
+        match config.rule.preset {
+            Preset::Replicates => self.run_by_run(&other, &challenger, record),
+            preset => self.hold(&other, &challenger, preset == Preset::Provisional, record),
         }
     }
 
@@ -79,7 +73,6 @@ impl Judge<'_> {
         &self,
         ids: (Id, Id),
         sides: (&Record, &Record),
-        records: &[Record],
         trials: Vec<u32>,
         record: &mut Record,
     ) -> Result<Outcome> {
@@ -89,7 +82,7 @@ impl Judge<'_> {
         else {
             return Ok(Outcome::Void { reason: "a side was not built again".to_owned() });
         };
-        Ok(match self.hold(records, &verified, &incumbent, false, record)? {
+        Ok(match self.hold(&verified, &incumbent, false, record)? {
             Outcome::Judged { verdict, estimate } => {
                 Outcome::Bundle { holds: matches!(verdict, Verdict::Keep(_)), trials, estimate }
             }
@@ -98,14 +91,9 @@ impl Judge<'_> {
     }
 
     /// Single runs of the challenger against the mean of the incumbent's.
-    fn run_by_run(
-        &self,
-        records: &[Record],
-        incumbent: &Built,
-        challenger: &Built,
-        record: &mut Record,
-    ) -> Result<Outcome> {
-        let (config, bench) = (self.config, self.world.bench(self.config, self.harness));
+    fn run_by_run(&self, incumbent: &Built, challenger: &Built, record: &mut Record) -> Result<Outcome> {
+        let config = &self.book.config;
+        let bench = self.world.bench(config, self.harness);
         let seed = host::fresh_seed()?;
         record.seed = Some(seed);
         let measuring = Stopwatch::start();
@@ -124,7 +112,7 @@ impl Judge<'_> {
             how: "unreadable".to_owned(),
             reason: format!("{} is not greater than zero", config.metric.name),
         };
-        let Some(mut known) = Known::of(records, &config.metric) else {
+        let Some(mut known) = self.book.tally.known() else {
             return Ok(Outcome::Void { reason: "the baseline has too few runs".to_owned() });
         };
         while known.runs < FRESH_RUNS {
@@ -174,18 +162,13 @@ impl Judge<'_> {
     ///
     /// # Errors
     /// When piton itself fails.
-    pub fn blind(
-        &self,
-        base: Id,
-        records: &[Record],
-        incumbent: &Record,
-        record: &mut Record,
-    ) -> Result<Outcome> {
+    pub fn blind(&self, base: Id, record: &mut Record) -> Result<Outcome> {
+        let incumbent = self.book.incumbent();
         record.artifact = incumbent.artifact.clone();
         let Some(built) = self.in_place(base, incumbent)? else {
             return Ok(Outcome::Void { reason: "the incumbent was not built again".to_owned() });
         };
-        Ok(match self.hold(records, &built, &built, false, record)? {
+        Ok(match self.hold(&built, &built, false, record)? {
             Outcome::Judged { verdict, estimate } => Outcome::Blind { verdict, estimate },
             other => other,
         })
@@ -197,7 +180,7 @@ impl Judge<'_> {
             return Ok(Some(built));
         }
         // Only after somebody cleared .git/piton.
-        Ok(match workshop.challenger(base, None, self.config.build.as_ref(), true)? {
+        Ok(match workshop.challenger(base, None, self.book.config.build.as_ref(), true)? {
             BuildEnd::Built(built) => Some(built),
             _ => None,
         })
@@ -205,7 +188,6 @@ impl Judge<'_> {
 
     fn hold(
         &self,
-        records: &[Record],
         incumbent: &Built,
         challenger: &Built,
         provisional: bool,
@@ -214,11 +196,12 @@ impl Judge<'_> {
         let seed = host::fresh_seed()?;
         record.seed = Some(seed);
         let measuring = Stopwatch::start();
-        let mut duel = Duel::new(self.world, self.config, self.harness, (incumbent, challenger), seed);
+        let config = &self.book.config;
+        let mut duel = Duel::new(self.world, config, self.harness, (incumbent, challenger), seed);
         let mut trial = Held {
-            config: self.config,
+            config,
             provisional,
-            courses: self.config.courses(records, record.changes.as_ref().is_some_and(|c| c.simpler)),
+            courses: self.book.tally.courses(record.changes.as_ref().is_some_and(|c| c.simpler)),
             samples: vec![],
             pairs: vec![],
             asked: vec![],
@@ -228,10 +211,10 @@ impl Judge<'_> {
         // The warm-up counts for the gates only: it was not there to be timed.
         let timed: Vec<Values> = pairs.iter().map(|pair: &Pair| pair.challenger.clone()).collect();
         record.metrics = medians(if timed.is_empty() { &samples } else { &timed });
-        record.gates = readings(&self.config.gates, &samples, &outcome);
+        record.gates = readings(&config.gates, &samples, &outcome);
         let tau = courses.primary.tau;
         record.tau = Some(tau);
-        record.resolves = (tau > 0.0).then(|| forecast::resolved(&Question::better(&self.config.rule, tau)));
+        record.resolves = (tau > 0.0).then(|| forecast::resolved(&Question::better(&config.rule, tau)));
         record.pairs = pairs;
         record.asked = asked;
         record.void_pairs = duel.void_pairs;

@@ -1,20 +1,29 @@
 //! The only module with SQLite and csv: what is remembered, and the table printed from it.
 //!
-//! The ledger lies in `.git/piton/ledger.db`, outside every worktree. `results.tsv` is printed from it whole
+//! The ledger lies in `.git/piton/ledger.db`, outside every worktree. What it holds is a chain of entries, which only grows.
+//! Beside it stand the trials on their way, and what can be computed from the entries again. `results.tsv` is printed from it
 //! and never read back.
 
-use std::fs::{self, File, TryLockError};
-use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+mod lock;
+mod table;
+mod trials;
 
-use rusqlite::{Connection, OptionalExtension, params};
+use std::fs;
+use std::path::Path;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use crate::chain::{self, Entry};
 use crate::error::{Context, Error, Result};
-use crate::metric::Metric;
-use crate::report;
 use crate::standing::Night;
-use crate::trial::Record;
+use crate::tally::Tally;
+
+pub use lock::Lock;
+pub use table::{Printed, Table};
+pub use trials::TrialRow;
 
 /// One climb on one branch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,96 +46,133 @@ pub struct Run {
 #[derive(Debug)]
 pub struct Ledger {
     db: Connection,
+    /// Set when it is closed in order.
+    last_mark: Option<(String, String)>,
 }
 
-const SCHEMA_VERSION: i64 = 2;
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        if let Some((name, value)) = self.last_mark.take() {
+            // A mark that is not set makes the next start look at everything.
+            let _ = self.set_text(&name, &value);
+        }
+    }
+}
+
+/// Whether a transaction must be on the disk when it is done.
+///
+/// A verdict must: the agent is told, and the branch moves by it. What only says how far a trial has come need not. In a
+/// write-ahead log no later transaction survives a power cut without the earlier ones, so losing the end of the log can only
+/// make a trial look less far than it was; it is then ended as void, or carried out again, and both change nothing that was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sync {
+    Now,
+    Later,
+}
+
+const SCHEMA_VERSION: i64 = 3;
 
 const SCHEMA: &str = "
-    CREATE TABLE IF NOT EXISTS runs (
-        name TEXT PRIMARY KEY,
-        began TEXT NOT NULL,
-        run TEXT NOT NULL            -- a Run as JSON
+    CREATE TABLE IF NOT EXISTS entries (
+        entry INTEGER PRIMARY KEY,   -- 1, 2, 3, without a gap
+        kind TEXT NOT NULL,          -- run, trial, night
+        run TEXT NOT NULL,
+        trial INTEGER,               -- of a trial; 0 is the baseline
+        body TEXT NOT NULL,          -- a Run, a Record or a Night as JSON
+        hash TEXT NOT NULL           -- SHA-256 of the hash before and of this entry
     ) STRICT;
+    CREATE UNIQUE INDEX IF NOT EXISTS entries_of_runs ON entries(run) WHERE kind = 'run';
+    CREATE UNIQUE INDEX IF NOT EXISTS entries_of_trials ON entries(run, trial) WHERE kind = 'trial';
     CREATE TABLE IF NOT EXISTS trials (
-        run TEXT NOT NULL REFERENCES runs(name),
-        trial INTEGER NOT NULL,      -- 0 is the baseline
-        status TEXT NOT NULL,
-        reason TEXT NOT NULL,
+        run TEXT NOT NULL,
+        trial INTEGER NOT NULL,
+        state TEXT NOT NULL,         -- proposed, built, measured, decided, applied
+        work TEXT NOT NULL,          -- the worktree that it was in
+        owner TEXT NOT NULL,         -- whose that is
         tree TEXT,                   -- of the challenger: recognises a duplicate
         artifact TEXT,               -- likewise
         settles INTEGER NOT NULL,    -- whether the content need not be judged again
-        record TEXT NOT NULL,        -- a Record as JSON
+        record TEXT,                 -- a Record as JSON, until it is decided
+        entry INTEGER,               -- where it stands from then on
         PRIMARY KEY (run, trial)
     ) STRICT;
-    CREATE TABLE IF NOT EXISTS verifications (
-        run TEXT NOT NULL REFERENCES runs(name),
-        night TEXT NOT NULL          -- a Night as JSON
+    CREATE INDEX IF NOT EXISTS trials_by_tree ON trials(run, tree);
+    CREATE INDEX IF NOT EXISTS trials_by_artifact ON trials(run, artifact);
+    CREATE INDEX IF NOT EXISTS trials_on_their_way ON trials(state) WHERE state <> 'applied';
+    CREATE TABLE IF NOT EXISTS tallies (
+        run TEXT PRIMARY KEY,
+        tally TEXT NOT NULL          -- a Tally as JSON: what the entries come to, computed again where it is lost
     ) STRICT;
-    PRAGMA user_version = 2;
+    CREATE TABLE IF NOT EXISTS marks (
+        name TEXT PRIMARY KEY,       -- table, session
+        value TEXT NOT NULL          -- JSON: what may be lost
+    ) STRICT;
+    PRAGMA user_version = 3;
 ";
 
+const NOT_READ: &str = "the ledger was not read";
+
 impl Ledger {
-    /// Opens the ledger in `dir`, making it if need be. Every commit is synced to the disk.
+    /// Opens the ledger in `dir`, making it if need be.
     ///
     /// # Errors
     /// A disk that refuses, or a file that is no ledger of this version.
     pub fn open(dir: &Path) -> Result<Self> {
         let what = "the ledger was not opened";
         fs::create_dir_all(dir).context(what)?;
-        let db = Connection::open(dir.join("ledger.db")).context(what)?;
+        let mut db = Connection::open(dir.join("ledger.db")).context(what)?;
         db.busy_timeout(std::time::Duration::from_secs(10)).context(what)?;
-        let version: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0)).context(what)?;
-        if version != 0 && version != SCHEMA_VERSION {
-            let age = if version > SCHEMA_VERSION { "a later" } else { "an earlier" };
+        let version = |db: &Connection| -> Result<i64> {
+            db.pragma_query_value(None, "user_version", |row| row.get(0)).context(what)
+        };
+        let found = version(&db)?;
+        if found != 0 && found != SCHEMA_VERSION {
+            let age = if found > SCHEMA_VERSION { "a later" } else { "an earlier" };
             return Err(Error::refused(what)
-                .cause(format!("it was written by {age} piton (schema {version}, not {SCHEMA_VERSION})"))
+                .cause(format!("it was written by {age} piton (schema {found}, not {SCHEMA_VERSION})"))
                 .note("nothing was changed; its trials are in git, below refs/piton/")
                 .hint(format!("use that piton, or move {} aside", dir.join("ledger.db").display())));
         }
         db.pragma_update(None, "journal_mode", "WAL").context(what)?;
+        // On macOS a plain fsync does not reach the disk; elsewhere this changes nothing.
+        db.pragma_update(None, "fullfsync", true).context(what)?;
         db.pragma_update(None, "synchronous", "FULL").context(what)?;
-        db.pragma_update(None, "foreign_keys", true).context(what)?;
-        if version == 0 {
-            db.execute_batch(SCHEMA).context(what)?;
+        // A checkpoint at every end of every command would cost more than the trial: the log is emptied when it is long.
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).context(what)?;
+        if found == 0 {
+            let transaction =
+                db.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).context(what)?;
+            transaction.execute_batch(SCHEMA).context(what)?;
+            transaction.commit().context(what)?;
         }
-        Ok(Self { db })
+        Ok(Self { db, last_mark: None })
     }
 
-    /// Records a run and its baseline in one transaction.
+    /// Does `write` in one transaction.
+    fn write<T>(&self, sync: Sync, what: &str, write: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let level = if sync == Sync::Now { "FULL" } else { "NORMAL" };
+        self.db.pragma_update(None, "synchronous", level).context(what)?;
+        let transaction = self.db.unchecked_transaction().context(what)?;
+        let made = write(&transaction)?;
+        transaction.commit().context(what)?;
+        Ok(made)
+    }
+
+    /// Number and hash of the last entry.
     ///
     /// # Errors
-    /// A disk that refuses, or a run of that name.
-    pub fn begin(&mut self, run: &Run, baseline: &Record, tree: &str) -> Result<()> {
-        let what = "the run was not recorded";
-        let text = serde_json::to_string(run).context(what)?;
-        let transaction = self.db.transaction().context(what)?;
-        transaction
-            .execute(
-                "INSERT INTO runs (name, began, run) VALUES (?1, ?2, ?3)",
-                params![run.name, run.began, text],
-            )
-            .context(what)?;
-        insert(&transaction, baseline, Some(tree)).context(what)?;
-        transaction.commit().context(what)
+    /// A disk that refuses.
+    pub fn head(&self) -> Result<(i64, String)> {
+        head(&self.db)
     }
 
-    /// Records a trial. When this returns, the row is on the disk.
-    ///
-    /// # Errors
-    /// A disk that refuses, or a trial of that number.
-    pub fn record(&mut self, record: &Record, tree: Option<&str>) -> Result<()> {
-        insert(&self.db, record, tree).context(format!("trial {} was not recorded", record.trial))
-    }
-
-    /// Records the night's figure.
+    /// The night's figure is entered. When this returns it is on the disk.
     ///
     /// # Errors
     /// A disk that refuses.
     pub fn verified(&self, night: &Night) -> Result<()> {
         let what = "the verification was not recorded";
-        let text = serde_json::to_string(night).context(what)?;
-        let sql = "INSERT INTO verifications (run, night) VALUES (?1, ?2)";
-        self.db.execute(sql, params![night.run, text]).map(|_| ()).context(what)
+        self.write(Sync::Now, what, |db| enter(db, "night", &night.run, None, night).map(|_| ()))
     }
 
     /// The last night's figure of a run.
@@ -134,7 +180,10 @@ impl Ledger {
     /// # Errors
     /// A disk that refuses.
     pub fn last_verified(&self, run: &str) -> Result<Option<Night>> {
-        self.one("SELECT night FROM verifications WHERE run = ?1 ORDER BY rowid DESC LIMIT 1", [run])
+        self.one(
+            "SELECT body FROM entries WHERE kind = 'night' AND run = ?1 ORDER BY entry DESC LIMIT 1",
+            [run],
+        )
     }
 
     /// A run by name.
@@ -142,7 +191,7 @@ impl Ledger {
     /// # Errors
     /// A disk that refuses.
     pub fn run(&self, name: &str) -> Result<Option<Run>> {
-        self.one("SELECT run FROM runs WHERE name = ?1", params![name])
+        self.one("SELECT body FROM entries WHERE kind = 'run' AND run = ?1", [name])
     }
 
     /// The run that began last.
@@ -150,133 +199,125 @@ impl Ledger {
     /// # Errors
     /// A disk that refuses.
     pub fn latest(&self) -> Result<Option<Run>> {
-        self.one("SELECT run FROM runs ORDER BY rowid DESC LIMIT 1", [])
+        self.one("SELECT body FROM entries WHERE kind = 'run' ORDER BY entry DESC LIMIT 1", [])
     }
 
-    fn one<T: serde::de::DeserializeOwned>(
-        &self,
-        sql: &str,
-        params: impl rusqlite::Params,
-    ) -> Result<Option<T>> {
-        let what = "the ledger was not read";
+    /// All runs, oldest first.
+    ///
+    /// # Errors
+    /// A disk that refuses.
+    pub fn runs(&self) -> Result<Vec<Run>> {
+        self.all("SELECT body FROM entries WHERE kind = 'run' ORDER BY entry", [])
+    }
+
+    /// Shows every entry, oldest first.
+    ///
+    /// # Errors
+    /// A disk that refuses, or what `see` says.
+    pub fn each_entry(&self, see: &mut dyn FnMut(Entry) -> Result<()>) -> Result<()> {
+        let sql = "SELECT entry, kind, run, trial, body, hash FROM entries ORDER BY entry";
+        let mut query = self.db.prepare(sql).context(NOT_READ)?;
+        let entry = |row: &Row| {
+            Ok(Entry {
+                number: row.get(0)?,
+                kind: row.get(1)?,
+                run: row.get(2)?,
+                trial: row.get(3)?,
+                body: row.get(4)?,
+                hash: row.get(5)?,
+            })
+        };
+        let mut rows = query.query_map([], entry).context(NOT_READ)?;
+        rows.try_for_each(|row| see(row.context(NOT_READ)?))
+    }
+
+    /// The snapshot of what the records of a run come to. One that cannot be read is as good as none.
+    ///
+    /// # Errors
+    /// A disk that refuses.
+    pub fn tally(&self, run: &str) -> Result<Option<Tally>> {
+        let sql = "SELECT tally FROM tallies WHERE run = ?1";
         let text: Option<String> =
-            self.db.query_row(sql, params, |row| row.get(0)).optional().context(what)?;
-        text.map(|text| serde_json::from_str(&text).context(what)).transpose()
+            self.db.query_row(sql, [run], |row| row.get(0)).optional().context(NOT_READ)?;
+        Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
     }
 
-    /// All records of a run, oldest first.
+    /// Keeps a snapshot.
     ///
     /// # Errors
     /// A disk that refuses.
-    pub fn records(&self, run: &str) -> Result<Vec<Record>> {
-        let what = "the ledger was not read";
-        let mut query =
-            self.db.prepare("SELECT record FROM trials WHERE run = ?1 ORDER BY trial").context(what)?;
-        let rows = query.query_map([run], |row| row.get::<_, String>(0)).context(what)?;
-        rows.map(|row| serde_json::from_str(&row.context(what)?).context(what)).collect()
+    pub fn keep_tally(&self, run: &str, tally: &Tally) -> Result<()> {
+        let what = "a snapshot was not kept";
+        let text = serde_json::to_string(tally).context(what)?;
+        let sql = "INSERT OR REPLACE INTO tallies (run, tally) VALUES (?1, ?2)";
+        self.write(Sync::Later, what, |db| db.execute(sql, [run, &text]).map(|_| ()).context(what))
     }
 
-    /// Number that the next trial of a run gets.
+    /// A mark: something that may be lost, and is then worked out anew.
     ///
     /// # Errors
     /// A disk that refuses.
-    pub fn next_trial(&self, run: &str) -> Result<u32> {
-        let sql = "SELECT coalesce(max(trial), -1) + 1 FROM trials WHERE run = ?1";
-        self.db.query_row(sql, [run], |row| row.get(0)).context("the ledger was not read")
+    pub fn mark<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>> {
+        let sql = "SELECT value FROM marks WHERE name = ?1";
+        let text: Option<String> =
+            self.db.query_row(sql, [name], |row| row.get(0)).optional().context(NOT_READ)?;
+        Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
     }
 
-    /// The trial that settled this content: by its tree, or by its artifact.
+    /// Sets a mark.
     ///
     /// # Errors
     /// A disk that refuses.
-    pub fn judged(&self, run: &str, tree: Option<&str>, artifact: Option<&str>) -> Result<Option<u32>> {
-        let sql = "SELECT min(trial) FROM trials WHERE run = ?1 AND settles AND (tree = ?2 OR artifact = ?3)";
-        self.db
-            .query_row(sql, params![run, tree, artifact], |row| row.get(0))
-            .context("the ledger was not read")
+    pub fn set_mark(&self, name: &str, value: &impl Serialize) -> Result<()> {
+        self.set_text(name, &serde_json::to_string(value).context("a mark was not set")?)
     }
-}
 
-fn insert(db: &Connection, record: &Record, tree: Option<&str>) -> rusqlite::Result<()> {
-    let text =
-        serde_json::to_string(record).map_err(|e| rusqlite::Error::ToSqlConversionFailure(e.into()))?;
-    let outcome = &record.outcome;
-    db.execute(
-        "INSERT INTO trials (run, trial, status, reason, tree, artifact, settles, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        params![
-            record.run,
-            record.trial,
-            outcome.status().word(),
-            outcome.reason(),
-            tree,
-            record.artifact,
-            outcome.settles(),
-            text
-        ],
-    )
-    .map(|_| ())
-}
-
-/// Prints `results.tsv` anew: a temporary file, synced, then renamed, so that a reader sees the old or the new one.
-///
-/// # Errors
-/// A disk that refuses; the file is then as it was.
-pub fn print_tsv(path: &Path, records: &[Record], metric: &Metric) -> Result<()> {
-    let what = || format!("{} was not written", path.display());
-    let main = [Some(&metric.name), metric.memory.as_ref()];
-    let names = records.iter().filter_map(|r| r.metrics.as_ref()).flat_map(|m| m.keys());
-    let others: std::collections::BTreeSet<String> =
-        names.filter(|n| !main.contains(&Some(*n))).cloned().collect();
-    let others: Vec<String> = others.into_iter().collect();
-    let mut writer = csv::WriterBuilder::new().delimiter(b'\t').from_writer(vec![]);
-    writer.write_record(report::tsv_header(metric, &others)).context(what())?;
-    for record in records {
-        writer.write_record(report::tsv_row(record, metric, &others)).context(what())?;
-    }
-    let bytes = writer.into_inner().map_err(|e| Error::new(what()).cause(e.error()))?;
-    let dir = path.parent().expect("a file in a directory");
-    let mut file = tempfile::Builder::new().prefix(".results").tempfile_in(dir).context(what())?;
-    file.write_all(&bytes).and_then(|()| file.as_file().sync_all()).context(what())?;
-    let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
-    file.as_file().set_permissions(readable).context(what())?;
-    file.persist(path).map_err(|e| Error::new(what()).cause(e.error))?;
-    File::open(dir).and_then(|dir| dir.sync_all()).context(what())
-}
-
-/// The lock that the one writing piton of a repository holds for as long as it lives.
-#[derive(Debug)]
-pub struct Lock {
-    _file: File,
-}
-
-impl Lock {
-    /// Takes the lock in `dir`.
+    /// Sets a mark when the ledger is closed.
     ///
     /// # Errors
-    /// When another process holds it; the error says which.
-    pub fn take(dir: &Path, who: &str) -> Result<Self> {
-        let path: PathBuf = dir.join("lock");
-        let what = "piton did not start";
-        fs::create_dir_all(dir).context(what)?;
-        let mut file =
-            File::options().read(true).write(true).create(true).truncate(false).open(&path).context(what)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut holder = String::new();
-                let _ = file.read_to_string(&mut holder);
-                return Err(Error::refused(format!("{what}: another piton is at work in this repository"))
-                    .cause(format!("{} holds {}", holder.trim(), path.display()))
-                    .note("what it does goes on; nothing was changed")
-                    .hint("wait for it, or end it with Ctrl-C where it runs; `piton status` can be used meanwhile"));
-            }
-            Err(TryLockError::Error(e)) => return Err(Error::new(what).cause(e)),
-        }
-        file.set_len(0)
-            .and_then(|()| writeln!(file, "process {} ({who})", std::process::id()))
-            .context(what)?;
-        Ok(Self { _file: file })
+    /// A value that is no JSON.
+    pub fn at_end(&mut self, name: &str, value: &impl Serialize) -> Result<()> {
+        let text = serde_json::to_string(value).context("a mark was not set")?;
+        self.last_mark = Some((name.to_owned(), text));
+        Ok(())
     }
+
+    fn set_text(&self, name: &str, text: &str) -> Result<()> {
+        let what = "a mark was not set";
+        let sql = "INSERT OR REPLACE INTO marks (name, value) VALUES (?1, ?2)";
+        self.write(Sync::Later, what, |db| db.execute(sql, [name, text]).map(|_| ()).context(what))
+    }
+
+    fn one<T: DeserializeOwned>(&self, sql: &str, params: impl rusqlite::Params) -> Result<Option<T>> {
+        let mut query = self.db.prepare_cached(sql).context(NOT_READ)?;
+        let text: Option<String> = query.query_row(params, |row| row.get(0)).optional().context(NOT_READ)?;
+        text.map(|text| serde_json::from_str(&text).context(NOT_READ)).transpose()
+    }
+
+    fn all<T: DeserializeOwned>(&self, sql: &str, params: impl rusqlite::Params) -> Result<Vec<T>> {
+        let mut query = self.db.prepare_cached(sql).context(NOT_READ)?;
+        let rows = query.query_map(params, |row| row.get::<_, String>(0)).context(NOT_READ)?;
+        rows.map(|row| serde_json::from_str(&row.context(NOT_READ)?).context(NOT_READ)).collect()
+    }
+}
+
+fn head(db: &Connection) -> Result<(i64, String)> {
+    let sql = "SELECT entry, hash FROM entries ORDER BY entry DESC LIMIT 1";
+    let mut query = db.prepare_cached(sql).context(NOT_READ)?;
+    let last = query.query_row([], |row| Ok((row.get(0)?, row.get(1)?))).optional().context(NOT_READ)?;
+    Ok(last.unwrap_or_else(|| (0, chain::BEGINNING.to_owned())))
+}
+
+/// Puts an entry at the end of the chain; returns its number.
+fn enter(db: &Connection, kind: &str, run: &str, trial: Option<u32>, body: &impl Serialize) -> Result<i64> {
+    let what = "the ledger was not written";
+    let body = serde_json::to_string(body).context(what)?;
+    let (last, before) = head(db)?;
+    let hash = chain::link(&before, kind, run, trial, &body);
+    let sql = "INSERT INTO entries (entry, kind, run, trial, body, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";
+    let mut insert = db.prepare_cached(sql).context(what)?;
+    insert.execute(params![last + 1, kind, run, trial, body, hash]).context(what)?;
+    Ok(last + 1)
 }
 
 #[cfg(test)]
@@ -287,12 +328,37 @@ mod tests {
     fn a_ledger_of_another_version_is_refused_and_left_as_it_is() {
         let dir = tempfile::tempdir().unwrap();
         drop(Ledger::open(dir.path()).unwrap());
-        for version in [1, 3] {
+        for version in [1, 2, 4] {
             let db = Connection::open(dir.path().join("ledger.db")).unwrap();
             db.pragma_update(None, "user_version", version).unwrap();
             drop(db);
             let error = Ledger::open(dir.path()).unwrap_err();
-            assert!(error.cause.unwrap().contains("not 2"));
+            assert!(error.cause.unwrap().contains("not 3"));
         }
+    }
+
+    #[test]
+    fn every_entry_hangs_on_the_one_before() {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(dir.path()).unwrap();
+        assert_eq!(ledger.head().unwrap(), (0, chain::BEGINNING.to_owned()));
+        for n in 0..3 {
+            ledger.write(Sync::Now, "", |db| enter(db, "night", "r", None, &n).map(|_| ())).unwrap();
+        }
+        let mut check = chain::Check::new();
+        ledger.each_entry(&mut |entry| Ok(drop(check.take(&entry)))).unwrap();
+        assert_eq!(check.faults, Vec::<String>::new());
+        assert_eq!(check.head(), (3, ledger.head().unwrap().1.as_str()));
+    }
+
+    #[test]
+    fn a_mark_that_is_lost_or_broken_is_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let ledger = Ledger::open(dir.path()).unwrap();
+        assert_eq!(ledger.mark::<u32>("x").unwrap(), None);
+        ledger.set_mark("x", &"no number").unwrap();
+        assert_eq!(ledger.mark::<u32>("x").unwrap(), None);
+        ledger.set_mark("x", &7).unwrap();
+        assert_eq!(ledger.mark::<u32>("x").unwrap(), Some(7));
     }
 }

@@ -10,7 +10,7 @@ use crate::duel::{Duel, Round};
 use crate::error::{Context, Error, Result};
 use crate::git::Id;
 use crate::host;
-use crate::ledger::Lock;
+use crate::recover::Entered;
 use crate::report::Noise;
 use crate::world::World;
 
@@ -22,8 +22,8 @@ pub struct Bare {
     pub config: Config,
     /// Its sealed tree and harness.
     pub harness: Built,
-    /// Held until dropped.
-    pub lock: Lock,
+    /// The repository is ours until this is dropped.
+    pub entered: Entered,
 }
 
 impl World {
@@ -38,13 +38,13 @@ impl World {
             text.ok_or_else(|| Error::usage(format!("there is no {} in this commit", config::FILE)))?;
         let config = Config::parse(&text)?;
         let state = self.repo.state_dir();
-        let lock = Lock::take(&state, who)?;
+        let entered = self.enter(who, false)?;
         fs::create_dir_all(state.join("logs")).context("nothing was measured")?;
         if config.harness.is_some() {
             self.progress.long("building the harness from the committed tree; minutes the first time");
         }
         let harness = self.workshop().harness(head, config.harness.as_ref())?;
-        Ok(Bare { head, config, harness, lock })
+        Ok(Bare { head, config, harness, entered })
     }
 }
 
@@ -54,7 +54,7 @@ impl World {
 /// When it does not build, or a sample fails.
 pub fn run(world: &World, pairs: u32) -> Result<Noise> {
     let what = "the noise was not measured";
-    let Bare { head, config, harness, .. } = world.bare("piton noise")?;
+    let Bare { head, config, harness, entered: _entered } = world.bare("piton noise")?;
     world.progress.doing("building the candidate");
     let built = world.workshop().challenger(head, None, config.build.as_ref(), true)?.built(what, "HEAD")?;
     world.progress.doing("building the candidate a second time");

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use rustix::process::{Pid, Resource, Rlimit, Signal};
@@ -22,6 +22,7 @@ use piton_confine::{Group, Policy};
 use crate::clock::Stopwatch;
 use crate::confine::MAX_FILE_BYTES;
 use crate::error::{Context, Result};
+use crate::survivors;
 
 /// How much of the end of an output is read back, in bytes.
 pub const TAIL_BYTES: u64 = 1 << 20;
@@ -105,6 +106,7 @@ pub struct Done {
 pub struct Runner {
     stop: Arc<AtomicBool>,
     transcript: Arc<Mutex<Option<PathBuf>>>,
+    owner: Arc<OnceLock<PathBuf>>,
 }
 
 impl Runner {
@@ -122,7 +124,12 @@ impl Runner {
         #[cfg(target_os = "linux")]
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
             .context("piton could not make itself the subreaper of what it starts")?;
-        Ok(Self { stop, transcript: Arc::default() })
+        Ok(Self { stop, transcript: Arc::default(), owner: Arc::default() })
+    }
+
+    /// Every job from now on carries the name of `state` in its environment: what is left of it after a kill is known by that.
+    pub fn mark(&self, state: &Path) {
+        let _ = self.owner.set(state.to_path_buf());
     }
 
     /// Whether the user asked to stop.
@@ -173,6 +180,7 @@ impl Runner {
             .current_dir(job.cwd)
             .env_clear()
             .envs(job.env.iter().map(|(k, v)| (k, v)))
+            .envs(self.owner.get().map(|state| (survivors::MARK, state)))
             .stdin(Stdio::null())
             .stdout(File::create(&job.stdout).context(what())?)
             .stderr(File::create(&job.stderr).context(what())?)

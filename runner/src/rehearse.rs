@@ -29,7 +29,7 @@ pub fn run(
     told: &mut dyn FnMut(&Rehearsal),
 ) -> Result<(Vec<Rehearsal>, f64)> {
     let variants = discriminate::variants(file, WHAT)?;
-    let Bare { head, config, harness, .. } = world.bare("piton rehearse")?;
+    let Bare { head, config, harness, entered: _entered } = world.bare("piton rehearse")?;
     world.progress.doing("building the candidate");
     let incumbent =
         world.workshop().challenger(head, None, config.build.as_ref(), true)?.built(WHAT, "HEAD")?;

@@ -79,12 +79,25 @@ pub fn stop(budget: &Budget, spent: &Spent) -> Option<Stop> {
     }
 }
 
-/// Whether the next trial is a blind one: after every so many trials of proposals that were judged; 0 for never.
-pub fn blind_is_due(every: u32, records: &[Record]) -> bool {
-    // One that came to nothing was an attempt too: else a machine on which none comes to anything would try nothing else.
-    let attempt = |r: &&Record| r.trial == 0 || (r.commit.is_some() && r.commit == r.parent);
-    let since = records.iter().rev().take_while(|r| !attempt(r));
-    every > 0 && since.filter(|r| !r.pairs.is_empty()).count() >= every as usize
+/// Trials of proposals that were measured since the incumbent was last held against itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Unblinded(u32);
+
+impl Unblinded {
+    /// Takes in a trial that has ended.
+    pub fn take(&mut self, record: &Record) {
+        // One that came to nothing was an attempt too: else a machine on which none comes to anything would try nothing else.
+        if record.trial == 0 || (record.commit.is_some() && record.commit == record.parent) {
+            self.0 = 0;
+        } else if !record.pairs.is_empty() {
+            self.0 += 1;
+        }
+    }
+
+    /// Whether the next trial is a blind one: after `every` so many; 0 for never.
+    pub fn blind_is_due(self, every: u32) -> bool {
+        every > 0 && self.0 >= every
+    }
 }
 
 #[cfg(test)]

@@ -77,7 +77,8 @@ pub fn status(run: &str, base: &str, records: &[Record], metric: &Metric, night:
 pub fn status_words(standing: &Standing, metric: &Metric) -> String {
     let value =
         |x: Option<f64>| x.map_or_else(|| "-".to_owned(), |x| format!("{} {}", number(x), metric.unit));
-    let reasons: Vec<String> = standing.reasons.iter().map(|(reason, n)| format!("{n} {reason}")).collect();
+    let reasons: Vec<String> =
+        standing.reasons.iter().map(|(reason, n)| format!("{n} {}", clean(reason, 60))).collect();
     let mut text = format!("run {}, branch piton/{}\n", standing.run, standing.run);
     let mut line = |name: &str, value: String| text.push_str(&format!("  {name:<12} {value}\n"));
     line(
@@ -118,7 +119,7 @@ pub fn status_words(standing: &Standing, metric: &Metric) -> String {
         );
     }
     if let Some((trial, reason)) = &standing.last {
-        line("last", format!("trial {trial}: {reason}"));
+        line("last", format!("trial {trial}: {}", clean(reason, 60)));
     }
     line("confinement", format!("{}: the candidate runs as an ordinary process", standing.confinement));
     text

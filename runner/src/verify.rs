@@ -24,15 +24,15 @@ impl Session<'_> {
     /// # Errors
     /// Nothing kept, a side that does not build or cannot be measured, Ctrl-C. Nothing is recorded then.
     pub fn verify(&mut self, each: bool) -> Result<Night> {
-        let records = self.records()?;
+        let records = self.book.records()?;
         let keeps: Vec<&Record> = records.iter().filter(|record| record.outcome.kept()).collect();
         let Some(last) = keeps.last() else {
             return Err(Error::refused(format!(
                 "nothing was verified: run {} has kept nothing yet",
-                self.run.name
+                self.book.run.name
             )));
         };
-        if each && self.config.rule.preset == Preset::Replicates {
+        if each && self.book.config.rule.preset == Preset::Replicates {
             return Err(Error::usage("nothing was verified: --each asks the rule for pairs")
                 .cause("this run judges single runs, and knows no scale of a pair")
                 .hint("piton verify, without --each, measures HEAD against the baseline"));
@@ -52,9 +52,9 @@ impl Session<'_> {
         let gains: Vec<f64> = pairs.iter().map(|pair| pair.gain).collect();
         let interval = stats::sign_interval(&gains, 0.025).expect("twenty pairs have one");
         let mut night = Night {
-            run: self.run.name.clone(),
+            run: self.book.run.name.clone(),
             at: clock::now(),
-            baseline: self.run.base.clone(),
+            baseline: self.book.run.base.clone(),
             head: last.commit.clone().unwrap_or_default(),
             seed,
             gain: stats::median(&gains).unwrap_or(0.0),
@@ -72,7 +72,7 @@ impl Session<'_> {
         }
         self.world.progress.idle();
         night.seconds = watch.seconds();
-        self.ledger.verified(&night)?;
+        self.book.ledger.verified(&night)?;
         Ok(night)
     }
 
@@ -106,10 +106,10 @@ impl Session<'_> {
 
     /// The rule asked about fresh pairs, until it has an answer: median gain, pairs, and whether it would keep again.
     fn asked(&self, from: &Built, to: &Built, records: &[Record], doing: &str) -> Result<(f64, u32, bool)> {
-        let tau = self.config.courses(records, false).primary.tau;
+        let tau = self.book.config.courses(records, false).primary.tau;
         let hear = |pairs: &[Pair]| {
             let d = pairs.iter().map(|pair| pair.gain).collect();
-            rule::hear(&Case::of(self.config.rule.clone(), Track { tau, d }))
+            rule::hear(&Case::of(self.book.config.rule.clone(), Track { tau, d }))
         };
         let seed = host::fresh_seed()?;
         let more = &mut |pairs: &[Pair]| hear(pairs).0 == Verdict::Continue;
@@ -126,8 +126,9 @@ impl Session<'_> {
         more: &mut dyn FnMut(&[Pair]) -> bool,
         doing: &str,
     ) -> Result<Vec<Pair>> {
-        let mut duel = Duel::new(self.world, &self.config, &self.harness, (from, to), seed);
-        let mut course = Course::begin(&self.config.metric.name, self.config.metric.direction, records);
+        let mut duel = Duel::new(self.world, &self.book.config, &self.harness, (from, to), seed);
+        let mut course =
+            Course::begin(&self.book.config.metric.name, self.book.config.metric.direction, records);
         let mut ended = duel.warm_up(&mut |_| true)?;
         let mut pairs = vec![];
         while ended.is_none() && more(&pairs) {
@@ -143,7 +144,7 @@ impl Session<'_> {
         }
         match ended {
             None => Ok(pairs),
-            Some(other) => Err(other.error(WHAT, self.config.measure.timeout_s)),
+            Some(other) => Err(other.error(WHAT, self.book.config.measure.timeout_s)),
         }
     }
 
@@ -157,11 +158,11 @@ impl Session<'_> {
         match workshop.existing(commit, hash) {
             Some(built) => Ok(BuildEnd::Built(built)),
             None => {
-                let base = self.world.repo.commit_id(&self.run.base)?;
+                let base = self.world.repo.commit_id(&self.book.run.base)?;
                 workshop.challenger(
                     commit,
                     (commit != base).then_some(base),
-                    self.config.build.as_ref(),
+                    self.book.config.build.as_ref(),
                     true,
                 )
             }

@@ -153,14 +153,20 @@ fn listed(names: &[String], most: usize) -> String {
     if names.len() > most { format!("{shown} and {} more", names.len() - most) } else { shown }
 }
 
+/// Whether a character is a control or a format character (Unicode 16, categories Cc, Cf, Zl and Zp): it does not show, or changes how
+/// others do.
+fn hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}' | '\u{8e2}'
+            | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e007f}')
+}
+
 /// `text` on one line, at most `most` characters, safe to print in a terminal and to open in a spreadsheet:
 /// control, format and bidirectional characters are escaped, and a leading `= + - @` is quoted.
 pub fn clean(text: &str, most: usize) -> String {
-    let hidden = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-    };
     let mut out = String::new();
     if text.starts_with(['=', '+', '-', '@']) {
         out.push('\'');
@@ -189,6 +195,21 @@ mod tests {
         assert_eq!(clean("a\tb\nc\u{1b}[31m\u{202e}\0", 400), "a\\tb\\nc\\u{1b}[31m\\u{202e}\\u{0}");
         assert_eq!(clean("=cmd()", 400), "'=cmd()");
         assert_eq!(clean("abcdef", 3), "abc…");
+    }
+
+    #[test]
+    fn a_word_of_a_foreign_harness_cannot_either() {
+        let outcome = Outcome::RunFailed { how: "\u{1b}[2J\u{2066}".into(), reason: String::new() };
+        assert_eq!(clean(&outcome.reason(), 60), "run:\\u{1b}[2J\\u{2066}");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn whatever_is_cleaned_is_one_line_that_shows_as_it_is(text in "\\PC*|.*", most in 0usize..80) {
+            let clean = clean(&text, most);
+            proptest::prop_assert!(!clean.chars().any(hidden), "{:?}", clean);
+            proptest::prop_assert!(!clean.starts_with(['=', '+', '-', '@']), "{:?}", clean);
+        }
     }
 
     #[test]

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use piton::conditions::Conditions;
 use piton::gate::{Gate, Pool, read};
+use piton::ledger::Table;
 use piton::metric::{Direction, Metric, Values};
 use piton::monitor::{Changes, ConstantChange};
 use piton::report::{self, Discrimination};
 use piton::rule::{Answer, Asked, Estimate, Evidence, First, Path as Why, Question, Verdict};
 use piton::terms::Settings;
 use piton::trial::{Outcome, Pair, Record, Seconds, Stage, Status};
-use piton::{ledger, standing, words};
+use piton::{standing, words};
 
 fn metric() -> Metric {
     Metric {
@@ -195,7 +196,9 @@ fn golden(name: &str) -> PathBuf {
 fn the_example_table_has_one_row_for_every_way_in_which_a_trial_can_end() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("results.tsv");
-    ledger::print_tsv(&path, &records(), &metric()).unwrap();
+    let (metric, records) = (metric(), records());
+    let columns = ["agreement".to_owned(), "ttft_ms".to_owned()].into();
+    Table { path: &path, metric: &metric, columns: &columns }.print(&records).unwrap();
     let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../results.tsv.example");
     assert_golden(&example, &fs::read_to_string(path).unwrap());
 }
@@ -245,7 +248,7 @@ fn a_trial_is_shown_whole() {
 
 #[test]
 fn a_kept_commit_carries_its_evidence() {
-    assert_golden(&golden("commit.txt"), &report::keep_message(&records()[2], 0.02));
+    assert_golden(&golden("commit.txt"), &report::keep_message(&records()[2], 0.02, &"5eed".repeat(16)));
 }
 
 #[test]
@@ -265,7 +268,9 @@ fn the_summary_and_the_status_read_as_they_should() {
 
 #[test]
 fn the_brief_fences_what_agents_wrote_as_data() {
-    let text = report::brief("nov20", &records(), &metric(), &["candidate/src".to_owned()], 16);
+    let records = records();
+    let best = piton::expensive::incumbent(&records);
+    let text = report::brief("nov20", best, &records, &metric(), &["candidate/src".to_owned()], 16);
     assert_golden(&golden("brief.md"), &text);
     assert_eq!(text.matches("```").count(), 2);
 }

@@ -21,6 +21,30 @@ pub fn piton() -> PathBuf {
     path
 }
 
+/// Ends a process as a power switch would.
+pub fn kill(id: u32) {
+    let pid = rustix::process::Pid::from_raw(id as i32).expect("a process");
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("it is there");
+}
+
+/// Numbers of the trials whose verdict stands in what a climb printed.
+pub fn told_in(lines: &[String]) -> Vec<u64> {
+    let (mut told, mut trial): (Vec<u64>, Option<u64>) = (vec![], None);
+    for line in lines {
+        if let Some(rest) = line.strip_prefix("trial ") {
+            trial = rest.split(' ').next().and_then(|number| number.parse().ok());
+        }
+        let verdicts = ["kept: ", "discarded: ", "not judged: ", "crashed", "void: "];
+        if verdicts
+            .iter()
+            .any(|word| line.strip_prefix("         ").is_some_and(|rest| rest.starts_with(word)))
+        {
+            told.extend(trial);
+        }
+    }
+    told
+}
+
 /// What a command came back with.
 #[derive(Debug)]
 pub struct Said {
@@ -109,7 +133,16 @@ impl Scratch {
 
     /// A repository with the toy experiment committed on `main`.
     pub fn toy() -> Self {
-        let scratch = Self::empty();
+        Self::empty().with_toy()
+    }
+
+    /// The same below `dir`.
+    pub fn toy_in(dir: &Path) -> Self {
+        Self { dir: TempDir::new_in(dir).expect("a temporary directory") }.with_toy()
+    }
+
+    fn with_toy(self) -> Self {
+        let scratch = self;
         scratch.git(&["init", "--quiet", "--initial-branch=main"]);
         scratch.write("piton.toml", TOY);
         scratch.write("build.sh", BUILD);
@@ -143,6 +176,15 @@ impl Scratch {
     /// The content of a file; empty where there is none.
     pub fn read(&self, path: &str) -> String {
         fs::read_to_string(self.path().join(path)).unwrap_or_default()
+    }
+
+    /// An agent that never runs out of proposals for the toy: every third is better than all before. It counts in `count`.
+    pub fn endless(&self, count: &Path) -> String {
+        fs::write(count, "0\n").expect("a file");
+        format!(
+            "n=$(($(cat {0}) + 1)); echo $n > {0}; s=$((50 + n % 40)); [ $((n % 3)) = 0 ] && s=$((200 + n)); echo \"const SPEED: u32 = $s;\" > src/speed.rs",
+            count.display()
+        )
     }
 
     /// Sets the toy's speed.
@@ -182,6 +224,17 @@ impl Scratch {
         let said = self.piton(&["baseline", "--run", "r"]);
         assert_eq!(said.status, 0, "{said:?}");
         said
+    }
+
+    /// Processes that piton started in this repository and that are still there.
+    pub fn processes(&self) -> Vec<i32> {
+        let mark = format!("PITON_OWNER={}", self.path().join(".git/piton").display());
+        let carries = |pid: &i32| {
+            let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            environ.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
+        };
+        let entries = fs::read_dir("/proc").expect("/proc").flatten();
+        entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter(carries).collect()
     }
 
     /// The rows of `results.tsv` as cells, without the header.

@@ -56,6 +56,32 @@ fn a_shallow_clone_is_refused() {
 }
 
 #[test]
+fn a_repository_of_a_kind_that_cannot_be_kept_safe_is_refused_by_name() {
+    let new = |args: &[&str]| {
+        let scratch = Scratch::empty();
+        scratch.git(&[&["init", "--quiet"][..], args].concat());
+        scratch.write("file", "");
+        scratch.commit("a commit");
+        scratch
+    };
+    refused(
+        &new(&["--object-format=sha256"]).piton(&["climb"]),
+        3,
+        &["named by SHA-256", "nothing was changed"],
+    );
+    refused(&new(&["--ref-format=reftable"]).piton(&["climb"]), 3, &["a reftable", "git refs migrate"]);
+    let sparse = new(&[]);
+    sparse.git(&["sparse-checkout", "set", "src"]);
+    refused(&sparse.piton(&["climb"]), 3, &["its checkout is sparse", "git sparse-checkout disable"]);
+    let origin = new(&[]);
+    origin.git(&["config", "uploadpack.allowFilter", "true"]);
+    let partial = Scratch::empty();
+    let url = format!("file://{}", origin.path().display());
+    partial.git(&["clone", "--quiet", "--filter=blob:none", &url, "."]);
+    refused(&partial.piton(&["climb"]), 3, &["a partial clone", "without --filter"]);
+}
+
+#[test]
 fn a_run_name_that_exists_is_refused_and_the_run_stands() {
     let toy = Scratch::toy();
     toy.baseline();

@@ -203,6 +203,31 @@ pub(super) enum Command {
         /// The case.
         file: PathBuf,
     },
+    /// Finish what a piton that was killed, or a power cut, has left undone, and say what it was.
+    ///
+    /// Every command that writes does this by itself when it starts. Trials on their way are ended as void or carried out, refs and
+    /// table are put back as the ledger has them, processes and lock files that were left are removed. A file that you
+    /// edited stays as it is.
+    #[command(
+        after_help = "Example: piton recover --json\n\nExit status: 0 everything is as it should be, 3 another piton is at work."
+    )]
+    Recover {
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Hold ledger, refs, commits and table against each other, and say exactly what does not agree.
+    ///
+    /// Checks the chain of hashes through the whole ledger; and of every run, or of one, the refs of its trials, its branch, the
+    /// parents, trees and trailers of its commits, the seal, the harness and the artifacts that are there, and results.tsv.
+    /// Nothing is changed.
+    #[command(
+        after_help = "Example: piton audit --json | jq -r '.faults[]'\n\nExit status: 0 everything agrees, 1 not."
+    )]
+    Audit {
+        #[command(flatten)]
+        which: Which,
+    },
     /// Tell where a run stands.
     #[command(after_help = "Example: piton status --json | jq .gain_pct")]
     Status {

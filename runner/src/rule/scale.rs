@@ -1,9 +1,16 @@
 //! What the pairs of a run teach about the machine: the scale of one pair, and what being second is worth.
 
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
 use crate::stats;
 
 /// Values that the scale is taken from: the last so many.
 const MEMORY: usize = 200;
+/// Pairs that the worth of being second is taken from: the last so many, so that a trial costs as much at the end of a long run
+/// as at its beginning.
+const PAIRS: usize = 2000;
 /// Pairs that the worth of being second waits for.
 const POSITION_FROM: usize = 8;
 /// A trial with fewer pairs says too little about its own middle.
@@ -13,16 +20,30 @@ const FEWEST_OF_A_TRIAL: usize = 3;
 ///
 /// Of a pair only w is kept: the log ratio of the second run to the first, positive where the second is better.
 /// With o = +1 where the incumbent ran first and -1 otherwise, the challenger's gain is d = o (w - b).
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct History {
-    order_effects: Vec<f64>,
-    deviations: Vec<f64>,
+    /// w of the last [`PAIRS`] pairs.
+    order_effects: VecDeque<f64>,
+    /// The last [`MEMORY`] deviations.
+    deviations: VecDeque<f64>,
+    /// The smallest deviation that was not 0, of all.
+    smallest: Option<f64>,
 }
 
 impl History {
     /// Adds the gains d of pairs of the baseline against itself: each is a deviation from 0.
     pub fn null_pairs(&mut self, gains: &[f64]) {
-        self.deviations.extend(gains.iter().map(|gain| gain.abs()));
+        gains.iter().for_each(|gain| self.deviates(gain.abs()));
+    }
+
+    fn deviates(&mut self, by: f64) {
+        if by > 0.0 {
+            self.smallest = Some(self.smallest.map_or(by, |smallest| smallest.min(by)));
+        }
+        self.deviations.push_back(by);
+        if self.deviations.len() > MEMORY {
+            self.deviations.pop_front();
+        }
     }
 
     /// Adds the gains d of a trial that has ended: with n of at least 3, sqrt(n / (n - 1)) |d - their median|.
@@ -31,27 +52,29 @@ impl History {
         if n >= FEWEST_OF_A_TRIAL {
             let centre = stats::median(gains).unwrap_or(0.0);
             let widen = (n as f64 / (n as f64 - 1.0)).sqrt();
-            self.deviations.extend(gains.iter().map(|gain| widen * (gain - centre).abs()));
+            gains.iter().for_each(|gain| self.deviates(widen * (gain - centre).abs()));
         }
     }
 
     /// Adds a pair with the coin `o` (+1 or -1) and the log ratio `w`; returns d and the b that was taken off.
     pub fn pair(&mut self, o: f64, w: f64, tau: f64) -> (f64, f64) {
         let b = self.position(tau);
-        self.order_effects.push(w);
+        self.order_effects.push_back(w);
+        if self.order_effects.len() > PAIRS {
+            self.order_effects.pop_front();
+        }
         (o * (w - b), b)
     }
 
     /// tau, natural logarithm: 1.4826 times the median of the last 200 deviations; of a metric so coarse that the median is 0, the
     /// smallest that is not. 0 only where none was ever seen: then the metric has no noise.
     pub fn tau(&self) -> f64 {
-        let last = &self.deviations[self.deviations.len().saturating_sub(MEMORY)..];
-        let smallest = || self.deviations.iter().copied().filter(|d| *d > 0.0).reduce(f64::min);
-        let middle = stats::median(last).filter(|middle| *middle > 0.0);
-        1.4826 * middle.or_else(smallest).unwrap_or(0.0)
+        let last: Vec<f64> = self.deviations.iter().copied().collect();
+        let middle = stats::median(&last).filter(|middle| *middle > 0.0);
+        1.4826 * middle.or(self.smallest).unwrap_or(0.0)
     }
 
-    /// b, natural logarithm: the sum of clip(w, 3 tau) over the m pairs so far / (m + 4), and 0 while m < 8.
+    /// b, natural logarithm: the sum of clip(w, 3 tau) over the last m pairs / (m + 4), and 0 while m < 8; m is at most 2000.
     ///
     /// Only earlier pairs count, so that the coin of the next one keeps its gain symmetric.
     fn position(&self, tau: f64) -> f64 {
@@ -97,6 +120,15 @@ mod tests {
         history.null_pairs(&[9.0; 500]);
         history.null_pairs(&[0.01; 200]);
         assert!((history.tau() - 0.014826).abs() < 1e-9);
+    }
+
+    #[test]
+    fn only_the_last_two_thousand_pairs_say_what_being_second_is_worth() {
+        let mut history = History::default();
+        for w in [[0.5; PAIRS], [0.02; PAIRS]].concat() {
+            history.pair(1.0, w, 1.0);
+        }
+        assert!((history.position(1.0) - 0.02 * 2000.0 / 2004.0).abs() < 1e-12);
     }
 
     #[test]

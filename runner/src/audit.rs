@@ -1,0 +1,402 @@
+//! Ledger, refs, commits and table held against each other: what does not agree is said, one line each.
+//!
+//! The chain shows an entry that was changed alone. Whoever computes the chain anew contradicts the commits, since each names
+//! the head of the chain at its time; whoever rewrites the commits too contradicts what was seen of them elsewhere.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use serde::Serialize;
+
+use crate::book::{artifact_dir, run_of_table, table_path};
+use crate::build::sha256;
+use crate::chain::{self, Entry, short};
+use crate::config::Config;
+use crate::error::{Context, Error, Result};
+use crate::expensive::Line;
+use crate::git::Repo;
+use crate::ledger::{Ledger, Run, Table, TrialRow};
+use crate::report;
+use crate::tally::Tally;
+use crate::trial::Record;
+use crate::words::{clean, plural};
+
+/// What an audit found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Audit {
+    /// Entries in the ledger.
+    pub entries: usize,
+    /// Hash of the last: whoever has noted it elsewhere can tell whether the past was rewritten since.
+    pub head: String,
+    /// The runs that were examined.
+    pub runs: Vec<String>,
+    /// Trials of theirs.
+    pub trials: usize,
+    /// What does not agree, one line each.
+    pub faults: Vec<String>,
+    /// What is worth knowing and no fault.
+    pub notes: Vec<String>,
+}
+
+/// Examines the ledger and its runs, or one of them.
+///
+/// # Errors
+/// When there is no ledger, no such run, or it cannot be read at all.
+pub fn examine(repo: &Repo, run: Option<&str>) -> Result<Audit> {
+    let none = || Error::refused("there is nothing to audit: no run has begun in this repository");
+    if !repo.state_dir().join("ledger.db").exists() {
+        return Err(none());
+    }
+    let ledger = Ledger::open(&repo.state_dir())?;
+    let (mut check, mut runs) = (chain::Check::new(), BTreeMap::<String, Found>::new());
+    let mut faults = vec![];
+    ledger.each_entry(&mut |entry| {
+        let before = check.take(&entry);
+        let taken = match entry.kind.as_str() {
+            "run" => Found::begin(&entry, &ledger)?.map(|found| drop(runs.insert(entry.run.clone(), found))),
+            "trial" => runs.get_mut(&entry.run).and_then(|run| run.take(&entry, before)),
+            _ => Some(()),
+        };
+        if taken.is_none() {
+            faults.push(format!("{} does not hold what it should", chain::name(&entry)));
+        }
+        Ok(())
+    })?;
+    runs.retain(|name, _| run.is_none_or(|only| only == name));
+    if let (true, Some(name)) = (runs.is_empty(), run) {
+        return Err(Error::refused(format!("there is no run {name}")));
+    }
+    let (entries, head) = check.head();
+    let mut audit = Audit {
+        entries: entries as usize,
+        head: head.to_owned(),
+        runs: runs.keys().cloned().collect(),
+        trials: runs.values().map(|found| found.trials.len().saturating_sub(1)).sum(),
+        faults: [check.faults, faults].concat(),
+        notes: vec![],
+    };
+    let printed = run_of_table(&ledger)?;
+    for (name, found) in &runs {
+        let mut examined =
+            Examined { repo, ledger: &ledger, run: &found.run, config: &found.config, audit: &mut audit };
+        examined.gaps(&found.trials);
+        examined.rows(&found.trials)?;
+        examined.commits(&found.trials)?;
+        examined.refs(&found.trials);
+        examined.sealed(&found.trials)?;
+        if !found.snapshot {
+            examined.fault(format!("the snapshot of run {name} is not what its records come to"));
+        }
+        if printed.as_ref() == Some(name) {
+            examined.table(found)?;
+        }
+    }
+    Ok(audit)
+}
+
+/// A run as the entries have it.
+struct Found {
+    run: Run,
+    config: Config,
+    trials: BTreeMap<u32, Trial>,
+    commits: BTreeSet<String>,
+    tally: Tally,
+    /// The snapshot that is kept, and whether it is what the records come to.
+    kept: Option<Tally>,
+    snapshot: bool,
+}
+
+impl Found {
+    /// From the entry with which it begins; `None` where that holds something else.
+    fn begin(entry: &Entry, ledger: &Ledger) -> Result<Option<Self>> {
+        let run = serde_json::from_str::<Run>(&entry.body).ok().filter(|run| run.name == entry.run);
+        let Some(run) = run else { return Ok(None) };
+        let config = Config::parse(&run.config)?;
+        let tally = Tally::new(&config.metric, config.courses(&[], false));
+        let (trials, commits) = (BTreeMap::new(), BTreeSet::new());
+        let kept = ledger.tally(&run.name)?;
+        let snapshot = kept.is_none();
+        Ok(Some(Self { run, config, trials, commits, tally, kept, snapshot }))
+    }
+
+    /// Takes in a trial; `None` where the entry holds something else.
+    fn take(&mut self, entry: &Entry, before: String) -> Option<()> {
+        let record: Record = serde_json::from_str(&entry.body).ok()?;
+        if record.run != entry.run || Some(record.trial) != entry.trial {
+            return None;
+        }
+        self.tally.take(&record, &self.config.knobs);
+        if self.kept.as_ref().is_some_and(|kept| kept.records == self.tally.records) {
+            self.snapshot = self.kept.as_ref() == Some(&self.tally);
+        }
+        let own =
+            record.trial > 0 && record.commit.as_ref().is_some_and(|commit| !self.commits.contains(commit));
+        self.commits.extend(record.commit.clone());
+        // Whatever is large is not needed any more.
+        let record = Record { pairs: vec![], asked: vec![], changes: None, since_baseline: None, ..record };
+        self.trials.insert(record.trial, Trial { record, entry: entry.number, before, own });
+        Some(())
+    }
+}
+
+/// A trial as the ledger has it.
+struct Trial {
+    record: Record,
+    /// Its entry, and the hash before it.
+    entry: i64,
+    before: String,
+    /// Whether its commit is its own: that of a blind trial, or of a bundle, is an earlier one's.
+    own: bool,
+}
+
+/// A run that is being examined.
+struct Examined<'a> {
+    repo: &'a Repo,
+    ledger: &'a Ledger,
+    run: &'a Run,
+    config: &'a Config,
+    audit: &'a mut Audit,
+}
+
+impl Examined<'_> {
+    fn fault(&mut self, fault: String) {
+        self.audit.faults.push(fault);
+    }
+
+    fn name(&self, trial: u32) -> String {
+        format!("trial {trial} of run {}", self.run.name)
+    }
+
+    fn gaps(&mut self, trials: &BTreeMap<u32, Trial>) {
+        let all = trials.keys().max().map_or(0, |last| last + 1);
+        for missing in (0..all).filter(|number| !trials.contains_key(number)) {
+            let name = self.name(missing);
+            self.fault(format!("{name} is missing from the ledger"));
+        }
+    }
+
+    /// What the ledger has beside the entries.
+    fn rows(&mut self, trials: &BTreeMap<u32, Trial>) -> Result<()> {
+        let rows: BTreeMap<u32, TrialRow> =
+            self.ledger.rows(&self.run.name)?.into_iter().map(|row| (row.trial, row)).collect();
+        for (number, row) in &rows {
+            let name = self.name(*number);
+            if row.entry.is_none() || row.state == "decided" {
+                self.audit.notes.push(format!(
+                    "{name} is {}: piton is at work on it, or `piton recover` will end it",
+                    row.state
+                ));
+            }
+            if row.entry.is_some() && !trials.contains_key(number) {
+                self.fault(format!("{name} was decided, and its entry is missing"));
+            }
+        }
+        for (number, trial) in trials {
+            let (name, record) = (self.name(*number), &trial.record);
+            let tree =
+                record.commit.as_ref().and_then(|id| self.repo.read_commit(id)).map(|commit| commit.tree);
+            match rows.get(number) {
+                None => self.fault(format!("{name} has no row")),
+                Some(row) if row.entry != Some(trial.entry) => {
+                    self.fault(format!("the row of {name} names another entry"))
+                }
+                Some(row) if row.artifact != record.artifact || row.settles != record.outcome.settles() => {
+                    self.fault(format!("the row of {name} was edited: it does not say what its entry says"));
+                }
+                Some(row) if tree.is_some() && row.tree != tree => {
+                    self.fault(format!("the row of {name} names another tree than its commit"));
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Commits: there, with the parent, the trailers and the locked files that the ledger says.
+    fn commits(&mut self, trials: &BTreeMap<u32, Trial>) -> Result<()> {
+        let mut line = Line::default();
+        for (number, trial) in trials {
+            let (name, record) = (self.name(*number), &trial.record);
+            let stood = trials.get(&line.incumbent).and_then(|trial| trial.record.commit.clone());
+            line.take(record);
+            let Some(id) = &record.commit else { continue };
+            let Some(commit) = self.repo.read_commit(id) else {
+                self.fault(format!("the commit {} of {name} is missing", short(id)));
+                continue;
+            };
+            if !trial.own {
+                continue;
+            }
+            if stood.is_some() && record.parent != stood {
+                self.fault(format!("{name} was not held against the incumbent of its time"));
+            }
+            if commit.parents.as_slice() != record.parent.as_slice() {
+                self.fault(format!(
+                    "the commit {} of {name} has another parent than the ledger says",
+                    short(id)
+                ));
+            }
+            let expected: Vec<(&str, String)> = if record.outcome.kept() {
+                report::keep_trailers(record, &trial.before).into()
+            } else {
+                let (run, trial_number) = (record.run.clone(), number.to_string());
+                vec![("Run", run), ("Trial", trial_number), ("Ledger", trial.before.clone())]
+            };
+            for (trailer, value) in expected {
+                let is = commit.trailers.get(trailer);
+                if is != Some(&value) {
+                    let is = is.map_or_else(|| "nothing".to_owned(), |is| clean(is, 80));
+                    self.fault(format!(
+                        "the commit {} of {name} says {trailer}: {is}, the ledger {value}",
+                        short(id)
+                    ));
+                }
+            }
+            if record.outcome.kept() {
+                self.seal(id, &format!("the commit {} of {name}", short(id)))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn seal(&mut self, commit: &str, name: &str) -> Result<()> {
+        let seal = self.repo.seal(self.repo.commit_id(commit)?, &self.config.scope)?.to_string();
+        if seal != self.run.seal {
+            self.fault(format!("the locked files of {name} are not the sealed ones"));
+        }
+        Ok(())
+    }
+
+    /// Refs of the trials, and the branch.
+    fn refs(&mut self, trials: &BTreeMap<u32, Trial>) {
+        let prefix = format!("refs/piton/{}/trials/", self.run.name);
+        let mut refs: BTreeMap<String, String> = self.repo.refs_below(&prefix);
+        let mut line = Line::default();
+        for (number, trial) in trials {
+            line.take(&trial.record);
+            let Some(commit) = trial.record.commit.as_ref().filter(|_| *number > 0) else { continue };
+            let name = format!("{prefix}{number}");
+            match refs.remove(&name) {
+                None => self.fault(format!("{name} is missing: the ledger has it at {}", short(commit))),
+                Some(is) if is != *commit => {
+                    self.fault(format!(
+                        "{name} is at {}, the ledger has it at {}",
+                        short(&is),
+                        short(commit)
+                    ));
+                }
+                Some(_) => {}
+            }
+        }
+        let way = self.ledger.on_their_way().unwrap_or_default();
+        let flying = |name: &str| {
+            way.iter().any(|f| f.record.run == self.run.name && name == format!("{prefix}{}", f.record.trial))
+        };
+        let strange: Vec<String> = refs.into_keys().filter(|name| !flying(name)).collect();
+        strange
+            .into_iter()
+            .for_each(|name| self.fault(format!("{} is not known to the ledger", clean(&name, 200))));
+        let branch = format!("refs/heads/piton/{}", self.run.name);
+        let should = trials.get(&line.incumbent).and_then(|trial| trial.record.commit.clone());
+        match (self.repo.raw_ref(&branch).map(|id| id.to_string()), should) {
+            (None, Some(should)) => self.fault(format!(
+                "the branch piton/{} is missing: the incumbent is {}",
+                self.run.name,
+                short(&should)
+            )),
+            (Some(is), Some(should)) if is != should => {
+                self.fault(format!(
+                    "the branch piton/{} is at {}, the incumbent is {}",
+                    self.run.name,
+                    short(&is),
+                    short(&should)
+                ));
+            }
+            _ => {}
+        }
+    }
+
+    /// The seal, the harness, and the artifacts that are there.
+    fn sealed(&mut self, trials: &BTreeMap<u32, Trial>) -> Result<()> {
+        let base = self.run.base.clone();
+        self.seal(&base, &format!("run {}", self.run.name))?;
+        for (number, trial) in trials {
+            if trial.record.harness != self.run.harness || trial.record.seal != self.run.seal {
+                let name = self.name(*number);
+                self.fault(format!("{name} was measured by another harness than the run's"));
+            }
+        }
+        let artifacts = trials.values().filter_map(|trial| trial.record.artifact.as_ref());
+        let hashes: BTreeSet<&String> = artifacts.chain(&self.run.harness).collect();
+        let mut gone = 0;
+        for hash in hashes {
+            match fs::read_dir(artifact_dir(self.repo, hash)).ok().and_then(|mut files| files.next()?.ok()) {
+                None => gone += 1,
+                Some(file) if sha256(&file.path()).is_ok_and(|is| is == *hash) => {}
+                Some(_) => self.fault(format!("the artifact {} is not what its name says", short(hash))),
+            }
+        }
+        if gone > 0 {
+            let run = &self.run.name;
+            self.audit.notes.push(format!(
+                "run {run}: {} not there any more, and can be built again",
+                plural(gone, "artifact")
+            ));
+        }
+        Ok(())
+    }
+
+    /// `results.tsv`.
+    fn table(&mut self, found: &Found) -> Result<()> {
+        let path = table_path(self.repo);
+        let table = Table { path: &path, metric: &self.config.metric, columns: &found.tally.columns };
+        let mut should = table.header()?;
+        for trial in found.trials.values() {
+            should.extend(table.row(&trial.record)?);
+        }
+        let Ok(is) = fs::read(&path) else {
+            self.fault("results.tsv is missing".to_owned());
+            return Ok(());
+        };
+        let should = String::from_utf8(should).context("the table was not printed")?;
+        let is = String::from_utf8_lossy(&is).into_owned();
+        if is != should {
+            let lines = |text: &str| text.lines().count();
+            let at = is.lines().zip(should.lines()).position(|(is, should)| is != should);
+            let at = at.unwrap_or_else(|| lines(&is).min(lines(&should)));
+            self.fault(format!(
+                "results.tsv is not what the ledger says from line {} on; it has {}, and should have {}",
+                at + 1,
+                plural(lines(&is), "line"),
+                lines(&should)
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// The audit for people.
+pub fn words(audit: &Audit) -> String {
+    let mut text = format!(
+        "{} of {}, {} in the ledger\nhead {}\n",
+        plural(audit.trials, "trial"),
+        plural(audit.runs.len(), "run"),
+        plural(audit.entries, "entry").replace("entrys", "entries"),
+        audit.head
+    );
+    audit.notes.iter().for_each(|note| text.push_str(&format!("note: {note}\n")));
+    if audit.faults.is_empty() {
+        text.push_str("\neverything agrees\n");
+    } else {
+        text.push_str(&format!(
+            "\n{} not agree:\n",
+            if audit.faults.len() == 1 {
+                "one thing does".to_owned()
+            } else {
+                format!("{} things do", audit.faults.len())
+            }
+        ));
+        audit.faults.iter().for_each(|fault| text.push_str(&format!("  {fault}\n")));
+    }
+    text
+}

@@ -1,0 +1,80 @@
+//! What the records of a run come to, as far as the next trial must know it.
+//!
+//! A trial late in a long run must not cost more than one at its beginning, so the records are not read again for it: they are
+//! taken in one by one, as they are made. The ledger keeps a snapshot of this from time to time. It can be computed from
+//! the records again by anyone, and `piton audit` does.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::calibration::Courses;
+use crate::expensive::{Known, Line, Runs};
+use crate::metric::Metric;
+use crate::session::Unblinded;
+use crate::sweep::Knob;
+use crate::trial::{Outcome, Record};
+
+/// What the records of a run come to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Tally {
+    /// How many were taken in, the baseline among them; also the number of the next trial.
+    pub records: u32,
+    /// Where the branch stands.
+    pub line: Line,
+    /// Trials since the incumbent was held against itself.
+    pub unblinded: Unblinded,
+    /// Names of the metrics that `results.tsv` has columns for, apart from the main ones.
+    pub columns: BTreeSet<String>,
+    /// Declared settings that were tried.
+    pub tried: BTreeSet<(String, String)>,
+    metric: Metric,
+    courses: Courses,
+    runs: Runs,
+}
+
+impl Tally {
+    /// Of no records. `courses` are those of a run that has not begun.
+    pub fn new(metric: &Metric, courses: Courses) -> Self {
+        Self {
+            records: 0,
+            line: Line::default(),
+            unblinded: Unblinded::default(),
+            columns: BTreeSet::new(),
+            tried: BTreeSet::new(),
+            metric: metric.clone(),
+            courses,
+            runs: Runs::default(),
+        }
+    }
+
+    /// Takes in a trial that has ended.
+    pub fn take(&mut self, record: &Record, knobs: &[Knob]) {
+        self.records = record.trial + 1;
+        self.line.take(record);
+        self.unblinded.take(record);
+        self.courses.take(record);
+        self.runs.take(record, &self.metric);
+        let main = [Some(&self.metric.name), self.metric.memory.as_ref()];
+        let names = record.metrics.iter().flat_map(|metrics| metrics.keys());
+        self.columns.extend(names.filter(|name| !main.contains(&Some(*name))).cloned());
+        if record.outcome.settles() || matches!(record.outcome, Outcome::Duplicate { .. }) {
+            let constants = record.changes.iter().flat_map(|changes| &changes.constants);
+            let settings = constants.filter_map(|c| Some((c.name.clone(), c.to.clone()?)));
+            let declared = |(name, value): &(String, String)| {
+                knobs.iter().any(|k| k.name == *name && k.values.contains(value))
+            };
+            self.tried.extend(settings.filter(declared));
+        }
+    }
+
+    /// The metrics of a trial that begins now; `simpler` where its code is simpler than the incumbent's.
+    pub fn courses(&self, simpler: bool) -> Courses {
+        self.courses.clone().simpler(simpler)
+    }
+
+    /// What is known of the incumbent where single runs are judged.
+    pub fn known(&self) -> Option<Known> {
+        self.runs.known()
+    }
+}
