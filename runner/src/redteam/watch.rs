@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::audit;
 use crate::build::Workshop;
 use crate::error::Result;
 use crate::expensive;
@@ -27,6 +28,8 @@ pub struct Seen {
     pub harness: Option<String>,
     /// The text of `results.tsv`.
     pub table: String,
+    /// What an audit says does not agree.
+    pub faults: Vec<String>,
 }
 
 impl Seen {
@@ -35,6 +38,7 @@ impl Seen {
     /// # Errors
     /// When the repository or the ledger cannot be read any more.
     pub fn look(repo: &Repo, workshop: &Workshop, run: &str) -> Result<Self> {
+        let faults = audit::examine(repo, Some(run))?.faults;
         let ledger = Ledger::open(&repo.state_dir())?;
         let sealed = ledger.run(run)?;
         let harness = sealed.as_ref().and_then(|run| {
@@ -48,6 +52,7 @@ impl Seen {
             dirty: repo.dirty()?,
             harness,
             table: std::fs::read_to_string(repo.main_root().join("results.tsv")).unwrap_or_default(),
+            faults,
         })
     }
 }
@@ -55,7 +60,7 @@ impl Seen {
 /// Whether each of them held, with what did not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
 pub struct Held {
-    /// The rows of before are as they were, each has its ref, and the table says the same.
+    /// The rows of before are as they were, each has its ref, the table says the same, and the audit agrees.
     pub ledger: Option<String>,
     /// The harness is the one that was sealed.
     pub harness: Option<String>,
@@ -101,6 +106,9 @@ fn ledger(run: &str, before: &Seen, after: &Seen) -> Option<String> {
         if after.refs.get(&name) != record.commit.as_ref() {
             return Some(format!("{name} is not where the ledger has it"));
         }
+    }
+    if let Some(fault) = after.faults.first() {
+        return Some(format!("the audit says: {fault}"));
     }
     let odd =
         |c: char| (c.is_control() && !matches!(c, '\n' | '\t')) || ('\u{202a}'..='\u{202e}').contains(&c);
@@ -197,6 +205,7 @@ mod tests {
             orders: BTreeMap::from([("/config".to_owned(), "[core]".to_owned())]),
             dirty: vec![],
             harness: Some("h".to_owned()),
+            faults: vec![],
         }
     }
 
@@ -217,6 +226,7 @@ mod tests {
         assert!(after(|seen| seen.records.truncate(1)).ledger.is_some());
         assert!(after(|seen| drop(seen.refs.remove("refs/piton/r/trials/1"))).ledger.is_some());
         assert!(after(|seen| seen.table.push_str("forged\n")).ledger.is_some());
+        assert!(after(|seen| seen.faults.push("the chain is broken".into())).ledger.is_some());
         assert!(after(|seen| seen.table = "a\u{1b}\nb\nc\nd\n".into()).ledger.is_some());
     }
 
