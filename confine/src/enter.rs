@@ -45,7 +45,9 @@ fn walls(asked: &Asked, file: &Path) -> Result<Secret, String> {
     }
     let parent = getppid();
     let group = stat(std::process::id().cast_signed()).map(|(_, group)| group);
-    let around = Surroundings { ancestors: ancestors(), group, abi: reach.abi, secret: secret()? };
+    // Later ABIs hold signals themselves.
+    let above = if reach.abi < 6 { ancestors() } else { vec![] };
+    let around = Surroundings { ancestors: above, group, abi: reach.abi, secret: secret()? };
     group::join(&asked.groups)?;
     limits::set(&policy.limits)?;
     if matches!(policy.role, Role::Build | Role::Measure) && !asked.plain {

@@ -12,7 +12,7 @@ use rustix::thread::{
 };
 
 use crate::places::libraries;
-use crate::policy::Policy;
+use crate::policy::{Policy, Role};
 
 /// The user that owns nothing, by every distribution's custom.
 const NOBODY: u32 = 65534;
@@ -62,9 +62,10 @@ pub(crate) fn drop_all(policy: &Policy, program: &Path) -> Result<(), String> {
     }
 }
 
-/// Whether the program could do its work as a user that owns nothing: only where it reads, and all of it is open.
+/// Whether the program could do its work as a user that owns nothing: a worker, where all that it reads is open.
 fn works_for_nobody(policy: &Policy, program: &Path) -> bool {
-    rustix::process::getuid().is_root()
+    policy.role == Role::Worker
+        && rustix::process::getuid().is_root()
         && policy.write.is_empty()
         && policy
             .read
@@ -84,7 +85,8 @@ fn open_to_all(path: &Path) -> bool {
         mode(path) & bits == bits
     };
     // The system's own directories hold many files, and some that are nobody's business.
-    let below = real.is_dir() && !libraries().iter().any(|system| system == path);
+    let below =
+        real.is_dir() && !libraries().iter().any(|system| system == path) && !real.starts_with("/usr");
     let mut inside = std::fs::read_dir(&real).into_iter().filter(|_| below).flatten().flatten();
     readable(&real)
         && real.ancestors().skip(1).all(|above| mode(above) & 0o001 != 0)

@@ -58,6 +58,8 @@ impl Job<'_> {
     fn line(&self, group: Option<&Group>) -> std::io::Result<Vec<OsString>> {
         let argv: Vec<OsString> = self.argv.iter().map(OsString::from).collect();
         let Some(policy) = self.policy else { return Ok(argv) };
+        // The helper would find out, and could only say it in words that the command might say too.
+        fs::metadata(self.argv.first().map_or("", String::as_str))?;
         let exe = std::env::current_exe()?;
         Ok(match group {
             Some(group) => group.wrap(policy, &exe, &argv),
