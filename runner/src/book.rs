@@ -119,7 +119,8 @@ impl Book {
             let tree = repo.object_id(tree.unwrap_or_default())?;
             let message = report::keep_message(&record, self.config.rule.alpha, &head);
             let commit = repo.commit(tree, base, &message)?;
-            repo.sync(commit, base)?;
+            // Its tree is that of the challenger.
+            repo.sync_objects(&[commit])?;
             repo.set_ref(&self.trial_ref(record.trial), commit, "piton: kept")?;
             record.commit = Some(commit.to_string());
             fail::point("kept");
@@ -263,21 +264,15 @@ impl Book {
         printed.map_or(Ok(()), |printed| self.ledger.set_mark(TABLE, &printed))
     }
 
-    /// Prints the whole of `results.tsv` anew, unless it is this run's and still what was printed last. Returns whether it was.
+    /// Prints the whole of `results.tsv` anew.
     ///
     /// # Errors
     /// A disk that refuses; the file is then as it was.
-    pub fn settle_table(&mut self, repo: &Repo) -> Result<bool> {
+    pub fn reprint_table(&self, repo: &Repo) -> Result<()> {
         let path = table_path(repo);
         let table = Table { path: &path, metric: &self.config.metric, columns: &self.tally.columns };
-        let then: Option<Printed> = self.ledger.mark(TABLE)?;
-        let same = |then: &Printed| then.run == self.run.name && then.last == self.last.trial;
-        if then.is_some_and(|then| same(&then) && table.untouched(&then)) {
-            return Ok(false);
-        }
         let printed = table.print(&self.ledger, &self.run.name)?;
-        printed.map_or(Ok(()), |printed| self.ledger.set_mark(TABLE, &printed))?;
-        Ok(true)
+        printed.map_or(Ok(()), |printed| self.ledger.set_mark(TABLE, &printed))
     }
 }
 
@@ -292,6 +287,17 @@ pub fn artifact_dir(repo: &Repo, hash: &str) -> PathBuf {
 /// When the ledger cannot be read.
 pub fn run_of_table(ledger: &Ledger) -> Result<Option<String>> {
     Ok(ledger.mark::<Printed>(TABLE)?.map(|printed| printed.run))
+}
+
+/// Whether `results.tsv` is what was printed last, and that is all there is to print.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub fn table_is_settled(ledger: &Ledger, repo: &Repo) -> Result<bool> {
+    match ledger.mark::<Printed>(TABLE)? {
+        None => Ok(true),
+        Some(then) => Ok(then.untouched(&table_path(repo)) && then.last + 1 == ledger.next_trial(&then.run)?),
+    }
 }
 
 /// Where the table is printed.

@@ -5,6 +5,7 @@
 //! `piton.toml`, so that a project can teach it its own.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
 
 use regex::Regex;
 use serde::{Deserialize, Serialize};
@@ -73,7 +74,7 @@ pub struct Size {
 impl Size {
     /// How much code these sources hold.
     pub fn of(sources: &Sources) -> Self {
-        let block = Regex::new(r"(?s)/\*.*?\*/").expect("a fixed pattern");
+        let block = compiled(r"(?s)/\*.*?\*/").expect("a fixed pattern");
         let texts: Vec<String> =
             sources.values().map(|text| block.replace_all(text, "").into_owned()).collect();
         let code = |line: &&str| {
@@ -222,9 +223,21 @@ fn told(
         .collect()
 }
 
+/// A compiled pattern. Compiling one takes longer than using it, and the same few are used for every trial.
+fn compiled(pattern: &str) -> Option<Regex> {
+    static KNOWN: Mutex<BTreeMap<String, Regex>> = Mutex::new(BTreeMap::new());
+    let mut known = KNOWN.lock().expect("no holder panics");
+    if let Some(regex) = known.get(pattern) {
+        return Some(regex.clone());
+    }
+    let regex = Regex::new(pattern).ok()?;
+    known.insert(pattern.to_owned(), regex.clone());
+    Some(regex)
+}
+
 fn constants(sources: &Sources) -> BTreeMap<String, String> {
     let pattern =
-        Regex::new(r"(?m)^\s*(?:pub(?:\([a-z]+\))?\s+)?(?:const|static)\s+(\w+)\s*:[^=;]+=\s*([^;]+);")
+        compiled(r"(?m)^\s*(?:pub(?:\([a-z]+\))?\s+)?(?:const|static)\s+(\w+)\s*:[^=;]+=\s*([^;]+);")
             .expect("a fixed pattern");
     sources
         .values()
@@ -234,7 +247,7 @@ fn constants(sources: &Sources) -> BTreeMap<String, String> {
 }
 
 fn names_of(sources: &Sources, pattern: &str, ending: &str) -> BTreeSet<String> {
-    let pattern = Regex::new(pattern).expect("a fixed pattern");
+    let pattern = compiled(pattern).expect("a fixed pattern");
     let texts = sources.iter().filter(|(path, _)| path.ends_with(ending)).map(|(_, text)| text);
     texts.flat_map(|text| pattern.captures_iter(text)).map(|c| c[1].to_owned()).collect()
 }
@@ -250,7 +263,7 @@ fn dependencies_of(sources: &Sources) -> BTreeSet<String> {
 
 /// Occurrences of `pattern`, comments included: a monitor may cry wolf, never sleep.
 fn count(sources: &Sources, pattern: &str) -> i64 {
-    let Ok(pattern) = Regex::new(pattern) else { return 0 };
+    let Some(pattern) = compiled(pattern) else { return 0 };
     sources.values().map(|text| pattern.find_iter(text).count() as i64).sum()
 }
 

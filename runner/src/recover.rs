@@ -93,12 +93,14 @@ impl World {
             }
             ledger = book.ledger;
         }
-        if let Some(run) = book::run_of_table(&ledger)?.map(|name| ledger.run(&name)).transpose()?.flatten() {
-            let mut book = Book::open(ledger, run)?;
-            if book.settle_table(&self.repo)? {
+        if !book::table_is_settled(&ledger, &self.repo)? {
+            let run = book::run_of_table(&ledger)?.map(|name| ledger.run(&name)).transpose()?.flatten();
+            if let Some(run) = run {
+                let book = Book::open(ledger, run)?;
+                book.reprint_table(&self.repo)?;
                 mended.push(table());
+                ledger = book.ledger;
             }
-            ledger = book.ledger;
         }
         for Mended { found, did, .. } in &mended {
             self.progress.line(Tone::Dim, &format!("recovered: {found}: {did}"));

@@ -17,10 +17,19 @@ impl Repo {
     /// # Errors
     /// A disk that refuses, or an object that is empty.
     pub fn sync(&self, commit: Oid, base: Oid) -> Result<()> {
-        let what = "the objects of a commit were not synced";
         let mut new = vec![];
-        self.differing(&self.tree(commit)?, Some(&self.tree(base)?), &mut new).context(what)?;
+        self.differing(&self.tree(commit)?, Some(&self.tree(base)?), &mut new)
+            .context("the objects of a commit were not read")?;
         new.push(commit);
+        self.sync_objects(&new)
+    }
+
+    /// Syncs objects, one after the other.
+    ///
+    /// # Errors
+    /// A disk that refuses, or an object that is empty.
+    pub fn sync_objects(&self, new: &[Oid]) -> Result<()> {
+        let what = "the objects of a commit were not synced";
         let objects = self.git.commondir().join("objects");
         let path = |id: &Oid| -> PathBuf {
             let (dir, name) = (id.to_string(), 2);

@@ -114,14 +114,20 @@ impl Table<'_> {
     }
 
     fn stamp(&self) -> Option<(u64, u64, i64, i64)> {
-        let meta = fs::symlink_metadata(self.path).ok().filter(fs::Metadata::is_file)?;
-        Some((meta.len(), meta.ino(), meta.ctime(), meta.ctime_nsec()))
+        stamp(self.path)
     }
+}
 
-    /// Whether the file is still what was printed then.
-    pub fn untouched(&self, then: &Printed) -> bool {
-        self.stamp() == Some(then.stamp)
+impl Printed {
+    /// Whether the file at `path` is still what was printed then.
+    pub fn untouched(&self, path: &Path) -> bool {
+        stamp(path) == Some(self.stamp)
     }
+}
+
+fn stamp(path: &Path) -> Option<(u64, u64, i64, i64)> {
+    let meta = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file)?;
+    Some((meta.len(), meta.ino(), meta.ctime(), meta.ctime_nsec()))
 }
 
 fn line(cells: Vec<String>) -> Result<Vec<u8>> {
