@@ -235,6 +235,8 @@ impl Session<'_> {
             };
             let proposed = agent.propose(&desk)?;
             self.world.progress.idle();
+            self.put_back(work)?;
+            let book = &self.book;
             let base = work.commit_id(book.incumbent().commit.as_deref().unwrap_or_default())?;
             let description = match proposed {
                 Proposed::Exhausted => {
@@ -264,6 +266,27 @@ impl Session<'_> {
             spent.idle = if record.outcome == Outcome::NoEdit { spent.idle + 1 } else { 0 };
             spent.trials += 1;
         }
+    }
+
+    /// Puts HEAD and the run's branch back where an agent that commits by itself found them. What it edited stays, and is judged.
+    fn put_back(&self, work: &Repo) -> Result<()> {
+        let branch = self.branch();
+        let base = work.commit_id(self.book.incumbent().commit.as_deref().unwrap_or_default())?;
+        let name = format!("refs/heads/{branch}");
+        let (moved, left) =
+            (work.get_ref(&name) != Some(base), !work.head().is_ok_and(|head| head.branch == branch));
+        if moved {
+            work.set_ref(&name, base, "piton: put back after the agent")?;
+        }
+        if left {
+            work.switch(&branch)?;
+        }
+        if moved || left {
+            let told =
+                "the agent moved HEAD or the run's branch: put back; what it edited is judged as it stands";
+            self.world.progress.line(Tone::Bad, told);
+        }
+        Ok(())
     }
 
     /// The last lines of a climb.
