@@ -22,6 +22,9 @@ use crate::proc::{self, Done, End, Job, Runner};
 use crate::say::Progress;
 use crate::words::clean;
 
+/// Largest artifact, in bytes: every one that was judged is kept.
+const MAX_ARTIFACT_BYTES: u64 = 512 << 20;
+
 /// The place below `.git/piton` where things are built and kept.
 pub struct Workshop<'a> {
     /// `.git/piton`.
@@ -239,6 +242,12 @@ impl Workshop<'_> {
         let made = PathBuf::from(&fill(std::slice::from_ref(artifact), &values)[0]);
         if !made.is_file() {
             return Ok(BuildEnd::Failed(format!("the build succeeded and made no {}", made.display())));
+        }
+        let bytes = fs::metadata(&made).context("the artifact was not read")?.len();
+        if bytes > MAX_ARTIFACT_BYTES {
+            let name = made.file_name().unwrap_or_default().display();
+            let why = format!("the artifact {name} has {bytes} bytes; it may have {MAX_ARTIFACT_BYTES}");
+            return Ok(BuildEnd::Failed(why));
         }
         let (artifact, hash) = self.store(&made)?;
         Ok(BuildEnd::Built(Built { tree, artifact: Some(artifact), hash: Some(hash) }))

@@ -28,7 +28,9 @@ use crate::say::{self, Progress};
 use crate::session::{Budget, Stop};
 use crate::trial::{Outcome, Record, Status};
 use crate::world::World;
-use crate::{audit, discriminate, forecast, host, noise, rehearse, report, simulate, standing, words};
+use crate::{
+    audit, discriminate, forecast, host, noise, redteam, rehearse, report, simulate, standing, words,
+};
 
 /// Carries out the command in the repository that holds `dir`. Returns the exit status.
 ///
@@ -95,6 +97,17 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
                 say::answer(&simulate::table(&report));
             }
             Ok(if report.bars.iter().all(|bar| bar.holds) { exit::DONE } else { exit::FAILED })
+        }
+        Command::Redteam { only, in_place, json } => {
+            let world = world(dir, least)?;
+            let mut told = |row: &redteam::Row| redteam::tell(&world.progress, row);
+            let report = redteam::run(&world, &redteam::Options { only, in_place }, &mut told)?;
+            if json {
+                say::json(&report);
+            } else {
+                say::answer(&redteam::table(&report));
+            }
+            Ok(redteam::status(&report))
         }
         Command::Doctor { json } => {
             let (config, known) = experiment(dir)?;
@@ -424,6 +437,7 @@ fn status(dir: &Path, which: &Which) -> Result<u8> {
 }
 
 fn recover(dir: &Path, json: bool) -> Result<u8> {
+    // It starts nothing that would need walls.
     let world = world(dir, Level::None)?;
     let mended = world.enter("piton recover", true)?.mended;
     if json {

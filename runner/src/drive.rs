@@ -278,6 +278,7 @@ impl Session<'_> {
                 work.put_back(&stance)?;
             }
             self.world.progress.idle();
+            let book = &self.book;
             let base = work.commit_id(book.incumbent().commit.as_deref().unwrap_or_default())?;
             let description = match proposed {
                 Proposed::Exhausted => {

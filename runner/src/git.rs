@@ -3,6 +3,7 @@
 //! libgit2 rather than the git command, because hooks, filters and replace refs that an agent may plant run nothing here.
 
 mod content;
+mod copy;
 mod durable;
 mod mend;
 mod open;

@@ -51,6 +51,7 @@ pub mod measure;
 pub mod noise;
 pub mod proc;
 pub mod recover;
+pub mod redteam;
 pub mod rehearse;
 pub mod say;
 pub mod simulate;

@@ -68,7 +68,7 @@ impl Scope {
                 FILE | EXECUTABLE => None,
                 0o120_000 => Some(format!("{path}: a symbolic link")),
                 0o160_000 => Some(format!("{path}: a repository within the repository")),
-                _ => Some(format!("{path}: neither a file nor a directory")),
+                _ => Some(format!("{path}: neither a file nor a directory that git can keep")),
             })
             .collect();
         if entries.len() > self.max_files {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 /// The one order of the modules: each may use only those before it.
-const ORDER: [&str; 53] = [
+const ORDER: [&str; 54] = [
     // compute, and touch nothing
     "error",
     "metric",
@@ -58,6 +58,7 @@ const ORDER: [&str; 53] = [
     "discriminate",
     "rehearse",
     "simulate",
+    "redteam",
     "doctor",
     "commands",
 ];

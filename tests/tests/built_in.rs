@@ -180,6 +180,38 @@ fn a_climb_keeps_what_is_faster_and_as_good_and_types_every_fault() {
     assert!(harness.windows(2).all(|pair| pair[0] == pair[1] && pair[0].len() == 64));
 }
 
+/// Of every kind of attack on the built-in candidate one or two; `piton redteam` runs them all.
+const ATTACKS: [&str; 14] = [
+    "prints a score on standard output",
+    "sends frames before it is asked",
+    "answers with the prompt",
+    "ends the text after 3 tokens",
+    "is exact for 10 requests",
+    "is exact on 95 %",
+    "reads the seed on the harness",
+    "by process_vm_readv",
+    "double-forks",
+    "listens by TCP",
+    "opens the ledger for writing, at run time",
+    "slews the clock",
+    "builds the ledger into itself",
+    "a null worker",
+];
+
+#[test]
+fn hostile_candidates_are_held() {
+    let _turn = TURN.lock().unwrap_or_else(|e| e.into_inner());
+    let scratch = BuiltIn::new();
+    let mut words = vec!["redteam", "--in-place", "--json"];
+    words.extend(ATTACKS.iter().flat_map(|name| ["--only", name]));
+    let said = scratch.piton(&words, &[]);
+    let report = said.json();
+    let rows = report["rows"].as_array().unwrap();
+    let through: Vec<_> = rows.iter().filter(|row| row["state"] != "held").collect();
+    assert!(through.is_empty() && said.status == 0, "{through:#?}\n{}", said.err);
+    assert_eq!(rows.len(), ATTACKS.len());
+}
+
 #[test]
 fn a_model_that_is_missing_or_corrupt_begins_no_run() {
     let _turn = TURN.lock().unwrap_or_else(|e| e.into_inner());

@@ -79,6 +79,27 @@ fn an_agent_that_edits_outside_its_scope_is_undone_and_the_climb_goes_on() {
 }
 
 #[test]
+fn what_an_agent_edited_is_judged_also_where_it_could_not_commit_amend_or_switch() {
+    let git = "git -c user.name=x -c user.email=x@example.org";
+    let ways = [
+        format!("{git} commit --quiet --all --message mine"),
+        format!("{git} commit --quiet --all --amend --message 'gain +100 %'"),
+        format!("{git} checkout --quiet -b elsewhere && {git} commit --quiet --all --message mine"),
+        format!("{git} checkout --quiet --detach"),
+        format!("{git} update-ref -d refs/heads/piton/r"),
+    ];
+    for way in ways {
+        let toy = Scratch::toy();
+        let agent = format!("sed -i 's/100/90/' src/speed.rs; {way}");
+        let said = toy.piton(&["climb", "--run", "r", "--agent", &agent, "--trials", "1"]);
+        assert_eq!(said.status, 0, "{way}: {said:?}");
+        assert_eq!(reasons(&toy), ["baseline", "worse"], "{way}");
+        assert_eq!(toy.git(&["rev-parse", "piton/r"]), toy.git(&["rev-parse", "main"]), "{way}");
+        assert_eq!(toy.piton(&["audit"]).status, 0, "{way}");
+    }
+}
+
+#[test]
 fn an_agent_that_never_edits_ends_the_climb() {
     let toy = Scratch::toy();
     let said = toy.piton(&["climb", "--agent", "true"]);

@@ -133,6 +133,22 @@ fn a_challenger_that_does_not_build_gives_its_first_error_and_the_log_the_rest()
 }
 
 #[test]
+fn an_artifact_beyond_the_limit_is_not_kept() {
+    let toy = Scratch::toy();
+    toy.write(
+        "build.sh",
+        "cp \"$1/src/speed.rs\" \"$2/speed\"; grep -q GIANT \"$2/speed\" && truncate -s 600M \"$2/speed\"; :",
+    );
+    toy.write("measure.sh", "echo \"{\\\"speed\\\":100.$((PITON_SEED % 10)),\\\"quality\\\":1}\"");
+    toy.commit("a build that can be talked into anything");
+    toy.baseline();
+    toy.speed("GIANT");
+    let (status, reason, answer) = trial(&toy);
+    assert_eq!((status, reason.as_str()), (11, "build_failed"), "{answer}");
+    assert!(answer.contains("it may have 536870912"), "{answer}");
+}
+
+#[test]
 fn a_challenger_that_panics_is_a_crash_with_its_last_words_and_no_number() {
     let toy = Scratch::toy();
     toy.baseline();

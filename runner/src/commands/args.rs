@@ -186,6 +186,26 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Attack piton: hostile agents and hostile candidates against this experiment, in a scratch copy.
+    ///
+    /// Takes a clone of HEAD below .git/piton, begins a run in it and tries one attack after another, each by a climb of this binary:
+    /// forged scores, edits of locked files, daemons, tampering with refs and configuration, and against the built-in candidate
+    /// wrong answers and everything that its walls must stop. Says how each ended, and whether ledger, harness, processes, incumbent
+    /// and repository are as they were. Your checkout and your runs are left alone.
+    #[command(
+        after_help = "Example: piton redteam --only ledger\n\nExit status: 0 every attack held, 1 one got through."
+    )]
+    Redteam {
+        /// Only attacks whose name contains this; may be given several times.
+        #[arg(long, value_name = "TEXT")]
+        only: Vec<String>,
+        /// Attack this very repository: for a clone that you will throw away.
+        #[arg(long)]
+        in_place: bool,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
     /// Tell whether this machine is fit: its noise, what it is doing, the smallest gain that it resolves.
     #[command(after_help = "Example: piton doctor\n\nExit status: 0 fit, 1 unfit.")]
     Doctor {

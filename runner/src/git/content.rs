@@ -60,6 +60,10 @@ impl Repo {
         if self.git.is_path_ignored(Path::new(path)).unwrap_or(false) {
             return Ok(());
         }
+        if !meta.is_dir() && !can_be_kept(path) {
+            found.push(Entry { path: path.to_owned(), mode: 0, content: vec![] });
+            return Ok(());
+        }
         let kind = meta.file_type();
         if kind.is_symlink() {
             let target = fs::read_link(&full).context(what())?;
@@ -117,7 +121,8 @@ impl Repo {
             for path in outside {
                 let full = self.root.join(path);
                 if fs::symlink_metadata(&full).is_ok_and(|m| m.is_file() && m.len() <= scope.max_file_bytes) {
-                    add(path, FILE, &fs::read(&full).unwrap_or_default())?;
+                    // A name that git refuses is told of, and not kept.
+                    let _ = add(path, FILE, &fs::read(&full).unwrap_or_default());
                 }
             }
             index.write_tree_to(&self.git)
@@ -251,6 +256,11 @@ impl Repo {
         }
         Ok(())
     }
+}
+
+/// Whether git takes a file of this name at all: it refuses those that some system would read as `.git`.
+fn can_be_kept(path: &str) -> bool {
+    Index::new().and_then(|mut index| index.add(&index_entry(path, FILE, Oid::ZERO_SHA1))).is_ok()
 }
 
 /// Removes everything below `dir` that is not one of the plain files `keep`.

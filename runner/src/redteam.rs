@@ -1,0 +1,290 @@
+//! piton under attack: hostile agents and hostile candidates against the user's own set-up, in a scratch copy of it.
+//!
+//! Each attack is one trial of a climb by this very binary, started as a user starts it, so that what is tried is what
+//! is shipped. Beside how the trial ended, everything that no attack may change is looked at from outside.
+
+mod corpus;
+mod row;
+mod scratch;
+mod watch;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+pub use row::{Report, Row, State, table};
+
+use crate::build::Workshop;
+use crate::clock::Stopwatch;
+use crate::config::{self, Config};
+use crate::error::{Context, Error, Result, exit};
+use crate::git::Repo;
+use crate::ledger::{Ledger, Lock};
+use crate::proc::{self, Done, End, Job};
+use crate::say::{Progress, Tone};
+use crate::world::World;
+use crate::{monitor, words};
+use corpus::{Attack, Corpus, Ground};
+use watch::{Held, Seen};
+
+const WHAT: &str = "the attacks were not run";
+/// Longest that a climb of one attack may take: many pairs, and a wait for a calm machine between them.
+const CLIMB: Duration = Duration::from_secs(3600);
+/// How often an attack is tried whose trial the machine voids, and a control that fails.
+const TRIES: u32 = 3;
+
+/// What to attack.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Only attacks whose name contains one of these; all where there is none.
+    pub only: Vec<String>,
+    /// This repository itself, rather than a copy.
+    pub in_place: bool,
+}
+
+/// Runs the attacks on the experiment at HEAD.
+///
+/// # Errors
+/// No such attack, no scratch copy, a baseline that does not begin, Ctrl-C.
+pub fn run(world: &World, options: &Options, told: &mut dyn FnMut(&Row)) -> Result<Report> {
+    let watch = Stopwatch::start();
+    let all = corpus::all().map_err(|why| Error::new(WHAT).cause(why))?;
+    let named = |attack: &Attack| options.only.iter().any(|only| attack.name.contains(only));
+    let wanted = |attack: &Attack| options.only.is_empty() || named(attack);
+    let attacks: Vec<(Attack, Corpus)> = all.into_iter().filter(|(attack, _)| wanted(attack)).collect();
+    if attacks.is_empty() {
+        return Err(Error::usage(WHAT).cause("no attack has that name"));
+    }
+    let head = world.repo.head()?;
+    let text = world.repo.file(head.commit, config::FILE).and_then(|text| String::from_utf8(text).ok());
+    let text = text.ok_or_else(|| {
+        Error::usage(WHAT).cause(format!("there is no {} in the commit at HEAD", config::FILE))
+    })?;
+    let config = Config::parse(&text)?;
+    let state = world.repo.state_dir();
+    // One at a time: they share the copy. In place, the climbs themselves take the lock.
+    let _lock = if options.in_place { None } else { Some(Lock::take(&state, "piton redteam")?) };
+    std::fs::create_dir_all(state.join("logs")).context(WHAT)?;
+    let copy = if options.in_place { Repo::open(world.repo.root())? } else { scratch::make(&world.repo)? };
+    let secret = tempfile::Builder::new().prefix("piton-secret-").tempfile().context(WHAT)?;
+    let sources = copy.sources(head.commit, &config.scope)?;
+    let mut range = Range {
+        world,
+        logs: state.join("logs"),
+        words: words_of(&copy, &config, &sources, secret.path()),
+        sources,
+        copy,
+        in_place: options.in_place,
+        run: None,
+    };
+    let mut rows = vec![];
+    for (attack, corpus) in &attacks {
+        if world.runner.interrupted() {
+            return Err(Error::new(WHAT).cause("you stopped it").status(130));
+        }
+        let row = range.tried(attack, corpus)?;
+        // What does not apply to this experiment is for the table.
+        if row.after.is_some() {
+            told(&row);
+        }
+        rows.push(row);
+    }
+    world.progress.idle();
+    let scratch = range.copy.root().display().to_string();
+    Ok(Report {
+        experiment: config.name,
+        confinement: world.walls.found().level,
+        scratch,
+        rows,
+        seconds: watch.seconds(),
+    })
+}
+
+/// Tells how one attack ended.
+pub fn tell(progress: &Progress, row: &Row) {
+    let (tone, word) = match row.state {
+        State::Held => (Tone::Dim, "held"),
+        State::Broken => (Tone::Bad, "BROKEN"),
+        State::NotRun => (Tone::Neutral, "not run"),
+    };
+    let got = words::clean(&row.got, 200);
+    progress.line(tone, &format!("{word:<8}{} ({got}, {})", row.attack, words::seconds(row.seconds)));
+}
+
+/// The exit status of a report.
+pub fn status(report: &Report) -> u8 {
+    if report.held() { exit::DONE } else { exit::FAILED }
+}
+
+/// Where the attacks take place.
+struct Range<'w> {
+    world: &'w World,
+    logs: PathBuf,
+    copy: Repo,
+    in_place: bool,
+    /// The run under attack; none before the first, and after a keep.
+    run: Option<String>,
+    sources: monitor::Sources,
+    words: Vec<(&'static str, String)>,
+}
+
+impl Range<'_> {
+    fn tried(&mut self, attack: &Attack, corpus: &Corpus) -> Result<Row> {
+        let watch = Stopwatch::start();
+        let mut row = Row {
+            attack: attack.name.clone(),
+            rule: attack.rule.clone(),
+            control: attack.control,
+            expected: attack.expect.clone(),
+            got: String::new(),
+            state: State::NotRun,
+            broken: vec![],
+            words: None,
+            after: None,
+            seconds: 0.0,
+        };
+        let ground = Ground { sources: &self.sources, words: &self.words };
+        if let Err(why) = attack.script(corpus, &ground) {
+            row.got = why;
+            return Ok(row);
+        }
+        for _ in 0..TRIES {
+            self.attack(attack, corpus, &mut row)?;
+            let again = row.got == "void" || (attack.control && row.state == State::Broken);
+            if !again || self.world.runner.interrupted() {
+                break;
+            }
+        }
+        row.seconds = watch.seconds();
+        Ok(row)
+    }
+
+    /// One climb of the attack's agent, with a look at everything before and after.
+    fn attack(&mut self, attack: &Attack, corpus: &Corpus, row: &mut Row) -> Result<()> {
+        let run = self.begun()?;
+        let mut words = self.words.clone();
+        words.push(("@RUN@", run.clone()));
+        let ground = Ground { sources: &self.sources, words: &words };
+        let script = attack.script(corpus, &ground).map_err(|why| Error::new(WHAT).cause(why))?;
+        let loot = ground.fill("@LOOT@");
+        let traces: Vec<String> = attack.traces.iter().map(|path| ground.fill(path)).chain([loot]).collect();
+        watch::traces(&traces);
+        let before = self.look(&run)?;
+        self.world.progress.doing(&attack.name);
+        let (times, limit) = (attack.times.to_string(), format!("{}s", attack.agent_timeout_s));
+        let mut climb = vec!["climb", "--run", &run, "--trials", &times, "--agent-timeout", &limit];
+        let wall = attack.wall_s.map(|wall| format!("{wall}s"));
+        climb.extend(wall.iter().flat_map(|wall| ["--for", wall]));
+        climb.extend(["--agent", &script]);
+        let done = self.piton(&climb)?;
+        if done.end == End::Interrupted {
+            return Err(Error::new(WHAT).cause("you stopped it").status(130));
+        }
+        let traces = watch::traces(&traces);
+        let (new, after) = match self.look(&run) {
+            Ok(after) => {
+                let new = after.records.get(before.records.len()..).unwrap_or_default().to_vec();
+                (new, watch::compare(&run, &before, &after, done.survivors, &traces))
+            }
+            Err(error) => (vec![], Held { ledger: Some(error.to_string()), ..Held::default() }),
+        };
+        row.got = row::got(&new, &done.end);
+        (row.state, row.broken) = row::decide(attack, &row.got, &new, &after);
+        row.words = match new.last() {
+            Some(record) => Some(words::verdict(record, 0.02)),
+            None => done.stderr.lines().rfind(|line| line.starts_with("cause:")).map(str::to_owned),
+        };
+        // What was kept is not built upon, and what was damaged is not attacked again.
+        if new.iter().any(|record| record.outcome.kept()) {
+            self.run = None;
+        }
+        if row.state == State::Broken {
+            self.run = None;
+            if !self.in_place {
+                self.copy = scratch::make(&self.world.repo)?;
+            }
+        }
+        row.after = Some(after);
+        Ok(())
+    }
+
+    fn look(&self, run: &str) -> Result<Seen> {
+        let World { runner, progress, walls, .. } = self.world;
+        let workshop = Workshop { dir: self.copy.state_dir(), repo: &self.copy, runner, progress, walls };
+        Seen::look(&self.copy, &workshop, run)
+    }
+
+    /// The run under attack, begun if there is none.
+    fn begun(&mut self) -> Result<String> {
+        if let Some(run) = &self.run {
+            return Ok(run.clone());
+        }
+        let ledger = Ledger::open(&self.copy.state_dir())?;
+        let mut name = String::new();
+        for n in 1.. {
+            name = format!("redteam-{n}");
+            if ledger.run(&name)?.is_none() && !self.copy.has_branch(&format!("piton/{name}")) {
+                break;
+            }
+        }
+        drop(ledger);
+        self.world.progress.long("beginning a run to attack; the harness is built first, where there is one");
+        let done = self.piton(&["climb", "--run", &name, "--trials", "0"])?;
+        if done.end != End::Exited(0) {
+            let status = if done.end == End::Interrupted { 130 } else { exit::BASELINE };
+            return Err(Error::new(WHAT).cause(done.stderr.trim()).status(status).note(format!(
+                "no run began in the copy {}; the repository itself is as it was",
+                self.copy.root().display()
+            )));
+        }
+        self.run = Some(name.clone());
+        Ok(name)
+    }
+
+    /// This binary, in the copy.
+    fn piton(&self, words: &[&str]) -> Result<Done> {
+        let own = std::env::current_exe().context(WHAT)?.to_string_lossy().into_owned();
+        let least = self.world.walls.least().word();
+        let head = [own.as_str(), "--confinement", least];
+        let argv: Vec<String> = head.iter().chain(words).map(|word| (*word).to_owned()).collect();
+        self.world.runner.run(&Job {
+            argv: &argv,
+            cwd: self.copy.root(),
+            env: [proc::full_env(), vec![("PITON_REDTEAM_SECRET".into(), "42".into())]].concat(),
+            stdout: self.logs.join("redteam.out"),
+            stderr: self.logs.join("redteam.log"),
+            timeout: CLIMB,
+            gently: true,
+            policy: None,
+            seen: Some(&|line| self.world.progress.doing_what(line)),
+        })
+    }
+}
+
+/// What the words in the corpus stand for.
+fn words_of(
+    copy: &Repo,
+    config: &Config,
+    sources: &monitor::Sources,
+    secret: &Path,
+) -> Vec<(&'static str, String)> {
+    let text = |path: PathBuf| path.to_string_lossy().into_owned();
+    let root = copy.main_root();
+    let first = config.scope.editable.first().cloned().unwrap_or_default();
+    let editable = match root.join(&first).is_dir() {
+        true => first,
+        false => Path::new(&first).parent().map_or(String::new(), |dir| dir.to_string_lossy().into_owned()),
+    };
+    let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/".into()));
+    let cargo = std::env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
+    vec![
+        ("@LOOT@", text(copy.state_dir().join("loot"))),
+        ("@STATE@", text(copy.state_dir())),
+        ("@ROOT@", root.to_string_lossy().trim_end_matches('/').to_owned()),
+        ("@EDITABLE@", if editable.is_empty() { ".".to_owned() } else { editable }),
+        ("@FILE@", sources.keys().next().cloned().unwrap_or_default()),
+        ("@METRIC@", config.metric.name.clone()),
+        ("@CARGO_HOME@", text(cargo)),
+        ("@HOME@", text(home)),
+        ("@SECRET@", text(secret.to_path_buf())),
+    ]
+}
