@@ -49,41 +49,20 @@ fn states(said: &Said) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// What an agent can do that no walls are around.
-const AGENT: [&str; 6] = [
-    "only the runner writes refs",
-    "libgit2 rather than git: nothing planted is run",
-    "an agent writes its worktree and nothing of piton's",
-    "the build obeys no configuration that an agent wrote",
-    "registry sources are read-only",
-    "an agent signals nothing outside its walls",
-];
-
-/// Every attack, those by the rules of `AGENT` or all others: each is held.
-fn held(agent: bool, least: usize) {
+#[test]
+fn every_attack_on_a_scripted_experiment_is_held_and_the_checkout_is_left_alone() {
     let scratch = scripted(SCRIPTED);
     scratch.git(&["branch", "--move", "redteam"]);
     let refs = scratch.git(&["for-each-ref"]);
     let said = scratch.piton(&["redteam", "--json"]);
     let rows = said.json()["rows"].as_array().unwrap().clone();
-    let of = |row: &&Value| AGENT.contains(&row["rule"].as_str().unwrap()) == agent;
-    let rows: Vec<&Value> = rows.iter().filter(of).filter(|row| row["state"] != "not_run").collect();
+    let rows: Vec<&Value> = rows.iter().filter(|row| row["state"] != "not_run").collect();
     let through: Vec<_> = rows.iter().filter(|row| row["state"] != "held").collect();
     assert!(through.is_empty(), "{through:#?}\n{}", said.err);
-    assert!(rows.len() >= least, "{} attacks", rows.len());
+    assert!(rows.len() >= 41, "{} attacks", rows.len());
+    assert_eq!(said.status, 0, "{}", said.err);
     assert_eq!(scratch.git(&["for-each-ref"]), refs, "the user's refs are as they were");
     assert_eq!(scratch.git(&["status", "--porcelain", "--ignored"]), "", "and so is the checkout");
-}
-
-#[test]
-fn every_attack_on_a_scripted_experiment_is_held_and_the_checkout_is_left_alone() {
-    held(false, 29);
-}
-
-#[test]
-#[ignore = "the agent that a climb starts has no walls yet"]
-fn every_attack_of_an_agent_on_the_repository_is_held() {
-    held(true, 12);
 }
 
 #[test]
