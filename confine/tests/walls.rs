@@ -146,7 +146,7 @@ fn descriptors_of_whoever_starts_it_are_closed() {
 fn a_confined_process_does_not_outlive_the_one_that_started_it() {
     let (mut read, write) = std::io::pipe().unwrap();
     let line = policy(Role::Build, &[])
-        .wrap(Path::new(EXE), &["/bin/sh", "-c", "echo up; exec sleep 1000"].map(OsString::from));
+        .wrap(Path::new(EXE), &["/bin/sh", "-c", "echo up; sleep 20; echo late"].map(OsString::from));
     // A parent that is killed: the end of the pipe is seen when nobody holds it any more.
     let mut outer = Command::new("/bin/sh");
     outer.args(["-c", "\"$@\" & wait", "sh"]).args(&line).stdout(write);
