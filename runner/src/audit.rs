@@ -3,6 +3,8 @@
 //! The chain shows an entry that was changed alone. Whoever computes the chain anew contradicts the commits, since each names
 //! the head of the chain at its time; whoever rewrites the commits too contradicts what was seen of them elsewhere.
 
+mod found;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
@@ -10,16 +12,16 @@ use serde::Serialize;
 
 use crate::book::{artifact_dir, run_of_table, table_path};
 use crate::build::sha256;
-use crate::chain::{self, Entry, short};
+use crate::chain::{self, short};
 use crate::config::Config;
 use crate::error::{Context, Error, Result};
 use crate::expensive::Line;
 use crate::git::Repo;
 use crate::ledger::{Ledger, Run, Table, TrialRow};
 use crate::report;
-use crate::tally::Tally;
-use crate::trial::Record;
 use crate::words::{clean, plural};
+
+use found::{Found, Trial};
 
 /// What an audit found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -92,61 +94,6 @@ pub fn examine(repo: &Repo, run: Option<&str>) -> Result<Audit> {
         }
     }
     Ok(audit)
-}
-
-/// A run as the entries have it.
-struct Found {
-    run: Run,
-    config: Config,
-    trials: BTreeMap<u32, Trial>,
-    commits: BTreeSet<String>,
-    tally: Tally,
-    /// The snapshot that is kept, and whether it is what the records come to.
-    kept: Option<Tally>,
-    snapshot: bool,
-}
-
-impl Found {
-    /// From the entry with which it begins; `None` where that holds something else.
-    fn begin(entry: &Entry, ledger: &Ledger) -> Result<Option<Self>> {
-        let run = serde_json::from_str::<Run>(&entry.body).ok().filter(|run| run.name == entry.run);
-        let Some(run) = run else { return Ok(None) };
-        let config = Config::parse(&run.config)?;
-        let tally = Tally::new(&config.metric, config.courses(&[], false));
-        let (trials, commits) = (BTreeMap::new(), BTreeSet::new());
-        let kept = ledger.tally(&run.name)?;
-        let snapshot = kept.is_none();
-        Ok(Some(Self { run, config, trials, commits, tally, kept, snapshot }))
-    }
-
-    /// Takes in a trial; `None` where the entry holds something else.
-    fn take(&mut self, entry: &Entry, before: String) -> Option<()> {
-        let record: Record = serde_json::from_str(&entry.body).ok()?;
-        if record.run != entry.run || Some(record.trial) != entry.trial {
-            return None;
-        }
-        self.tally.take(&record, &self.config.knobs);
-        if self.kept.as_ref().is_some_and(|kept| kept.records == self.tally.records) {
-            self.snapshot = self.kept.as_ref() == Some(&self.tally);
-        }
-        let own =
-            record.trial > 0 && record.commit.as_ref().is_some_and(|commit| !self.commits.contains(commit));
-        self.commits.extend(record.commit.clone());
-        // Whatever is large is not needed any more.
-        let record = Record { pairs: vec![], asked: vec![], changes: None, since_baseline: None, ..record };
-        self.trials.insert(record.trial, Trial { record, entry: entry.number, before, own });
-        Some(())
-    }
-}
-
-/// A trial as the ledger has it.
-struct Trial {
-    record: Record,
-    /// Its entry, and the hash before it.
-    entry: i64,
-    before: String,
-    /// Whether its commit is its own: that of a blind trial, or of a bundle, is an earlier one's.
-    own: bool,
 }
 
 /// A run that is being examined.

@@ -219,6 +219,8 @@ fn of_ten_climbs_that_start_at_once_one_works_and_nine_say_who_does() {
     }
     kill(works);
     ended.recv().unwrap();
+    toy.piton(&["recover"]);
+    assert_eq!(toy.processes(), Vec::<i32>::new());
 }
 
 #[test]
