@@ -202,7 +202,7 @@ fn bad(cause: String) -> Error {
 /// No file, or one that is not UTF-8.
 pub fn text(bytes: Option<Vec<u8>>) -> Result<String> {
     let bytes = bytes.ok_or_else(|| {
-        Error::usage(format!("the experiment was not read: there is no file {FILE} in this commit"))
+        Error::usage(format!("the experiment was not read: there is no {FILE} in this commit"))
             .note("nothing was started and nothing was changed")
             .hint("the README shows the smallest one; commit it first")
     })?;
@@ -302,7 +302,7 @@ mod tests {
         assert_eq!(Config::parse(&windows).unwrap(), Config::parse(GOOD).unwrap());
         let refused = text(Some(b"a = 1\nb = \"\xff\"\n".to_vec())).unwrap_err();
         assert_eq!(refused.cause.unwrap(), "line 2 is not UTF-8 text");
-        assert!(text(None).unwrap_err().what.contains("there is no file piton.toml"));
+        assert!(text(None).unwrap_err().what.contains("there is no piton.toml"));
     }
 
     #[test]
