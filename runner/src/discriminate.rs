@@ -147,10 +147,8 @@ fn edited(world: &World, config: &Config, head: Id, variant: &Variant) -> Result
             n => return Err(wrong(format!("`{}` occurs {n} times", edit.find.trim()))),
         }
     }
-    let entries: Vec<Entry> = sources
-        .into_iter()
-        .map(|(path, text)| Entry { path, mode: FILE, content: text.into_bytes() })
-        .collect();
+    let entries: Vec<Entry> =
+        sources.into_iter().map(|(path, text)| Entry::whole(path, FILE, text.into_bytes())).collect();
     let tree = world.repo.write_tree(head, &config.scope, &entries, &[])?;
     world.repo.commit(tree, head, &format!("variant: {}\n", variant.name))
 }

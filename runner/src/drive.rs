@@ -88,7 +88,7 @@ impl Session<'_> {
         let scope = &self.book.config.scope;
         let entries = work.entries(scope)?;
         let sizes: Vec<(String, u32, u64)> =
-            entries.iter().map(|e| (e.path.clone(), e.mode, e.content.len() as u64)).collect();
+            entries.iter().map(|e| (e.path.clone(), e.mode, e.bytes)).collect();
         let outside = work.changed_outside(base, scope)?;
         let refused: Vec<String> = outside.iter().cloned().chain(scope.violations(&sizes)).collect();
         let tree = work.write_tree(base, scope, &entries, &outside)?;

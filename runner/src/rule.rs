@@ -206,26 +206,24 @@ pub fn hear(case: &Case) -> (Verdict, Estimate, Vec<Asked>) {
     let as_good = Question::as_good(settings, *tau, case.margin_spent)
         .filter(|_| case.simpler || !case.seconds.is_empty());
     let as_good = as_good.map_or(Answer::No, |question| ask("as good".to_owned(), question, gains));
-    let mut elsewhere = (Answer::No, None);
+    let (mut elsewhere, mut open) = (None, false);
     if as_good != Answer::No && !case.simpler {
         for (second, track) in case.seconds.iter().filter(|(_, track)| track.tau > 0.0) {
             match ask(format!("better in {}", second.metric), Question::better(settings, track.tau), &track.d)
             {
-                Answer::Yes if elsewhere.1.is_none() => {
-                    elsewhere = (Answer::Yes, Some(second.metric.clone()))
-                }
-                Answer::Open if elsewhere.0 == Answer::No => elsewhere.0 = Answer::Open,
-                _ => {}
+                Answer::Yes => elsewhere = elsewhere.or_else(|| Some(second.metric.clone())),
+                Answer::Open => open = true,
+                Answer::No => {}
             }
         }
     }
-    let reason = if case.simpler { Some(Path::Simpler) } else { elsewhere.1.map(Path::BetterIn) };
+    let reason = if case.simpler { Some(Path::Simpler) } else { elsewhere.map(Path::BetterIn) };
     let verdict = match (guarded, better, as_good, reason) {
         (Some(metric), ..) => Verdict::Guarded(metric),
         (_, Answer::Yes, ..) => Verdict::Keep(Path::Better),
         (_, _, Answer::Yes, Some(path)) => Verdict::Keep(path),
         (_, Answer::Open, ..) | (_, _, Answer::Open, _) => Verdict::Continue,
-        (_, _, Answer::Yes, None) if elsewhere.0 == Answer::Open => Verdict::Continue,
+        (_, _, Answer::Yes, None) if open => Verdict::Continue,
         _ if estimate
             .high
             .or_else(|| gains.iter().copied().reduce(f64::max))
@@ -241,10 +239,10 @@ pub fn hear(case: &Case) -> (Verdict, Estimate, Vec<Asked>) {
 /// A metric that gave the same value every time needs no test: a gain is kept when a second pair shows it again.
 fn without_noise(settings: &Settings, gains: &[f64]) -> Verdict {
     let bar = (settings.delta_min_pct / 100.0).ln_1p();
-    match gains {
-        [] => Verdict::Continue,
-        _ if gains.iter().all(|gain| *gain > 0.0 && *gain >= bar) => {
-            if gains.len() < 2 {
+    match gains.len() {
+        // Also of no pairs at all.
+        n if gains.iter().all(|gain| *gain > 0.0 && *gain >= bar) => {
+            if n < 2 {
                 Verdict::Continue
             } else {
                 Verdict::Keep(Path::Better)

@@ -19,6 +19,9 @@ pub struct Scope {
     /// Largest single file in bytes.
     #[serde(default = "default_file_bytes")]
     pub max_file_bytes: u64,
+    /// All files below the editable paths together, in bytes.
+    #[serde(default = "default_bytes")]
+    pub max_bytes: u64,
     /// Most files below the editable paths.
     #[serde(default = "default_files")]
     pub max_files: usize,
@@ -26,6 +29,10 @@ pub struct Scope {
 
 fn default_file_bytes() -> u64 {
     1 << 20
+}
+
+fn default_bytes() -> u64 {
+    8 << 20
 }
 
 fn default_files() -> usize {
@@ -71,6 +78,10 @@ impl Scope {
                 _ => Some(format!("{path}: neither a file nor a directory that git can keep")),
             })
             .collect();
+        let bytes = entries.iter().fold(0u64, |sum, (.., bytes)| sum.saturating_add(*bytes));
+        if bytes > self.max_bytes {
+            refused.push(format!("{bytes} bytes in all; the scope may hold {}", self.max_bytes));
+        }
         if entries.len() > self.max_files {
             refused.push(format!("{} files; the scope may hold {}", entries.len(), self.max_files));
         }
@@ -83,7 +94,7 @@ mod tests {
     use super::*;
 
     fn scope() -> Scope {
-        Scope { editable: vec!["candidate/src".into()], max_file_bytes: 100, max_files: 2 }
+        Scope { editable: vec!["candidate/src".into()], max_file_bytes: 100, max_bytes: 250, max_files: 2 }
     }
 
     #[test]
@@ -104,6 +115,15 @@ mod tests {
         let refused = scope().violations(&entries);
         assert_eq!(refused.len(), 4, "{refused:?}");
         assert!(refused[0].contains("symbolic link") && refused[3].contains("4 files"));
+    }
+
+    #[test]
+    fn files_that_are_small_one_by_one_may_be_too_much_together() {
+        let files = |bytes: [u64; 2]| bytes.map(|bytes| ("a".to_owned(), FILE, bytes));
+        let roomy = Scope { max_file_bytes: u64::MAX, ..scope() };
+        assert_eq!(roomy.violations(&files([150, 100])), [""; 0]);
+        assert_eq!(roomy.violations(&files([150, 101])), ["251 bytes in all; the scope may hold 250"]);
+        assert_eq!(roomy.violations(&files([u64::MAX, 1])).len(), 1);
     }
 
     #[test]

@@ -103,7 +103,9 @@ fn what_being_second_is_worth_is_learnt_from_both_coins_and_taken_off() {
         let (first, gain) =
             if round % 3 == 0 { (First::Challenger, -0.02) } else { (First::Incumbent, 0.02) };
         let Pair { incumbent, challenger, .. } = pair(first, gain);
-        gains.push(course.pair(first, &incumbent, &challenger).unwrap().0);
+        let (gain, worth) = course.pair(first, &incumbent, &challenger).unwrap();
+        gains.push(gain);
+        assert!(round < 8 || (worth > 0.005 && worth < 0.02), "second is faster: {worth}");
     }
     assert!(gains[20..].iter().all(|gain| gain.abs() < 0.004), "{gains:?}");
 }
@@ -121,6 +123,18 @@ fn a_metric_that_is_missing_or_not_above_zero_has_no_gain_and_takes_none_from_th
     assert_eq!((case.primary.d.len(), case.seconds[0].1.d.len(), case.guards[0].1.d.len()), (1, 2, 0));
     assert!(close(case.seconds[0].1.d[0], (50.0f64 / 49.0).ln()), "less is better there");
     assert!(case.simpler && !courses.simpler(false).case(&Settings::default()).simpler);
+}
+
+#[test]
+fn every_metric_of_a_run_learns_from_the_records_before() {
+    let seconds = [Second { metric: "rss".into(), direction: Direction::Lower }];
+    let guards = [Guard { metric: "rss".into(), direction: Direction::Lower, limit_pct: 5.0 }];
+    let records = [with_pairs(0, Outcome::Baseline, &[0.01, -0.01, 0.02])];
+    let case = Courses::begin(&metric(Direction::Higher), &seconds, &guards, &records, false)
+        .case(&Settings::default());
+    assert!(close(case.primary.tau, 1.4826 * 0.01));
+    let other = 1.4826 * (50.0f64 / 49.0).ln();
+    assert!(close(case.seconds[0].1.tau, other) && close(case.guards[0].1.tau, other));
 }
 
 #[test]
@@ -397,6 +411,20 @@ fn gates_are_read_when_they_are_due_and_all_of_them_before_a_keep() {
         assert!(gate(1, Pool::Mean, None, Some(bound)).problem().unwrap().contains("bounded by"));
         assert!(gate(1, Pool::Mean, Some(bound), None).problem().unwrap().contains("bounded by"));
     }
+}
+
+#[test]
+fn a_gate_that_does_not_say_when_is_read_after_the_first_sample() {
+    let gate: Gate = serde_json::from_str("{\"metric\": \"x\", \"min\": 0.5}").unwrap();
+    assert_eq!((gate.after, gate.pool, gate.problem()), (1, Pool::Mean, None));
+}
+
+#[test]
+fn the_mean_of_giants_is_their_mean() {
+    let gate = Gate { metric: "x".into(), min: Some(0.0), max: None, pool: Pool::Mean, after: 1 };
+    let samples = [f64::MAX, f64::MAX, -f64::MAX].map(|x| values(&[("x", x)]));
+    let value = read(&[gate], &samples)[0].value;
+    assert!((value / (f64::MAX / 3.0) - 1.0).abs() < 1e-9, "{value}");
 }
 
 /// P(Binomial(n, 1/2) < k), by the definition.

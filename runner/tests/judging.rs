@@ -50,6 +50,8 @@ fn a_guard_that_is_proven_worse_than_its_limit_discards_the_best_of_gains() {
     case.guards = vec![guard("disk", &[-0.09; 7]), guard("rss", &[-0.2; 7]), guard("ttft", &[-0.2; 7])];
     assert_eq!(verdict(&case), Verdict::Guarded("rss".into()), "the first that is proven is named");
     assert_eq!(about(&case)[..4], ["better", "worse in disk", "worse in rss", "worse in ttft"]);
+    let alphas: Vec<f64> = hear(&case).2.iter().map(|asked| asked.question.alpha).collect();
+    assert_eq!(alphas[..2], [0.02, SECOND_ALPHA], "a guard has an error of its own");
     case.guards.iter_mut().for_each(|(_, track)| track.tau = 0.0);
     assert_eq!(verdict(&case), Verdict::Keep(Path::Better), "a guard without a scale is not asked");
 }

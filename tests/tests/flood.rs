@@ -92,6 +92,26 @@ fn an_artifact_of_any_size_is_never_held_whole() {
 }
 
 #[test]
+fn giants_that_an_agent_leaves_in_scope_are_refused_unread() {
+    let toy = Scratch::toy_with("max_file_bytes = 10000", "max_file_bytes = 1000000");
+    assert_eq!(piton(&toy, &["baseline", "--run", "r"]).status, 0);
+    for n in 0..40 {
+        let make = |name: String, bytes: u64| {
+            let path = toy.path().join(name);
+            // No text, so that nobody looks for constants in it.
+            std::fs::write(&path, [0xff]).unwrap();
+            std::fs::File::options().write(true).open(&path).unwrap().set_len(bytes).unwrap();
+        };
+        make(format!("src/{n}"), 1 << 30);
+        make(format!("src/s{n}"), 1_000_000);
+    }
+    let said = trial(&toy, "110");
+    assert_eq!(said.status, 12, "{said:?}");
+    assert!(said.out.contains("src/0: 1073741824 bytes; a file may have 1000000"), "{}", said.out);
+    assert!(toy.path().join("src/0").exists(), "nothing of the user's is thrown away");
+}
+
+#[test]
 fn a_metric_line_a_million_times_is_one_metric_too_many() {
     let toy =
         toy("metric_lines", &format!("[ $s = 110 ] && yes METRIC speed=999 | head -n 1000000\n{LINES}"));

@@ -19,8 +19,22 @@ pub struct Entry {
     pub path: String,
     /// Git's mode.
     pub mode: u32,
-    /// Content; the target for a link; empty for a nested repository.
+    /// Size of the file; 0 for what is neither a file nor a link.
+    pub bytes: u64,
+    /// Content; the target for a link; empty for a nested repository, and for a file beyond what the scope may hold.
     pub content: Vec<u8>,
+}
+
+impl Entry {
+    /// An entry that is carried whole.
+    pub fn whole(path: impl Into<String>, mode: u32, content: Vec<u8>) -> Self {
+        Self { path: path.into(), mode, bytes: content.len() as u64, content }
+    }
+
+    /// Whether its content is left out.
+    pub fn is_partial(&self) -> bool {
+        self.bytes > self.content.len() as u64
+    }
 }
 
 /// A diff as text, with its lines counted.
@@ -40,16 +54,16 @@ impl Repo {
     /// # Errors
     /// When a directory or a file cannot be read.
     pub fn entries(&self, scope: &Scope) -> Result<Vec<Entry>> {
-        let mut found = vec![];
+        let (mut found, mut room) = (vec![], scope.max_bytes);
         for path in &scope.editable {
-            self.walk(path, scope, &mut found)?;
+            self.walk(path, scope, &mut found, &mut room)?;
         }
         found.sort_by(|a, b| a.path.cmp(&b.path));
         found.dedup_by(|a, b| a.path == b.path);
         Ok(found)
     }
 
-    fn walk(&self, path: &str, scope: &Scope, found: &mut Vec<Entry>) -> Result<()> {
+    fn walk(&self, path: &str, scope: &Scope, found: &mut Vec<Entry>, room: &mut u64) -> Result<()> {
         // One too many is refused by the scope: what comes after it need not be read.
         if found.len() > scope.max_files {
             return Ok(());
@@ -68,29 +82,28 @@ impl Repo {
         if kind.is_symlink() {
             let target = fs::read_link(&full).context(what())?;
             let content = target.to_string_lossy().into_owned().into_bytes();
-            found.push(Entry { path: path.to_owned(), mode: 0o120_000, content });
+            found.push(Entry::whole(path, 0o120_000, content));
         } else if kind.is_dir() {
             if fs::symlink_metadata(full.join(".git")).is_ok() {
-                found.push(Entry { path: path.to_owned(), mode: 0o160_000, content: vec![] });
+                found.push(Entry::whole(path, 0o160_000, vec![]));
                 return Ok(());
             }
             let mut names: Vec<_> =
                 fs::read_dir(&full).context(what())?.flatten().map(|e| e.file_name()).collect();
             names.sort();
             for name in names {
-                self.walk(&format!("{path}/{}", name.to_string_lossy()), scope, found)?;
+                self.walk(&format!("{path}/{}", name.to_string_lossy()), scope, found, room)?;
             }
         } else if kind.is_file() {
-            // A file beyond the limit is refused by the scope; its content need not be carried.
-            let content = if meta.len() > scope.max_file_bytes {
-                vec![0; scope.max_file_bytes as usize + 1]
-            } else {
-                fs::read(&full).context(what())?
-            };
+            // What is beyond a limit is refused by the scope; its content need not be carried.
+            let fits = meta.len() <= scope.max_file_bytes && meta.len() <= *room;
+            let content = if fits { fs::read(&full).context(what())? } else { vec![] };
+            *room -= (content.len() as u64).min(*room);
             let mode = if meta.permissions().mode() & 0o111 == 0 { FILE } else { EXECUTABLE };
-            found.push(Entry { path: path.to_owned(), mode, content });
+            let bytes = meta.len().max(content.len() as u64);
+            found.push(Entry { path: path.to_owned(), mode, bytes, content });
         } else {
-            found.push(Entry { path: path.to_owned(), mode: 0, content: vec![] });
+            found.push(Entry::whole(path, 0, vec![]));
         }
         Ok(())
     }

@@ -150,6 +150,9 @@ impl Repo {
     pub fn untouched(&self, scope: &Scope, commits: &[Oid]) -> Result<bool> {
         let trees: Vec<git2::Tree> = commits.iter().map(|id| self.tree(*id)).collect::<Result<_>>()?;
         for entry in self.entries(scope)? {
+            if entry.is_partial() {
+                return Ok(false);
+            }
             let held: Vec<Oid> = trees
                 .iter()
                 .filter_map(|tree| tree.get_path(Path::new(&entry.path)).ok())
