@@ -75,7 +75,7 @@ impl Repo {
             return Ok(());
         }
         if !meta.is_dir() && !can_be_kept(path) {
-            found.push(Entry { path: path.to_owned(), mode: 0, content: vec![] });
+            found.push(Entry::whole(path, 0, vec![]));
             return Ok(());
         }
         let kind = meta.file_type();
