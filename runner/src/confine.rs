@@ -270,7 +270,7 @@ mod tests {
         fs::create_dir_all(dir.join("closed/deep")).unwrap();
         fs::write(dir.join("closed/deep/file"), "left").unwrap();
         for path in ["closed/deep", "closed", ""] {
-            fs::set_permissions(dir.join(path), fs::Permissions::from_mode(0)).unwrap();
+            fs::set_permissions(dir.join(path), fs::Permissions::from_mode(0o0)).unwrap();
         }
         private(&dir).unwrap();
         assert_eq!(fs::read_dir(&dir).unwrap().count(), 0);
