@@ -31,7 +31,9 @@ pub(super) const ATTACKS: &[Attack] = &[
     attack("mount a file system", ALL, |ground| {
         let path = terminated(ground);
         let args = [Arg::In(b"none\0"), Arg::In(&path), Arg::In(b"tmpfs\0"), Arg::Int(0), Arg::Int(0)];
-        call(libc::SYS_mount, args).map(|_| ())
+        call(libc::SYS_mount, args)?;
+        // Where nothing held it, it is taken back.
+        call(libc::SYS_umount2, [Arg::In(&path), Arg::Int(0)]).map(|_| ())
     }),
     attack("begin a mount the new way", FILTERED, |_| {
         call(libc::SYS_fsopen, [Arg::In(b"tmpfs\0"), Arg::Int(0)]).map(|_| ())
