@@ -51,8 +51,12 @@ fn still_true(mut error: Error, dir: &Path) -> Error {
     if error.status != exit::FAILED {
         return error;
     }
-    let stands = || "every recorded trial stands; the next start takes the run up from there".to_owned();
-    error.note.get_or_insert_with(stands);
+    let stands = if error.what.starts_with("the ledger") {
+        "the commit of every trial is in git, below refs/piton/"
+    } else {
+        "every recorded trial stands; the next start takes the run up from there"
+    };
+    error.note.get_or_insert_with(|| stands.to_owned());
     if error.hint.is_none() && host::room(dir).is_some_and(|bytes| bytes < NO_ROOM) {
         error = error.hint("the disk is full: make room, then start again");
     }
@@ -366,7 +370,8 @@ fn replay(file: &Path) -> Result<u8> {
     if text.len() as u64 > CASE_BYTES {
         return Err(usage(format!("it is longer than {} MiB", CASE_BYTES >> 20)));
     }
-    let case: Case = serde_json::from_str(&text).map_err(|e| usage(e.to_string()))?;
+    let case: Case =
+        serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|e| usage(e.to_string()))?;
     if let Some(problem) = case.problem() {
         return Err(Error::usage(&what).cause(problem));
     }

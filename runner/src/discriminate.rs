@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::build::Built;
 use crate::config::{self, Config};
-use crate::error::{Context, Error, Result, exit};
+use crate::error::{Error, Result, exit};
 use crate::git::{Entry, Id};
 use crate::measure::Sampled;
 use crate::metric::Values;
@@ -100,7 +100,8 @@ pub fn run(world: &World, file: &Path, only: Option<&str>, samples: u32) -> Resu
 /// # Errors
 /// A file that cannot be read, or holds something else.
 pub fn variants(file: &Path, what: &str) -> Result<Vec<Variant>> {
-    let text = fs::read_to_string(file).context(format!("{what}: {} was not read", file.display()))?;
+    let unread = |e| Error::usage(format!("{what}: {} was not read", file.display())).cause(e);
+    let text = fs::read_to_string(file).map_err(unread)?;
     let variants: Variants = config::toml_as(&text).map_err(|e| Error::usage(what).cause(e))?;
     Ok(variants.variant)
 }

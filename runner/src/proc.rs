@@ -119,7 +119,7 @@ pub struct Done {
 pub struct Runner {
     stop: Arc<AtomicBool>,
     end: Arc<AtomicBool>,
-    transcript: Arc<Mutex<Option<PathBuf>>>,
+    transcript: Arc<Mutex<Option<File>>>,
     owner: Arc<OnceLock<PathBuf>>,
 }
 
@@ -166,13 +166,18 @@ impl Runner {
     /// # Errors
     /// When the file cannot be written.
     pub fn transcribe(&self, path: &Path) -> Result<()> {
-        fs::write(path, "").context(format!("{} was not begun", path.display()))?;
-        *self.transcript.lock().expect("no holder panics") = Some(path.to_path_buf());
+        // A link in its place would have piton empty what it points at.
+        if fs::symlink_metadata(path).is_ok_and(|meta| !meta.is_file()) {
+            let _ = fs::remove_file(path).or_else(|_| fs::remove_dir(path));
+        }
+        let log = File::create(path).context(format!("{} was not begun", path.display()))?;
+        *self.transcript.lock().expect("no holder panics") = Some(log);
         Ok(())
     }
 
     fn tell(&self, job: &Job, done: &Done) {
-        let Some(path) = self.transcript.lock().expect("no holder panics").clone() else { return };
+        let log = self.transcript.lock().expect("no holder panics");
+        let Some(mut log) = log.as_ref() else { return };
         let end = |text: &str| {
             text.chars().rev().take(TOLD_CHARS).collect::<Vec<_>>().into_iter().rev().collect::<String>()
         };
@@ -185,7 +190,7 @@ impl Runner {
             done.seconds
         );
         // A log that cannot be written must not end a trial: the ledger says what happened.
-        let _ = File::options().append(true).open(path).and_then(|mut file| file.write_all(text.as_bytes()));
+        let _ = log.write_all(text.as_bytes());
     }
 
     /// Runs a job to its end.

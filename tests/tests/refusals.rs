@@ -196,3 +196,69 @@ fn a_state_that_cannot_be_written_is_an_error_and_nothing_begins() {
     assert_eq!(said.status, 1, "{said:?}");
     assert_eq!(toy.git(&["branch", "--list", "piton/*"]), "");
 }
+
+#[test]
+fn what_stands_where_piton_writes_is_replaced_and_what_a_link_points_at_is_not_written() {
+    let toy = Scratch::toy();
+    toy.baseline();
+    for name in ["run.log", "results.tsv"] {
+        std::fs::remove_file(toy.path().join(name)).unwrap();
+        std::os::unix::fs::symlink(toy.path().join("measure.sh"), toy.path().join(name)).unwrap();
+    }
+    let before = toy.read("measure.sh");
+    toy.speed("110");
+    let said = toy.piton(&["trial", "-m", "an idea"]);
+    assert_eq!(said.status, 0, "{said:?}");
+    assert_eq!(toy.read("measure.sh"), before);
+    assert!(toy.read("results.tsv").starts_with("commit\t") && toy.read("run.log").starts_with("$ "));
+    for name in ["run.log", "results.tsv"] {
+        std::fs::remove_file(toy.path().join(name)).unwrap();
+        std::fs::create_dir(toy.path().join(name)).unwrap();
+    }
+    toy.speed("120");
+    assert_eq!(toy.piton(&["trial", "-m", "an idea"]).status, 0);
+    assert_eq!(toy.table().len(), 3);
+}
+
+#[test]
+fn what_is_to_be_judged_again_is_a_file_of_a_sane_size_with_text_in_it() {
+    let toy = Scratch::toy();
+    std::fs::write(toy.path().join("binary"), b"\xff\xfe\0").unwrap();
+    toy.write("empty", "");
+    toy.write("good", "\u{feff}{\"primary\": {\"tau\": 0.01, \"d\": [0.1, 0.1]}}\r\n");
+    let replay = |file: &str| toy.piton(&["replay", file]);
+    refused(&replay("."), 2, &["was not judged", "Is a directory", "piton show N --pairs"]);
+    refused(&replay("binary"), 2, &["UTF-8"]);
+    refused(&replay("empty"), 2, &["EOF"]);
+    refused(&replay("/dev/zero"), 2, &["longer than 16 MiB"]);
+    refused(&replay("none"), 2, &["No such file"]);
+    assert_eq!(replay("good").json()["verdict"], "continue");
+}
+
+#[test]
+fn an_experiment_that_is_no_file_or_no_text_is_told_from_one_that_is_wrong() {
+    let toy = Scratch::toy();
+    std::fs::write(toy.path().join("piton.toml"), b"name = \"toy\"\nunit = \"\xb5s\"\n").unwrap();
+    toy.commit("another system's file");
+    refused(&toy.piton(&["baseline"]), 2, &["line 2 is not UTF-8 text", "nothing was started"]);
+    refused(&toy.piton(&["rule", "explain"]), 2, &["line 2 is not UTF-8 text"]);
+    std::fs::remove_file(toy.path().join("piton.toml")).unwrap();
+    toy.write("piton.toml/inner", "");
+    toy.commit("a directory");
+    refused(&toy.piton(&["baseline"]), 2, &["there is no piton.toml in this commit"]);
+}
+
+#[test]
+fn a_link_that_an_agent_leaves_for_its_next_brief_is_not_followed() {
+    let toy = Scratch::toy();
+    toy.write(".git/victim", "mine");
+    let victim = toy.path().join(".git/victim");
+    let agent = format!(
+        "test -f .piton/brief.md && test ! -L .piton/brief.md || exit 9; ln -sf {} .piton/brief.md; echo >> src/speed.rs",
+        victim.display()
+    );
+    let said = toy.piton(&["climb", "--run", "r", "--trials", "3", "--agent", &agent]);
+    assert_eq!(said.status, 0, "{said:?}");
+    assert!(!said.err.contains("the agent failed"), "each found a brief of its own: {}", said.err);
+    assert_eq!(toy.read(".git/victim"), "mine");
+}

@@ -78,6 +78,8 @@ impl Table<'_> {
         file.as_file().sync_all().context(what())?;
         let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);
         file.as_file().set_permissions(readable).context(what())?;
+        // Only an empty one goes; a file, or a link, is replaced.
+        let _ = std::fs::remove_dir(self.path);
         file.persist(self.path).map_err(|e| Error::new(what()).cause(e.error))?;
         File::open(dir).and_then(|dir| dir.sync_all()).context(what())?;
         Ok(last.and_then(|last| self.printed(run, last)))
