@@ -312,7 +312,7 @@ fn a_blind_trial_comes_after_so_many_that_were_measured_and_an_attempt_at_one_co
     for trial in 1..=3 {
         assert!(!since.blind_is_due(3));
         since.take(&measured(trial));
-        since.take(&blank(trial, Outcome::NoEdit));
+        (0..5).for_each(|_| since.take(&blank(trial, Outcome::NoEdit)));
     }
     assert!(
         since.blind_is_due(3) && since.blind_is_due(2) && !since.blind_is_due(4) && !since.blind_is_due(0)

@@ -259,6 +259,19 @@ proptest! {
     }
 
     #[test]
+    fn the_bounds_have_the_unit_of_the_gains(
+        d in prop::collection::vec(-0.1f64..0.1, 8..30), unit in prop::sample::select(vec![1e-6, 0.01, 1.0, 100.0, 1e6]),
+    ) {
+        let question = Question::better(&Settings::default(), 0.02);
+        let other = Question { tau: 0.02 * unit, ..question };
+        let scaled: Vec<f64> = d.iter().map(|gain| gain * unit).collect();
+        match (question.lower_bound(&d), other.lower_bound(&scaled)) {
+            (Some(here), Some(there)) => prop_assert!((there / unit - here).abs() < 1e-9),
+            (here, there) => prop_assert_eq!(here, there),
+        }
+    }
+
+    #[test]
     fn more_of_the_same_narrows_the_interval(equal in -0.1f64..0.1, pairs in 8usize..40) {
         let question = Question::better(&Settings::default(), 0.02);
         let width = |n: usize| {
@@ -318,6 +331,16 @@ fn prompts_fit_any_format_and_paddings_fill_their_page() {
     assert!(draws.iter().any(|draw| draw.padding > 4000) && draws.iter().any(|draw| draw.padding < 100));
     let heads = draws.iter().filter(|draw| draw.first == First::Challenger).count();
     assert!((850..1150).contains(&heads), "{heads} of 2000: six standard deviations are 134");
+}
+
+#[test]
+fn exactly_the_last_two_hundred_deviations_count() {
+    let mut history = History::default();
+    history.null_pairs(&[0.03; 101]);
+    history.null_pairs(&[0.01; 100]);
+    assert!((history.tau() - 1.4826 * 0.02).abs() < 1e-12, "a hundred of each: {}", history.tau());
+    history.null_pairs(&[0.01]);
+    assert!((history.tau() - 1.4826 * 0.01).abs() < 1e-12);
 }
 
 #[test]
