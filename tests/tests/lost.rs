@@ -97,6 +97,9 @@ fn a_bundle_that_failed_is_taken_back_wherever_piton_was_ended() {
     for point in ["decided@2", "moved@3", "reset@3", "printed@3"] {
         let toy = Scratch::toy_with("[noise]", "[rule]\npreset = \"provisional\"\n[noise]");
         let turn = toy.path().join(".git/turn");
+        std::fs::write(&turn, "0").unwrap();
+        let open = format!("timeout_s = 20\nwrite = [\"{}\"]\n[rule]", turn.display());
+        toy.write("piton.toml", &toy.read("piton.toml").replace("timeout_s = 20\n[rule]", &open));
         // 120 is 120 in its first two samples, and 80 from then on.
         let script = format!(
             "s=$(cat \"$1\"); if [ $s = 120 ]; then n=$(cat {0} 2>/dev/null || echo 0); echo $((n + 1)) > {0}; [ $n -ge 2 ] && s=80; fi\necho \"{{\\\"outcome\\\":\\\"measured\\\",\\\"metrics\\\":{{\\\"speed\\\":$s,\\\"quality\\\":1}}}}\"\n",
@@ -150,12 +153,13 @@ fn by_hand_the_checkout_is_brought_back_after_a_kill_and_an_edit_made_since_is_l
 /// `kills` climbs, each killed at a moment that nobody chose; then one that ends in order.
 fn killed(kills: u32, seed: u64) {
     let toy = Scratch::toy();
-    let agent = toy.endless(&toy.path().join(".git/count"));
+    let count = toy.path().join(".git/count");
+    let (agent, count) = (toy.endless(&count), count.to_str().unwrap());
     let (mut random, mut told, mut inside) = (seed, BTreeSet::new(), 0);
     for n in 0..kills {
         let before = records(&toy);
         let mut climb = toy
-            .command(&["climb", "--run", "r", "--agent", &agent])
+            .command(&["climb", "--run", "r", "--agent", &agent, "--allow-write", count])
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
@@ -172,7 +176,8 @@ fn killed(kills: u32, seed: u64) {
         inside += u32::from(records(&toy).len() > before.len());
         told.extend(told_in(&reader.join().unwrap()));
     }
-    let said = toy.piton(&["climb", "--run", "r", "--agent", &agent, "--trials", "1"]);
+    let said =
+        toy.piton(&["climb", "--run", "r", "--agent", &agent, "--trials", "1", "--allow-write", count]);
     assert_eq!(said.status, 0, "{said:?}");
     let recorded: BTreeSet<u64> = records(&toy).iter().map(|r| r["trial"].as_u64().unwrap()).collect();
     assert!(told.is_subset(&recorded), "told and not recorded: {:?}", told.difference(&recorded));
@@ -229,8 +234,8 @@ fn processes_of_a_killed_climb_are_ended_by_the_next_piton() {
     let ready = toy.path().join(".git/ready");
     assert!(Command::new("mkfifo").arg(&ready).status().unwrap().success());
     let agent = format!("setsid sh -c 'echo > {}; exec sleep 1000'", ready.display());
-    let mut climb =
-        toy.command(&["climb", "--run", "r", "--agent", &agent]).stderr(Stdio::null()).spawn().unwrap();
+    let climb = ["climb", "--run", "r", "--agent", &agent, "--allow-write", ready.to_str().unwrap()];
+    let mut climb = toy.command(&climb).stderr(Stdio::null()).spawn().unwrap();
     std::fs::read(&ready).unwrap();
     kill(climb.id());
     climb.wait().unwrap();

@@ -83,11 +83,12 @@ fn a_trial_whose_verdict_was_told_survives_a_power_cut() {
     let toy = Scratch::toy_in(&disk.mount());
     // What the user has is the user's to sync.
     assert!(ran("sync", &["-f".as_ref(), toy.path()]));
-    let agent = toy.endless(&disk.dir.path().join("count"));
+    let count = disk.dir.path().join("count");
+    let (agent, count) = (toy.endless(&count), count.to_str().unwrap());
     let (mut acknowledged, mut void) = (0, 0);
     for cut in 0..cuts {
         let mut climb = toy
-            .command(&["climb", "--run", "r", "--agent", &agent])
+            .command(&["climb", "--run", "r", "--agent", &agent, "--allow-write", count])
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
