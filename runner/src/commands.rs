@@ -13,11 +13,12 @@ pub use args::Cli;
 use args::{Climb, Command, RuleCommand, Which};
 
 use crate::agent::Agent;
+use crate::climb::Allowed;
 use crate::clock::Stopwatch;
 use crate::config::{self, Config};
 use crate::confine::Walls;
 use crate::doctor::{self, Known};
-use crate::drive::{Allowed, Session, worktree_path};
+use crate::drive::{Session, worktree_path};
 use crate::error::{Error, Result, exit};
 use crate::flight::Owner;
 use crate::git::Repo;

@@ -4,11 +4,7 @@
 //! answers that it asks for and obeys. What they come to is written and carried out by the book of the run.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use piton_confine::Level;
-
-use crate::agent::{Agent, Desk, Proposed};
 use crate::book::{self, Book};
 use crate::build::Built;
 use crate::clock::{self, Stopwatch};
@@ -19,10 +15,9 @@ use crate::git::{Id, Repo};
 use crate::judge::Judge;
 use crate::ledger::{Lock, Run};
 use crate::say::Tone;
-use crate::session::{self, Budget, Spent, Stop};
 use crate::trial::{Outcome, Record, Seconds, Status};
 use crate::world::World;
-use crate::{confine, fail, host, monitor, report, standing, words};
+use crate::{confine, fail, host, monitor, report, words};
 
 /// What a climb leaves in a checkout and git overlooks.
 pub const LEFT_BEHIND: [&str; 3] = ["/results.tsv", "/run.log", "/.piton/"];
@@ -48,17 +43,6 @@ pub struct Turn {
     pub seconds: f64,
     /// What it moved that is not its own, a line each; all of it was put back.
     pub moved: Vec<String>,
-}
-
-/// What an agent is given.
-#[derive(Debug, Clone)]
-pub struct Allowed {
-    /// Limit on the wall clock of one proposal.
-    pub timeout: Duration,
-    /// What it may write besides its edit and what is its own.
-    pub more: Vec<PathBuf>,
-    /// The weakest walls that will do.
-    pub least: Level,
 }
 
 impl Session<'_> {
@@ -222,113 +206,6 @@ impl Session<'_> {
         lines.filter(|line| !record.description.contains(line)).for_each(|line| {
             progress.line(Tone::Dim, &format!("         {}", words::clean(&line, 200)));
         });
-    }
-
-    /// Climbs until the budget is spent.
-    ///
-    /// # Errors
-    /// When piton itself fails. The trials recorded until then stand.
-    pub fn climb(
-        &mut self,
-        work: &Repo,
-        agent: &Agent,
-        budget: &Budget,
-        owner: Owner,
-        desk: &Allowed,
-        watch: Stopwatch,
-    ) -> Result<Stop> {
-        let mut spent = Spent::default();
-        loop {
-            spent.wall = watch.elapsed();
-            spent.interrupted = self.world.runner.interrupted();
-            if let Some(stop) = session::stop(budget, &spent) {
-                if !spent.interrupted {
-                    self.bundle(work, true, owner)?;
-                }
-                return Ok(stop);
-            }
-            let (book, config) = (&self.book, &self.book.config);
-            if book.tally.unblinded.blind_is_due(config.rule.blind_after()) {
-                self.blind(work, owner)?;
-                continue;
-            }
-            let next = book.ledger.next_trial(&book.run.name)?;
-            let last = book.ledger.last(&book.run.name, report::BRIEF_RECORDS)?;
-            let (best, scope) = (Some(book.incumbent()), &config.scope.editable);
-            let brief = report::brief(&book.run.name, best, &last, &config.metric, scope, next);
-            self.world.progress.doing(&format!("trial {next}: {} is thinking", agent.name()));
-            let asked = Desk {
-                worktree: work.root(),
-                state: &work.git_dir(),
-                editable: &config.scope.editable,
-                more: &desk.more,
-                least: desk.least,
-                runner: &self.world.runner,
-                knobs: &config.knobs,
-                tried: &book.tally.tried,
-                brief,
-                logs: self.world.repo.state_dir().join("logs"),
-                timeout: desk.timeout,
-            };
-            let (thinking, stance) = (Stopwatch::start(), work.stance(&self.branch()));
-            let proposed = agent.propose(&asked)?;
-            self.turn.seconds = thinking.seconds();
-            self.turn.moved = stance.moved(&work.stance(&self.branch()));
-            if !self.turn.moved.is_empty() {
-                work.put_back(&stance)?;
-            }
-            self.world.progress.idle();
-            let book = &self.book;
-            let base = work.commit_id(book.incumbent().commit.as_deref().unwrap_or_default())?;
-            let description = match proposed {
-                Proposed::Exhausted => {
-                    spent.exhausted = true;
-                    continue;
-                }
-                Proposed::Interrupted => {
-                    work.restore(base, if owner == Owner::Piton { None } else { Some(&config.scope) })?;
-                    continue;
-                }
-                // A failed call is no trial; but what it edited before it failed is judged like any edit.
-                Proposed::Failed(why) => {
-                    self.world.progress.line(
-                        Tone::Bad,
-                        &format!("the agent failed: {why}; its output is in .git/piton/logs/agent.log"),
-                    );
-                    if work.dirty()?.is_empty() && self.turn.moved.is_empty() {
-                        spent.idle += 1;
-                        continue;
-                    }
-                    None
-                }
-                Proposed::Done(description) => description,
-            };
-            let record = self.trial(work, description.as_deref(), owner)?;
-            self.bundle(work, false, owner)?;
-            spent.idle = if matches!(record.outcome, Outcome::NoEdit | Outcome::Tampered { .. }) {
-                spent.idle + 1
-            } else {
-                0
-            };
-            spent.trials += 1;
-        }
-    }
-
-    /// The last lines of a climb.
-    ///
-    /// # Errors
-    /// When the ledger cannot be read.
-    pub fn summary(&self, stop: &Stop, wall_s: f64) -> Result<String> {
-        let records = self.book.records()?;
-        let results = book::table_path(&self.world.repo).display().to_string();
-        let summary = standing::Summary {
-            run: &self.book.run.name,
-            records: &records,
-            stopped: stop.words(),
-            wall_s,
-            results: &results,
-        };
-        Ok(standing::summary(&summary, &self.book.config.metric))
     }
 }
 

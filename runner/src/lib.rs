@@ -3,6 +3,7 @@
 //! The modules stand in one order and import only upwards; `tests/` holds the list. The first ones compute
 //! and touch nothing, the last ones touch the world and decide nothing.
 
+pub mod brief;
 pub mod calibrate;
 pub mod calibration;
 pub mod chain;
@@ -32,6 +33,7 @@ pub mod audit;
 pub mod begin;
 pub mod book;
 pub mod build;
+pub mod climb;
 pub mod clock;
 pub mod commands;
 pub mod config;

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 /// The one order of the modules: each may use only those before it.
-const ORDER: [&str; 54] = [
+const ORDER: [&str; 56] = [
     // compute, and touch nothing
     "error",
     "metric",
@@ -28,6 +28,7 @@ const ORDER: [&str; 54] = [
     "random",
     "forecast",
     "report",
+    "brief",
     "standing", // touch the world, and decide nothing
     "config",
     "clock",
@@ -50,6 +51,7 @@ const ORDER: [&str; 54] = [
     "agent",
     "judge",
     "drive",
+    "climb",
     "recover",
     "audit",
     "begin",

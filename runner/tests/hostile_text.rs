@@ -10,7 +10,7 @@ use piton::ledger::Table;
 use piton::metric::{Direction, Format, Metric, read};
 use piton::rule::{Case, hear};
 use piton::trial::Record;
-use piton::{report, standing, words};
+use piton::{brief, report, standing, words};
 use proptest::prelude::*;
 use support::{foreign, mutated, record};
 
@@ -172,7 +172,7 @@ fn printed(records: &[Record]) -> Result<(), TestCaseError> {
     prop_assert_eq!(table.lines().count(), records.len() + 1);
     let columns = table.lines().next().unwrap().split('\t').count();
     prop_assert!(table.lines().all(|row| row.split('\t').count() == columns), "{}", table);
-    let brief = report::brief("r", records.last(), records, &metric(), &["src".to_owned()], 7);
+    let brief = brief::text("r", records.last(), records, &metric(), &["src".to_owned()], 7);
     prop_assert_eq!(brief.matches("```").count(), 2);
     let status = standing::status("r", "1234567", records, &metric(), None);
     let mut texts =

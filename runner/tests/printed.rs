@@ -12,7 +12,7 @@ use piton::report::{self, Discrimination};
 use piton::rule::{Answer, Asked, Estimate, Evidence, First, Path as Why, Question, Verdict};
 use piton::terms::Settings;
 use piton::trial::{Outcome, Pair, Record, Seconds, Stage, Status};
-use piton::{standing, words};
+use piton::{brief, standing, words};
 
 fn metric() -> Metric {
     Metric {
@@ -278,7 +278,7 @@ fn the_summary_and_the_status_read_as_they_should() {
 fn the_brief_fences_what_agents_wrote_as_data() {
     let records = records();
     let best = piton::expensive::incumbent(&records);
-    let text = report::brief("nov20", best, &records, &metric(), &["candidate/src".to_owned()], 16);
+    let text = brief::text("nov20", best, &records, &metric(), &["candidate/src".to_owned()], 16);
     assert_golden(&golden("brief.md"), &text);
     assert_eq!(text.matches("```").count(), 2);
 }
