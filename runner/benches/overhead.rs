@@ -96,10 +96,11 @@ impl Toy {
     }
 
     fn climb(&self, trials: u32) -> Cost {
-        let (propose, trials) = (self.propose(), trials.to_string());
+        let (propose, trials, count) = (self.propose(), trials.to_string(), self.count.display().to_string());
+        let more = ["--trials", &trials, "--allow-write", &count];
         self.run(
             env!("CARGO_BIN_EXE_piton"),
-            &["climb", "--run", "r", "--agent", &propose, "--trials", &trials],
+            &[&["climb", "--run", "r", "--agent", &propose][..], &more].concat(),
         )
     }
 
@@ -159,6 +160,8 @@ fn piton(toy: &Toy) -> (Cost, f64, f64) {
     let short = toy.climb(0);
     let whole = per_trial(toy.climb(TRIALS), short);
     let records = toy.records().split_off(before);
+    let kept = records.iter().filter(|record| record.outcome.kept()).count();
+    assert_eq!((records.len(), kept), (TRIALS as usize, TRIALS as usize / 2), "half of the trials are kept");
     let mean =
         |of: &dyn Fn(&Record) -> f64| records.iter().map(of).sum::<f64>() * 1e3 / records.len().max(1) as f64;
     let work = mean(&|r| r.seconds.build + r.seconds.measure);

@@ -7,6 +7,7 @@ pub mod brief;
 pub mod calibrate;
 pub mod calibration;
 pub mod chain;
+pub mod coin;
 pub mod conditions;
 pub mod error;
 pub mod expensive;

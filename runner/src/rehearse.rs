@@ -59,6 +59,7 @@ pub fn run(
         };
         let watch = Stopwatch::start();
         let (mut kept, mut pairs, mut gains, mut all, mut void_pairs) = (0, vec![], vec![], vec![], 0);
+        let mut cases = vec![];
         for trial in 1..=trials {
             let sides = if reversed { (&built, &incumbent) } else { (&incumbent, &built) };
             let mut duel = Duel::new(world, &config, &harness, sides, host::fresh_seed()?);
@@ -75,6 +76,7 @@ pub fn run(
                     kept += u32::from(matches!(verdict, Verdict::Keep(_)));
                     pairs.push(estimate.pairs);
                     gains.push(estimate.gain);
+                    cases.push(case);
                     break;
                 }
             }
@@ -87,6 +89,7 @@ pub fn run(
             trials,
             kept,
             pairs,
+            cases,
             gain: stats::median(&gains).unwrap_or(0.0),
             effect: stats::median(&all)
                 .zip(stats::sign_interval(&all, 0.025))

@@ -7,6 +7,7 @@ use serde::Serialize;
 use crate::conditions::Conditions;
 use crate::gate::Reading;
 use crate::metric::{Metric, Values, percent};
+use crate::rule::Case;
 use crate::stats;
 use crate::trial::Record;
 use crate::words::{clean, gain, number, plural, seconds, slow_start, verdict};
@@ -252,6 +253,8 @@ pub struct Rehearsal {
     pub kept: u32,
     /// Pairs of each trial.
     pub pairs: Vec<u32>,
+    /// What the rule was asked of each trial, for `piton replay`.
+    pub cases: Vec<Case>,
     /// Median over the trials of the gain that each printed, natural logarithm.
     pub gain: f64,
     /// Median gain over the pairs of all trials with its 95 % interval, natural logarithm: what the change is worth on this machine.

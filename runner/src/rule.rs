@@ -14,59 +14,17 @@
 mod question;
 mod scale;
 
-use rand_chacha::ChaCha20Rng;
-use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde::{Deserialize, Serialize};
 
 use crate::stats;
 use crate::terms::{Guard, Second, Settings};
 
+pub use crate::coin::{Draw, First, draw};
 pub use question::{Answer, Evidence, Question};
 pub use scale::History;
 
 /// alpha of the as-good question and of guards.
 pub const SECOND_ALPHA: f64 = 0.05;
-
-/// Which side of a pair ran first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum First {
-    /// The incumbent ran first.
-    Incumbent,
-    /// The challenger ran first.
-    Challenger,
-}
-
-impl First {
-    /// o: +1 where the incumbent ran first, -1 otherwise.
-    pub fn sign(self) -> f64 {
-        if self == Self::Incumbent { 1.0 } else { -1.0 }
-    }
-}
-
-/// What is drawn when a pair starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Draw {
-    /// The coin.
-    pub first: First,
-    /// Seed of the prompts, the same for both sides.
-    pub prompts: u64,
-    /// Bytes by which the environment of both sides is made longer: where a stack begins moves speed.
-    pub padding: u32,
-}
-
-/// The draw of pair `pair` (from 0) of a trial whose seed is `seed`.
-///
-/// The seed comes from the operating system once both sides are built, and is recorded, so that neither side
-/// can have known it and anyone can draw it again: ChaCha20 seeded by `seed`, one stream per pair; the lowest
-/// bit of the first word is the coin, the next word the seed of the prompts (63 bits, to fit any format), the lowest twelve
-/// bits of the third the padding.
-pub fn draw(seed: u64, pair: u32) -> Draw {
-    let mut rng = ChaCha20Rng::seed_from_u64(seed);
-    rng.set_stream(u64::from(pair));
-    let first = if rng.next_u64() & 1 == 0 { First::Incumbent } else { First::Challenger };
-    Draw { first, prompts: rng.next_u64() >> 1, padding: (rng.next_u64() & 0xfff) as u32 }
-}
 
 /// What the pairs say so far. Gains are natural logarithms; the ends are absent while there is no interval.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

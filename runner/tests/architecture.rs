@@ -5,12 +5,13 @@ use std::fs;
 use std::path::Path;
 
 /// The one order of the modules: each may use only those before it.
-const ORDER: [&str; 56] = [
+const ORDER: [&str; 57] = [
     // compute, and touch nothing
     "error",
     "metric",
     "stats",
     "conditions",
+    "coin",
     "terms",
     "rule",
     "gate",
