@@ -44,6 +44,8 @@ pub fn helper() -> std::io::Result<PathBuf> {
 pub struct Walls {
     found: Found,
     least: Level,
+    /// What every job may read: looked for once, for there are hundreds.
+    common: Vec<PathBuf>,
 }
 
 /// What a finding holds for: a machine since its start, a user, and a binary.
@@ -79,7 +81,8 @@ impl Walls {
                 )));
         }
         let _ = LEVEL.set(found.level);
-        Ok(Self { found, least })
+        let common = [system(), toolchains()].concat();
+        Ok(Self { found, least, common })
     }
 
     /// What was found.
@@ -103,8 +106,7 @@ impl Walls {
     }
 
     fn policy(&self, role: Role, mut read: Vec<PathBuf>, write: Vec<PathBuf>, network: bool) -> Policy {
-        read.extend(system());
-        read.extend(toolchains());
+        read.extend_from_slice(&self.common);
         if network {
             read.extend(network_settings());
         }

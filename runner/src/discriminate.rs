@@ -37,6 +37,8 @@ pub struct Variant {
     /// Without edits: HEAD built a second time in another place, so that it is laid out anew.
     #[serde(default)]
     rebuilt: bool,
+    /// The variant that a rehearsal holds it against; HEAD where absent.
+    against: Option<String>,
 }
 
 /// What a sound gate says.
@@ -115,6 +117,11 @@ impl Variant {
     /// Whether it is HEAD, built a second time.
     pub fn rebuilt(&self) -> bool {
         self.rebuilt
+    }
+
+    /// The variant that a rehearsal holds it against; `None` for HEAD.
+    pub fn against(&self) -> Option<&str> {
+        self.against.as_deref()
     }
 
     /// Its commit on top of `head`; `None` where it changes nothing.

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use crate::build::Built;
 use crate::calibration::Course;
 use crate::clock::Stopwatch;
-use crate::discriminate;
+use crate::discriminate::{self, Variant};
 use crate::duel::{Duel, Round};
 use crate::error::{Error, Result};
 use crate::host;
@@ -49,19 +50,29 @@ pub fn run(
     }
     course.end(true);
     for variant in variants.iter().filter(|v| only.is_none_or(|only| v.name().contains(only))) {
-        let built = match variant.commit(world, &config, head)? {
-            Some(commit) => {
-                let end = world.workshop().challenger(commit, Some(head), config.build.as_ref(), false)?;
-                end.built(WHAT, variant.name())?
+        let build = |variant: &Variant| -> Result<Built> {
+            match variant.commit(world, &config, head)? {
+                Some(commit) => world
+                    .workshop()
+                    .challenger(commit, Some(head), config.build.as_ref(), false)?
+                    .built(WHAT, variant.name()),
+                None if variant.rebuilt() => Ok(again.clone()),
+                None => Ok(incumbent.clone()),
             }
-            None if variant.rebuilt() => again.clone(),
-            None => incumbent.clone(),
         };
+        let held = match variant.against() {
+            None => incumbent.clone(),
+            Some(name) => build(variants.iter().find(|v| v.name() == name).ok_or_else(|| {
+                Error::usage(WHAT)
+                    .cause(format!("{} is held against `{name}`, which is no variant", variant.name()))
+            })?)?,
+        };
+        let built = build(variant)?;
         let watch = Stopwatch::start();
         let (mut kept, mut pairs, mut gains, mut all, mut void_pairs) = (0, vec![], vec![], vec![], 0);
         let mut cases = vec![];
         for trial in 1..=trials {
-            let sides = if reversed { (&built, &incumbent) } else { (&incumbent, &built) };
+            let sides = if reversed { (&built, &held) } else { (&held, &built) };
             let mut duel = Duel::new(world, &config, &harness, sides, host::fresh_seed()?);
             if let Some(round) = duel.warm_up(&mut |_| true)? {
                 return Err(round.error(WHAT, config.measure.timeout_s));

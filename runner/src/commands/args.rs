@@ -166,7 +166,7 @@ pub(super) enum Command {
     },
     /// Rehearse the rule on the real thing: judge changes whose effect is known, again and again.
     ///
-    /// Each variant in a file is held against the commit at HEAD as a trial would be, so many times; a variant without edits is HEAD
+    /// Each variant in a file is held against the commit at HEAD, or against another variant, as a trial would be, so many times; a variant without edits is HEAD
     /// itself and shows the rate of false keeps. No run begins and nothing is recorded.
     #[command(after_help = "Example: piton rehearse --only nothing --trials 100")]
     Rehearse {
@@ -179,7 +179,7 @@ pub(super) enum Command {
         /// Trials of each.
         #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
         trials: u32,
-        /// Hold HEAD against each variant instead: what was planted is taken out again.
+        /// Swap incumbent and challenger: what was planted is taken out again.
         #[arg(long)]
         reversed: bool,
         /// Print JSON.
