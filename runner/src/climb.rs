@@ -160,8 +160,8 @@ impl Session<'_> {
             }
             if call != Call::Interrupted {
                 ascent.spent.fail();
-                // What is wrong with a command line does not pass.
-                ascent.spent.idle += u32::from(!climber.agent.recovers());
+                // What is wrong with a command line does not pass, and too small a limit on a call neither.
+                ascent.spent.idle += u32::from(!climber.agent.recovers() || call == Call::Spent);
             }
             return Ok(Made { note: session::note(&call), call });
         }

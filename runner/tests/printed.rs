@@ -170,6 +170,7 @@ fn records() -> Vec<Record> {
                     measure: 7.0 * f64::from(pairs),
                     total: 6.0 + 7.0 * f64::from(pairs),
                 },
+                agent: None,
                 harness: Some("cd".repeat(32)),
                 seal: "ef".repeat(20),
                 rule: Settings::default().name(),

@@ -417,7 +417,7 @@ fn a_climb_that_was_stopped_is_taken_up_with_what_was_left() {
 #[test]
 fn hooks_are_told_of_trials_keeps_and_the_end_and_change_nothing() {
     let night =
-        Night::new().with("codex", r#"started; edit $((140 - 20 * n)); propose "step $n"; completed"#);
+        Night::new().with("codex", r#"started; edit $((130 - 20 * n)); propose "step $n"; completed"#);
     let told = night.bin.path().join("told");
     let tee = format!("cat >> {}", told.display());
     fs::create_dir(night.bin.path().join("piton")).unwrap();

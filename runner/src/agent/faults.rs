@@ -27,7 +27,7 @@ static LIMITED: LazyLock<Regex> = LazyLock::new(|| {
 });
 static IN: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
-        r#"(?i)(?:try again|retry|retry.?after|retry.?delay|resets?|available)\W{0,3}(?:again )?(?:in|after)?[\s":=]*((?:\d+(?:\.\d+)?\s*(?:milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d)?\b[\s,]*(?:and )?)+)"#,
+        r#"(?i)(?:try again|retry|retry.?after|retry.?delay|resets?|available)\W{0,3}(?:again )?(?:in|after)?[\s":=]*((?:\d+(?:\.\d+)?\s*(?:milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d)?[\s,]*(?:and )?)+)"#,
     )
     .expect("a fixed expression")
 });
