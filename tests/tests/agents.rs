@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Child, Command, Stdio};
 
-use piton_tests::{Said, Scratch, piton};
+use piton_tests::{Said, Scratch, kill, piton};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -381,6 +381,69 @@ fn a_climb_that_waits_says_so_and_ends_when_it_is_asked_to() {
     assert!(said.out.contains("was interrupted and has ended"), "{}", said.out);
     let mut climb = resumed.0;
     assert_eq!(climb.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn a_trial_in_progress_is_recorded_as_interrupted_by_a_stop_that_does_not_wait_for_it() {
+    let night = Night::new().with("codex", "started; edit 4; propose step; completed");
+    let ready = night.toy.path().join(".git/ready");
+    assert!(Command::new("mkfifo").arg(&ready).status().unwrap().success());
+    // The challenger says that it is being measured, and would be for ever.
+    let open = format!("timeout_s = 20\nwrite = [\"{}\"]\n[noise]", ready.display());
+    night.toy.write("piton.toml", &night.toy.read("piton.toml").replace("timeout_s = 20\n[noise]", &open));
+    let says = format!("echo > {}", ready.display());
+    let measure = night.toy.read("measure.sh").replace("touch \"$PITON_TEST_READY\" 2>/dev/null", &says);
+    night.toy.write("measure.sh", &measure);
+    night.toy.commit("a measurement that says when it begins");
+    let mut climb = night.command(&["climb", "--run", "r", "--agent", "codex"]);
+    let mut climb = climb.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    // Opening the pipe waits until the challenger's sample writes to it.
+    fs::read(&ready).unwrap();
+    let said = night.run(&["stop", "--now", "--run", "r", "--json"]).json();
+    assert_eq!((said["did"].as_str(), said["run"].as_str()), (Some("ended"), Some("r")));
+    assert_eq!(climb.wait().unwrap().code(), Some(130));
+    assert_eq!(night.reasons(), ["baseline", "interrupted"]);
+    assert_eq!(night.run(&["audit"]).status, 0);
+}
+
+#[test]
+fn a_climb_that_was_killed_is_known_to_be_and_can_be_taken_up() {
+    let night = Night::new()
+        .with("codex", r#"started; failed "You have hit your usage limit. Try again in 5 hours.""#);
+    let waiting = "waiting for codex's limit until";
+    let (mut climb, _err) =
+        night.at_work(&["climb", "--run", "r", "--agent", "codex", "--trials", "7"], waiting);
+    kill(climb.id());
+    climb.wait().unwrap();
+    let status = night.status();
+    assert!(status.contains("climb        ended without a word, by a kill or a power cut"), "{status}");
+    let (mut climb, _err) = night.at_work(&["resume"], waiting);
+    assert!(
+        night.status().contains("limits       7 trials") && night.status().contains("2 of the calls failed")
+    );
+    night.run(&["stop"]);
+    assert_eq!(climb.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn each_proposal_has_a_fresh_session_unless_the_user_wants_one_and_after_a_failure_in_any_case() {
+    let script = r#"started; edit $((100 + 20 * n)); cp $own/argv.$n KEPT
+[ $n = 2 ] && { failed "stream disconnected"; exit 1; }
+propose step; completed"#;
+    for (option, resumed) in
+        [(&[][..], [false, false, false]), (&["--same-session"][..], [false, true, false])]
+    {
+        let night = Night::new();
+        let kept = night.bin.path().join("kept");
+        fs::create_dir(&kept).unwrap();
+        let night = night.with("codex", &script.replace("KEPT", kept.to_str().unwrap()));
+        let said = night
+            .climb("codex", &[&["--trials", "2", "--allow-write", kept.to_str().unwrap()], option].concat());
+        assert_eq!(said.status, 0, "{said:?}");
+        let goes_on =
+            |n: u32| fs::read_to_string(kept.join(format!("argv.{n}"))).unwrap().contains("resume t -");
+        assert_eq!([1, 2, 3].map(goes_on), resumed, "{option:?}");
+    }
 }
 
 #[test]
