@@ -20,7 +20,7 @@ use crate::session::{self, Ascent, Budget, Call, Order, Spent, Stop};
 use crate::trial::{Outcome, Proposer};
 use crate::{book, brief, standing, words};
 
-pub use hold::request;
+pub use hold::{forget, request};
 
 /// A climb.
 pub struct Climber<'a> {
@@ -61,7 +61,6 @@ impl Session<'_> {
     fn go_on(&mut self, climber: &mut Climber) -> Result<Stop> {
         let (before, mut session, mut note) = (climber.ascent.spent.wall, None::<String>, None::<String>);
         let budget = climber.ascent.order.budget.clone();
-        hold::forget(&self.world.repo.state_dir());
         loop {
             let metric = &self.book.config.metric.name;
             let spent = &mut climber.ascent.spent;

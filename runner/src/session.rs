@@ -2,6 +2,7 @@
 
 mod ascent;
 mod call;
+mod time;
 
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ pub struct Budget {
     /// Trials in this climb.
     pub trials: Option<u32>,
     /// Wall clock of this climb, the baseline included.
+    #[serde(rename = "wall_s", with = "time::option")]
     pub wall: Option<Duration>,
     /// US dollars, as the agent tells them.
     pub usd: Option<f64>,
@@ -54,6 +56,7 @@ pub struct Spent {
     /// Trials recorded by this climb.
     pub trials: u32,
     /// Time since it started.
+    #[serde(rename = "wall_s", with = "time")]
     pub wall: Duration,
     /// What its calls of the agent have cost, those that became no trial among them.
     pub cost: Cost,

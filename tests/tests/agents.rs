@@ -149,6 +149,9 @@ fn claude_is_started_without_a_person_and_its_cost_is_in_the_record_and_in_the_s
         assert!(status.contains(words), "{words} in {status}");
     }
     assert!(said.out.contains("this climb: 2 trials, "), "{}", said.out);
+    let show = night.run(&["show", "2", "--run", "r"]).out;
+    let agent = "agent        claude (claude-opus-4-6), 1 call, $0.40, 1050 tokens; the last ended: done";
+    assert!(show.contains(agent), "{show}");
 }
 
 #[test]
@@ -404,6 +407,17 @@ fn a_trial_in_progress_is_recorded_as_interrupted_by_a_stop_that_does_not_wait_f
     assert_eq!(climb.wait().unwrap().code(), Some(130));
     assert_eq!(night.reasons(), ["baseline", "interrupted"]);
     assert_eq!(night.run(&["audit"]).status, 0);
+}
+
+#[test]
+fn a_climb_that_is_asked_to_end_before_its_first_trial_has_not_forgotten_by_then() {
+    let night = Night::new().with("codex", "started; edit $((100 + n)); propose step; completed");
+    let (mut climb, mut err) = night.at_work(&["climb", "--run", "r", "--agent", "codex"], "run r:");
+    let said = night.run(&["stop"]);
+    assert_eq!(said.status, 0, "{said:?}");
+    std::io::copy(&mut err, &mut std::io::sink()).unwrap();
+    assert_eq!(climb.wait().unwrap().code(), Some(0));
+    assert!(night.status().contains("ended: stopped by the user, after the trial in progress"));
 }
 
 #[test]

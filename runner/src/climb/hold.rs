@@ -88,8 +88,8 @@ fn place(state: &Path) -> PathBuf {
     state.join("stop")
 }
 
-/// Forgets a request that was for another climb.
-pub(super) fn forget(state: &Path) {
+/// Forgets a request that was for another climb: its process may have had the number of this one.
+pub fn forget(state: &Path) {
     let _ = fs::remove_file(place(state));
 }
 

@@ -129,6 +129,7 @@ fn start(start: Start, dir: &Path, least: Level) -> Result<u8> {
             .hint(format!("git switch to another branch, then: piton climb --run {run}")));
     }
     let entered = world.enter("piton climb", true)?;
+    climb::forget(&world.repo.state_dir());
     let known = match &run {
         Some(name) => entered.ledger.run(name)?.is_some(),
         None => false,

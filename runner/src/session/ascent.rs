@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Budget, Spent, Stop};
+use super::{Budget, Spent, Stop, time};
 use crate::trial::Cost;
 use crate::words::{clean, number, plural, seconds};
 
@@ -26,8 +26,10 @@ pub struct Order {
     /// What it may spend.
     pub budget: Budget,
     /// Longest call.
+    #[serde(rename = "timeout_s", with = "time")]
     pub timeout: Duration,
     /// Longest time without a word or an edit.
+    #[serde(rename = "stall_s", with = "time")]
     pub stall: Duration,
     /// What the agent may write besides.
     pub more: Vec<PathBuf>,
