@@ -15,7 +15,7 @@ use crate::git::{Id, Repo};
 use crate::judge::Judge;
 use crate::ledger::{Lock, Run};
 use crate::say::Tone;
-use crate::trial::{Outcome, Record, Seconds, Status};
+use crate::trial::{Outcome, Proposer, Record, Seconds, Status};
 use crate::world::World;
 use crate::{confine, fail, host, monitor, report, words};
 
@@ -41,6 +41,8 @@ pub struct Session<'w> {
 pub struct Turn {
     /// How long it took.
     pub seconds: f64,
+    /// Who it is, and what it cost; absent for the tuner and for people.
+    pub agent: Option<Proposer>,
     /// What it moved that is not its own, a line each; all of it was put back.
     pub moved: Vec<String>,
 }
@@ -69,6 +71,7 @@ impl Session<'_> {
         let turn = std::mem::take(&mut self.turn);
         let mut record = self.blank(base)?;
         record.seconds.agent = turn.seconds;
+        record.agent = turn.agent;
         let scope = &self.book.config.scope;
         let entries = work.entries(scope)?;
         let sizes: Vec<(String, u32, u64)> =
@@ -290,6 +293,7 @@ pub fn blank(run: &Run, trial: u32, config: &Config) -> Record {
         artifact: None,
         seed: None,
         seconds: Seconds::default(),
+        agent: None,
         harness: run.harness.clone(),
         seal: run.seal.clone(),
         rule: config.rule.name(),

@@ -8,6 +8,7 @@ use crate::conditions::Conditions;
 use crate::gate::Reading;
 use crate::metric::{Metric, Values, percent};
 use crate::rule::Case;
+use crate::session;
 use crate::stats;
 use crate::trial::Record;
 use crate::words::{clean, gain, number, plural, seconds, slow_start, verdict};
@@ -55,6 +56,11 @@ pub fn show(record: &Record, metric: &Metric, alpha: f64) -> String {
     line("seal", &record.seal);
     line("rule", &record.rule);
     line("machine", &record.machine);
+    if let Some(agent) = &record.agent {
+        let model = agent.model.as_ref().map_or_else(String::new, |model| format!(" ({})", clean(model, 80)));
+        let (name, cost) = (clean(&agent.name, 80), session::cost(&agent.cost));
+        line("agent", &format!("{name}{model}, {cost}; the last ended: {}", clean(&agent.end, 40)));
+    }
     let s = record.seconds;
     line(
         "time",

@@ -21,6 +21,10 @@ impl Record {
     /// The record with every foreign text cut to a length that a ledger can hold many of. What is cut is counted.
     pub fn bounded(mut self) -> Self {
         cut(&mut self.description, DESCRIPTION);
+        if let Some(agent) = &mut self.agent {
+            cut(&mut agent.name, NAME);
+            agent.model.iter_mut().for_each(|model| cut(model, NAME));
+        }
         match &mut self.outcome {
             Outcome::BuildFailed { error: text }
             | Outcome::RunFailed { reason: text, .. }

@@ -1,0 +1,234 @@
+//! One call of an agent: what it is given, behind which walls it is started, and how it ended.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::Path;
+
+use super::events::{Heard, Last};
+use super::faults::asks;
+use super::kind::{Filling, Kind};
+use super::vigil::{Vigil, Why};
+use super::{Desk, Known, Reply, Room};
+use crate::error::{Context, Result};
+use crate::proc::{self, End, Job};
+use crate::session::Call;
+use crate::trial::Cost;
+use crate::words::clean;
+
+/// Largest proposal file that is read, in bytes. Of a long description the record holds the beginning.
+const PROPOSAL_BYTES: u64 = 8 << 20;
+
+/// Who is asked.
+pub(super) enum Asked<'a> {
+    Known(&'a Known),
+    Command(&'a str),
+}
+
+pub(super) fn ask(who: &Asked, desk: &Desk) -> Result<Reply> {
+    let what = "the agent was not started";
+    // The brief lies where the agent cannot write, the proposal where it can.
+    let (told, own) = (desk.worktree.join(".piton"), Room::own(desk.worktree));
+    let (brief, proposal) = (told.join("brief.md"), own.join("proposal.json"));
+    let write = || -> io::Result<()> {
+        for dir in [&told, &own] {
+            if fs::symlink_metadata(dir).is_ok_and(|meta| !meta.is_dir()) {
+                fs::remove_file(dir)?;
+            }
+            fs::create_dir_all(dir)?;
+        }
+        clear(&proposal)?;
+        clear(&brief)?;
+        // Made anew: a link that somebody left in its place would have piton write where an agent may not.
+        File::create_new(&brief)?.write_all(desk.brief.as_bytes())
+    };
+    write().context(what)?;
+    let temporary = tempfile::Builder::new().prefix("piton-agent-").tempdir().context(what)?;
+    let prompt = prompt(desk.editable, &brief, &proposal);
+    let prompt_file = temporary.path().join("prompt.md");
+    fs::write(&prompt_file, &prompt).context(what)?;
+    let room = Room {
+        worktree: desk.worktree,
+        state: desk.state,
+        editable: desk.editable,
+        temporary: temporary.path(),
+        more: desk.more,
+        least: desk.least,
+    };
+    let policy = room.policy()?;
+    let mut env = proc::full_env();
+    let (argv, kind) = match who {
+        Asked::Command(command) => (vec!["/bin/sh".to_owned(), "-c".to_owned(), (*command).to_owned()], None),
+        Asked::Known(known) => {
+            let unset = |name: &str| std::env::var_os(name).is_none();
+            let given = known.kind.env.iter().filter(|(name, _)| unset(name));
+            env.extend(given.map(|(name, value)| (OsString::from(name), OsString::from(value))));
+            (known.argv(&prompt, &prompt_file, &own, desk), Some(&known.kind))
+        }
+    };
+    env.extend(room.env());
+    env.push(("PITON_BRIEF".into(), brief.into()));
+    env.push(("PITON_PROPOSAL".into(), proposal.clone().into()));
+    let (stdout, stderr) = (desk.logs.join("agent.out"), desk.logs.join("agent.log"));
+    let edits = desk.editable.iter().map(|path| desk.worktree.join(path)).chain([own.clone()]).collect();
+    let vigil = Vigil::new(kind, &stdout, &stderr, edits, desk.stall);
+    let done = desk.runner.run(&Job {
+        argv: &argv,
+        cwd: desk.worktree,
+        env,
+        stdout: stdout.clone(),
+        stderr,
+        timeout: desk.timeout,
+        gently: true,
+        seen: None,
+        policy: Some(&policy),
+        stdin: kind.is_some_and(Kind::by_stdin).then_some(&*prompt_file),
+        watch: Some(&|elapsed| vigil.look(elapsed)),
+        heedless: false,
+    })?;
+    let (heard, why) = vigil.end(&done);
+    let description = description(&proposal);
+    let ended = match (&done.end, why) {
+        (End::Interrupted, _) => Some(Call::Interrupted),
+        (End::TimedOut, Some(Why::Stalled)) => Some(Call::Stalled(desk.stall.as_secs())),
+        // Its last event had come; that it did not exit changes nothing.
+        (End::TimedOut, Some(Why::Lingered)) => None,
+        (End::TimedOut, None) => Some(Call::TimedOut(desk.timeout.as_secs())),
+        _ => None,
+    };
+    let cost = Cost { calls: 1, usd: heard.usd, tokens_in: heard.tokens_in, tokens_out: heard.tokens_out };
+    let model = heard.model.clone().or(match who {
+        Asked::Known(known) => known.model.clone(),
+        Asked::Command(_) => None,
+    });
+    let model = model.map(|model| clean(&model, 200));
+    let (call, idle) = match (ended, kind, &done.end) {
+        (Some(call), _, _) => (call.clone(), call),
+        (None, Some(_), _) => judged(&heard),
+        (None, None, End::Exited(0)) => (Call::Done, Call::Done),
+        (None, None, end) => {
+            let why = match end {
+                End::Exited(status) => format!("exit status {status}"),
+                End::Signalled(signal) => format!("ended by signal {signal}"),
+                End::TimedOut | End::Interrupted => "it was ended".to_owned(),
+            };
+            (Call::Failed(why.clone()), Call::Failed(why))
+        }
+    };
+    // What a command line edited before it failed is judged like any edit: its status says little. Of an agent that piton reads, a call
+    // that failed leaves half an edit, unless it had come as far as its proposal.
+    let whole = kind.is_none() || !call.failed() || description.is_some();
+    Ok(Reply { call, idle, description, whole, cost, model, session: heard.session })
+}
+
+/// How a call ended, by what was heard of it: with an edit, and without.
+fn judged(heard: &Heard) -> (Call, Call) {
+    match heard.last.clone() {
+        Some(Last::Done) => {
+            let denied: Vec<String> = heard.denied.iter().cloned().collect();
+            let idle = match (denied.is_empty(), asks(&heard.said)) {
+                (false, _) => Call::Denied(denied),
+                (true, true) => Call::Asked(clean(&heard.said, 400)),
+                (true, false) => Call::Done,
+            };
+            (Call::Done, idle)
+        }
+        last => {
+            let call = match last {
+                Some(Last::Spent) => Call::Spent,
+                Some(Last::Limited { why, until }) => Call::Limited { why, until },
+                Some(Last::Unauthorised(why)) => Call::Unauthorised(why),
+                Some(Last::Failed(why)) => Call::Failed(why),
+                Some(Last::Done) | None => Call::Failed("it said nothing".to_owned()),
+            };
+            (call.clone(), call)
+        }
+    }
+}
+
+/// What a known agent is told. All else stands in the files that this names.
+fn prompt(editable: &[String], brief: &Path, proposal: &Path) -> String {
+    format!(
+        "You propose one change in an unattended experiment. A runner measures it and keeps it or puts it back.\n\
+         Nobody reads along: never ask, never wait for an answer, decide yourself.\n\n\
+         1. Read program.md, then the brief in {}.\n\
+         2. Make one atomic change, by editing files below: {}. Nothing else can be written.\n\
+         3. Write your proposal, JSON as the brief says, to {}.\n\
+         4. Stop. Do not commit and do not measure: the runner does both.\n",
+        brief.display(),
+        editable.join(", "),
+        proposal.display()
+    )
+}
+
+impl Known {
+    fn argv(&self, prompt: &str, prompt_file: &Path, own: &Path, desk: &Desk) -> Vec<String> {
+        let filling = Filling {
+            prompt,
+            prompt_file: &prompt_file.to_string_lossy(),
+            own: &own.to_string_lossy(),
+            model: self.model.as_deref(),
+            turns: self.turns,
+            usd: desk.usd.filter(|_| !self.kind.money.is_empty()),
+            session: desk.session.filter(|_| self.same_session),
+            more: &self.words,
+        };
+        let mut argv = self.kind.argv(&filling);
+        argv[0].clone_from(&self.program);
+        argv
+    }
+}
+
+/// Removes what stands at `path`, whatever it is; a link, not what it points at.
+fn clear(path: &Path) -> io::Result<()> {
+    match fs::symlink_metadata(path) {
+        Ok(meta) if meta.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(_) => Ok(()),
+    }
+}
+
+/// The description in a proposal file; absent when there is none, or when it is too large or no JSON.
+pub fn description(path: &Path) -> Option<String> {
+    fs::symlink_metadata(path).ok().filter(|meta| meta.is_file() && meta.len() <= PROPOSAL_BYTES)?;
+    let mut bytes = vec![];
+    File::open(path).ok()?.take(PROPOSAL_BYTES).read_to_end(&mut bytes).ok()?;
+    let text = String::from_utf8_lossy(&bytes);
+    let value: serde_json::Value = serde_json::from_str(text.trim_start_matches('\u{feff}')).ok()?;
+    let text = value.get("description")?.as_str()?.trim();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn described(write: impl FnOnce(&Path)) -> Option<String> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("proposal.json");
+        write(&path);
+        description(&path)
+    }
+
+    #[test]
+    fn a_question_counts_only_where_there_is_no_edit() {
+        let heard = Heard { last: Some(Last::Done), said: "Shall I go on?".into(), ..Heard::default() };
+        let (with, without) = judged(&heard);
+        assert_eq!((with, without.word()), (Call::Done, "asked"));
+        let denied = Heard { denied: ["Bash".to_owned()].into(), ..heard };
+        assert_eq!(judged(&denied).1, Call::Denied(vec!["Bash".to_owned()]));
+    }
+
+    #[test]
+    fn a_proposal_that_is_no_plain_file_of_a_sane_size_has_no_description() {
+        let text = |bytes: &[u8]| described(|path| fs::write(path, bytes).unwrap());
+        assert_eq!(text(b"{\"description\": \" wider tiles \"}"), Some("wider tiles".to_owned()));
+        assert_eq!(text(b"\xef\xbb\xbf{\"description\": \"a\xffb\"}"), Some("a\u{fffd}b".to_owned()));
+        for none in [&b""[..], b"{}", b"[]", b"{\"description\": 7}", b"{\"description\": \" \"}", b"\0"] {
+            assert_eq!(text(none), None, "{none:?}");
+        }
+        assert_eq!(described(|path| fs::create_dir(path).unwrap()), None);
+        assert_eq!(described(|path| std::os::unix::fs::symlink("/dev/zero", path).unwrap()), None);
+        assert_eq!(described(|path| File::create(path).unwrap().set_len(PROPOSAL_BYTES + 1).unwrap()), None);
+    }
+}
