@@ -62,10 +62,11 @@ impl Session<'_> {
         };
         let then = clock::words(until.unwrap_or(clock::unix() + time.as_secs()));
         let told = format!("waiting for {what} until {then}");
-        self.world.progress.line(Tone::Neutral, &format!("{told} ({})", seconds(time.as_secs_f64())));
-        self.world.progress.doing(&told);
+        // Kept first: who reads the line finds the same in `piton status`.
         ascent.waiting = Some(Waiting { what, until: then });
         self.keep(ascent)?;
+        self.world.progress.line(Tone::Neutral, &format!("{told} ({})", seconds(time.as_secs_f64())));
+        self.world.progress.doing(&told);
         let watch = Stopwatch::start();
         let over = || until.map_or_else(|| watch.elapsed() >= time, |until| clock::unix() >= until);
         while !over() && !self.world.runner.interrupted() && !self.asked_to_stop() {
