@@ -1,7 +1,10 @@
 //! What each command does.
 
 mod args;
+mod brief;
 mod guard;
+mod note;
+mod search;
 
 use std::io::Read;
 use std::path::Path;
@@ -10,7 +13,7 @@ use piton_confine::Level;
 use serde_json::json;
 
 pub use args::Cli;
-use args::{Climb, Command, RuleCommand, Which};
+use args::{Climb, Command, RuleCommand, Which, Words};
 
 use crate::agent::Agent;
 use crate::climb::Allowed;
@@ -24,6 +27,7 @@ use crate::flight::Owner;
 use crate::git::Repo;
 use crate::ledger::{Ledger, Run};
 use crate::proc::Runner;
+use crate::proposal::{Claim, Proposal};
 use crate::rule::{self, Case};
 use crate::say::{self, Progress};
 use crate::session::{Budget, Stop};
@@ -68,7 +72,7 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
     let least = cli.confinement;
     match cli.command {
         Command::Baseline { run, json } => baseline(dir, least, run.as_deref(), json),
-        Command::Trial { message, json } => trial(dir, least, message.as_deref(), json),
+        Command::Trial { words, json } => trial(dir, least, words, json),
         Command::Climb(climb) => climb.run(dir, least),
         Command::Guard { more, command } => guard::run(dir, &command, &more, least),
         Command::Log { which } => log(dir, &which),
@@ -146,6 +150,10 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
             Ok(exit::DONE)
         }
         Command::Status { which } => status(dir, &which),
+        Command::Brief { which } => brief::run(dir, &which),
+        Command::Search(search) => search.run(dir),
+        Command::Note { text, by, which } => note::leave(dir, &text, by.as_deref(), &which),
+        Command::Notes { which } => note::list(dir, &which),
         Command::Recover { json } => recover(dir, json),
         Command::Audit { which } => audit(dir, &which),
     }
@@ -174,7 +182,7 @@ fn baseline(dir: &Path, least: Level, name: Option<&str>, json: bool) -> Result<
     Ok(exit::DONE)
 }
 
-fn trial(dir: &Path, least: Level, message: Option<&str>, json: bool) -> Result<u8> {
+fn trial(dir: &Path, least: Level, words: Words, json: bool) -> Result<u8> {
     let world = world(dir, least)?;
     // A branch that a power cut broke is put back before HEAD is read.
     let entered = world.enter("piton trial", false)?;
@@ -186,7 +194,7 @@ fn trial(dir: &Path, least: Level, message: Option<&str>, json: bool) -> Result<
             .hint("begin a run with `piton baseline`, or `git switch piton/<run>`")
     })?;
     let mut session = world.resume(entered, name)?;
-    let record = session.trial(&world.repo, message, Owner::User)?;
+    let record = session.trial(&world.repo, &words.proposal(), Owner::User)?;
     session.bundle(&world.repo, false, Owner::User)?;
     if json {
         say::json(&record);
@@ -194,6 +202,13 @@ fn trial(dir: &Path, least: Level, message: Option<&str>, json: bool) -> Result<
         say::answer(&answer(&record, &session));
     }
     Ok(status_of(&record))
+}
+
+impl Words {
+    fn proposal(self) -> Proposal {
+        let claim = Claim::new(self.hypothesis.as_deref(), self.family.as_deref(), self.expected);
+        Proposal { description: self.message, claim }
+    }
 }
 
 fn answer(record: &Record, session: &Session) -> String {
@@ -207,9 +222,10 @@ fn answer(record: &Record, session: &Session) -> String {
             session.book.config.scope.editable.join(", ")
         ),
         Outcome::NoEdit => "edit first; nothing was reset".to_owned(),
-        Outcome::Interrupted { .. } | Outcome::Void { .. } | Outcome::Duplicate { .. } => {
-            "your edit is as it was".to_owned()
-        }
+        Outcome::Interrupted { .. }
+        | Outcome::Void { .. }
+        | Outcome::Duplicate { .. }
+        | Outcome::Alike { .. } => "your edit is as it was".to_owned(),
         _ => format!(
             "the checkout is back at the incumbent; the edit is kept: git restore --source refs/piton/{}/trials/{} {}",
             record.run,
@@ -283,8 +299,8 @@ impl Climb {
     }
 }
 
-/// A run to read about, with its experiment and its records.
-fn reading(dir: &Path, which: &Which) -> Result<(Repo, Run, Config, Vec<Record>)> {
+/// A run to read about.
+fn chosen(dir: &Path, which: &Which) -> Result<(Repo, Ledger, Run)> {
     let repo = Repo::open(dir)?;
     let none = || {
         Error::refused("there is nothing to show: no run has begun in this repository")
@@ -301,6 +317,12 @@ fn reading(dir: &Path, which: &Which) -> Result<(Repo, Run, Config, Vec<Record>)
         })?,
         None => ledger.latest()?.ok_or_else(none)?,
     };
+    Ok((repo, ledger, run))
+}
+
+/// A run to read about, with its experiment and its records.
+fn reading(dir: &Path, which: &Which) -> Result<(Repo, Run, Config, Vec<Record>)> {
+    let (repo, ledger, run) = chosen(dir, which)?;
     let config = Config::parse(&run.config)?;
     let records = ledger.records(&run.name)?;
     Ok((repo, run, config, records))
@@ -432,8 +454,10 @@ fn verify(dir: &Path, least: Level, each: bool, which: &Which) -> Result<u8> {
 
 fn status(dir: &Path, which: &Which) -> Result<u8> {
     let (repo, run, config, records) = reading(dir, which)?;
-    let night = Ledger::open(&repo.state_dir())?.last_verified(&run.name)?;
-    let status = standing::status(&run.name, &run.base, &records, &config.metric, night.as_ref());
+    let ledger = Ledger::open(&repo.state_dir())?;
+    let night = ledger.last_verified(&run.name)?;
+    let mut status = standing::status(&run.name, &run.base, &records, &config.metric, night.as_ref());
+    status.notes = ledger.notes(&run.name, false, usize::MAX)?.len();
     if which.json {
         say::json(&status);
     } else {
