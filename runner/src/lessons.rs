@@ -14,7 +14,7 @@ use crate::words;
 /// Keeps that are remembered.
 const KEPT: usize = 10;
 /// Families that are remembered: those tried last.
-const FAMILIES: usize = 24;
+const FAMILIES: usize = 60;
 /// Reasons that are counted of a family.
 const REASONS: usize = 6;
 /// Failures of a family that are told one by one.

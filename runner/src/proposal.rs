@@ -107,7 +107,7 @@ mod tests {
             assert_eq!(family(name).as_deref(), Some("loop-fusion"), "{name}");
         }
         assert_eq!(family("\u{202e}é```\n"), None);
-        assert_eq!(family(&"ab ".repeat(99)).unwrap().len(), 38);
+        assert_eq!(family(&"ab ".repeat(99)).unwrap().len(), FAMILY);
     }
 
     #[test]

@@ -372,7 +372,11 @@ mod tests {
         let found = |text: &str| memory.search(&words(text), Where::Everything, None, 9).unwrap();
         assert_eq!(numbers(&found("\"tiles\"")), [1]);
         assert_eq!(numbers(&found("tile_size")), [2]);
-        assert_eq!(numbers(&found("tile")), [2, 1], "a word finds what begins with it");
+        assert_eq!(
+            numbers(&found("tile")),
+            [1, 2],
+            "a word finds what begins with it; what was said comes before a line"
+        );
         for text in ["NEAR(", "*", "\"", "added:", "a AND", "-x", "^", "{", "wid*", "OR", "a\0b", "'"] {
             found(text);
         }
