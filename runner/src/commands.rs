@@ -13,7 +13,7 @@ use piton_confine::Level;
 use serde_json::json;
 
 pub use args::Cli;
-use args::{Climb, Command, RuleCommand, Which, Words};
+use args::{Climb, Command, ProposalWords, RuleCommand, Which};
 
 use crate::agent::Agent;
 use crate::climb::Allowed;
@@ -182,7 +182,7 @@ fn baseline(dir: &Path, least: Level, name: Option<&str>, json: bool) -> Result<
     Ok(exit::DONE)
 }
 
-fn trial(dir: &Path, least: Level, words: Words, json: bool) -> Result<u8> {
+fn trial(dir: &Path, least: Level, words: ProposalWords, json: bool) -> Result<u8> {
     let world = world(dir, least)?;
     // A branch that a power cut broke is put back before HEAD is read.
     let entered = world.enter("piton trial", false)?;
@@ -204,7 +204,7 @@ fn trial(dir: &Path, least: Level, words: Words, json: bool) -> Result<u8> {
     Ok(status_of(&record))
 }
 
-impl Words {
+impl ProposalWords {
     fn proposal(self) -> Proposal {
         let claim = Claim::new(self.hypothesis.as_deref(), self.family.as_deref(), self.expected);
         Proposal { description: self.message, claim }

@@ -48,7 +48,7 @@ pub(super) enum Command {
     )]
     Trial {
         #[command(flatten)]
-        words: Words,
+        words: ProposalWords,
         /// Print the trial's record as JSON.
         #[arg(long)]
         json: bool,
@@ -263,7 +263,7 @@ pub(super) enum Command {
     },
     /// Search what was tried, kept or not: by words, or by an edit.
     ///
-    /// Words are sought in descriptions, hypotheses, families, reasons and changed lines; best first. With --diff they are sought in
+    /// ProposalWords are sought in descriptions, hypotheses, families, reasons and changed lines; best first. With --diff they are sought in
     /// changed lines only; --diff without words finds trials whose edit is like the one in this checkout.
     #[command(after_help = "Example: piton search unroll loop\n         piton search --diff")]
     Search(Search),
@@ -292,7 +292,7 @@ pub(super) enum Command {
 
 /// A proposer's words.
 #[derive(Debug, Args)]
-pub(super) struct Words {
+pub(super) struct ProposalWords {
     /// What is tried, in one line.
     #[arg(short = 'm', long)]
     pub message: Option<String>,

@@ -122,7 +122,11 @@ mod tests {
         assert_eq!(seen(2), ["b", "c"]);
         assert_eq!(ledger.notes("r", true, 1).unwrap(), [note("g", true)]);
         let mut check = chain::Check::new();
-        ledger.each_entry(&mut |entry| Ok(drop(check.take(&entry)))).unwrap();
+        let mut see = |entry: chain::Entry| {
+            check.take(&entry);
+            Ok(())
+        };
+        ledger.each_entry(&mut see).unwrap();
         assert_eq!(check.faults, Vec::<String>::new());
     }
 }
