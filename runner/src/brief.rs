@@ -239,9 +239,13 @@ fn this_proposal(facts: &Facts) -> String {
             "Directive: simplify. Take code away: what is as good and has less code is kept, and makes room for what comes next.\n"
         }
         Directive::Combine => {
-            "Directive: combine. Put two near misses together, or one of them with something that was kept: `piton show N` shows a diff.\n"
+            "Directive: combine. Put two near misses together, or one of them with something that was kept.\n"
         }
     });
+    text.push_str(&format!(
+        "What trial N changed, kept or not: `git show refs/piton/{}/trials/N`.\n",
+        facts.run
+    ));
     text
 }
 

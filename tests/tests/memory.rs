@@ -85,6 +85,7 @@ fn the_brief_tells_what_was_tried_and_is_the_same_when_it_is_asked_again() {
         "+const SPEED: u32 = 120;",
         "## Kept, the last first",
         "1 +19.",
+        "`git show refs/piton/r/trials/N`",
         "bad: tried 1, kept 0; 1 build_failed",
         "does not build: error: this is broken",
         "Directive: exploit",
@@ -288,13 +289,10 @@ fn notes_and_guidance_reach_the_next_brief_and_the_ledger_also_while_a_climb_is_
     // The agent's piton is the human's second terminal: it writes while the climb holds the lock.
     let piton = piton_tests::piton();
     let more = format!("cd {} && {} note 'while it works'", toy.path().display(), piton.display());
-    let agent = format!(
-        "{}",
-        steps(&[
-            "grep -q 'Leave the tokenizer alone' $PITON_BRIEF && grep -q 'nadia: ' $PITON_BRIEF && sed -i 's/100/90/' src/speed.rs",
-            "sed -i 's/100/80/' src/speed.rs",
-        ])
-    );
+    let agent = steps(&[
+        "grep -q 'Leave the tokenizer alone' $PITON_BRIEF && grep -q 'nadia: ' $PITON_BRIEF && sed -i 's/100/90/' src/speed.rs",
+        "sed -i 's/100/80/' src/speed.rs",
+    ]);
     let mut climb = toy
         .command(&["climb", "--run", "r", "--agent", &agent, "--trials", "2"])
         .stderr(std::process::Stdio::null())
