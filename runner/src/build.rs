@@ -216,6 +216,9 @@ impl Workshop<'_> {
                 timeout: Duration::from_secs(build.timeout_s),
                 gently: false,
                 seen: Some(&|line| self.progress.doing_what(line)),
+                stdin: None,
+                watch: None,
+                heedless: false,
             })?;
             Ok(done)
         };

@@ -1,33 +1,42 @@
 //! The unattended climb: asks an agent for an edit, has it tried, and goes on until something says stop.
 //!
-//! When to stop is for `session` to say, what to tell the agent for `brief`.
+//! When to stop, whether a call counts and how long to wait is for `session` to say, what to tell the agent for `brief`.
 
-use std::path::PathBuf;
-use std::time::Duration;
+mod hold;
+mod hooks;
 
 use piton_confine::Level;
 
-use crate::agent::{Agent, Desk, Proposed};
+use crate::agent::kind::Figure;
+use crate::agent::{Agent, Desk, Reply};
 use crate::brief::Left;
-use crate::clock::Stopwatch;
+use crate::clock::{self, Stopwatch};
 use crate::drive::Session;
 use crate::error::Result;
 use crate::flight::Owner;
 use crate::git::Repo;
+use crate::ledger::Ledger;
 use crate::say::Tone;
-use crate::session::{self, Budget, Spent, Stop};
-use crate::trial::Outcome;
-use crate::{book, standing};
+use crate::session::{self, Ascent, Budget, Call, Order, Spent, Stop};
+use crate::trial::{Outcome, Proposer};
+use crate::{book, standing, words};
 
-/// What an agent is given.
-#[derive(Debug, Clone)]
-pub struct Allowed {
-    /// Limit on the wall clock of one proposal.
-    pub timeout: Duration,
-    /// What it may write besides its edit and what is its own.
-    pub more: Vec<PathBuf>,
+pub use hold::request;
+
+/// A climb.
+pub struct Climber<'a> {
+    /// The worktree that it is in.
+    pub work: &'a Repo,
+    /// Whose that is.
+    pub owner: Owner,
+    /// Who proposes.
+    pub agent: &'a Agent,
     /// The weakest walls that will do.
     pub least: Level,
+    /// Runs since the climb was started.
+    pub watch: Stopwatch,
+    /// What it is told, what it has spent; kept up while it goes on.
+    pub ascent: Ascent,
 }
 
 impl Session<'_> {
@@ -35,108 +44,166 @@ impl Session<'_> {
     ///
     /// # Errors
     /// When piton itself fails. The trials recorded until then stand.
-    pub fn climb(
-        &mut self,
-        work: &Repo,
-        agent: &Agent,
-        budget: &Budget,
-        owner: Owner,
-        desk: &Allowed,
-        watch: Stopwatch,
-    ) -> Result<Stop> {
-        let mut spent = Spent::default();
+    pub fn climb(&mut self, climber: &mut Climber) -> Result<Stop> {
+        let stop = self.go_on(climber);
+        let ascent = &mut climber.ascent;
+        ascent.waiting = None;
+        ascent.stopped = Some(*stop.as_ref().unwrap_or(&Stop::Broken));
+        if let Err(error) = &stop {
+            ascent.trouble = Some(words::clean(&error.what, 300));
+        }
+        // Where piton has failed already, that is the error to tell.
+        let kept = self.keep(ascent);
+        self.ring_stop(ascent);
+        let stop = stop?;
+        kept.map(|()| stop)
+    }
+
+    fn go_on(&mut self, climber: &mut Climber) -> Result<Stop> {
+        let (before, mut session, mut note) = (climber.ascent.spent.wall, None::<String>, None::<String>);
+        let budget = climber.ascent.order.budget.clone();
+        hold::forget(&self.world.repo.state_dir());
         loop {
-            spent.wall = watch.elapsed();
+            let metric = &self.book.config.metric.name;
+            let spent = &mut climber.ascent.spent;
+            spent.wall = before + climber.watch.elapsed();
+            spent.best = self.book.incumbent().value(metric);
             spent.interrupted = self.world.runner.interrupted();
-            if let Some(stop) = session::stop(budget, &spent) {
-                if !spent.interrupted {
-                    self.bundle(work, true, owner)?;
+            spent.asked = self.asked_to_stop();
+            let stop = session::stop(&budget, spent);
+            let interrupted = spent.interrupted;
+            self.keep(&climber.ascent)?;
+            if let Some(stop) = stop {
+                if !interrupted {
+                    self.bundle(climber.work, true, climber.owner)?;
                 }
                 return Ok(stop);
             }
-            let (book, config) = (&self.book, &self.book.config);
-            if book.tally.unblinded.blind_is_due(config.rule.blind_after()) {
-                self.blind(work, owner)?;
+            if self.book.tally.unblinded.blind_is_due(self.book.config.rule.blind_after()) {
+                self.blind(climber.work, climber.owner)?;
                 continue;
             }
-            let next = book.ledger.next_trial(&book.run.name)?;
-            let left = Left {
-                trials: budget.trials.map(|most| most.saturating_sub(spent.trials)),
-                seconds: budget.wall.map(|most| most.saturating_sub(spent.wall).as_secs_f64()),
-                ..Left::default()
-            };
-            let brief = self.brief(work, agent, owner, next, left)?;
-            let (book, config) = (&self.book, &self.book.config);
-            self.world.progress.doing(&format!("trial {next}: {} is thinking", agent.name()));
-            let asked = Desk {
-                worktree: work.root(),
-                state: &work.git_dir(),
-                editable: &config.scope.editable,
-                more: &desk.more,
-                least: desk.least,
-                runner: &self.world.runner,
-                knobs: &config.knobs,
-                tried: &book.tally.tried,
-                brief,
-                logs: self.world.repo.state_dir().join("logs"),
-                timeout: desk.timeout,
-            };
-            let (thinking, stance) = (Stopwatch::start(), work.stance(&self.branch()));
-            let proposed = agent.propose(&asked)?;
-            self.turn.seconds = thinking.seconds();
-            self.turn.moved = stance.moved(&work.stance(&self.branch()));
-            if !self.turn.moved.is_empty() {
-                work.put_back(&stance)?;
+            let reply = self.ask(climber, &budget, session.as_deref(), note.take())?;
+            let made = self.take(climber, reply, &mut session)?;
+            note = made.note;
+            climber.ascent.spent.wall = before + climber.watch.elapsed();
+            if !self.pause(&mut climber.ascent, climber.agent, &made.call)? {
+                climber.ascent.spent.barred = true;
             }
-            self.world.progress.idle();
-            let book = &self.book;
-            let base = work.commit_id(book.incumbent().commit.as_deref().unwrap_or_default())?;
-            let proposal = match proposed {
-                Proposed::Exhausted => {
-                    spent.exhausted = true;
-                    continue;
-                }
-                Proposed::Interrupted => {
-                    work.restore(base, if owner == Owner::Piton { None } else { Some(&config.scope) })?;
-                    continue;
-                }
-                // A failed call is no trial; but what it edited before it failed is judged like any edit.
-                Proposed::Failed(why) => {
-                    self.world.progress.line(
-                        Tone::Bad,
-                        &format!("the agent failed: {why}; its output is in .git/piton/logs/agent.log"),
-                    );
-                    if self.untouched(work)? && self.turn.moved.is_empty() {
-                        spent.idle += 1;
-                        continue;
-                    }
-                    None
-                }
-                Proposed::Done(proposal) => proposal,
-            };
-            let record = self.trial(work, &proposal.unwrap_or_default(), owner)?;
-            self.bundle(work, false, owner)?;
-            spent.idle = if matches!(record.outcome, Outcome::NoEdit | Outcome::Tampered { .. }) {
-                spent.idle + 1
-            } else {
-                0
-            };
-            spent.trials += 1;
         }
+    }
+
+    /// Asks the agent for a proposal.
+    fn ask(
+        &mut self,
+        climber: &Climber,
+        budget: &Budget,
+        session: Option<&str>,
+        note: Option<String>,
+    ) -> Result<Reply> {
+        let (work, agent, order) = (climber.work, climber.agent, &climber.ascent.order);
+        let next = self.book.ledger.next_trial(&self.book.run.name)?;
+        let left = session::left(budget, &climber.ascent.spent);
+        let seconds = left.wall.map(|wall| wall.as_secs_f64());
+        let left = Left { trials: left.trials, seconds, usd: left.usd, tokens: left.tokens };
+        let mut brief = self.brief(work, agent, climber.owner, next, left)?;
+        brief.extend(note.map(|note| format!("\n{note}\n")));
+        self.world.progress.doing(&format!("trial {next}: {} is thinking", agent.name()));
+        let (book, config) = (&self.book, &self.book.config);
+        let desk = Desk {
+            worktree: work.root(),
+            state: &work.git_dir(),
+            editable: &config.scope.editable,
+            more: &order.more,
+            least: climber.least,
+            runner: &self.world.runner,
+            knobs: &config.knobs,
+            tried: &book.tally.tried,
+            brief,
+            logs: self.world.repo.state_dir().join("logs"),
+            timeout: order.timeout,
+            stall: order.stall,
+            usd: left.usd,
+            session,
+        };
+        let (thinking, stance) = (Stopwatch::start(), work.stance(&self.branch()));
+        let reply = agent.propose(&desk)?;
+        self.turn.seconds = thinking.seconds();
+        self.turn.moved = stance.moved(&work.stance(&self.branch()));
+        if !self.turn.moved.is_empty() {
+            work.put_back(&stance)?;
+        }
+        self.world.progress.idle();
+        Ok(reply)
+    }
+
+    /// Makes of a reply what it is: a trial, a failed call, or the end.
+    fn take(&mut self, climber: &mut Climber, reply: Reply, session: &mut Option<String>) -> Result<Made> {
+        let (work, owner, ascent) = (climber.work, climber.owner, &mut climber.ascent);
+        let left = |call: &Call| call.failed() || reply.idle != *call;
+        let edited = !left(&reply.call) || !self.turn.moved.is_empty() || !self.untouched(work)?;
+        let call = if edited { reply.call } else { reply.idle };
+        ascent.spent.call(&call, &reply.cost);
+        ascent.pending.add(&reply.cost);
+        ascent.trouble = call.words();
+        *session = reply.session.filter(|_| climber.agent.keeps_session() && !call.failed());
+        if let Some(words) = &ascent.trouble {
+            let log = "its output is in .git/piton/logs/agent.log and agent.out";
+            self.world.progress.line(Tone::Bad, &format!("the agent {words}; {log}"));
+        }
+        if call == Call::Exhausted {
+            ascent.spent.exhausted = true;
+            return Ok(Made { call, note: None });
+        }
+        // A failed call is no trial, unless what it left is a whole edit, or it moved what is not its own.
+        let nothing = call.failed() && (!edited || !reply.whole) && self.turn.moved.is_empty();
+        if call == Call::Interrupted || nothing {
+            if edited {
+                let base = work.commit_id(self.book.incumbent().commit.as_deref().unwrap_or_default())?;
+                work.restore(base, if owner == Owner::Piton { None } else { Some(&self.book.config.scope) })?;
+            }
+            if call != Call::Interrupted {
+                ascent.spent.fail();
+                // What is wrong with a command line does not pass, and too small a limit on a call neither.
+                ascent.spent.idle += u32::from(!climber.agent.recovers() || call == Call::Spent);
+            }
+            return Ok(Made { note: session::note(&call), call });
+        }
+        self.turn.agent = climber.agent.program().map(|name| Proposer {
+            name,
+            model: reply.model,
+            end: call.word().to_owned(),
+            cost: std::mem::take(&mut ascent.pending),
+        });
+        let record = self.trial(work, &reply.proposal, owner)?;
+        self.bundle(work, false, owner)?;
+        climber.ascent.spent.trial(&record);
+        self.ring_trial(&climber.ascent, &record);
+        let note = matches!(record.outcome, Outcome::NoEdit).then(|| session::note(&call)).flatten();
+        Ok(Made { call, note })
+    }
+
+    /// Keeps what is known of the climb where `piton status` and `piton resume` find it.
+    fn keep(&self, ascent: &Ascent) -> Result<()> {
+        self.book.ledger.set_mark(LAST, &ascent.run)?;
+        self.book.ledger.set_mark(&mark(&ascent.run), ascent)
     }
 
     /// The last lines of a climb.
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub fn summary(&self, stop: &Stop, wall_s: f64) -> Result<String> {
+    pub fn summary(&self, stop: &Stop, ascent: &Ascent, wall_s: f64) -> Result<String> {
         let records = self.book.records()?;
         let results = book::table_path(&self.world.repo).display().to_string();
+        let cost = (ascent.spent.cost.calls > 0).then(|| session::spent(&ascent.spent));
         let summary = standing::Summary {
             run: &self.book.run.name,
             records: &records,
             stopped: stop.words(),
             wall_s,
+            spent: cost.as_deref(),
+            trouble: ascent.trouble.as_deref(),
             results: &results,
         };
         Ok(standing::summary(&summary, &self.book.config.metric))
@@ -147,4 +214,62 @@ impl Session<'_> {
     fn brief(&mut self, work: &Repo, agent: &Agent, owner: Owner, next: u32, left: Left) -> Result<String> {
         self.set_out(work, next, left, owner == Owner::Piton && *agent != Agent::Tuner)
     }
+}
+
+/// What became of a reply.
+struct Made {
+    call: Call,
+    /// What the agent is told of it next time.
+    note: Option<String>,
+}
+
+/// The mark of the run that was climbed last.
+const LAST: &str = "climb";
+
+fn mark(run: &str) -> String {
+    format!("climb {run}")
+}
+
+/// The last climb of a run, or of all.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub fn last(ledger: &Ledger, run: Option<&str>) -> Result<Option<Ascent>> {
+    match run.map(str::to_owned).map_or_else(|| ledger.mark::<String>(LAST), |run| Ok(Some(run)))? {
+        Some(run) => ledger.mark(&mark(&run)),
+        None => Ok(None),
+    }
+}
+
+/// A climb that begins now, with what `before` has spent where it goes on with that.
+pub fn ascent(run: &str, order: Order, before: Option<Ascent>) -> Ascent {
+    let (spent, pending) = before.map_or_else(Default::default, |before| {
+        let Spent { trials, wall, cost, failed, keeps, since_keep, .. } = before.spent;
+        (Spent { trials, wall, cost, failed, keeps, since_keep, ..Spent::default() }, before.pending)
+    });
+    Ascent {
+        run: run.to_owned(),
+        process: std::process::id(),
+        began: clock::now(),
+        order,
+        spent,
+        pending,
+        waiting: None,
+        trouble: None,
+        stopped: None,
+    }
+}
+
+/// What a user must know who limits what this agent does not tell.
+pub fn warnings(agent: &Agent, budget: &Budget) -> Vec<String> {
+    let name = words::clean(&agent.program().unwrap_or_else(|| "the tuner".to_owned()), 80);
+    let mut warnings = vec![];
+    if budget.usd.is_some() && !agent.tells(Figure::Usd) {
+        let other = if agent.tells(Figure::Tokens) { "; --max-tokens can" } else { "" };
+        warnings.push(format!("{name} does not tell what it costs: --max-usd cannot end this climb{other}"));
+    }
+    if budget.tokens.is_some() && !agent.tells(Figure::Tokens) {
+        warnings.push(format!("{name} does not tell its tokens: --max-tokens cannot end this climb"));
+    }
+    warnings
 }

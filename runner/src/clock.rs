@@ -12,6 +12,20 @@ pub fn today() -> String {
     now().chars().take(10).collect()
 }
 
+/// Now, in seconds since 1970.
+pub fn unix() -> u64 {
+    SystemTime::UNIX_EPOCH.elapsed().map_or(0, |time| time.as_secs())
+}
+
+/// A time in seconds since 1970, as people read it: `03:10 UTC`, with the day where it is not today.
+pub fn words(unix: u64) -> String {
+    let text =
+        humantime::format_rfc3339_seconds(SystemTime::UNIX_EPOCH + Duration::from_secs(unix)).to_string();
+    let (day, time) = text.split_once('T').unwrap_or((&text, ""));
+    let time = time.get(..5).unwrap_or_default();
+    if day == today() { format!("{time} UTC") } else { format!("{day} {time} UTC") }
+}
+
 /// A stopwatch on the monotonic clock.
 #[derive(Debug, Clone, Copy)]
 pub struct Stopwatch(Instant);

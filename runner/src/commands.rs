@@ -1,10 +1,13 @@
 //! What each command does.
 
+mod agents;
 mod args;
 mod brief;
+mod climb;
 mod guard;
 mod note;
 mod search;
+mod stop;
 
 use std::io::Read;
 use std::path::Path;
@@ -13,24 +16,20 @@ use piton_confine::Level;
 use serde_json::json;
 
 pub use args::Cli;
-use args::{Climb, Command, ProposalWords, RuleCommand, Which};
+use args::{Command, ProposalWords, RuleCommand, Which};
 
-use crate::agent::Agent;
-use crate::climb::Allowed;
-use crate::clock::Stopwatch;
 use crate::config::{self, Config};
 use crate::confine::Walls;
 use crate::doctor::{self, Known};
-use crate::drive::{Session, worktree_path};
+use crate::drive::Session;
 use crate::error::{Error, Result, exit};
 use crate::flight::Owner;
 use crate::git::Repo;
-use crate::ledger::{Ledger, Run};
+use crate::ledger::{Ledger, Lock, Run};
 use crate::proc::Runner;
 use crate::proposal::{Claim, Proposal};
 use crate::rule::{self, Case};
 use crate::say::{self, Progress};
-use crate::session::{Budget, Stop};
 use crate::trial::{Outcome, Record, Status};
 use crate::world::World;
 use crate::{
@@ -73,8 +72,11 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
     match cli.command {
         Command::Baseline { run, json } => baseline(dir, least, run.as_deref(), json),
         Command::Trial { words, json } => trial(dir, least, words, json),
-        Command::Climb(climb) => climb.run(dir, least),
+        Command::Climb(climb) => climb::run(*climb, dir, least),
         Command::Guard { more, command } => guard::run(dir, &command, &more, least),
+        Command::Agents { show, json } => agents::run(show.as_deref(), json),
+        Command::Stop { now, run, json } => stop::run(dir, now, run.as_deref(), json),
+        Command::Resume { run, json } => climb::resume(dir, least, run.as_deref(), json),
         Command::Log { which } => log(dir, &which),
         Command::Show { trial, pairs, which } => show(dir, trial, pairs, &which),
         Command::Verify { each, which } => verify(dir, least, each, &which),
@@ -245,60 +247,6 @@ fn status_of(record: &Record) -> u8 {
     }
 }
 
-impl Climb {
-    fn run(self, dir: &Path, least: Level) -> Result<u8> {
-        let watch = Stopwatch::start();
-        let world = world(dir, least)?;
-        if world.walls.found().level == Level::None {
-            return Err(Error::refused(
-                "the climb did not start: nothing confines what it would build and run",
-            )
-            .cause("the level of this machine's walls is none, and without walls nothing is kept unattended")
-            .note("nothing was changed")
-            .hint("piton trial, by hand, judges an edit that you have read"));
-        }
-        let head = world.repo.head()?;
-        if let Some(run) = head.branch.strip_prefix("piton/") {
-            return Err(Error::refused("the climb did not start: this checkout is on a run's branch")
-                .cause("a climb moves that branch in a worktree of its own, and would pull it away from under this checkout")
-                .note("nothing was changed")
-                .hint(format!("git switch to another branch, then: piton climb --run {run}")));
-        }
-        let entered = world.enter("piton climb", true)?;
-        let known = match &self.run {
-            Some(name) => entered.ledger.run(name)?.is_some(),
-            None => false,
-        };
-        let mut session = match &self.run {
-            Some(name) if known => world.resume(entered, name)?,
-            name => world.begin(entered, name.as_deref())?,
-        };
-        let path = worktree_path(&world.repo.main_root(), &session.book.run.name);
-        let tree = format!("piton-{}", session.book.run.name);
-        let branch = session.branch();
-        // A worktree that a killed climb left may hold half an edit: begin with a clean one.
-        world.repo.remove_worktree(&tree, &path)?;
-        let work = world.repo.worktree(&tree, &path, &branch)?;
-        let agent = Agent::parse(&self.agent);
-        let budget = Budget { trials: self.trials, wall: self.wall };
-        let allowed =
-            Allowed { timeout: self.agent_timeout, more: self.more, least: world.walls.found().level };
-        let stop = session.climb(&work, &agent, &budget, Owner::Piton, &allowed, watch);
-        world.progress.idle();
-        drop(work);
-        world.repo.remove_worktree(&tree, &path)?;
-        let stop = stop?;
-        if self.json {
-            say::json(
-                &json!({ "run": session.book.run.name, "stopped": stop, "seconds": watch.seconds(), "trials": session.book.records()? }),
-            );
-        } else {
-            say::answer(&session.summary(&stop, watch.seconds())?);
-        }
-        Ok(if stop == Stop::Interrupted { 130 } else { exit::DONE })
-    }
-}
-
 /// A run to read about.
 fn chosen(dir: &Path, which: &Which) -> Result<(Repo, Ledger, Run)> {
     let repo = Repo::open(dir)?;
@@ -458,6 +406,10 @@ fn status(dir: &Path, which: &Which) -> Result<u8> {
     let night = ledger.last_verified(&run.name)?;
     let mut status = standing::status(&run.name, &run.base, &records, &config.metric, night.as_ref());
     status.notes = ledger.notes(&run.name, false, usize::MAX)?.len();
+    if let Some(ascent) = crate::climb::last(&ledger, Some(&run.name))? {
+        let runs = Lock::holder(&repo.state_dir()).is_some_and(|holder| holder.process == ascent.process);
+        status.climb = Some(standing::Climb { runs, lines: ascent.lines(runs), ascent });
+    }
     if which.json {
         say::json(&status);
     } else {

@@ -18,7 +18,7 @@ use crate::judge::Judge;
 use crate::ledger::{Lock, Run};
 use crate::proposal::{Claim, Proposal};
 use crate::say::Tone;
-use crate::trial::{Outcome, Record, Seconds, Status};
+use crate::trial::{Outcome, Proposer, Record, Seconds, Status};
 use crate::world::World;
 use crate::{confine, fail, host, memory, monitor, report, words};
 
@@ -46,6 +46,8 @@ pub struct Session<'w> {
 pub struct Turn {
     /// How long it took.
     pub seconds: f64,
+    /// Who it is, and what it cost; absent for the tuner and for people.
+    pub agent: Option<Proposer>,
     /// What it moved that is not its own, a line each; all of it was put back.
     pub moved: Vec<String>,
     /// What it began with, where that is not the incumbent.
@@ -78,6 +80,7 @@ impl Session<'_> {
         record.seconds.agent = turn.seconds;
         record.claim = proposal.claim.clone();
         record.begun_as = turn.begun.map(|begun| begun.trial);
+        record.agent = turn.agent;
         let scope = &self.book.config.scope;
         let entries = work.entries(scope)?;
         let sizes: Vec<(String, u32, u64)> =
@@ -311,6 +314,7 @@ pub fn blank(run: &Run, trial: u32, config: &Config) -> Record {
         artifact: None,
         seed: None,
         seconds: Seconds::default(),
+        agent: None,
         harness: run.harness.clone(),
         seal: run.seal.clone(),
         rule: config.rule.name(),

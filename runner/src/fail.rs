@@ -1,6 +1,8 @@
-//! Places at which a test ends piton, as a power switch would: nothing is closed, written or said.
+//! Places at which a test ends piton, as a power switch would: nothing is closed, written or said; and what a test may shorten.
 //!
 //! They are there in builds with debug assertions only.
+
+use std::time::Duration;
 
 #[cfg(debug_assertions)]
 mod armed {
@@ -25,6 +27,12 @@ mod armed {
 
 #[cfg(debug_assertions)]
 pub use armed::point;
+
+/// The unit of the pauses between calls of an agent that fail: a minute, or what a test says in `PITON_PAUSE_UNIT_MS`.
+pub fn pause_unit() -> Duration {
+    let set = if cfg!(debug_assertions) { std::env::var("PITON_PAUSE_UNIT_MS").ok() } else { None };
+    set.and_then(|text| text.parse().ok()).map_or(Duration::from_secs(60), Duration::from_millis)
+}
 
 /// A place at which a test ends piton; nothing in this build.
 #[cfg(not(debug_assertions))]

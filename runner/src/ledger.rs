@@ -24,7 +24,7 @@ use crate::error::{Context, Error, Result};
 use crate::standing::Night;
 use crate::tally::Tally;
 
-pub use lock::Lock;
+pub use lock::{Holder, Lock};
 pub use memory::{Edit, Hit, Memory, Tried, Where};
 pub use table::{Printed, Table};
 pub use trials::TrialRow;
@@ -112,7 +112,7 @@ const SCHEMA: &str = "
         tally TEXT NOT NULL          -- a Tally as JSON: what the entries come to, computed again where it is lost
     ) STRICT;
     CREATE TABLE IF NOT EXISTS marks (
-        name TEXT PRIMARY KEY,       -- table, session
+        name TEXT PRIMARY KEY,       -- table, session, climb
         value TEXT NOT NULL          -- JSON: what may be lost
     ) STRICT;
     PRAGMA user_version = 3;

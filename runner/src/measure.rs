@@ -112,6 +112,9 @@ impl Bench<'_> {
             timeout: Duration::from_secs(self.measure.timeout_s),
             gently: false,
             seen: None,
+            stdin: None,
+            watch: None,
+            heedless: false,
         })?;
         Ok(self.judge(&done))
     }

@@ -57,6 +57,12 @@ pub struct Job<'a> {
     pub gently: bool,
     /// Is told the last line of its standard error about once a second.
     pub seen: Option<&'a dyn Fn(&str)>,
+    /// File that it reads as standard input; absent for none.
+    pub stdin: Option<&'a Path>,
+    /// Is asked many times a second, with the time since the start, whether the job is to be ended, and as what.
+    pub watch: Option<&'a dyn Fn(Duration) -> Option<End>>,
+    /// Goes on when the user asks to stop.
+    pub heedless: bool,
 }
 
 impl Job<'_> {
@@ -210,7 +216,10 @@ impl Runner {
             .env_clear()
             .envs(job.env.iter().map(|(k, v)| (k, v)))
             .envs(self.owner.get().map(|state| (survivors::MARK, state)))
-            .stdin(Stdio::null())
+            .stdin(match job.stdin {
+                Some(path) => Stdio::from(File::open(path).context(what())?),
+                None => Stdio::null(),
+            })
             .stdout(File::create(&job.stdout).context(what())?)
             .stderr(File::create(&job.stderr).context(what())?)
             .process_group(0);
@@ -239,8 +248,9 @@ impl Runner {
                 }
             }
             match &asked {
-                None if self.interrupted() => asked = Some((End::Interrupted, now)),
+                None if self.interrupted() && !job.heedless => asked = Some((End::Interrupted, now)),
                 None if now >= job.timeout => asked = Some((End::TimedOut, now)),
+                None => asked = job.watch.and_then(|watch| watch(now)).map(|end| (end, now)),
                 _ => {}
             }
             if let Some((_, since)) = &asked {
@@ -354,4 +364,15 @@ fn children() -> Vec<Pid> {
         })
         .filter_map(Pid::from_raw)
         .collect()
+}
+
+/// Asks a piton to end, as Ctrl-C does.
+///
+/// # Errors
+/// When it is not there, or another user's.
+pub fn interrupt(process: u32) -> Result<()> {
+    let pid = i32::try_from(process).ok().and_then(Pid::from_raw);
+    let sent =
+        pid.ok_or(rustix::io::Errno::SRCH).and_then(|pid| rustix::process::kill_process(pid, Signal::INT));
+    sent.context(format!("process {process} was not interrupted"))
 }

@@ -256,6 +256,9 @@ impl Range<'_> {
             gently: true,
             policy: None,
             seen: Some(&|line| self.world.progress.doing_what(line)),
+            stdin: None,
+            watch: None,
+            heedless: false,
         })
     }
 }

@@ -29,6 +29,11 @@ pub fn copy_error(text: &str) {
     let _ = anstream::stderr().lock().write_all(text.as_bytes());
 }
 
+/// Tells something on standard error, before there is any progress to tell.
+pub fn told(text: &str) {
+    let _ = writeln!(anstream::stderr().lock(), "{}", printable(text));
+}
+
 /// Prints an answer for programs: one JSON document.
 pub fn json(value: &impl serde::Serialize) {
     answer(&serde_json::to_string_pretty(value).expect("our own types serialise"));

@@ -9,8 +9,9 @@ use crate::expensive;
 use crate::lessons::Expected;
 use crate::metric::{Metric, percent};
 use crate::rule::Verdict;
+use crate::session::{self, Ascent};
 use crate::stats;
-use crate::trial::{Outcome, Pair, Record, Status};
+use crate::trial::{Cost, Outcome, Pair, Record, Status};
 use crate::words::{clean, gain, number, plural, seconds};
 
 /// Where a run stands.
@@ -44,8 +45,25 @@ pub struct Standing {
     pub notes: usize,
     /// The last trial: number and verdict.
     pub last: Option<(u32, String)>,
+    /// What the agents of its trials have cost, where any tells.
+    pub cost: Cost,
+    /// The last climb.
+    pub climb: Option<Climb>,
     /// How well the score is protected from the candidate.
     pub confinement: &'static str,
+}
+
+/// The last climb of a run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Climb {
+    /// Whether its process is at work.
+    pub runs: bool,
+    /// What is known of it.
+    #[serde(flatten)]
+    pub ascent: Ascent,
+    /// The same for people: name and value.
+    #[serde(skip)]
+    pub lines: Vec<(&'static str, String)>,
 }
 
 /// Where a run stands, from its records.
@@ -60,6 +78,8 @@ pub fn status(run: &str, base: &str, records: &[Record], metric: &Metric, night:
         Outcome::Blind { verdict, .. } => Some(matches!(verdict, Verdict::Keep(_))),
         _ => None,
     });
+    let mut cost = Cost::default();
+    records.iter().filter_map(|r| r.agent.as_ref()).for_each(|agent| cost.add(&agent.cost));
     let tau = (!records.is_empty()).then(|| Course::begin(&metric.name, metric.direction, records).tau);
     let gain = value(first).zip(value(best)).and_then(|(from, to)| metric.direction.log_gain(from, to));
     Standing {
@@ -77,6 +97,8 @@ pub fn status(run: &str, base: &str, records: &[Record], metric: &Metric, night:
         expected: Expected::of(records),
         notes: 0,
         last: trials.next_back().map(|r| (r.trial, reason(r))),
+        cost,
+        climb: None,
         confinement: "none",
     }
 }
@@ -140,6 +162,12 @@ pub fn status_words(standing: &Standing, metric: &Metric) -> String {
     }
     if let Some((trial, reason)) = &standing.last {
         line("last", format!("trial {trial}: {}", clean(reason, 60)));
+    }
+    if standing.cost.calls > 0 {
+        line("cost", format!("{}, of all trials", session::cost(&standing.cost)));
+    }
+    for (name, value) in standing.climb.iter().flat_map(|climb| &climb.lines) {
+        line(name, value.clone());
     }
     line("confinement", format!("{}: the candidate runs as an ordinary process", standing.confinement));
     text
@@ -259,6 +287,10 @@ pub struct Summary<'a> {
     pub stopped: &'a str,
     /// Wall clock of this climb, in seconds.
     pub wall_s: f64,
+    /// What it has spent, in words, where an agent was called.
+    pub spent: Option<&'a str>,
+    /// How the agent's last call ended, where that was not in order.
+    pub trouble: Option<&'a str>,
     /// Path of `results.tsv`.
     pub results: &'a str,
 }
@@ -279,6 +311,12 @@ pub fn summary(summary: &Summary, metric: &Metric) -> String {
         of(Status::Discard),
         of(Status::Crash)
     );
+    if let Some(spent) = summary.spent {
+        text.push_str(&format!("this climb: {spent}\n"));
+    }
+    if let Some(trouble) = summary.trouble {
+        text.push_str(&format!("in the end the agent {}\n", clean(trouble, 300)));
+    }
     if let (Some(first), Some(last)) = (first, last) {
         let gained =
             metric.direction.log_gain(first, last).map_or_else(String::new, |g| format!(" ({})", gain(g)));

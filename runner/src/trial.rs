@@ -287,6 +287,55 @@ pub struct Seconds {
     pub total: f64,
 }
 
+/// What calls of an agent have cost, as far as it tells.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, Default)]
+pub struct Cost {
+    /// How often it was called.
+    pub calls: u32,
+    /// US dollars.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usd: Option<f64>,
+    /// Tokens that the model read, cached ones among them; all of them where they are told together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens_in: Option<u64>,
+    /// Tokens that it wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens_out: Option<u64>,
+}
+
+impl Cost {
+    /// Adds what more calls have cost.
+    pub fn add(&mut self, more: &Self) {
+        fn sum<T: std::ops::Add<Output = T> + Copy>(sum: &mut Option<T>, more: Option<T>) {
+            *sum = more.map(|more| sum.map_or(more, |sum| sum + more)).or(*sum);
+        }
+        self.calls += more.calls;
+        sum(&mut self.usd, more.usd);
+        sum(&mut self.tokens_in, more.tokens_in);
+        sum(&mut self.tokens_out, more.tokens_out);
+    }
+
+    /// Tokens, read and written.
+    pub fn tokens(&self) -> u64 {
+        self.tokens_in.unwrap_or(0) + self.tokens_out.unwrap_or(0)
+    }
+}
+
+/// The agent that proposed an edit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Proposer {
+    /// Its name, or the program of a command line.
+    pub name: String,
+    /// The model, where it tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// How its last call ended, in one word: `done`, `asked`, `denied`, ...
+    pub end: String,
+    /// What it has cost since the trial before, calls that failed among it.
+    #[serde(flatten)]
+    pub cost: Cost,
+}
+
 /// A row of the ledger, whole.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
@@ -351,6 +400,9 @@ pub struct Record {
     pub seed: Option<u64>,
     /// Where the time went.
     pub seconds: Seconds,
+    /// The agent that proposed the edit, and its cost; absent for the tuner and for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<Proposer>,
     /// SHA-256 of the harness that measured, where there is one.
     pub harness: Option<String>,
     /// Git's id of the locked files.

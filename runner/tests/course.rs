@@ -285,7 +285,7 @@ fn an_incumbent_that_moved_either_way_asks_for_pairs() {
 
 #[test]
 fn a_climb_stops_for_the_first_reason_there_is() {
-    let budget = Budget { trials: Some(3), wall: Some(Duration::from_secs(60)) };
+    let budget = Budget { trials: Some(3), wall: Some(Duration::from_secs(60)), ..Budget::default() };
     let mut spent =
         Spent { trials: 2, wall: Duration::from_secs(59), idle: IDLE_LIMIT - 1, ..Spent::default() };
     assert_eq!(stop(&budget, &spent), None, "every limit is still ahead");
@@ -298,9 +298,26 @@ fn a_climb_stops_for_the_first_reason_there_is() {
     assert_eq!(now(|spent| spent.wall = Duration::from_secs(60)), Some(Stop::Time));
     assert_eq!(now(|spent| spent.trials = 3), Some(Stop::Trials));
     assert_eq!(now(|spent| spent.interrupted = true), Some(Stop::Interrupted));
-    let reasons = [Stop::Trials, Stop::Time, Stop::Interrupted, Stop::Exhausted, Stop::Idle];
+    let reasons = [
+        Stop::Trials,
+        Stop::Time,
+        Stop::Money,
+        Stop::Tokens,
+        Stop::Keeps,
+        Stop::Target,
+        Stop::Plateau,
+        Stop::Interrupted,
+        Stop::Asked,
+        Stop::Exhausted,
+        Stop::Idle,
+        Stop::Failing,
+        Stop::Unauthorised,
+        Stop::Limited,
+        Stop::Crashing,
+        Stop::Broken,
+    ];
     let words: std::collections::BTreeSet<&str> = reasons.iter().map(Stop::words).collect();
-    assert_eq!(words.len(), 5, "each has words of its own");
+    assert_eq!(words.len(), reasons.len(), "each has words of its own");
     assert!(words.iter().all(|words| words.len() > 10));
 }
 

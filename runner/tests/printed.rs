@@ -178,6 +178,7 @@ fn records() -> Vec<Record> {
                     measure: 7.0 * f64::from(pairs),
                     total: 6.0 + 7.0 * f64::from(pairs),
                 },
+                agent: None,
                 harness: Some("cd".repeat(32)),
                 seal: "ef".repeat(20),
                 rule: Settings::default().name(),
@@ -275,6 +276,8 @@ fn the_summary_and_the_status_read_as_they_should() {
         records: &records,
         stopped: "the number of trials is reached",
         wall_s: 512.0,
+        spent: Some("22 trials, 8 min 32 s, 23 calls, $1.20, 340k tokens, 1 of the calls failed"),
+        trouble: None,
         results: "results.tsv",
     };
     assert_golden(&golden("summary.txt"), &standing::summary(&summary, &metric()));

@@ -295,6 +295,7 @@ fn notes_and_guidance_reach_the_next_brief_and_the_ledger_also_while_a_climb_is_
     ]);
     let mut climb = toy
         .command(&["climb", "--run", "r", "--agent", &agent, "--trials", "2"])
+        .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null())
         .spawn()
         .unwrap();

@@ -56,15 +56,16 @@ pub(super) enum Command {
     /// Climb unattended: ask for an edit, try it, keep or reset, again.
     ///
     /// Works in a worktree of its own below .piton/, on the branch piton/<run>: your checkout and your branch
-    /// are left alone. Without --agent the built-in tuner tries the constants declared in piton.toml. A
-    /// command is run by sh in that worktree, once for each proposal, with the path of a brief in
-    /// $PITON_BRIEF; it may leave {"description": "...", "hypothesis": "...",
-    /// "family": "...", "expected_gain": percent} at $PITON_PROPOSAL. Ctrl-C ends the trial in
-    /// progress, records it as interrupted, and leaves everything whole.
+    /// are left alone. Without --agent the built-in tuner tries the constants declared in piton.toml. An agent that
+    /// piton knows is started without a person, a fresh session for each proposal, and its events are read: a rate limit is
+    /// waited for, a call that fails is no trial and is tried again, one that stalls is ended. Any other command is run by sh in that
+    /// worktree, once for each proposal, with the path of a brief in $PITON_BRIEF; it may leave {"description": "...",
+    /// "hypothesis": "...", "family": "...", "expected_gain": percent} at $PITON_PROPOSAL. Ctrl-C ends the trial in progress, records it as interrupted, and leaves everything whole.
+    /// Hooks may also stand in ~/.config/piton/hooks.toml, e.g. on_stop = ["notify-send", "piton"].
     #[command(
-        after_help = "Examples: piton climb --trials 6\n          piton climb --agent 'claude -p \"$(cat $PITON_BRIEF)\"' --for 8h"
+        after_help = "Examples: piton climb --trials 6\n          piton climb --agent claude --for 8h --max-usd 20\n          piton climb --agent 'my-agent --brief $PITON_BRIEF' --for 8h\n\nExit status: 0 a limit was reached, 1 it ended because the agent is not let in, fails, or proposes nothing that runs."
     )]
-    Climb(Climb),
+    Climb(Box<Climb>),
     /// Run an agent that you drive yourself behind the walls that `climb` gives its own.
     ///
     /// It may write the editable paths of this checkout, a directory of its own and what its kind keeps in your home
@@ -78,6 +79,46 @@ pub(super) enum Command {
         /// The command and its arguments.
         #[arg(required = true, last = true, value_name = "COMMAND")]
         command: Vec<OsString>,
+    },
+    /// List the agents that piton knows how to drive: installed or not, version, and what speaks for a login.
+    ///
+    /// A login is seen by the name of a variable that is set or of a file that is there; nothing is read of either.
+    #[command(after_help = "Example: piton agents\n         piton agents --show aider > mine.toml")]
+    Agents {
+        /// Print the adapter of this one: to read, or to begin one of your own with.
+        #[arg(long, value_name = "AGENT")]
+        show: Option<String>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// End the climb that is at work in this repository, after the trial in progress or now.
+    ///
+    /// A climb that waits, for a rate limit for one, ends at once. With --now it ends as by Ctrl-C: the trial in progress is
+    /// recorded as interrupted, and everything is left whole.
+    #[command(
+        after_help = "Example: piton stop\n\nExit status: 0 asked, or no climb is at work; 3 it is not the one you named."
+    )]
+    Stop {
+        /// Do not wait for the trial in progress.
+        #[arg(long)]
+        now: bool,
+        /// Only if it climbs this run.
+        #[arg(long, value_name = "NAME")]
+        run: Option<String>,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Go on with the last climb: its agent and its hooks, and what is left of its limits.
+    #[command(after_help = "Example: piton resume")]
+    Resume {
+        /// The last climb of this run.
+        #[arg(long, value_name = "NAME")]
+        run: Option<String>,
+        /// Print the trials of the run as JSON at the end.
+        #[arg(long)]
+        json: bool,
     },
     /// List the trials of a run.
     #[command(
@@ -338,27 +379,92 @@ pub(super) enum RuleCommand {
 
 #[derive(Debug, Args)]
 pub(super) struct Climb {
-    /// `tuner`, or a command.
-    #[arg(long, default_value = "tuner", value_name = "tuner|COMMAND")]
+    /// `tuner`; an agent that `piton agents` lists; a file with an adapter, *.toml; or a command line for sh.
+    #[arg(long, default_value = "tuner", value_name = "AGENT")]
     pub agent: String,
+    /// Model for the agent.
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// Further arguments for the agent, as one text, quoted as in a shell.
+    #[arg(long, value_name = "TEXT", value_parser = words, default_value = "", hide_default_value = true, allow_hyphen_values = true)]
+    pub agent_args: Words,
+    /// Limit on the turns of one call, where the agent has one.
+    #[arg(long, value_name = "N")]
+    pub agent_turns: Option<u32>,
+    /// Go on with one session instead of a fresh one for each proposal; it fills up.
+    #[arg(long)]
+    pub same_session: bool,
     /// Stop after so many trials.
     #[arg(long, value_name = "N")]
     pub trials: Option<u32>,
     /// Stop after so long, e.g. 30m or 8h; the trial in progress is finished.
     #[arg(long = "for", value_name = "TIME", value_parser = duration)]
     pub wall: Option<Duration>,
+    /// Stop when the agent has cost so many US dollars, as it tells; the trial in progress is finished.
+    #[arg(long, value_name = "USD", value_parser = usd)]
+    pub max_usd: Option<f64>,
+    /// Stop when the agent has used so many tokens, as it tells, e.g. 500k or 20M.
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub max_tokens: Option<u64>,
+    /// Stop after so many keeps.
+    #[arg(long, value_name = "N")]
+    pub keeps: Option<u32>,
+    /// Stop when the incumbent's metric, as measured in the trial that kept it, has reached this.
+    #[arg(long, value_name = "VALUE", allow_negative_numbers = true)]
+    pub target: Option<f64>,
+    /// Stop after so many trials in a row without a keep.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub plateau: Option<u32>,
     /// Go on with this run, or give a new one this name; a new run named by today's date where absent.
     #[arg(long, value_name = "NAME")]
     pub run: Option<String>,
     /// Let the agent write this too, besides its worktree and what its kind keeps in your home directory. May be given again.
     #[arg(long = "allow-write", value_name = "PATH")]
     pub more: Vec<PathBuf>,
-    /// Limit on one proposal of the agent.
+    /// Limit on one call of the agent.
     #[arg(long, value_name = "TIME", default_value = "30m", value_parser = duration)]
     pub agent_timeout: Duration,
+    /// End a call in which the agent neither says nor edits anything for so long, and try again.
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
+    pub stall: Duration,
+    /// Command line for sh that is told of each keep, as JSON on standard input. It runs as you do, outside the walls, for 30 s at most.
+    #[arg(long, value_name = "COMMAND")]
+    pub on_keep: Option<String>,
+    /// The same for each trial.
+    #[arg(long, value_name = "COMMAND")]
+    pub on_trial: Option<String>,
+    /// The same when the climb ends.
+    #[arg(long, value_name = "COMMAND")]
+    pub on_stop: Option<String>,
     /// Print the trials of the run as JSON at the end.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Words as a shell would see them.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Words(pub Vec<String>);
+
+fn words(text: &str) -> std::result::Result<Words, String> {
+    shlex::split(text).map(Words).ok_or_else(|| "a quotation mark is left open".to_owned())
+}
+
+fn usd(text: &str) -> std::result::Result<f64, String> {
+    let usd: f64 = text.trim_start_matches('$').parse().map_err(|e| format!("{e}; write e.g. 2.50"))?;
+    if usd.is_finite() && usd >= 0.0 {
+        Ok(usd)
+    } else {
+        Err("it is a number of US dollars, 0 or more".to_owned())
+    }
+}
+
+fn count(text: &str) -> std::result::Result<u64, String> {
+    let (digits, unit) = match text.strip_suffix(['k', 'K']) {
+        Some(digits) => (digits, 1_000),
+        None => text.strip_suffix(['m', 'M']).map_or((text, 1), |digits| (digits, 1_000_000)),
+    };
+    let n: u64 = digits.parse().map_err(|e| format!("{e}; write e.g. 300000, 500k or 20M"))?;
+    n.checked_mul(unit).ok_or_else(|| "that is too many".to_owned())
 }
 
 #[derive(Debug, Args)]

@@ -98,7 +98,7 @@ fn permits(arguments: &[String]) -> Result<()> {
 impl Command {
     /// Whether it needs the repository: everything but what computes alone.
     pub(super) fn touches(&self) -> bool {
-        !matches!(self, Self::Simulate { .. } | Self::Replay { .. })
+        !matches!(self, Self::Simulate { .. } | Self::Replay { .. } | Self::Agents { .. })
     }
 
     /// Whether a confined command may have it carried out.

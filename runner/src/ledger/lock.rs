@@ -15,6 +15,19 @@ pub struct Lock {
 }
 
 impl Lock {
+    /// Who holds the lock in `dir`; nobody where no piton is at work.
+    pub fn holder(dir: &Path) -> Option<Holder> {
+        let path = dir.join("lock");
+        let file = File::open(&path).ok()?;
+        match file.try_lock_shared() {
+            Err(TryLockError::WouldBlock) => {}
+            _ => return None,
+        }
+        let text = holder(&path);
+        let (process, who) = text.strip_prefix("process ")?.split_once(' ')?;
+        Some(Holder { process: process.parse().ok()?, command: who.trim_matches(['(', ')']).to_owned() })
+    }
+
     /// Takes the lock in `dir`.
     ///
     /// # Errors
@@ -40,6 +53,15 @@ impl Lock {
             .context(what)?;
         Ok(Self { _file: file })
     }
+}
+
+/// A piton that is at work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// Its process.
+    pub process: u32,
+    /// Its command: `piton climb`.
+    pub command: String,
 }
 
 /// Who holds the lock, in its own words. It writes them just after it took it: until then they are those of the one before.

@@ -22,6 +22,10 @@ impl Record {
     pub fn bounded(mut self) -> Self {
         cut(&mut self.description, DESCRIPTION);
         self.claim.hypothesis.iter_mut().for_each(|text| cut(text, DESCRIPTION));
+        if let Some(agent) = &mut self.agent {
+            cut(&mut agent.name, NAME);
+            agent.model.iter_mut().for_each(|model| cut(model, NAME));
+        }
         match &mut self.outcome {
             Outcome::BuildFailed { error: text }
             | Outcome::RunFailed { reason: text, .. }

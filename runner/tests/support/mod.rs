@@ -152,6 +152,7 @@ pub fn blank(trial: u32, outcome: Outcome) -> Record {
         artifact: None,
         seed: None,
         seconds: Seconds::default(),
+        agent: None,
         harness: None,
         seal: "5".repeat(40),
         rule: "coin pairs".into(),

@@ -1,0 +1,36 @@
+//! `piton agents`: which agents piton can drive, and whether they are there.
+
+use crate::agent::installed;
+use crate::agent::kind::{KNOWN, Kind};
+use crate::error::{Error, Result, exit};
+use crate::proc::Runner;
+use crate::say::{self, Progress};
+
+/// Lists the agents, or prints the adapter of one.
+///
+/// # Errors
+/// An agent that piton does not know.
+pub(super) fn run(show: Option<&str>, json: bool) -> Result<u8> {
+    if let Some(name) = show {
+        let Some((_, text)) = KNOWN.iter().find(|(known, _)| *known == name) else {
+            let names: Vec<&str> = KNOWN.iter().map(|(name, _)| *name).collect();
+            return Err(Error::usage(format!("no adapter was printed: piton knows no agent {name}"))
+                .hint(format!("it knows {}", names.join(", "))));
+        };
+        say::answer(text);
+        return Ok(exit::DONE);
+    }
+    let (runner, progress) = (Runner::install()?, Progress::new());
+    let mut agents = vec![];
+    for (name, _) in KNOWN {
+        progress.doing(&format!("looking for {name}"));
+        agents.extend(Kind::known(name).map(|kind| installed::look(&kind, &runner)).transpose()?);
+    }
+    progress.idle();
+    if json {
+        say::json(&agents);
+    } else {
+        say::answer(&installed::words(&agents));
+    }
+    Ok(exit::DONE)
+}

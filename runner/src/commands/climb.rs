@@ -1,0 +1,215 @@
+//! `piton climb` and `piton resume`: a climb is prepared, started, and told of when it has ended.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use piton_confine::Level;
+use serde_json::json;
+
+use super::args::Climb;
+use super::world;
+use crate::agent::{self, Agent};
+use crate::climb::{self, Climber};
+use crate::clock::Stopwatch;
+use crate::config;
+use crate::drive::worktree_path;
+use crate::error::{Error, Result, exit};
+use crate::flight::Owner;
+use crate::git::Repo;
+use crate::ledger::Ledger;
+use crate::say::{self, Tone};
+use crate::session::{self, Ascent, Budget, Hooks, Order, Spent, Stop, Target};
+
+/// What is started.
+struct Start {
+    order: Order,
+    /// A target, until the direction of the metric is known.
+    target: Option<f64>,
+    run: Option<String>,
+    /// What it goes on with.
+    before: Option<Ascent>,
+    json: bool,
+}
+
+/// `piton climb`.
+///
+/// # Errors
+/// An agent that cannot be used, a tree or a run that cannot be climbed, a failure of piton's own.
+pub(super) fn run(climb: Climb, dir: &Path, least: Level) -> Result<u8> {
+    let hooks = hooks(&climb)?;
+    let budget = Budget {
+        trials: climb.trials,
+        wall: climb.wall,
+        usd: climb.max_usd,
+        tokens: climb.max_tokens,
+        keeps: climb.keeps,
+        target: None,
+        plateau: climb.plateau,
+    };
+    // A climb that goes on elsewhere must find the same file.
+    let agent = if agent::is_file(&climb.agent) {
+        dir.join(&climb.agent).to_string_lossy().into_owned()
+    } else {
+        climb.agent
+    };
+    let order = Order {
+        agent,
+        model: climb.model,
+        words: climb.agent_args.0,
+        turns: climb.agent_turns,
+        same_session: climb.same_session,
+        budget,
+        timeout: climb.agent_timeout,
+        stall: climb.stall,
+        more: climb.more,
+        hooks,
+    };
+    start(Start { order, target: climb.target, run: climb.run, before: None, json: climb.json }, dir, least)
+}
+
+/// `piton resume`.
+///
+/// # Errors
+/// No climb to go on with, or one whose budget is spent.
+pub(super) fn resume(dir: &Path, least: Level, run: Option<&str>, json: bool) -> Result<u8> {
+    let what = "no climb was taken up again";
+    let state = Repo::open(dir)?.state_dir();
+    let last =
+        if state.join("ledger.db").exists() { climb::last(&Ledger::open(&state)?, run)? } else { None };
+    let Some(before) = last else {
+        return Err(Error::refused(what)
+            .cause(run.map_or_else(
+                || "none was started in this repository".to_owned(),
+                |run| format!("none of run {run} was started in this repository"),
+            ))
+            .note("nothing was changed")
+            .hint("piton climb --agent AGENT"));
+    };
+    let budget = &before.order.budget;
+    let spent = climb::ascent(&before.run, before.order.clone(), Some(before.clone())).spent;
+    if let Some(stop) = session::stop(budget, &Spent { best: before.spent.best, ..spent }) {
+        return Err(Error::refused(what)
+            .cause(format!("nothing is left of its limits: {}", stop.words()))
+            .note("nothing was changed")
+            .hint(format!("piton climb --run {} with new limits goes on with the run", before.run)));
+    }
+    let left = session::limits(&session::left(budget, &before.spent));
+    let left =
+        if left.is_empty() { "without a limit".to_owned() } else { format!("left: {}", left.join(", ")) };
+    say::told(&format!("going on with run {} and {}; {left}", before.run, before.order.agent));
+    start(
+        Start {
+            order: before.order.clone(),
+            target: None,
+            run: Some(before.run.clone()),
+            before: Some(before),
+            json,
+        },
+        dir,
+        least,
+    )
+}
+
+fn start(start: Start, dir: &Path, least: Level) -> Result<u8> {
+    let watch = Stopwatch::start();
+    let Start { mut order, target, run, before, json } = start;
+    let agent = Agent::choose(&order, dir)?;
+    let world = world(dir, least)?;
+    if world.walls.found().level == Level::None {
+        return Err(Error::refused("the climb did not start: nothing confines what it would build and run")
+            .cause("the level of this machine's walls is none, and without walls nothing is kept unattended")
+            .note("nothing was changed")
+            .hint("piton trial, by hand, judges an edit that you have read"));
+    }
+    let head = world.repo.head()?;
+    if let Some(run) = head.branch.strip_prefix("piton/") {
+        return Err(Error::refused("the climb did not start: this checkout is on a run's branch")
+            .cause("a climb moves that branch in a worktree of its own, and would pull it away from under this checkout")
+            .note("nothing was changed")
+            .hint(format!("git switch to another branch, then: piton climb --run {run}")));
+    }
+    let entered = world.enter("piton climb", true)?;
+    let known = match &run {
+        Some(name) => entered.ledger.run(name)?.is_some(),
+        None => false,
+    };
+    let mut session = match &run {
+        Some(name) if known => world.resume(entered, name)?,
+        name => world.begin(entered, name.as_deref())?,
+    };
+    if let Some(value) = target {
+        order.budget.target = Some(Target { value, direction: session.book.config.metric.direction });
+    }
+    for warning in climb::warnings(&agent, &order.budget) {
+        world.progress.line(Tone::Bad, &warning);
+    }
+    let path = worktree_path(&world.repo.main_root(), &session.book.run.name);
+    let tree = format!("piton-{}", session.book.run.name);
+    let branch = session.branch();
+    // A worktree that a killed climb left may hold half an edit: begin with a clean one.
+    world.repo.remove_worktree(&tree, &path)?;
+    let work = world.repo.worktree(&tree, &path, &branch)?;
+    let mut climber = Climber {
+        work: &work,
+        owner: Owner::Piton,
+        agent: &agent,
+        least: world.walls.found().level,
+        watch,
+        ascent: climb::ascent(&session.book.run.name, order, before),
+    };
+    let stop = session.climb(&mut climber);
+    let ascent = climber.ascent;
+    world.progress.idle();
+    drop(work);
+    world.repo.remove_worktree(&tree, &path)?;
+    let stop = stop?;
+    if json {
+        say::json(&json!({
+            "run": session.book.run.name,
+            "stopped": stop,
+            "why": stop.words(),
+            "trouble": ascent.trouble,
+            "spent": ascent.spent,
+            "seconds": watch.seconds(),
+            "trials": session.book.records()?,
+        }));
+    } else {
+        say::answer(&session.summary(&stop, &ascent, watch.seconds())?);
+    }
+    Ok(match stop {
+        Stop::Interrupted => 130,
+        Stop::Unauthorised | Stop::Failing | Stop::Crashing => exit::FAILED,
+        _ => exit::DONE,
+    })
+}
+
+/// The hooks of the user: those in his file, and over them those on the command line. Nothing of them stands in the repository, where an
+/// agent or somebody else's commit could change what runs outside the walls.
+fn hooks(climb: &Climb) -> Result<Hooks> {
+    let mut hooks = match hooks_file().map(|path| (fs::read_to_string(&path), path)) {
+        Some((Ok(text), path)) => config::toml_as(&text).map_err(|why| {
+            Error::usage("the climb did not start: the hooks were not read")
+                .cause(format!("{}: {why}", path.display()))
+                .note("nothing was started and nothing was changed")
+                .hint("it holds lists of words, e.g. on_stop = [\"notify-send\", \"piton\"]")
+        })?,
+        _ => Hooks::default(),
+    };
+    let given = [
+        (&climb.on_keep, &mut hooks.on_keep),
+        (&climb.on_trial, &mut hooks.on_trial),
+        (&climb.on_stop, &mut hooks.on_stop),
+    ];
+    for (line, hook) in given {
+        if let Some(line) = line {
+            *hook = vec!["/bin/sh".to_owned(), "-c".to_owned(), line.clone()];
+        }
+    }
+    Ok(hooks)
+}
+
+fn hooks_file() -> Option<PathBuf> {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = variable("XDG_CONFIG_HOME").or_else(|| Some(variable("HOME")?.join(".config")))?;
+    Some(base.join("piton/hooks.toml"))
+}

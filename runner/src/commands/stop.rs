@@ -1,0 +1,84 @@
+//! `piton stop`: ends the climb that is at work.
+
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::clock::{self, Stopwatch};
+use crate::error::{Error, Result, exit};
+use crate::git::Repo;
+use crate::ledger::{Ledger, Lock};
+use crate::{climb, proc, say};
+
+/// How long a climb that is interrupted may take to end: its agent is given five seconds.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Asks the climb to end, and says what was done.
+///
+/// # Errors
+/// Another command at work, or another run than the one named.
+pub(super) fn run(dir: &Path, now: bool, run: Option<&str>, json: bool) -> Result<u8> {
+    let what = "no climb was asked to end";
+    let state = Repo::open(dir)?.state_dir();
+    let Some(holder) = Lock::holder(&state) else {
+        return Ok(tell(json, "none", None, "no climb is at work in this repository"));
+    };
+    if holder.command != "piton climb" {
+        return Err(Error::refused(what)
+            .cause(format!("what is at work is `{}`, process {}", holder.command, holder.process))
+            .note("it goes on; nothing was changed")
+            .hint("wait for it, or end it with Ctrl-C where it runs"));
+    }
+    // Until its baseline is measured, a climb has no run.
+    let ascent = climb::last(&Ledger::open(&state)?, None)?.filter(|ascent| ascent.process == holder.process);
+    let is = ascent.as_ref().map(|ascent| ascent.run.as_str());
+    if let Some(run) = run.filter(|run| is != Some(*run)) {
+        return Err(Error::refused(what)
+            .cause(format!(
+                "the climb at work is of {}, not of run {run}",
+                is.map_or_else(|| "a run that is about to begin".to_owned(), |is| format!("run {is}"))
+            ))
+            .note("it goes on; nothing was changed"));
+    }
+    climb::request(&state, holder.process)?;
+    let name = is.map_or_else(String::new, |run| format!(" of run {run}"));
+    let process = holder.process;
+    if !now {
+        let waits = ascent.as_ref().and_then(|ascent| ascent.waiting.as_ref());
+        let when = if waits.is_some() {
+            "it waits, and ends at once"
+        } else {
+            "it ends after the trial in progress"
+        };
+        return Ok(tell(
+            json,
+            "asked",
+            is,
+            &format!("the climb{name} was asked to end, process {process}: {when}"),
+        ));
+    }
+    proc::interrupt(process)?;
+    let watch = Stopwatch::start();
+    while Lock::holder(&state).as_ref() == Some(&holder) && watch.elapsed() < PATIENCE {
+        clock::wait(Duration::from_millis(50));
+    }
+    let (word, told) = if Lock::holder(&state).as_ref() == Some(&holder) {
+        (
+            "interrupted",
+            format!("the climb{name} was interrupted, process {process}: it is still cleaning up"),
+        )
+    } else {
+        ("ended", format!("the climb{name} was interrupted and has ended; `piton resume` goes on with it"))
+    };
+    Ok(tell(json, word, is, &told))
+}
+
+fn tell(json: bool, did: &str, run: Option<&str>, words: &str) -> u8 {
+    if json {
+        say::json(&json!({ "did": did, "run": run }));
+    } else {
+        say::answer(words);
+    }
+    exit::DONE
+}
