@@ -70,6 +70,8 @@ impl Round {
 
 /// The draw of the warm-up: no pair gets so far.
 const WARM_UP: u32 = u32::MAX;
+/// The harness's word for a clock that ran at another rate meanwhile, whatever it measured: that voids a pair.
+const CLOCK: &str = "clock";
 /// How long the machine is watched before a pause ends.
 const WATCH: Duration = Duration::from_secs(2);
 
@@ -133,12 +135,16 @@ impl<'a> Duel<'a> {
                 First::Challenger => [First::Challenger, First::Incumbent],
             };
             let meter = Meter::start();
-            let mut values: [Option<Values>; 2] = [None, None];
+            let (mut values, mut clock): ([Option<Values>; 2], _) = ([None, None], None);
             for side in order {
                 self.world.progress.doing(&format!("{doing}: {side:?}").to_lowercase());
                 let sampled = match self.bench.sample(self.side(side), draw.prompts, draw.padding)? {
                     Sampled::Measured(sampled) => sampled,
                     Sampled::Interrupted => return Ok(Round::Interrupted),
+                    Sampled::Failed { how, reason } if how == CLOCK => {
+                        clock = Some(format!("{how}: {reason}"));
+                        break;
+                    }
                     other => return Ok(Round::Failed(side, other)),
                 };
                 if side == First::Challenger && !look(&sampled) {
@@ -146,23 +152,25 @@ impl<'a> Duel<'a> {
                 }
                 values[usize::from(side == First::Challenger)] = Some(sampled);
             }
-            let [Some(incumbent), Some(challenger)] = values else { unreachable!("both sides ran") };
             let conditions = meter.stop();
-            let Some(reason) = self.limits.void(&conditions) else {
-                self.drawn += 1;
-                let (first, prompts) = (draw.first, draw.prompts);
-                return Ok(Round::Pair(Pair {
-                    first,
-                    prompts,
-                    incumbent,
-                    challenger,
-                    gain: 0.0,
-                    position: 0.0,
-                    conditions,
-                }));
-            };
-            self.void_pairs.push(VoidPair { draw: self.drawn, reason: reason.clone(), conditions });
             self.drawn += 1;
+            let reason = match (clock.or_else(|| self.limits.void(&conditions)), values) {
+                (None, [Some(incumbent), Some(challenger)]) => {
+                    let (first, prompts) = (draw.first, draw.prompts);
+                    let (gain, position) = (0.0, 0.0);
+                    return Ok(Round::Pair(Pair {
+                        first,
+                        prompts,
+                        incumbent,
+                        challenger,
+                        gain,
+                        position,
+                        conditions,
+                    }));
+                }
+                (reason, _) => reason.expect("both sides ran, or the clock moved"),
+            };
+            self.void_pairs.push(VoidPair { draw: self.drawn - 1, reason: reason.clone(), conditions });
             if self.void_pairs.len() > self.limits.void_pairs as usize {
                 return Ok(Round::Void(format!(
                     "{} pairs were void, the last because {reason}",
