@@ -6,6 +6,7 @@ pub mod events;
 pub mod faults;
 pub mod installed;
 pub mod kind;
+mod proposal;
 mod vigil;
 mod walls;
 
@@ -18,6 +19,7 @@ use piton_confine::Level;
 
 use crate::error::{Context, Error, Result};
 use crate::proc::{self, Runner};
+use crate::proposal::Proposal;
 use crate::session::{Call, Order};
 use crate::sweep::{self, Knob};
 use crate::trial::Cost;
@@ -26,7 +28,6 @@ use crate::words::clean;
 use ask::{Asked, ask};
 use kind::{Figure, Kind};
 
-pub use ask::description;
 pub use walls::Room;
 
 /// A proposer.
@@ -59,8 +60,8 @@ pub struct Reply {
     pub call: Call,
     /// The same, where it turns out that there is no edit.
     pub idle: Call,
-    /// What it says that it did.
-    pub description: Option<String>,
+    /// What it says of its edit.
+    pub proposal: Proposal,
     /// Whether an edit that it left is a whole one, though the call may have failed.
     pub whole: bool,
     /// What the call has cost.
@@ -73,8 +74,9 @@ pub struct Reply {
 
 impl Reply {
     fn of(call: Call, description: Option<String>) -> Self {
+        let proposal = Proposal::described(description);
         let cost = Cost::default();
-        Self { idle: call.clone(), call, description, whole: true, cost, model: None, session: None }
+        Self { idle: call.clone(), call, proposal, whole: true, cost, model: None, session: None }
     }
 }
 

@@ -9,6 +9,7 @@ use piton_confine::Level;
 
 use crate::agent::kind::Figure;
 use crate::agent::{Agent, Desk, Reply};
+use crate::brief::Left;
 use crate::clock::{self, Stopwatch};
 use crate::drive::Session;
 use crate::error::Result;
@@ -18,7 +19,7 @@ use crate::ledger::Ledger;
 use crate::say::Tone;
 use crate::session::{self, Ascent, Budget, Call, Order, Spent, Stop};
 use crate::trial::{Outcome, Proposer};
-use crate::{book, brief, standing, words};
+use crate::{book, standing, words};
 
 pub use hold::{forget, request};
 
@@ -101,7 +102,10 @@ impl Session<'_> {
     ) -> Result<Reply> {
         let (work, agent, order) = (climber.work, climber.agent, &climber.ascent.order);
         let next = self.book.ledger.next_trial(&self.book.run.name)?;
-        let mut brief = self.brief(next)?;
+        let left = session::left(budget, &climber.ascent.spent);
+        let seconds = left.wall.map(|wall| wall.as_secs_f64());
+        let left = Left { trials: left.trials, seconds, usd: left.usd, tokens: left.tokens };
+        let mut brief = self.brief(work, agent, climber.owner, next, left)?;
         brief.extend(note.map(|note| format!("\n{note}\n")));
         self.world.progress.doing(&format!("trial {next}: {} is thinking", agent.name()));
         let (book, config) = (&self.book, &self.book.config);
@@ -118,7 +122,7 @@ impl Session<'_> {
             logs: self.world.repo.state_dir().join("logs"),
             timeout: order.timeout,
             stall: order.stall,
-            usd: session::left(budget, &climber.ascent.spent).usd,
+            usd: left.usd,
             session,
         };
         let (thinking, stance) = (Stopwatch::start(), work.stance(&self.branch()));
@@ -136,7 +140,7 @@ impl Session<'_> {
     fn take(&mut self, climber: &mut Climber, reply: Reply, session: &mut Option<String>) -> Result<Made> {
         let (work, owner, ascent) = (climber.work, climber.owner, &mut climber.ascent);
         let left = |call: &Call| call.failed() || reply.idle != *call;
-        let edited = !left(&reply.call) || !self.turn.moved.is_empty() || !work.dirty()?.is_empty();
+        let edited = !left(&reply.call) || !self.turn.moved.is_empty() || !self.untouched(work)?;
         let call = if edited { reply.call } else { reply.idle };
         ascent.spent.call(&call, &reply.cost);
         ascent.pending.add(&reply.cost);
@@ -170,7 +174,7 @@ impl Session<'_> {
             end: call.word().to_owned(),
             cost: std::mem::take(&mut ascent.pending),
         });
-        let record = self.trial(work, reply.description.as_deref(), owner)?;
+        let record = self.trial(work, &reply.proposal, owner)?;
         self.bundle(work, false, owner)?;
         climber.ascent.spent.trial(&record);
         self.ring_trial(&climber.ascent, &record);
@@ -204,12 +208,10 @@ impl Session<'_> {
         Ok(standing::summary(&summary, &self.book.config.metric))
     }
 
-    /// What the agent is told before trial `next`.
-    fn brief(&self, next: u32) -> Result<String> {
-        let (book, config) = (&self.book, &self.book.config);
-        let last = book.ledger.last(&book.run.name, brief::RECORDS)?;
-        let best = Some(book.incumbent());
-        Ok(brief::text(&book.run.name, best, &last, &config.metric, &config.scope.editable, next))
+    /// Makes the worktree what trial `next` begins with, and returns what the agent is told. The tuner starts from the incumbent: it
+    /// says what it changed from there.
+    fn brief(&mut self, work: &Repo, agent: &Agent, owner: Owner, next: u32, left: Left) -> Result<String> {
+        self.set_out(work, next, left, owner == Owner::Piton && *agent != Agent::Tuner)
     }
 }
 

@@ -2,8 +2,11 @@
 
 mod agents;
 mod args;
+mod brief;
 mod climb;
 mod guard;
+mod note;
+mod search;
 mod stop;
 
 use std::io::Read;
@@ -13,7 +16,7 @@ use piton_confine::Level;
 use serde_json::json;
 
 pub use args::Cli;
-use args::{Command, RuleCommand, Which};
+use args::{Command, ProposalWords, RuleCommand, Which};
 
 use crate::config::{self, Config};
 use crate::confine::Walls;
@@ -24,6 +27,7 @@ use crate::flight::Owner;
 use crate::git::Repo;
 use crate::ledger::{Ledger, Lock, Run};
 use crate::proc::Runner;
+use crate::proposal::{Claim, Proposal};
 use crate::rule::{self, Case};
 use crate::say::{self, Progress};
 use crate::trial::{Outcome, Record, Status};
@@ -67,7 +71,7 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
     let least = cli.confinement;
     match cli.command {
         Command::Baseline { run, json } => baseline(dir, least, run.as_deref(), json),
-        Command::Trial { message, json } => trial(dir, least, message.as_deref(), json),
+        Command::Trial { words, json } => trial(dir, least, words, json),
         Command::Climb(climb) => climb::run(*climb, dir, least),
         Command::Guard { more, command } => guard::run(dir, &command, &more, least),
         Command::Agents { show, json } => agents::run(show.as_deref(), json),
@@ -148,6 +152,10 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
             Ok(exit::DONE)
         }
         Command::Status { which } => status(dir, &which),
+        Command::Brief { which } => brief::run(dir, &which),
+        Command::Search(search) => search.run(dir),
+        Command::Note { text, by, which } => note::leave(dir, &text, by.as_deref(), &which),
+        Command::Notes { which } => note::list(dir, &which),
         Command::Recover { json } => recover(dir, json),
         Command::Audit { which } => audit(dir, &which),
     }
@@ -176,7 +184,7 @@ fn baseline(dir: &Path, least: Level, name: Option<&str>, json: bool) -> Result<
     Ok(exit::DONE)
 }
 
-fn trial(dir: &Path, least: Level, message: Option<&str>, json: bool) -> Result<u8> {
+fn trial(dir: &Path, least: Level, words: ProposalWords, json: bool) -> Result<u8> {
     let world = world(dir, least)?;
     // A branch that a power cut broke is put back before HEAD is read.
     let entered = world.enter("piton trial", false)?;
@@ -188,7 +196,7 @@ fn trial(dir: &Path, least: Level, message: Option<&str>, json: bool) -> Result<
             .hint("begin a run with `piton baseline`, or `git switch piton/<run>`")
     })?;
     let mut session = world.resume(entered, name)?;
-    let record = session.trial(&world.repo, message, Owner::User)?;
+    let record = session.trial(&world.repo, &words.proposal(), Owner::User)?;
     session.bundle(&world.repo, false, Owner::User)?;
     if json {
         say::json(&record);
@@ -196,6 +204,13 @@ fn trial(dir: &Path, least: Level, message: Option<&str>, json: bool) -> Result<
         say::answer(&answer(&record, &session));
     }
     Ok(status_of(&record))
+}
+
+impl ProposalWords {
+    fn proposal(self) -> Proposal {
+        let claim = Claim::new(self.hypothesis.as_deref(), self.family.as_deref(), self.expected);
+        Proposal { description: self.message, claim }
+    }
 }
 
 fn answer(record: &Record, session: &Session) -> String {
@@ -209,9 +224,10 @@ fn answer(record: &Record, session: &Session) -> String {
             session.book.config.scope.editable.join(", ")
         ),
         Outcome::NoEdit => "edit first; nothing was reset".to_owned(),
-        Outcome::Interrupted { .. } | Outcome::Void { .. } | Outcome::Duplicate { .. } => {
-            "your edit is as it was".to_owned()
-        }
+        Outcome::Interrupted { .. }
+        | Outcome::Void { .. }
+        | Outcome::Duplicate { .. }
+        | Outcome::Alike { .. } => "your edit is as it was".to_owned(),
         _ => format!(
             "the checkout is back at the incumbent; the edit is kept: git restore --source refs/piton/{}/trials/{} {}",
             record.run,
@@ -231,8 +247,8 @@ fn status_of(record: &Record) -> u8 {
     }
 }
 
-/// A run to read about, with its experiment and its records.
-fn reading(dir: &Path, which: &Which) -> Result<(Repo, Run, Config, Vec<Record>)> {
+/// A run to read about.
+fn chosen(dir: &Path, which: &Which) -> Result<(Repo, Ledger, Run)> {
     let repo = Repo::open(dir)?;
     let none = || {
         Error::refused("there is nothing to show: no run has begun in this repository")
@@ -249,6 +265,12 @@ fn reading(dir: &Path, which: &Which) -> Result<(Repo, Run, Config, Vec<Record>)
         })?,
         None => ledger.latest()?.ok_or_else(none)?,
     };
+    Ok((repo, ledger, run))
+}
+
+/// A run to read about, with its experiment and its records.
+fn reading(dir: &Path, which: &Which) -> Result<(Repo, Run, Config, Vec<Record>)> {
+    let (repo, ledger, run) = chosen(dir, which)?;
     let config = Config::parse(&run.config)?;
     let records = ledger.records(&run.name)?;
     Ok((repo, run, config, records))
@@ -383,6 +405,7 @@ fn status(dir: &Path, which: &Which) -> Result<u8> {
     let ledger = Ledger::open(&repo.state_dir())?;
     let night = ledger.last_verified(&run.name)?;
     let mut status = standing::status(&run.name, &run.base, &records, &config.metric, night.as_ref());
+    status.notes = ledger.notes(&run.name, false, usize::MAX)?.len();
     if let Some(ascent) = crate::climb::last(&ledger, Some(&run.name))? {
         let runs = Lock::holder(&repo.state_dir()).is_some_and(|holder| holder.process == ascent.process);
         status.climb = Some(standing::Climb { runs, lines: ascent.lines(runs), ascent });

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 /// The one order of the modules: each may use only those before it.
-const ORDER: [&str; 57] = [
+const ORDER: [&str; 64] = [
     // compute, and touch nothing
     "error",
     "metric",
@@ -16,6 +16,8 @@ const ORDER: [&str; 57] = [
     "rule",
     "gate",
     "monitor",
+    "proposal",
+    "likeness",
     "trial",
     "calibration",
     "flight",
@@ -24,8 +26,11 @@ const ORDER: [&str; 57] = [
     "sweep",
     "words",
     "session",
-    "tally",
     "chain",
+    "note",
+    "lessons",
+    "frontier",
+    "tally",
     "random",
     "forecast",
     "report",
@@ -49,6 +54,8 @@ const ORDER: [&str; 57] = [
     "calibrate",
     "ledger",
     "book",
+    "memory",
+    "briefing",
     "agent",
     "judge",
     "drive",

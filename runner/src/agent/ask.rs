@@ -2,12 +2,13 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::Path;
 
 use super::events::{Heard, Last};
 use super::faults::asks;
 use super::kind::{Filling, Kind};
+use super::proposal;
 use super::vigil::{Vigil, Why};
 use super::{Desk, Known, Reply, Room};
 use crate::error::{Context, Result};
@@ -15,9 +16,6 @@ use crate::proc::{self, End, Job};
 use crate::session::Call;
 use crate::trial::Cost;
 use crate::words::clean;
-
-/// Largest proposal file that is read, in bytes. Of a long description the record holds the beginning.
-const PROPOSAL_BYTES: u64 = 8 << 20;
 
 /// Who is asked.
 pub(super) enum Asked<'a> {
@@ -87,7 +85,7 @@ pub(super) fn ask(who: &Asked, desk: &Desk) -> Result<Reply> {
         heedless: false,
     })?;
     let (heard, why) = vigil.end(&done);
-    let description = description(&proposal);
+    let proposal = proposal::read(&proposal).unwrap_or_default();
     let ended = match (&done.end, why) {
         (End::Interrupted, _) => Some(Call::Interrupted),
         (End::TimedOut, Some(Why::Stalled)) => Some(Call::Stalled(desk.stall.as_secs())),
@@ -117,8 +115,8 @@ pub(super) fn ask(who: &Asked, desk: &Desk) -> Result<Reply> {
     };
     // What a command line edited before it failed is judged like any edit: its status says little. Of an agent that piton reads, a call
     // that failed leaves half an edit, unless it had come as far as its proposal.
-    let whole = kind.is_none() || !call.failed() || description.is_some();
-    Ok(Reply { call, idle, description, whole, cost, model, session: heard.session })
+    let whole = kind.is_none() || !call.failed() || proposal.description.is_some();
+    Ok(Reply { call, idle, proposal, whole, cost, model, session: heard.session })
 }
 
 /// How a call ended, by what was heard of it: with an edit, and without.
@@ -188,27 +186,9 @@ fn clear(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The description in a proposal file; absent when there is none, or when it is too large or no JSON.
-pub fn description(path: &Path) -> Option<String> {
-    fs::symlink_metadata(path).ok().filter(|meta| meta.is_file() && meta.len() <= PROPOSAL_BYTES)?;
-    let mut bytes = vec![];
-    File::open(path).ok()?.take(PROPOSAL_BYTES).read_to_end(&mut bytes).ok()?;
-    let text = String::from_utf8_lossy(&bytes);
-    let value: serde_json::Value = serde_json::from_str(text.trim_start_matches('\u{feff}')).ok()?;
-    let text = value.get("description")?.as_str()?.trim();
-    (!text.is_empty()).then(|| text.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn described(write: impl FnOnce(&Path)) -> Option<String> {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("proposal.json");
-        write(&path);
-        description(&path)
-    }
 
     #[test]
     fn a_question_counts_only_where_there_is_no_edit() {
@@ -217,18 +197,5 @@ mod tests {
         assert_eq!((with, without.word()), (Call::Done, "asked"));
         let denied = Heard { denied: ["Bash".to_owned()].into(), ..heard };
         assert_eq!(judged(&denied).1, Call::Denied(vec!["Bash".to_owned()]));
-    }
-
-    #[test]
-    fn a_proposal_that_is_no_plain_file_of_a_sane_size_has_no_description() {
-        let text = |bytes: &[u8]| described(|path| fs::write(path, bytes).unwrap());
-        assert_eq!(text(b"{\"description\": \" wider tiles \"}"), Some("wider tiles".to_owned()));
-        assert_eq!(text(b"\xef\xbb\xbf{\"description\": \"a\xffb\"}"), Some("a\u{fffd}b".to_owned()));
-        for none in [&b""[..], b"{}", b"[]", b"{\"description\": 7}", b"{\"description\": \" \"}", b"\0"] {
-            assert_eq!(text(none), None, "{none:?}");
-        }
-        assert_eq!(described(|path| fs::create_dir(path).unwrap()), None);
-        assert_eq!(described(|path| std::os::unix::fs::symlink("/dev/zero", path).unwrap()), None);
-        assert_eq!(described(|path| File::create(path).unwrap().set_len(PROPOSAL_BYTES + 1).unwrap()), None);
     }
 }

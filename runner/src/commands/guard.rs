@@ -92,7 +92,7 @@ fn permits(arguments: &[String]) -> Result<()> {
     Err(Error::refused(what)
         .cause("it is not one of those that `piton guard` carries out for a confined command")
         .note("nothing was changed")
-        .hint("inside there are: trial, log, show, status, rule explain"))
+        .hint("inside there are: trial, log, show, status, brief, search, note, notes, rule explain"))
 }
 
 impl Command {
@@ -109,6 +109,10 @@ impl Command {
                 | Self::Log { .. }
                 | Self::Show { .. }
                 | Self::Status { .. }
+                | Self::Brief { .. }
+                | Self::Search(_)
+                | Self::Note { .. }
+                | Self::Notes { .. }
                 | Self::Rule { command: RuleCommand::Explain { .. } }
         )
     }
