@@ -2,6 +2,11 @@
 
 mod args;
 mod guard;
+mod init;
+mod mcp;
+mod pointers;
+mod trial;
+mod wait;
 
 use std::io::Read;
 use std::path::Path;
@@ -18,7 +23,8 @@ use crate::clock::Stopwatch;
 use crate::config::{self, Config};
 use crate::confine::Walls;
 use crate::doctor::{self, Known};
-use crate::drive::{Session, worktree_path};
+use crate::drive::worktree_path;
+use crate::errand::Proposal;
 use crate::error::{Error, Result, exit};
 use crate::flight::Owner;
 use crate::git::Repo;
@@ -68,7 +74,14 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
     let least = cli.confinement;
     match cli.command {
         Command::Baseline { run, json } => baseline(dir, least, run.as_deref(), json),
-        Command::Trial { message, json } => trial(dir, least, message.as_deref(), json),
+        Command::Trial { message, wait, json } => {
+            let proposal = Proposal { description: message };
+            trial::run(dir, least, proposal, wait, json)
+        }
+        Command::Wait { timeout, json } => wait::run(dir, timeout, json),
+        Command::Mcp => mcp::run(dir, least).map(|()| exit::DONE),
+        Command::Init { agents } => init::run(dir, agents).map(|()| exit::DONE),
+        Command::Carry { away } => trial::carry(dir, least, away).map(|()| exit::DONE),
         Command::Climb(climb) => climb.run(dir, least),
         Command::Guard { more, command } => guard::run(dir, &command, &more, least),
         Command::Log { which } => log(dir, &which),
@@ -174,37 +187,16 @@ fn baseline(dir: &Path, least: Level, name: Option<&str>, json: bool) -> Result<
     Ok(exit::DONE)
 }
 
-fn trial(dir: &Path, least: Level, message: Option<&str>, json: bool) -> Result<u8> {
-    let world = world(dir, least)?;
-    // A branch that a power cut broke is put back before HEAD is read.
-    let entered = world.enter("piton trial", false)?;
-    let head = world.repo.head()?;
-    let name = head.branch.strip_prefix("piton/").ok_or_else(|| {
-        Error::refused("the trial did not start: this checkout is on no run's branch")
-            .cause(format!("HEAD is {}", head.branch))
-            .note("nothing was changed")
-            .hint("begin a run with `piton baseline`, or `git switch piton/<run>`")
-    })?;
-    let mut session = world.resume(entered, name)?;
-    let record = session.trial(&world.repo, message, Owner::User)?;
-    session.bundle(&world.repo, false, Owner::User)?;
-    if json {
-        say::json(&record);
-    } else {
-        say::answer(&answer(&record, &session));
-    }
-    Ok(status_of(&record))
-}
-
-fn answer(record: &Record, session: &Session) -> String {
-    let verdict = words::verdict(record, session.book.config.rule.alpha);
+/// The verdict of a trial in an agent's or a person's checkout, and what comes next.
+fn answer(record: &Record, config: &Config) -> String {
+    let verdict = words::verdict(record, config.rule.alpha);
     let next = match &record.outcome {
         outcome if outcome.kept() => {
-            format!("{} is now at {}", session.branch(), record.commit.as_deref().unwrap_or("-"))
+            format!("piton/{} is now at {}", record.run, record.commit.as_deref().unwrap_or("-"))
         }
         Outcome::OutOfScope { .. } => format!(
             "your files are as they were; only {} may be edited: put the others back, e.g. `git restore PATH`",
-            session.book.config.scope.editable.join(", ")
+            config.scope.editable.join(", ")
         ),
         Outcome::NoEdit => "edit first; nothing was reset".to_owned(),
         Outcome::Interrupted { .. } | Outcome::Void { .. } | Outcome::Duplicate { .. } => {
@@ -214,7 +206,7 @@ fn answer(record: &Record, session: &Session) -> String {
             "the checkout is back at the incumbent; the edit is kept: git restore --source refs/piton/{}/trials/{} {}",
             record.run,
             record.trial,
-            session.book.config.scope.editable.join(" ")
+            config.scope.editable.join(" ")
         ),
     };
     format!("trial {}: {verdict}\n{next}", record.trial)
@@ -434,10 +426,14 @@ fn status(dir: &Path, which: &Which) -> Result<u8> {
     let (repo, run, config, records) = reading(dir, which)?;
     let night = Ledger::open(&repo.state_dir())?.last_verified(&run.name)?;
     let status = standing::status(&run.name, &run.base, &records, &config.metric, night.as_ref());
+    let now = wait::of_run(&repo, &run.name);
     if which.json {
-        say::json(&status);
+        let mut value = serde_json::to_value(&status).expect("our own types serialise");
+        value["under_way"] = json!(now);
+        say::json(&value);
     } else {
         say::answer(&standing::status_words(&status, &config.metric));
+        now.iter().for_each(|now| say::answer(&format!("  {:<12} {}", "now", wait::under_way_words(now))));
     }
     Ok(exit::DONE)
 }
