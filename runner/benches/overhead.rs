@@ -213,7 +213,8 @@ fn main() {
     for (toy, rows) in [(&small, 20), (&large, 20_000)] {
         toy.climb(1);
         toy.fill(rows);
-        toy.climb(0);
+        // Takes in what was filled: snapshot, table, and what is remembered.
+        toy.climb(1);
     }
     let spare = Toy::new();
     let propose = each(60, || {

@@ -1,10 +1,11 @@
 //! Who proposes: the built-in tuner, or any command.
 
+mod proposal;
 mod walls;
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,8 +13,10 @@ use piton_confine::Level;
 
 use crate::error::{Context, Result};
 use crate::proc::{self, End, Job, Runner};
+use crate::proposal::Proposal;
 use crate::sweep::{self, Knob};
 
+pub use proposal::read as read_proposal;
 pub use walls::Room;
 
 /// A proposer.
@@ -26,10 +29,10 @@ pub enum Agent {
 }
 
 /// What a proposer came back with. Whether there is an edit is for the trial to see.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum Proposed {
-    /// It says that it is done, perhaps with a description.
-    Done(Option<String>),
+    /// It says that it is done, perhaps with words.
+    Done(Option<Proposal>),
     /// It failed: why.
     Failed(String),
     /// It has nothing left to try.
@@ -37,9 +40,6 @@ pub enum Proposed {
     /// The user stopped it.
     Interrupted,
 }
-
-/// Largest proposal file that is read, in bytes. Of a long description the record holds the beginning.
-const PROPOSAL_BYTES: u64 = 8 << 20;
 
 /// What a proposer may know.
 pub struct Desk<'a> {
@@ -99,7 +99,7 @@ fn tune(desk: &Desk) -> Result<Proposed> {
         Ok(Some(proposal)) => {
             fs::write(desk.worktree.join(&proposal.file), &proposal.content)
                 .context("the tuner's edit was not written")?;
-            Ok(Proposed::Done(Some(proposal.description)))
+            Ok(Proposed::Done(Some(Proposal::described(Some(proposal.description)))))
         }
         Ok(None) => Ok(Proposed::Exhausted),
         Err(why) => Ok(Proposed::Failed(why)),
@@ -152,7 +152,7 @@ fn ask(command: &str, desk: &Desk) -> Result<Proposed> {
     })?;
     Ok(match done.end {
         End::Interrupted => Proposed::Interrupted,
-        End::Exited(0) => Proposed::Done(description(&proposal)),
+        End::Exited(0) => Proposed::Done(proposal::read(&proposal)),
         End::TimedOut => Proposed::Failed(format!("it took longer than {} s", desk.timeout.as_secs())),
         End::Exited(status) => Proposed::Failed(format!("exit status {status}")),
         End::Signalled(signal) => Proposed::Failed(format!("ended by signal {signal}")),
@@ -165,41 +165,5 @@ fn clear(path: &Path) -> io::Result<()> {
         Ok(meta) if meta.is_dir() => fs::remove_dir_all(path),
         Ok(_) => fs::remove_file(path),
         Err(_) => Ok(()),
-    }
-}
-
-/// The description in a proposal file; absent when there is none, or when it is too large or no JSON.
-pub fn description(path: &Path) -> Option<String> {
-    fs::symlink_metadata(path).ok().filter(|meta| meta.is_file() && meta.len() <= PROPOSAL_BYTES)?;
-    let mut bytes = vec![];
-    File::open(path).ok()?.take(PROPOSAL_BYTES).read_to_end(&mut bytes).ok()?;
-    let text = String::from_utf8_lossy(&bytes);
-    let value: serde_json::Value = serde_json::from_str(text.trim_start_matches('\u{feff}')).ok()?;
-    let text = value.get("description")?.as_str()?.trim();
-    (!text.is_empty()).then(|| text.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn described(write: impl FnOnce(&Path)) -> Option<String> {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("proposal.json");
-        write(&path);
-        description(&path)
-    }
-
-    #[test]
-    fn a_proposal_that_is_no_plain_file_of_a_sane_size_has_no_description() {
-        let text = |bytes: &[u8]| described(|path| fs::write(path, bytes).unwrap());
-        assert_eq!(text(b"{\"description\": \" wider tiles \"}"), Some("wider tiles".to_owned()));
-        assert_eq!(text(b"\xef\xbb\xbf{\"description\": \"a\xffb\"}"), Some("a\u{fffd}b".to_owned()));
-        for none in [&b""[..], b"{}", b"[]", b"{\"description\": 7}", b"{\"description\": \" \"}", b"\0"] {
-            assert_eq!(text(none), None, "{none:?}");
-        }
-        assert_eq!(described(|path| fs::create_dir(path).unwrap()), None);
-        assert_eq!(described(|path| std::os::unix::fs::symlink("/dev/zero", path).unwrap()), None);
-        assert_eq!(described(|path| File::create(path).unwrap().set_len(PROPOSAL_BYTES + 1).unwrap()), None);
     }
 }

@@ -18,6 +18,7 @@ use crate::error::{Context, Error, Result};
 use crate::expensive::Line;
 use crate::git::Repo;
 use crate::ledger::{Ledger, Run, Table, TrialRow};
+use crate::note::Note;
 use crate::report;
 use crate::words::{clean, plural};
 
@@ -56,6 +57,10 @@ pub fn examine(repo: &Repo, run: Option<&str>) -> Result<Audit> {
         let before = check.take(&entry);
         let taken = match entry.kind.as_str() {
             "run" => Found::begin(&entry, &ledger)?.map(|found| drop(runs.insert(entry.run.clone(), found))),
+            "note" | "guidance" => serde_json::from_str::<Note>(&entry.body)
+                .ok()
+                .filter(|note| note.run == entry.run && runs.contains_key(&entry.run))
+                .map(|_| ()),
             "trial" => runs.get_mut(&entry.run).and_then(|run| run.take(&entry, before)),
             _ => Some(()),
         };

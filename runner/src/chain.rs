@@ -14,7 +14,7 @@ pub const BEGINNING: &str = "000000000000000000000000000000000000000000000000000
 pub struct Entry {
     /// Its number: 1, 2, 3, without a gap.
     pub number: i64,
-    /// What it is: `run`, `trial`, `night`.
+    /// What it is: `run`, `trial`, `night`, `note`, `guidance`.
     pub kind: String,
     /// The run that it belongs to.
     pub run: String,

@@ -8,6 +8,7 @@ use std::time::Duration;
 use piton_confine::Level;
 
 use crate::agent::{Agent, Desk, Proposed};
+use crate::brief::Left;
 use crate::clock::Stopwatch;
 use crate::drive::Session;
 use crate::error::Result;
@@ -16,7 +17,7 @@ use crate::git::Repo;
 use crate::say::Tone;
 use crate::session::{self, Budget, Spent, Stop};
 use crate::trial::Outcome;
-use crate::{book, brief, standing};
+use crate::{book, standing};
 
 /// What an agent is given.
 #[derive(Debug, Clone)]
@@ -59,7 +60,13 @@ impl Session<'_> {
                 continue;
             }
             let next = book.ledger.next_trial(&book.run.name)?;
-            let brief = self.brief(next)?;
+            let left = Left {
+                trials: budget.trials.map(|most| most.saturating_sub(spent.trials)),
+                seconds: budget.wall.map(|most| most.saturating_sub(spent.wall).as_secs_f64()),
+                ..Left::default()
+            };
+            let brief = self.brief(work, agent, owner, next, left)?;
+            let (book, config) = (&self.book, &self.book.config);
             self.world.progress.doing(&format!("trial {next}: {} is thinking", agent.name()));
             let asked = Desk {
                 worktree: work.root(),
@@ -84,7 +91,7 @@ impl Session<'_> {
             self.world.progress.idle();
             let book = &self.book;
             let base = work.commit_id(book.incumbent().commit.as_deref().unwrap_or_default())?;
-            let description = match proposed {
+            let proposal = match proposed {
                 Proposed::Exhausted => {
                     spent.exhausted = true;
                     continue;
@@ -99,15 +106,15 @@ impl Session<'_> {
                         Tone::Bad,
                         &format!("the agent failed: {why}; its output is in .git/piton/logs/agent.log"),
                     );
-                    if work.dirty()?.is_empty() && self.turn.moved.is_empty() {
+                    if self.untouched(work)? && self.turn.moved.is_empty() {
                         spent.idle += 1;
                         continue;
                     }
                     None
                 }
-                Proposed::Done(description) => description,
+                Proposed::Done(proposal) => proposal,
             };
-            let record = self.trial(work, description.as_deref(), owner)?;
+            let record = self.trial(work, &proposal.unwrap_or_default(), owner)?;
             self.bundle(work, false, owner)?;
             spent.idle = if matches!(record.outcome, Outcome::NoEdit | Outcome::Tampered { .. }) {
                 spent.idle + 1
@@ -135,11 +142,9 @@ impl Session<'_> {
         Ok(standing::summary(&summary, &self.book.config.metric))
     }
 
-    /// What the agent is told before trial `next`.
-    fn brief(&self, next: u32) -> Result<String> {
-        let (book, config) = (&self.book, &self.book.config);
-        let last = book.ledger.last(&book.run.name, brief::RECORDS)?;
-        let best = Some(book.incumbent());
-        Ok(brief::text(&book.run.name, best, &last, &config.metric, &config.scope.editable, next))
+    /// Makes the worktree what trial `next` begins with, and returns what the agent is told. The tuner starts from the incumbent: it
+    /// says what it changed from there.
+    fn brief(&mut self, work: &Repo, agent: &Agent, owner: Owner, next: u32, left: Left) -> Result<String> {
+        self.set_out(work, next, left, owner == Owner::Piton && *agent != Agent::Tuner)
     }
 }

@@ -1,10 +1,13 @@
 //! What each command does.
 
 mod args;
+mod brief;
 mod guard;
 mod init;
 mod mcp;
+mod note;
 mod pointers;
+mod search;
 mod trial;
 mod wait;
 
@@ -15,7 +18,7 @@ use piton_confine::Level;
 use serde_json::json;
 
 pub use args::Cli;
-use args::{Climb, Command, RuleCommand, Which};
+use args::{Climb, Command, ProposalWords, RuleCommand, Which};
 
 use crate::agent::Agent;
 use crate::climb::Allowed;
@@ -24,12 +27,12 @@ use crate::config::{self, Config};
 use crate::confine::Walls;
 use crate::doctor::{self, Known};
 use crate::drive::worktree_path;
-use crate::errand::Proposal;
 use crate::error::{Error, Result, exit};
 use crate::flight::Owner;
 use crate::git::Repo;
 use crate::ledger::{Ledger, Run};
 use crate::proc::Runner;
+use crate::proposal::{Claim, Proposal};
 use crate::rule::{self, Case};
 use crate::say::{self, Progress};
 use crate::session::{Budget, Stop};
@@ -74,10 +77,7 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
     let least = cli.confinement;
     match cli.command {
         Command::Baseline { run, json } => baseline(dir, least, run.as_deref(), json),
-        Command::Trial { message, wait, json } => {
-            let proposal = Proposal { description: message };
-            trial::run(dir, least, proposal, wait, json)
-        }
+        Command::Trial { words, wait, json } => trial::run(dir, least, words.proposal(), wait, json),
         Command::Wait { timeout, json } => wait::run(dir, timeout, json),
         Command::Mcp => mcp::run(dir, least).map(|()| exit::DONE),
         Command::Init { agents } => init::run(dir, agents).map(|()| exit::DONE),
@@ -159,6 +159,10 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
             Ok(exit::DONE)
         }
         Command::Status { which } => status(dir, &which),
+        Command::Brief { which } => brief::run(dir, &which),
+        Command::Search(search) => search.run(dir),
+        Command::Note { text, by, which } => note::leave(dir, &text, by.as_deref(), &which),
+        Command::Notes { which } => note::list(dir, &which),
         Command::Recover { json } => recover(dir, json),
         Command::Audit { which } => audit(dir, &which),
     }
@@ -187,6 +191,13 @@ fn baseline(dir: &Path, least: Level, name: Option<&str>, json: bool) -> Result<
     Ok(exit::DONE)
 }
 
+impl ProposalWords {
+    fn proposal(self) -> Proposal {
+        let claim = Claim::new(self.hypothesis.as_deref(), self.family.as_deref(), self.expected);
+        Proposal { description: self.message, claim }
+    }
+}
+
 /// The verdict of a trial in an agent's or a person's checkout, and what comes next.
 fn answer(record: &Record, config: &Config) -> String {
     let verdict = words::verdict(record, config.rule.alpha);
@@ -199,9 +210,10 @@ fn answer(record: &Record, config: &Config) -> String {
             config.scope.editable.join(", ")
         ),
         Outcome::NoEdit => "edit first; nothing was reset".to_owned(),
-        Outcome::Interrupted { .. } | Outcome::Void { .. } | Outcome::Duplicate { .. } => {
-            "your edit is as it was".to_owned()
-        }
+        Outcome::Interrupted { .. }
+        | Outcome::Void { .. }
+        | Outcome::Duplicate { .. }
+        | Outcome::Alike { .. } => "your edit is as it was".to_owned(),
         _ => format!(
             "the checkout is back at the incumbent; the edit is kept: git restore --source refs/piton/{}/trials/{} {}",
             record.run,
@@ -275,8 +287,8 @@ impl Climb {
     }
 }
 
-/// A run to read about, with its experiment and its records.
-fn reading(dir: &Path, which: &Which) -> Result<(Repo, Run, Config, Vec<Record>)> {
+/// A run to read about.
+fn chosen(dir: &Path, which: &Which) -> Result<(Repo, Ledger, Run)> {
     let repo = Repo::open(dir)?;
     let none = || {
         Error::refused("there is nothing to show: no run has begun in this repository")
@@ -293,6 +305,12 @@ fn reading(dir: &Path, which: &Which) -> Result<(Repo, Run, Config, Vec<Record>)
         })?,
         None => ledger.latest()?.ok_or_else(none)?,
     };
+    Ok((repo, ledger, run))
+}
+
+/// A run to read about, with its experiment and its records.
+fn reading(dir: &Path, which: &Which) -> Result<(Repo, Run, Config, Vec<Record>)> {
+    let (repo, ledger, run) = chosen(dir, which)?;
     let config = Config::parse(&run.config)?;
     let records = ledger.records(&run.name)?;
     Ok((repo, run, config, records))
@@ -424,8 +442,10 @@ fn verify(dir: &Path, least: Level, each: bool, which: &Which) -> Result<u8> {
 
 fn status(dir: &Path, which: &Which) -> Result<u8> {
     let (repo, run, config, records) = reading(dir, which)?;
-    let night = Ledger::open(&repo.state_dir())?.last_verified(&run.name)?;
-    let status = standing::status(&run.name, &run.base, &records, &config.metric, night.as_ref());
+    let ledger = Ledger::open(&repo.state_dir())?;
+    let night = ledger.last_verified(&run.name)?;
+    let mut status = standing::status(&run.name, &run.base, &records, &config.metric, night.as_ref());
+    status.notes = ledger.notes(&run.name, false, usize::MAX)?.len();
     let now = wait::of_run(&repo, &run.name);
     if which.json {
         let mut value = serde_json::to_value(&status).expect("our own types serialise");

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::calibration::Courses;
 use crate::conditions::Limits;
 use crate::error::{Error, Result};
+use crate::frontier::Search;
 use crate::gate::Gate;
 use crate::metric::{Format, Metric};
 use crate::monitor::TradeOff;
@@ -36,6 +37,9 @@ pub struct Config {
     /// When a challenger is kept.
     #[serde(default)]
     pub rule: Settings,
+    /// Where proposals start, and what becomes of one that was tried before.
+    #[serde(default)]
+    pub search: Search,
     /// Other metrics in which a change may be better.
     #[serde(default, rename = "second")]
     pub seconds: Vec<Second>,

@@ -3,6 +3,8 @@
 //! The driver decides nothing. What is in scope, what a gate says, what the rule says and when to stop are
 //! answers that it asks for and obeys. What they come to is written and carried out by the book of the run.
 
+mod start;
+
 use std::path::{Path, PathBuf};
 
 use crate::book::{self, Book};
@@ -14,10 +16,13 @@ use crate::flight::{Flight, Owner, State};
 use crate::git::{Id, Repo};
 use crate::judge::Judge;
 use crate::ledger::{Lock, Run};
+use crate::proposal::{Claim, Proposal};
 use crate::say::Tone;
 use crate::trial::{Outcome, Record, Seconds, Status};
 use crate::world::World;
-use crate::{confine, fail, host, monitor, report, words};
+use crate::{confine, fail, host, memory, monitor, report, words};
+
+pub use start::{Begun, by_hand};
 
 /// What a climb leaves in a checkout and git overlooks.
 pub const LEFT_BEHIND: [&str; 3] = ["/results.tsv", "/run.log", "/.piton/"];
@@ -43,6 +48,8 @@ pub struct Turn {
     pub seconds: f64,
     /// What it moved that is not its own, a line each; all of it was put back.
     pub moved: Vec<String>,
+    /// What it began with, where that is not the incumbent.
+    pub begun: Option<Begun>,
 }
 
 impl Session<'_> {
@@ -55,7 +62,7 @@ impl Session<'_> {
     ///
     /// # Errors
     /// When the worktree is not on the run's branch, or piton itself fails. What the challenger does is an outcome.
-    pub fn trial(&mut self, work: &Repo, description: Option<&str>, owner: Owner) -> Result<Record> {
+    pub fn trial(&mut self, work: &Repo, proposal: &Proposal, owner: Owner) -> Result<Record> {
         let watch = Stopwatch::start();
         let base = work.commit_id(self.book.incumbent().commit.as_deref().unwrap_or_default())?;
         let head = work.head()?;
@@ -69,6 +76,8 @@ impl Session<'_> {
         let turn = std::mem::take(&mut self.turn);
         let mut record = self.blank(base)?;
         record.seconds.agent = turn.seconds;
+        record.claim = proposal.claim.clone();
+        record.begun_as = turn.begun.map(|begun| begun.trial);
         let scope = &self.book.config.scope;
         let entries = work.entries(scope)?;
         let sizes: Vec<(String, u32, u64)> =
@@ -76,18 +85,20 @@ impl Session<'_> {
         let outside = work.changed_outside(base, scope)?;
         let refused: Vec<String> = outside.iter().cloned().chain(scope.violations(&sizes)).collect();
         let tree = work.write_tree(base, scope, &entries, &outside)?;
-        let edited = tree != work.tree_id(base)? || !refused.is_empty();
+        // What it began with and nothing more is no proposal.
+        let added = tree != work.tree_id(base)? && turn.begun.is_none_or(|begun| begun.tree != tree);
+        let edited = added || !refused.is_empty();
         if edited {
             let (_, head) = self.book.ledger.head()?;
-            let words = description.unwrap_or("a proposal");
+            let words = proposal.description.as_deref().unwrap_or("a proposal");
             let message = report::proposal_message(words, &record.run, record.trial, &head);
             let commit = work.commit(tree, base, &message)?;
             record.commit = Some(commit.to_string());
             record.changes = Some(self.changes(work, base, commit)?);
             record.since_baseline = Some(self.changes(work, work.commit_id(&self.book.run.base)?, commit)?);
         }
-        record.description = match (description, &record.changes) {
-            (Some(text), _) => text.to_owned(),
+        record.description = match (&proposal.description, &record.changes) {
+            (Some(text), _) => text.clone(),
             (None, Some(changes)) => changes.headline(),
             (None, None) => "no edit".to_owned(),
         };
@@ -96,13 +107,18 @@ impl Session<'_> {
         self.book.propose(work, &flight)?;
         self.announce(&record);
         let twin = self.book.ledger.judged(&record.run, Some(&tree.to_string()), None)?;
-        record.outcome = match twin {
-            _ if !turn.moved.is_empty() => Outcome::Tampered { what: turn.moved },
-            _ if !refused.is_empty() => Outcome::OutOfScope { paths: refused },
-            _ if !edited => Outcome::NoEdit,
-            Some(of) => Outcome::Duplicate { of },
-            None => self.court().judge(work, base, &mut record)?,
-        };
+        let judged = edited && refused.is_empty() && turn.moved.is_empty() && twin.is_none();
+        record.like = if judged { self.look_back(work, base, &record) } else { None };
+        let answer = self.book.config.search.like;
+        let alike = record.like.as_ref().filter(|like| memory::refuses(answer, like)).map(|like| like.trial);
+        record.outcome =
+            match twin.map(|of| Outcome::Duplicate { of }).or(alike.map(|of| Outcome::Alike { of })) {
+                _ if !turn.moved.is_empty() => Outcome::Tampered { what: turn.moved },
+                _ if !refused.is_empty() => Outcome::OutOfScope { paths: refused },
+                _ if !edited => Outcome::NoEdit,
+                Some(outcome) => outcome,
+                None => self.court().judge(work, base, &mut record)?,
+            };
         record.seconds.total = watch.seconds();
         flight.record = record;
         self.conclude(work, flight)
@@ -185,6 +201,8 @@ impl Session<'_> {
     fn blank(&mut self, base: Id) -> Result<Record> {
         let book = &mut self.book;
         adopt(book, &self.world.repo)?;
+        // Between two trials, and only then: the commit of the next names the head of the chain.
+        book.ledger.enter_notes(&book.run.name)?;
         let number = book.ledger.next_trial(&book.run.name)?;
         Ok(Record { parent: Some(base.to_string()), ..blank(&book.run, number, &book.config) })
     }
@@ -280,6 +298,9 @@ pub fn blank(run: &Run, trial: u32, config: &Config) -> Record {
         runs: vec![],
         reference: vec![],
         slow_start: None,
+        claim: Claim::default(),
+        begun_as: None,
+        like: None,
         void_pairs: vec![],
         tau: None,
         resolves: None,

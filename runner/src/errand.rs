@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::clock;
 use crate::error::{Context, Error, Result};
+use crate::proposal::Proposal;
 
 /// A trial that was asked for.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,13 +33,6 @@ pub struct Errand {
     pub trial: Option<(String, u32)>,
     /// How it ended.
     pub end: Option<End>,
-}
-
-/// What a proposer says of an edit.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Proposal {
-    /// What is tried, in one line.
-    pub description: Option<String>,
 }
 
 /// An edit, as far as it takes to recognise it.
@@ -220,7 +214,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let errands = Errands::of(dir.path());
         let _lock = errands.take().unwrap();
-        let mut errand = Errand::new(None, Proposal { description: Some("x".into()) }).unwrap();
+        let mut errand = Errand::new(None, Proposal::described(Some("x".into()))).unwrap();
         errands.begin(&errand).unwrap();
         errand.end = Some(End { error: Some(Error::refused("a").cause("b").note("c").hint("d")) });
         errands.write(&errand).unwrap();

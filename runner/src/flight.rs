@@ -137,7 +137,12 @@ mod tests {
 
     #[test]
     fn what_was_not_judged_stays_in_the_users_worktree_and_goes_from_pitons() {
-        for outcome in [Outcome::Duplicate { of: 1 }, rest_end(), Outcome::OutOfScope { paths: vec![] }] {
+        for outcome in [
+            Outcome::Duplicate { of: 1 },
+            Outcome::Alike { of: 1 },
+            rest_end(),
+            Outcome::OutOfScope { paths: vec![] },
+        ] {
             assert_eq!(reset(&outcome, Owner::User), Reset::Nothing, "{outcome:?}");
             assert_eq!(reset(&outcome, Owner::Piton), Reset::Everything, "{outcome:?}");
         }

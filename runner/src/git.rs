@@ -5,6 +5,7 @@
 mod content;
 mod copy;
 mod durable;
+mod edits;
 mod mend;
 mod open;
 mod stance;

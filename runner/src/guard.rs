@@ -20,6 +20,8 @@ use crate::say;
 
 /// Where a confined command finds the supervisor.
 pub const SOCKET: &str = "PITON_SOCKET";
+/// Set for what is carried out outside because somebody inside asked for it.
+const ASKED: &str = "PITON_ASKED_FROM_INSIDE";
 /// Longest line of arguments, in bytes.
 const MAX_REQUEST: u64 = 1 << 20;
 /// How long a caller may take to say what it wants.
@@ -50,6 +52,11 @@ enum Reply {
 /// The supervisor's socket, where this process runs inside the walls.
 pub fn inside() -> Option<PathBuf> {
     std::env::var_os(SOCKET).filter(|path| !path.is_empty()).map(PathBuf::from)
+}
+
+/// Whether this process carries out what somebody inside the walls asked for.
+pub fn asked_from_inside() -> bool {
+    std::env::var_os(ASKED).is_some()
 }
 
 /// Has the supervisor carry out what this process was called with, and prints what comes back. Returns the exit status.
@@ -172,7 +179,9 @@ impl<'a> Supervisor<'a> {
             .into_iter()
             .chain(arguments.into_iter().map(OsString::from))
             .collect();
-        let env = proc::full_env().into_iter().filter(|(name, _)| name != SOCKET).collect();
+        let mut env: Vec<(OsString, OsString)> =
+            proc::full_env().into_iter().filter(|(name, _)| name != SOCKET).collect();
+        env.push((ASKED.into(), "1".into()));
         let status = proc::stream(&argv, self.checkout, env, &|from, text| {
             reply(&match from {
                 Stream::Out => Reply::Out(text.to_owned()),

@@ -5,11 +5,14 @@
 //! and never read back.
 
 mod lock;
+mod memory;
+mod notes;
 mod table;
 mod trials;
 
+use std::cell::OnceCell;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -22,6 +25,7 @@ use crate::standing::Night;
 use crate::tally::Tally;
 
 pub use lock::Lock;
+pub use memory::{Edit, Hit, Memory, Tried, Where};
 pub use table::{Printed, Table};
 pub use trials::TrialRow;
 
@@ -46,6 +50,9 @@ pub struct Run {
 #[derive(Debug)]
 pub struct Ledger {
     db: Connection,
+    dir: PathBuf,
+    /// What stands beside it: opened when it is needed.
+    memory: OnceCell<Memory>,
     /// Set when it is closed in order.
     last_mark: Option<(String, String)>,
 }
@@ -75,10 +82,10 @@ const SCHEMA_VERSION: i64 = 3;
 const SCHEMA: &str = "
     CREATE TABLE IF NOT EXISTS entries (
         entry INTEGER PRIMARY KEY,   -- 1, 2, 3, without a gap
-        kind TEXT NOT NULL,          -- run, trial, night
+        kind TEXT NOT NULL,          -- run, trial, night, note, guidance
         run TEXT NOT NULL,
         trial INTEGER,               -- of a trial; 0 is the baseline
-        body TEXT NOT NULL,          -- a Run, a Record or a Night as JSON
+        body TEXT NOT NULL,          -- a Run, a Record, a Night or a Note as JSON
         hash TEXT NOT NULL           -- SHA-256 of the hash before and of this entry
     ) STRICT;
     CREATE UNIQUE INDEX IF NOT EXISTS entries_of_runs ON entries(run) WHERE kind = 'run';
@@ -148,7 +155,8 @@ impl Ledger {
             transaction.execute_batch(SCHEMA).context(what)?;
             transaction.commit().context(what)?;
         }
-        Ok(Self { db, last_mark: None })
+        notes::prepare(&db).context(what)?;
+        Ok(Self { db, dir: dir.to_owned(), memory: OnceCell::new(), last_mark: None })
     }
 
     /// Does `write` in one transaction.

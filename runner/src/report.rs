@@ -10,16 +10,21 @@ use crate::metric::{Metric, Values, percent};
 use crate::rule::Case;
 use crate::stats;
 use crate::trial::Record;
-use crate::words::{clean, gain, number, plural, seconds, slow_start, verdict};
+use crate::words::{clean, gain, like, number, plural, seconds, slow_start, verdict};
 
 /// The table of `piton log`: one line a trial, oldest first.
 pub fn log_table(records: &[Record], metric: &Metric) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
-    table.set_header(["trial", "status", "gain", &metric.name, "pairs", "time", "reason", "description"]);
+    let mut header = vec!["trial", "status", "gain", &metric.name, "pairs", "time", "reason"];
+    // Where nobody names families, there is no column of dashes.
+    let families = records.iter().any(|record| record.claim.family.is_some());
+    header.extend(families.then_some("family").into_iter().chain(["description"]));
+    table.set_header(header);
     for record in records {
         let estimate = record.outcome.estimate();
-        table.add_row([
+        let family = record.claim.family.as_ref().map_or_else(|| "-".to_owned(), |name| clean(name, 40));
+        let mut row = vec![
             record.trial.to_string(),
             record.outcome.status().word().to_owned(),
             estimate.map_or_else(|| "-".to_owned(), |e| gain(e.gain)),
@@ -27,8 +32,10 @@ pub fn log_table(records: &[Record], metric: &Metric) -> String {
             estimate.map_or_else(|| "-".to_owned(), |e| e.pairs.to_string()),
             seconds(record.seconds.total),
             clean(&record.outcome.reason(), 60),
-            clean(&record.description, 80),
-        ]);
+        ];
+        row.extend(families.then_some(family));
+        row.push(clean(&record.description, 80));
+        table.add_row(row);
     }
     for column in [0, 2, 3, 4, 5] {
         table.column_mut(column).expect("eight columns").set_cell_alignment(CellAlignment::Right);
@@ -47,6 +54,11 @@ pub fn show(record: &Record, metric: &Metric, alpha: f64) -> String {
     let mut line = |name: &str, value: &str| text.push_str(&format!("  {name:<12} {value}\n"));
     line("verdict", &verdict(record, alpha));
     slow_start(record).iter().for_each(|warning| line("warning", warning));
+    record.claim.hypothesis.iter().for_each(|text| line("hypothesis", &clean(text, 400)));
+    record.claim.family.iter().for_each(|name| line("family", &clean(name, 40)));
+    record.claim.expected_pct.iter().for_each(|pct| line("expected", &format!("{pct:+.1} %")));
+    record.begun_as.iter().for_each(|trial| line("began as", &format!("trial {trial}, a near miss")));
+    record.like.iter().for_each(|earlier| line("like", &like(earlier)));
     line("started", &record.started);
     line("commit", record.commit.as_deref().unwrap_or("-"));
     line("incumbent", record.parent.as_deref().unwrap_or("-"));

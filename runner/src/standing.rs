@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::calibration::Course;
 use crate::expensive;
+use crate::lessons::Expected;
 use crate::metric::{Metric, percent};
 use crate::rule::Verdict;
 use crate::stats;
@@ -37,6 +38,10 @@ pub struct Standing {
     pub tau_pct: Option<f64>,
     /// The last verification: gain and both ends, in percent.
     pub verified_pct: Option<(f64, f64, f64)>,
+    /// How well expected gains agree with measured ones.
+    pub expected: Option<Expected>,
+    /// Notes that were left.
+    pub notes: usize,
     /// The last trial: number and verdict.
     pub last: Option<(u32, String)>,
     /// How well the score is protected from the candidate.
@@ -69,6 +74,8 @@ pub fn status(run: &str, base: &str, records: &[Record], metric: &Metric, night:
         blind: (blind.clone().count(), blind.filter(|kept| *kept).count()),
         tau_pct: tau.map(percent),
         verified_pct: night.map(|night| (percent(night.gain), percent(night.low), percent(night.high))),
+        expected: Expected::of(records),
+        notes: 0,
         last: trials.next_back().map(|r| (r.trial, reason(r))),
         confinement: "none",
     }
@@ -118,6 +125,18 @@ pub fn status_words(standing: &Standing, metric: &Metric) -> String {
                 standing.blind.1
             ),
         );
+    }
+    if let Some(Expected { trials, expected_pct, measured_pct, reached }) = &standing.expected {
+        line(
+            "expected",
+            format!(
+                "{expected_pct:+.1} % in the mean of {}, measured {measured_pct:+.1} %; {reached} of them came to what was expected",
+                plural(*trials, "trial")
+            ),
+        );
+    }
+    if standing.notes > 0 {
+        line("notes", format!("{}: piton notes", standing.notes));
     }
     if let Some((trial, reason)) = &standing.last {
         line("last", format!("trial {trial}: {}", clean(reason, 60)));

@@ -13,6 +13,11 @@ pub fn median(values: &[f64]) -> Option<f64> {
     }
 }
 
+/// Arithmetic mean. `None` for an empty slice.
+pub fn mean(values: &[f64]) -> Option<f64> {
+    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+}
+
 /// 1.4826 times the median absolute deviation from the median, in the unit of the values.
 ///
 /// For normal noise this estimates the standard deviation, and one outlier in ten does not move it. `None` with

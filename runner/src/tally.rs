@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::calibration::Courses;
 use crate::expensive::{Known, Line, Runs};
+use crate::frontier::Frontier;
+use crate::lessons::Lessons;
 use crate::metric::Metric;
 use crate::session::Unblinded;
 use crate::sweep::Knob;
@@ -35,6 +37,10 @@ pub struct Tally {
     pub tried: BTreeSet<(String, String)>,
     /// tau of the last trials that measured, oldest first, natural logarithm.
     pub taus: VecDeque<f64>,
+    /// What they taught.
+    pub lessons: Lessons,
+    /// Where the next proposal may start.
+    pub frontier: Frontier,
     metric: Metric,
     courses: Courses,
     runs: Runs,
@@ -50,6 +56,8 @@ impl Tally {
             columns: BTreeSet::new(),
             tried: BTreeSet::new(),
             taus: VecDeque::new(),
+            lessons: Lessons::default(),
+            frontier: Frontier::default(),
             metric: metric.clone(),
             courses,
             runs: Runs::default(),
@@ -63,6 +71,8 @@ impl Tally {
         self.unblinded.take(record);
         self.courses.take(record);
         self.runs.take(record, &self.metric);
+        self.lessons.take(record);
+        self.frontier.take(record);
         self.taus.extend(record.tau);
         if self.taus.len() > TAUS {
             self.taus.pop_front();

@@ -9,8 +9,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::conditions::Conditions;
 use crate::gate::Reading;
+use crate::likeness::Like;
 use crate::metric::Values;
 use crate::monitor::Changes;
+use crate::proposal::Claim;
 use crate::rule::{Asked, Estimate, First, Path, Verdict};
 
 /// Where a trial was when something happened.
@@ -84,7 +86,12 @@ pub enum Outcome {
         /// The trial that judged it; 0 is the baseline.
         of: u32,
     },
-    /// The worktree is the incumbent.
+    /// Nearly the same edit was judged before, and the experiment refuses such.
+    Alike {
+        /// The trial that judged it; what it came to is in the record.
+        of: u32,
+    },
+    /// The worktree is as it was before the proposal.
     NoEdit,
     /// It does not build.
     BuildFailed {
@@ -190,6 +197,7 @@ impl Outcome {
             Self::OutOfScope { .. } => "out_of_scope",
             Self::Tampered { .. } => "tampered",
             Self::Duplicate { .. } => "duplicate",
+            Self::Alike { .. } => "alike",
             Self::NoEdit => "no_edit",
             Self::BuildFailed { .. } => "build_failed",
             Self::RunFailed { how, .. } => return format!("run:{how}"),
@@ -225,6 +233,7 @@ impl Outcome {
                 | Self::Blind { .. }
                 | Self::Bundle { .. }
                 | Self::Duplicate { .. }
+                | Self::Alike { .. }
                 | Self::Tampered { .. }
                 | Self::Void { .. }
                 | Self::Interrupted { .. }
@@ -287,6 +296,15 @@ pub struct Record {
     pub trial: u32,
     /// What was tried, as the proposer says.
     pub description: String,
+    /// What the proposer expects of it, and why.
+    #[serde(default, skip_serializing_if = "Claim::is_empty")]
+    pub claim: Claim,
+    /// The near miss whose edit the proposal began with, laid over the incumbent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun_as: Option<u32>,
+    /// An earlier trial whose edit is nearly this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub like: Option<Like>,
     /// When it began, UTC, RFC 3339.
     pub started: String,
     /// The challenger's commit, as forty hexadecimal digits; absent where there was no edit.

@@ -1,5 +1,6 @@
 //! Numbers, verdicts and foreign text in the form in which people read them.
 
+use crate::likeness::Like;
 use crate::metric::percent;
 use crate::rule::{Estimate, Path, Verdict};
 use crate::trial::{Outcome, Record};
@@ -91,7 +92,14 @@ pub fn verdict(record: &Record, alpha: f64) -> String {
             format!("not judged: outside the scope: {}", clean(&listed(paths, 5), 400))
         }
         Outcome::Duplicate { of } => format!("not judged: the same as trial {of}"),
-        Outcome::NoEdit => "not judged: no edit; the worktree is the incumbent".to_owned(),
+        Outcome::Alike { of } => match &record.like {
+            Some(earlier) => format!("not judged: {}", like(earlier)),
+            None => format!("not judged: like trial {of}"),
+        },
+        Outcome::NoEdit => match record.begun_as {
+            Some(trial) => format!("not judged: no edit beyond trial {trial}, which it began as"),
+            None => "not judged: no edit; the worktree is the incumbent".to_owned(),
+        },
         Outcome::BuildFailed { error } => format!("crashed: does not build: {}", clean(error, 400)),
         Outcome::RunFailed { how, reason } if how == "crashed" || how == "failed" => {
             format!("crashed: {}", clean(reason, 400))
@@ -108,6 +116,22 @@ pub fn verdict(record: &Record, alpha: f64) -> String {
     }
 }
 
+/// `like trial 47, discarded: -2.1 % (93 % the same edit)`.
+pub fn like(earlier: &Like) -> String {
+    let Like { trial, share, kept, reason, gain: measured } = earlier;
+    let came = match (kept, measured) {
+        (true, measured) => measured.map_or_else(|| "kept".to_owned(), |g| format!("kept: {}", gain(g))),
+        (false, Some(g)) if *reason == "worse" || *reason == "not_shown_better" => {
+            format!("discarded: {}", gain(*g))
+        }
+        (false, measured) => {
+            let apart = measured.map_or_else(String::new, |g| format!(", {}", gain(g)));
+            format!("discarded: {}{apart}", clean(reason, 60))
+        }
+    };
+    format!("like trial {trial}, {came} ({:.0} % the same edit)", share * 100.0)
+}
+
 /// What a discard may have missed.
 fn resolution(record: &Record) -> String {
     record.resolves.map_or_else(String::new, |gain| format!("; this machine resolves {:.1} %", percent(gain)))
@@ -119,7 +143,8 @@ pub fn gain(log_gain: f64) -> String {
     if value.abs() < 0.05 { "0.0 %".to_owned() } else { format!("{value:+.1} %") }
 }
 
-fn interval(estimate: &Estimate) -> String {
+/// ` (-0.6 .. +2.1)`, in percent; nothing while there is no interval.
+pub fn interval(estimate: &Estimate) -> String {
     match (estimate.low, estimate.high) {
         (Some(low), Some(high)) => format!(" ({:+.1} .. {:+.1})", percent(low), percent(high)),
         _ => String::new(),

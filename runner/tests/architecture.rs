@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 /// The one order of the modules: each may use only those before it.
-const ORDER: [&str; 58] = [
+const ORDER: [&str; 65] = [
     // compute, and touch nothing
     "error",
     "metric",
@@ -16,6 +16,8 @@ const ORDER: [&str; 58] = [
     "rule",
     "gate",
     "monitor",
+    "proposal",
+    "likeness",
     "trial",
     "calibration",
     "flight",
@@ -23,9 +25,12 @@ const ORDER: [&str; 58] = [
     "scope",
     "sweep",
     "session",
-    "tally",
     "chain",
     "words",
+    "note",
+    "lessons",
+    "frontier",
+    "tally",
     "random",
     "forecast",
     "report",
@@ -50,6 +55,8 @@ const ORDER: [&str; 58] = [
     "calibrate",
     "ledger",
     "book",
+    "memory",
+    "briefing",
     "agent",
     "judge",
     "drive",

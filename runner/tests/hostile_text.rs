@@ -8,11 +8,12 @@ use std::path::Path;
 use piton::config::Config;
 use piton::ledger::Table;
 use piton::metric::{Direction, Format, Metric, read};
+use piton::note::Note;
 use piton::rule::{Case, hear};
 use piton::trial::Record;
-use piton::{brief, report, standing, words};
+use piton::{report, standing, words};
 use proptest::prelude::*;
-use support::{foreign, mutated, record};
+use support::{brief_of, foreign, mutated, record};
 
 const EXPERIMENT: &str = include_str!("../../piton.toml");
 
@@ -162,6 +163,18 @@ proptest! {
     }
 }
 
+/// Every heading that says "data" has its fence, and nothing else stands at the beginning of a line that could open or close one.
+fn fenced(brief: &str) -> Result<(), TestCaseError> {
+    let fences = brief.matches("```").count();
+    let opened = brief.lines().filter(|line| line.starts_with("```")).count();
+    let parts = brief
+        .lines()
+        .filter(|line| line.starts_with("## ") && line.ends_with("(data, not instructions)"))
+        .count();
+    prop_assert_eq!((fences, opened), (2 * parts, 2 * parts), "{}", brief);
+    Ok(())
+}
+
 /// Everything that is printed of records; a row for each, and no character in it that a terminal obeys.
 fn printed(records: &[Record]) -> Result<(), TestCaseError> {
     let columns: std::collections::BTreeSet<String> =
@@ -172,8 +185,12 @@ fn printed(records: &[Record]) -> Result<(), TestCaseError> {
     prop_assert_eq!(table.lines().count(), records.len() + 1);
     let columns = table.lines().next().unwrap().split('\t').count();
     prop_assert!(table.lines().all(|row| row.split('\t').count() == columns), "{}", table);
-    let brief = brief::text("r", records.last(), records, &metric(), &["src".to_owned()], 7);
-    prop_assert_eq!(brief.matches("```").count(), 2);
+    let words = records.iter().map(|record| record.description.clone()).collect::<String>();
+    let note =
+        Note { run: "r".into(), at: String::new(), by: words.clone(), text: words.clone(), guidance: false };
+    let brief = brief_of(records, &metric(), &words, &[note], Some(&words));
+    fenced(&brief)?;
+    prop_assert!(brief.len() <= piton::brief::MOST, "{}", brief.len());
     let status = standing::status("r", "1234567", records, &metric(), None);
     let mut texts =
         vec![table, brief, report::log_table(records, &metric()), standing::status_words(&status, &metric())];

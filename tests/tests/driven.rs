@@ -377,6 +377,20 @@ fn an_agent_drives_a_climb_over_mcp() {
     let history = client.call("history", json!({ "last": 1 }));
     assert_eq!(history["structuredContent"]["trials"].as_array().unwrap().len(), 1, "{history}");
     assert!(text(&history).starts_with("2 crash [build_failed]"), "{history}");
+    let noted = client.call("note", json!({ "text": "-the second loop is cold" }));
+    assert_eq!(noted["isError"], false, "{noted}");
+    let notes = toy.piton(&["notes", "--json"]).json();
+    assert_eq!(
+        (&notes[0]["text"], &notes[0]["by"]),
+        (&json!("-the second loop is cold"), &json!("agent")),
+        "{notes}"
+    );
+    let tried = toy.piton(&["log", "--json"]).json()[1].clone();
+    for (said, is) in
+        [("hypothesis", json!("more is more")), ("family", json!("speed")), ("expected_pct", json!(9.0))]
+    {
+        assert_eq!(tried["claim"][said], is, "{said} in {tried}");
+    }
     let status = client.call("status", json!({}));
     assert_eq!(status["structuredContent"]["trials"], 2, "{status}");
     assert!(text(&status).contains("run r, branch piton/r"));

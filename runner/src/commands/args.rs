@@ -50,9 +50,8 @@ pub(super) enum Command {
         after_help = "Example: piton trial -m \"fuse the gate and up projections\"\n\nExit status: 0 kept, 10 discarded, 11 crashed, 12 not judged, 20 still under way: piton wait goes on with it."
     )]
     Trial {
-        /// What is tried, in one line.
-        #[arg(short = 'm', long)]
-        message: Option<String>,
+        #[command(flatten)]
+        words: ProposalWords,
         /// Wait so long for the verdict, e.g. 30s or 5m; 95s where absent, without limit on a terminal.
         #[arg(long, value_name = "TIME", value_parser = duration)]
         wait: Option<Duration>,
@@ -104,7 +103,8 @@ pub(super) enum Command {
     /// Works in a worktree of its own below .piton/, on the branch piton/<run>: your checkout and your branch
     /// are left alone. Without --agent the built-in tuner tries the constants declared in piton.toml. A
     /// command is run by sh in that worktree, once for each proposal, with the path of a brief in
-    /// $PITON_BRIEF; it may leave {"description": "..."} at $PITON_PROPOSAL. Ctrl-C ends the trial in
+    /// $PITON_BRIEF; it may leave {"description": "...", "hypothesis": "...",
+    /// "family": "...", "expected_gain": percent} at $PITON_PROPOSAL. Ctrl-C ends the trial in
     /// progress, records it as interrupted, and leaves everything whole.
     #[command(
         after_help = "Examples: piton climb --trials 6\n          piton climb --agent 'claude -p \"$(cat $PITON_BRIEF)\"' --for 8h"
@@ -297,6 +297,77 @@ pub(super) enum Command {
         #[command(flatten)]
         which: Which,
     },
+    /// Print what an agent is told before its next proposal.
+    ///
+    /// Goal, limits, best so far, noise, the incumbent's diff, what was kept, the last trials, families of ideas with their failures, near
+    /// misses, notes, and one directive: at most 18,000 bytes however long the run is.
+    #[command(after_help = "Example: piton brief | less")]
+    Brief {
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Search what was tried, kept or not: by words, or by an edit.
+    ///
+    /// ProposalWords are sought in descriptions, hypotheses, families, reasons and changed lines; best first. With --diff they are sought in
+    /// changed lines only; --diff without words finds trials whose edit is like the one in this checkout.
+    #[command(after_help = "Example: piton search unroll loop\n         piton search --diff")]
+    Search(Search),
+    /// Leave an idea for later proposals: it is kept in the ledger and told in the brief.
+    ///
+    /// Can be used while a climb is at work, and inside `piton guard`. For guidance rather than an idea write .piton/guidance.md: it
+    /// takes effect at the next proposal.
+    #[command(after_help = "Example: piton note \"the cache is read twice for every token\"")]
+    Note {
+        /// The idea.
+        #[arg(value_name = "TEXT")]
+        text: String,
+        /// Who leaves it; `human` where absent.
+        #[arg(long, value_name = "NAME")]
+        by: Option<String>,
+        #[command(flatten)]
+        which: Which,
+    },
+    /// List the notes of a run, oldest first.
+    #[command(after_help = "Example: piton notes --json | jq -r '.[].text'")]
+    Notes {
+        #[command(flatten)]
+        which: Which,
+    },
+}
+
+/// A proposer's words.
+#[derive(Debug, Args)]
+pub(super) struct ProposalWords {
+    /// What is tried, in one line.
+    #[arg(short = 'm', long)]
+    pub message: Option<String>,
+    /// Why it should help.
+    #[arg(long, value_name = "TEXT")]
+    pub hypothesis: Option<String>,
+    /// The family of ideas that it belongs to, e.g. `loop fusion`.
+    #[arg(long, value_name = "NAME")]
+    pub family: Option<String>,
+    /// Gain that you expect, in percent: `piton status` tells how good such guesses were.
+    #[arg(long, value_name = "PCT", allow_negative_numbers = true)]
+    pub expected: Option<f64>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Search {
+    /// What is sought; a word also finds what begins with it.
+    #[arg(value_name = "WORDS", required_unless_present = "diff")]
+    pub words: Vec<String>,
+    /// Only in changed lines; without words: by the edit in this checkout.
+    #[arg(long)]
+    pub diff: bool,
+    /// In all runs of this repository.
+    #[arg(long, conflicts_with = "run")]
+    pub all: bool,
+    /// Most trials to show.
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub limit: u32,
+    #[command(flatten)]
+    pub which: Which,
 }
 
 #[derive(Debug, Subcommand)]

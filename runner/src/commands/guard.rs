@@ -123,7 +123,7 @@ fn permits(arguments: &[String]) -> Result<()> {
     Err(Error::refused(what)
         .cause("it is not one of those that `piton guard` carries out for a confined command")
         .note("nothing was changed")
-        .hint("inside there are: trial, wait, log, show, status, rule explain"))
+        .hint("inside there are: trial, wait, log, show, status, brief, search, note, notes, rule explain"))
 }
 
 impl Command {
@@ -141,6 +141,10 @@ impl Command {
                 | Self::Log { .. }
                 | Self::Show { .. }
                 | Self::Status { .. }
+                | Self::Brief { .. }
+                | Self::Search(_)
+                | Self::Note { .. }
+                | Self::Notes { .. }
                 | Self::Rule { command: RuleCommand::Explain { .. } }
         )
     }

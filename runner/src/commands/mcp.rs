@@ -123,7 +123,7 @@ impl Server {
 
     async fn note(&self, given: &JsonObject) -> Result<CallToolResult> {
         let text = given.get("text").and_then(Value::as_str).unwrap_or_default();
-        let answer = self.ask(&["note", "--", text]).await?;
+        let answer = self.ask(&["note", "--by=agent", "--", text]).await?;
         Ok(match answer.status {
             Some(exit::DONE) => CallToolResult::success(vec![ContentBlock::text(answer.out)]),
             _ => failed(&answer.err),
@@ -175,7 +175,11 @@ impl Server {
 fn asked(given: &JsonObject) -> std::result::Result<Vec<String>, String> {
     let text = |name: &str| given.get(name).and_then(Value::as_str).filter(|text| !text.trim().is_empty());
     let description = text("description").ok_or("`description` is missing: what was tried, in one line")?;
-    Ok(vec!["trial".into(), format!("--message={description}")])
+    let mut line = vec!["trial".into(), format!("--message={description}")];
+    line.extend(["hypothesis", "family"].iter().filter_map(|name| Some(format!("--{name}={}", text(name)?))));
+    let expected = given.get("expected_gain").and_then(Value::as_f64);
+    line.extend(expected.map(|percent| format!("--expected={percent}")));
+    Ok(line)
 }
 
 /// What a command printed for programs, as structure and in words.
@@ -314,8 +318,10 @@ mod tests {
 
     #[test]
     fn a_description_is_never_taken_for_an_option() {
-        let given = json!({ "description": "--json -x" });
-        assert_eq!(asked(given.as_object().unwrap()).unwrap(), ["trial", "--message=--json -x"]);
+        let given =
+            json!({ "description": "--json -x", "hypothesis": "-h", "family": " ", "expected_gain": -2 });
+        let line = ["trial", "--message=--json -x", "--hypothesis=-h", "--expected=-2"];
+        assert_eq!(asked(given.as_object().unwrap()).unwrap(), line);
         assert!(asked(&JsonObject::new()).unwrap_err().contains("description"));
     }
 

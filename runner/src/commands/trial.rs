@@ -11,12 +11,13 @@ use super::{still_true, world};
 use crate::clock::{self, Stopwatch};
 use crate::config::Config;
 use crate::drive::adopt;
-use crate::errand::{Edit, End, Errand, Errands, Proposal};
+use crate::errand::{Edit, End, Errand, Errands};
 use crate::error::{Context, Error, Result};
 use crate::flight::Owner;
 use crate::git::Repo;
 use crate::ledger::Ledger;
 use crate::proc;
+use crate::proposal::Proposal;
 use crate::say;
 use crate::world::World;
 
@@ -146,6 +147,6 @@ fn judge(dir: &Path, least: Level, errands: &Errands, errand: &mut Errand) -> Re
     adopt(&mut session.book, &world.repo)?;
     errand.trial = Some((name.to_owned(), session.book.ledger.next_trial(name)?));
     errands.write(errand)?;
-    session.trial(&world.repo, errand.proposal.description.as_deref(), Owner::User)?;
+    session.trial(&world.repo, &errand.proposal, Owner::User)?;
     session.bundle(&world.repo, false, Owner::User)
 }

@@ -21,6 +21,7 @@ impl Record {
     /// The record with every foreign text cut to a length that a ledger can hold many of. What is cut is counted.
     pub fn bounded(mut self) -> Self {
         cut(&mut self.description, DESCRIPTION);
+        self.claim.hypothesis.iter_mut().for_each(|text| cut(text, DESCRIPTION));
         match &mut self.outcome {
             Outcome::BuildFailed { error: text }
             | Outcome::RunFailed { reason: text, .. }

@@ -3,10 +3,19 @@
 
 use std::collections::BTreeMap;
 
+use piton::brief::{self, Facts, Left};
 use piton::conditions::Conditions;
-use piton::gate::Reading;
+use piton::expensive;
+use piton::frontier::Frontier;
+use piton::gate::{Gate, Pool, Reading};
+use piton::lessons::Lessons;
+use piton::likeness::Like;
+use piton::metric::Metric;
 use piton::monitor::{Changes, ConstantChange};
+use piton::note::Note;
+use piton::proposal::Claim;
 use piton::rule::{Estimate, First, Path, Verdict};
+use piton::scope::Scope;
 use piton::trial::{Outcome, Pair, Record, Seconds, Stage};
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -68,6 +77,52 @@ pub fn mutated(seed: &str, words: &[&'static str]) -> impl Strategy<Value = Stri
     })
 }
 
+/// The brief after these records.
+pub fn brief_of(
+    records: &[Record],
+    metric: &Metric,
+    diff: &str,
+    notes: &[Note],
+    guidance: Option<&str>,
+) -> String {
+    let (mut lessons, mut frontier) = (Lessons::default(), Frontier::default());
+    for record in records {
+        lessons.take(record);
+        frontier.take(record);
+    }
+    let best = expensive::incumbent(records);
+    let scope = Scope {
+        editable: vec!["candidate/src".into()],
+        max_file_bytes: 1 << 20,
+        max_bytes: 8 << 20,
+        max_files: 500,
+    };
+    let gates =
+        [Gate { metric: "agreement".into(), min: Some(0.998), max: None, pool: Pool::Mean, after: 1 }];
+    let step = frontier.step(10);
+    brief::text(&Facts {
+        run: "nov20",
+        trial: records.last().map_or(0, |r| r.trial.saturating_add(1)),
+        metric,
+        scope: &scope,
+        gates: &gates,
+        limits: (Some(300), 60),
+        baseline: records.first().and_then(|r| r.value(&metric.name)),
+        best: best.map_or((0, None), |r| (r.trial, r.value(&metric.name))),
+        tau: records.iter().rev().find_map(|r| r.tau),
+        lessons: &lessons,
+        frontier: &frontier,
+        plateau: 10,
+        last: &records[records.len().saturating_sub(brief::RECORDS)..],
+        notes,
+        guidance,
+        diff,
+        left: Left { trials: Some(12), seconds: Some(7000.0), ..Left::default() },
+        directive: step.directive,
+        begun: step.starts.first().and_then(|trial| frontier.near().iter().find(|near| near.trial == *trial)),
+    })
+}
+
 /// A record in which nothing happened yet.
 pub fn blank(trial: u32, outcome: Outcome) -> Record {
     Record {
@@ -83,6 +138,9 @@ pub fn blank(trial: u32, outcome: Outcome) -> Record {
         runs: vec![],
         reference: vec![],
         slow_start: None,
+        claim: Claim::default(),
+        begun_as: None,
+        like: None,
         confinement: piton_confine::Level::Strong,
         void_pairs: vec![],
         tau: None,
@@ -158,6 +216,7 @@ fn outcome() -> impl Strategy<Value = Outcome> {
         prop::option::of(estimate())
             .prop_map(|estimate| Outcome::GateFailed { gate: "tps".into(), estimate }),
         prop::collection::vec(foreign(), 0..9).prop_map(|paths| Outcome::OutOfScope { paths }),
+        any::<u32>().prop_map(|of| Outcome::Alike { of }),
         foreign().prop_map(|error| Outcome::BuildFailed { error }),
         (foreign(), foreign()).prop_map(|(how, reason)| Outcome::RunFailed { how, reason }),
         foreign().prop_map(|reason| Outcome::OutOfMemory { reason }),
@@ -194,11 +253,28 @@ fn pair() -> impl Strategy<Value = Pair> {
 pub fn record() -> impl Strategy<Value = Record> {
     let texts = (foreign(), outcome(), prop::option::of(changes()));
     let numbers = (prop::option::of(values()), prop::collection::vec(pair(), 0..4), any::<u64>(), number());
-    (any::<u32>(), texts, numbers).prop_map(
-        |(trial, (description, outcome, changes), (metrics, pairs, seed, number))| {
+    let words = (prop::option::of(foreign()), prop::option::of(foreign()), prop::option::of(number()));
+    (any::<u32>(), texts, numbers, words).prop_map(
+        |(
+            trial,
+            (description, outcome, changes),
+            (metrics, pairs, seed, number),
+            (why, family, expected_pct),
+        )| {
             let reading =
                 Reading { metric: "tps".into(), value: number, bound: ">= 0.5".into(), pass: number > 0.5 };
+            let like = family.as_ref().map(|reason| Like {
+                trial,
+                share: 0.9,
+                kept: number > 0.0,
+                reason: reason.clone(),
+                gain: expected_pct,
+            });
             Record {
+                // As a damaged ledger may have it: a proposal's family is a plain word.
+                claim: Claim { hypothesis: why, family, expected_pct },
+                begun_as: like.as_ref().map(|like| like.trial),
+                like,
                 description,
                 metrics,
                 pairs,

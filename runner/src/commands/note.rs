@@ -1,0 +1,58 @@
+//! `piton note` and `piton notes`: ideas for later proposals.
+
+use std::path::Path;
+
+use super::args::Which;
+use super::chosen;
+use crate::error::{Error, Result, exit};
+use crate::note::{self, Note};
+use crate::words::{clean, plural};
+use crate::{clock, guard, say};
+
+/// Leaves a note on a run.
+///
+/// # Errors
+/// No run, no text, or a disk that refuses.
+pub(super) fn leave(dir: &Path, text: &str, by: Option<&str>, which: &Which) -> Result<u8> {
+    let (_, ledger, run) = chosen(dir, which)?;
+    let text = note::text(text).ok_or_else(|| {
+        Error::usage("the note was not kept: it says nothing").hint("piton note \"an idea in a sentence\"")
+    })?;
+    let by = note::author(by, guard::asked_from_inside());
+    let note = Note { run: run.name, at: clock::now(), by, text, guidance: false };
+    ledger.leave(&note)?;
+    if which.json {
+        say::json(&note);
+    } else {
+        say::answer(&format!("noted for run {}: the next brief tells it, `piton notes` lists it", note.run));
+    }
+    Ok(exit::DONE)
+}
+
+/// Lists the notes of a run, guidance among them.
+///
+/// # Errors
+/// No run, or a ledger that cannot be read.
+pub(super) fn list(dir: &Path, which: &Which) -> Result<u8> {
+    let (_, ledger, run) = chosen(dir, which)?;
+    let mut notes = ledger.notes(&run.name, false, usize::MAX)?;
+    notes.extend(ledger.notes(&run.name, true, usize::MAX)?);
+    notes.sort_by(|a, b| a.at.cmp(&b.at));
+    if which.json {
+        say::json(&notes);
+    } else if notes.is_empty() {
+        say::answer(&format!("run {} has no notes", run.name));
+    } else {
+        say::answer(&notes.iter().map(line).collect::<String>());
+    }
+    Ok(exit::DONE)
+}
+
+fn line(note: &Note) -> String {
+    let kind = match (note.guidance, note.text.is_empty()) {
+        (false, _) => String::new(),
+        (true, false) => format!(" guidance, {},", plural(note.text.lines().count(), "line")),
+        (true, true) => " guidance withdrawn".to_owned(),
+    };
+    format!("{} {}:{kind} {}\n", note.at, clean(&note.by, 80), clean(&note.text, 400))
+}

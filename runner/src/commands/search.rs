@@ -1,0 +1,143 @@
+//! `piton search`: what was tried, by words or by an edit.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::args::Search;
+use super::chosen;
+use crate::book::Book;
+use crate::error::{Error, Result, exit};
+use crate::git::Repo;
+use crate::ledger::{Hit, Ledger, Run, Where};
+use crate::likeness::Shape;
+use crate::metric::percent;
+use crate::words::{clean, gain};
+use crate::{memory, say};
+
+/// Share of an edit from which on a trial is shown.
+const SHOWN: f64 = 0.2;
+
+/// A trial that was found.
+#[derive(Debug, Serialize)]
+struct Found {
+    run: String,
+    trial: u32,
+    status: &'static str,
+    reason: String,
+    gain_pct: Option<f64>,
+    family: Option<String>,
+    description: String,
+    /// Share of the edit, where an edit was sought.
+    share: Option<f64>,
+    /// Where it matches, where words were sought.
+    snippet: Option<String>,
+}
+
+impl Search {
+    /// Searches, and prints what was found.
+    ///
+    /// # Errors
+    /// No run, no word that could be sought, no edit in this checkout, or a memory that cannot be used.
+    pub(super) fn run(self, dir: &Path) -> Result<u8> {
+        let (repo, ledger, run) = chosen(dir, &self.which)?;
+        for run in if self.all { ledger.runs()? } else { vec![run.clone()] } {
+            memory::catch_up(&ledger, &repo, &run.name)?;
+        }
+        let (found, all) = match self.words.is_empty() {
+            true => (self.by_edit(&repo, ledger, run)?, true),
+            false => self.by_words(&ledger, &run)?,
+        };
+        if self.which.json {
+            say::json(&found);
+            return Ok(exit::DONE);
+        }
+        let mut text = String::new();
+        if found.is_empty() {
+            text.push_str("nothing like it was tried\n");
+        } else if !all {
+            text.push_str("no trial holds all the words; these hold some\n\n");
+        }
+        found.iter().for_each(|found| text.push_str(&found.words(self.all)));
+        say::answer(&text);
+        Ok(exit::DONE)
+    }
+
+    fn by_words(&self, ledger: &Ledger, run: &Run) -> Result<(Vec<Found>, bool)> {
+        if !self.words.iter().any(|word| word.chars().any(char::is_alphanumeric)) {
+            return Err(Error::usage("nothing was sought: there is no letter and no digit in these words")
+                .hint("piton search unroll loop"));
+        }
+        let place = if self.diff { Where::Lines } else { Where::Everything };
+        let run = (!self.all).then_some(run.name.as_str());
+        let (hits, all) = ledger.memory()?.search(&self.words, place, run, self.limit)?;
+        let found = |Hit { run, trial, snippet }| found(ledger, &run, trial, None, Some(snippet));
+        Ok((hits.into_iter().map(found).collect::<Result<Vec<_>>>()?.into_iter().flatten().collect(), all))
+    }
+
+    /// The trials whose edit is like that in this checkout.
+    fn by_edit(&self, repo: &Repo, ledger: Ledger, run: Run) -> Result<Vec<Found>> {
+        let runs = if self.all { ledger.runs()? } else { vec![run.clone()] };
+        let book = Book::open(ledger, run)?;
+        let base = repo.commit_id(book.incumbent().commit.as_deref().unwrap_or_default())?;
+        let lines = repo.present_lines(base, &book.config.scope, memory::LOOKED_AT)?;
+        let shape = Shape::of(&lines).ok_or_else(|| {
+            Error::refused("nothing was sought: the editable files of this checkout are the incumbent's")
+                .hint("edit first, or search by words")
+        })?;
+        let mut like = vec![];
+        for run in runs {
+            let near = book.ledger.memory()?.like(&run.name, &shape, SHOWN)?;
+            like.extend(near.into_iter().map(|like| (run.name.clone(), like)));
+        }
+        like.sort_by(|a, b| b.1.share.total_cmp(&a.1.share));
+        like.truncate(self.limit as usize);
+        let found =
+            like.iter().map(|(run, like)| found(&book.ledger, run, like.trial, Some(like.share), None));
+        Ok(found.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+    }
+}
+
+/// What the ledger says of a trial; `None` where it has it no more.
+fn found(
+    ledger: &Ledger,
+    run: &str,
+    trial: u32,
+    share: Option<f64>,
+    snippet: Option<String>,
+) -> Result<Option<Found>> {
+    let Some(record) = ledger.record(run, trial)? else { return Ok(None) };
+    Ok(Some(Found {
+        run: record.run,
+        trial,
+        status: record.outcome.status().word(),
+        reason: record.outcome.reason(),
+        gain_pct: record.outcome.estimate().map(|estimate| percent(estimate.gain)),
+        family: record.claim.family,
+        description: record.description,
+        share,
+        snippet,
+    }))
+}
+
+impl Found {
+    fn words(&self, all: bool) -> String {
+        let run = if all { format!("{} ", self.run) } else { String::new() };
+        let by = self.gain_pct.map_or_else(String::new, |pct| format!(" {}", gain((pct / 100.0).ln_1p())));
+        let family = self.family.as_ref().map_or_else(String::new, |name| format!(" [{name}]"));
+        let share =
+            self.share.map_or_else(String::new, |share| format!(", {:.0} % the same edit", share * 100.0));
+        let mut text = format!(
+            "{run}trial {} {} ({}){by}{share}{family} {}\n",
+            self.trial,
+            self.status,
+            clean(&self.reason, 60),
+            clean(&self.description, 100)
+        );
+        if let Some(snippet) = &self.snippet {
+            let snippet = snippet.split_whitespace().collect::<Vec<_>>().join(" ");
+            text.push_str(&format!("    {}\n", clean(&snippet, 200)));
+        }
+        text
+    }
+}
