@@ -7,6 +7,12 @@ pub fn now() -> String {
     humantime::format_rfc3339_seconds(SystemTime::now()).to_string()
 }
 
+/// Seconds since a time that [`now`] gave; 0 for what is none, or is yet to come.
+pub fn since(then: &str) -> f64 {
+    let then = humantime::parse_rfc3339(then).ok();
+    then.and_then(|then| SystemTime::now().duration_since(then).ok()).map_or(0.0, |gone| gone.as_secs_f64())
+}
+
 /// Today, UTC, as `2026-11-20`.
 pub fn today() -> String {
     now().chars().take(10).collect()

@@ -5,9 +5,14 @@ mod args;
 mod brief;
 mod climb;
 mod guard;
+mod init;
+mod mcp;
 mod note;
+mod pointers;
 mod search;
 mod stop;
+mod trial;
+mod wait;
 
 use std::io::Read;
 use std::path::Path;
@@ -21,9 +26,7 @@ use args::{Command, ProposalWords, RuleCommand, Which};
 use crate::config::{self, Config};
 use crate::confine::Walls;
 use crate::doctor::{self, Known};
-use crate::drive::Session;
 use crate::error::{Error, Result, exit};
-use crate::flight::Owner;
 use crate::git::Repo;
 use crate::ledger::{Ledger, Lock, Run};
 use crate::proc::Runner;
@@ -71,7 +74,11 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
     let least = cli.confinement;
     match cli.command {
         Command::Baseline { run, json } => baseline(dir, least, run.as_deref(), json),
-        Command::Trial { words, json } => trial(dir, least, words, json),
+        Command::Trial { words, wait, json } => trial::run(dir, least, words.proposal(), wait, json),
+        Command::Wait { timeout, json } => wait::run(dir, timeout, json),
+        Command::Mcp => mcp::run(dir, least).map(|()| exit::DONE),
+        Command::Init { agents } => init::run(dir, agents).map(|()| exit::DONE),
+        Command::Carry { away } => trial::carry(dir, least, away).map(|()| exit::DONE),
         Command::Climb(climb) => climb::run(*climb, dir, least),
         Command::Guard { more, command } => guard::run(dir, &command, &more, least),
         Command::Agents { show, json } => agents::run(show.as_deref(), json),
@@ -184,28 +191,6 @@ fn baseline(dir: &Path, least: Level, name: Option<&str>, json: bool) -> Result<
     Ok(exit::DONE)
 }
 
-fn trial(dir: &Path, least: Level, words: ProposalWords, json: bool) -> Result<u8> {
-    let world = world(dir, least)?;
-    // A branch that a power cut broke is put back before HEAD is read.
-    let entered = world.enter("piton trial", false)?;
-    let head = world.repo.head()?;
-    let name = head.branch.strip_prefix("piton/").ok_or_else(|| {
-        Error::refused("the trial did not start: this checkout is on no run's branch")
-            .cause(format!("HEAD is {}", head.branch))
-            .note("nothing was changed")
-            .hint("begin a run with `piton baseline`, or `git switch piton/<run>`")
-    })?;
-    let mut session = world.resume(entered, name)?;
-    let record = session.trial(&world.repo, &words.proposal(), Owner::User)?;
-    session.bundle(&world.repo, false, Owner::User)?;
-    if json {
-        say::json(&record);
-    } else {
-        say::answer(&answer(&record, &session));
-    }
-    Ok(status_of(&record))
-}
-
 impl ProposalWords {
     fn proposal(self) -> Proposal {
         let claim = Claim::new(self.hypothesis.as_deref(), self.family.as_deref(), self.expected);
@@ -213,15 +198,16 @@ impl ProposalWords {
     }
 }
 
-fn answer(record: &Record, session: &Session) -> String {
-    let verdict = words::verdict(record, session.book.config.rule.alpha);
+/// The verdict of a trial in an agent's or a person's checkout, and what comes next.
+fn answer(record: &Record, config: &Config) -> String {
+    let verdict = words::verdict(record, config.rule.alpha);
     let next = match &record.outcome {
         outcome if outcome.kept() => {
-            format!("{} is now at {}", session.branch(), record.commit.as_deref().unwrap_or("-"))
+            format!("piton/{} is now at {}", record.run, record.commit.as_deref().unwrap_or("-"))
         }
         Outcome::OutOfScope { .. } => format!(
             "your files are as they were; only {} may be edited: put the others back, e.g. `git restore PATH`",
-            session.book.config.scope.editable.join(", ")
+            config.scope.editable.join(", ")
         ),
         Outcome::NoEdit => "edit first; nothing was reset".to_owned(),
         Outcome::Interrupted { .. }
@@ -232,7 +218,7 @@ fn answer(record: &Record, session: &Session) -> String {
             "the checkout is back at the incumbent; the edit is kept: git restore --source refs/piton/{}/trials/{} {}",
             record.run,
             record.trial,
-            session.book.config.scope.editable.join(" ")
+            config.scope.editable.join(" ")
         ),
     };
     format!("trial {}: {verdict}\n{next}", record.trial)
@@ -410,10 +396,14 @@ fn status(dir: &Path, which: &Which) -> Result<u8> {
         let runs = Lock::holder(&repo.state_dir()).is_some_and(|holder| holder.process == ascent.process);
         status.climb = Some(standing::Climb { runs, lines: ascent.lines(runs), ascent });
     }
+    let now = wait::of_run(&repo, &run.name);
     if which.json {
-        say::json(&status);
+        let mut value = serde_json::to_value(&status).expect("our own types serialise");
+        value["under_way"] = json!(now);
+        say::json(&value);
     } else {
         say::answer(&standing::status_words(&status, &config.metric));
+        now.iter().for_each(|now| say::answer(&format!("  {:<12} {}", "now", wait::under_way_words(now))));
     }
     Ok(exit::DONE)
 }

@@ -5,6 +5,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// Exit statuses of `piton`; printed by `--help`.
 pub mod exit {
     /// Done; for `trial`: kept.
@@ -23,10 +25,12 @@ pub mod exit {
     pub const CRASHED: u8 = 11;
     /// There was nothing to judge: no edit, an edit out of scope, a duplicate, an interrupted or void trial.
     pub const NOT_JUDGED: u8 = 12;
+    /// The trial is still under way: `piton wait` goes on with it.
+    pub const RUNNING: u8 = 20;
 }
 
 /// An error in the form in which it is shown.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Error {
     /// What did not happen.
     pub what: String,

@@ -9,7 +9,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -26,6 +26,8 @@ const ASKED: &str = "PITON_ASKED_FROM_INSIDE";
 const MAX_REQUEST: u64 = 1 << 20;
 /// How long a caller may take to say what it wants.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// Most commands that are carried out at once: a trial under way must not keep others from asking how it stands.
+const MOST: usize = 8;
 
 /// What a confined command asks for.
 #[derive(Debug, Serialize, Deserialize)]
@@ -80,13 +82,30 @@ pub fn forward(socket: &Path, arguments: Vec<String>) -> Result<u8> {
     Err(error.hint("`piton log`, outside, shows what was recorded"))
 }
 
+/// One of the commands that are being carried out.
+struct Place<'a>(&'a AtomicUsize);
+
+impl<'a> Place<'a> {
+    fn take(busy: &'a AtomicUsize) -> Option<Self> {
+        let place = Self(busy);
+        (busy.fetch_add(1, Ordering::Relaxed) < MOST).then_some(place)
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
 /// Carries out what confined commands ask for.
 pub struct Supervisor<'a> {
     checkout: &'a Path,
     piton: PathBuf,
     /// Says whether a command may be asked for from inside, from its arguments; if not, why.
     permits: &'a (dyn Fn(&[String]) -> Result<()> + Sync),
-    turn: Mutex<()>,
+    /// How many are being carried out.
+    busy: AtomicUsize,
     closed: AtomicBool,
 }
 
@@ -97,7 +116,7 @@ impl<'a> Supervisor<'a> {
         piton: PathBuf,
         permits: &'a (dyn Fn(&[String]) -> Result<()> + Sync),
     ) -> Self {
-        Self { checkout, piton, permits, turn: Mutex::default(), closed: AtomicBool::new(false) }
+        Self { checkout, piton, permits, busy: AtomicUsize::new(0), closed: AtomicBool::new(false) }
     }
 
     /// Answers callers until [`Supervisor::close`]; what is being carried out then is finished.
@@ -147,7 +166,12 @@ impl<'a> Supervisor<'a> {
             request.arguments
         };
         (self.permits)(&arguments)?;
-        let _turn = self.turn.lock().expect("no holder panics");
+        let _place = Place::take(&self.busy).ok_or_else(|| {
+            Error::refused(what)
+                .cause(format!("{MOST} commands are being carried out already"))
+                .note("nothing was changed")
+                .hint("try again when one of them has ended")
+        })?;
         if self.closed.load(Ordering::Relaxed) {
             return Err(Error::refused(what).cause("`piton guard` is ending"));
         }

@@ -50,6 +50,7 @@ pub mod disk;
 pub mod doctor;
 pub mod drive;
 pub mod duel;
+pub mod errand;
 pub mod fail;
 pub mod git;
 pub mod guard;

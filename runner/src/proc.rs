@@ -5,6 +5,7 @@
 //! the subreaper of all that it starts, so that a daemon which left its group is found and ended too.
 
 mod attend;
+mod detach;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -27,6 +28,7 @@ use crate::error::{Context, Result};
 use crate::survivors;
 
 pub use attend::{Stream, stream};
+pub use detach::{Answer, Asked, ask, is_there, leave, send_off};
 
 /// How much of the end of an output is read back, in bytes.
 pub const TAIL_BYTES: u64 = 1 << 20;
@@ -160,6 +162,11 @@ impl Runner {
     /// Whether the user asked to stop.
     pub fn interrupted(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+
+    /// Whether the user asks to stop from now on, or has asked piton to end: an earlier Ctrl-C was for somebody else.
+    pub fn stop_from_now(&self) {
+        self.stop.store(self.told_to_end(), Ordering::Relaxed);
     }
 
     /// Whether somebody asked piton to end, other than by Ctrl-C.

@@ -11,7 +11,7 @@ const FAMILY: usize = 40;
 const SANE: std::ops::RangeInclusive<f64> = -100.0..=100_000.0;
 
 /// A proposer's words.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Proposal {
     /// What was tried, in one line.
     pub description: Option<String>,

@@ -3,6 +3,7 @@
 //! What a command answers goes to standard output; progress and errors go to standard error, so that
 //! `piton log --json | jq` sees nothing else. Colours and the moving line appear on a terminal only.
 
+use std::fmt;
 use std::io::{IsTerminal, Read, Write};
 use std::time::Duration;
 
@@ -74,10 +75,30 @@ impl Tone {
     }
 }
 
+/// Whether a person reads what is answered.
+pub fn answers_a_terminal() -> bool {
+    std::io::stdout().is_terminal()
+}
+
+/// Whether a person sees what is told meanwhile.
+pub fn tells_a_terminal() -> bool {
+    std::io::stderr().is_terminal()
+}
+
 /// Tells what is going on, on standard error.
 #[derive(Debug)]
 pub struct Progress {
     bar: Option<ProgressBar>,
+    ear: Option<Ear>,
+}
+
+/// Somebody who is told what is being done, too.
+struct Ear(Box<dyn Fn(&str) + Send + Sync>);
+
+impl fmt::Debug for Ear {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ear")
+    }
 }
 
 impl Progress {
@@ -91,7 +112,21 @@ impl Progress {
             );
             bar
         });
-        Self { bar }
+        Self { bar, ear: None }
+    }
+
+    /// Has `ear` told what is being done, too.
+    pub fn heard_by(mut self, ear: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.ear = Some(Ear(Box::new(ear)));
+        self
+    }
+
+    /// Hands on what another piton told, as it is.
+    pub fn copy(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| copy_error(text)),
+            None => copy_error(text),
+        }
     }
 
     /// A line that stays.
@@ -108,6 +143,9 @@ impl Progress {
 
     /// What is being done now: a moving line on a terminal; nothing in a log.
     pub fn doing(&self, text: &str) {
+        if let Some(Ear(ear)) = &self.ear {
+            ear(text);
+        }
         if let Some(bar) = &self.bar {
             bar.reset_elapsed();
             bar.set_prefix(text.to_owned());
@@ -127,7 +165,10 @@ impl Progress {
     pub fn long(&self, text: &str) {
         match &self.bar {
             Some(_) => self.doing(text),
-            None => self.line(Tone::Dim, text),
+            None => {
+                self.doing(text);
+                self.line(Tone::Dim, text);
+            }
         }
     }
 

@@ -181,7 +181,19 @@ fn help_comes_with_an_example_and_the_exit_statuses() {
     let help =
         |args: &[&str]| String::from_utf8(Command::new(piton()).args(args).output().unwrap().stdout).unwrap();
     assert!(help(&["--help"]).contains("Exit status: 0 done"));
-    for command in ["baseline", "trial", "climb", "log", "show", "status", "discriminate", "noise"] {
+    for command in [
+        "baseline",
+        "trial",
+        "climb",
+        "log",
+        "show",
+        "status",
+        "discriminate",
+        "noise",
+        "wait",
+        "mcp",
+        "init",
+    ] {
         assert!(help(&[command, "--help"]).contains("Example"), "{command}");
     }
 }

@@ -8,7 +8,8 @@ use clap::{Args, Parser, Subcommand};
 use piton_confine::Level;
 
 const EXIT_STATUSES: &str = "Exit status: 0 done (trial: kept), 1 failed, 2 usage or piton.toml, 3 refused (tree, branch, run, lock),
-4 the harness or the baseline cannot be built or measured, 10 discarded, 11 crashed, 12 not judged, 130 stopped by Ctrl-C.";
+4 the harness or the baseline cannot be built or measured, 10 discarded, 11 crashed, 12 not judged, 20 the trial is still under way,
+130 stopped by Ctrl-C.";
 
 /// Lets a coding agent climb a metric unattended, and keeps a change only when it holds.
 ///
@@ -42,16 +43,60 @@ pub(super) enum Command {
     /// Judge the edit in this checkout: commit, build, measure in pairs, keep or reset.
     ///
     /// Only the editable paths count. A kept edit moves the branch; any other is reset, and stays in git at
-    /// refs/piton/<run>/trials/<n>. Interrupting is safe: the edit stays as it is.
+    /// refs/piton/<run>/trials/<n>. A process of its own carries the trial out: it goes on when this one is ended, and `piton wait`
+    /// tells its verdict. Called again for the same edit meanwhile, it waits for the same trial. Ctrl-C on a terminal interrupts the
+    /// trial, which is safe: the edit stays as it is.
     #[command(
-        after_help = "Example: piton trial -m \"fuse the gate and up projections\"\n\nExit status: 0 kept, 10 discarded, 11 crashed, 12 not judged."
+        after_help = "Example: piton trial -m \"fuse the gate and up projections\"\n\nExit status: 0 kept, 10 discarded, 11 crashed, 12 not judged, 20 still under way: piton wait goes on with it."
     )]
     Trial {
         #[command(flatten)]
         words: ProposalWords,
-        /// Print the trial's record as JSON.
+        /// Wait so long for the verdict, e.g. 30s or 5m; 95s where absent, without limit on a terminal.
+        #[arg(long, value_name = "TIME", value_parser = duration)]
+        wait: Option<Duration>,
+        /// Print the trial's record as JSON, or where it is.
         #[arg(long)]
         json: bool,
+    },
+    /// Wait for the trial that is under way, and tell its verdict.
+    ///
+    /// Answers as `piton trial` would have: the same words, JSON and exit status. Where no trial is under way, it tells the verdict that
+    /// nobody was told yet; where there is none, it says so and shows the last. Ctrl-C ends the waiting, not the trial.
+    #[command(
+        after_help = "Example: piton wait\n\nExit status: 0 kept, 10 discarded, 11 crashed, 12 not judged or nothing to wait for, 20 still under way."
+    )]
+    Wait {
+        /// Wait so long, e.g. 30s or 5m; 95s where absent, without limit on a terminal.
+        #[arg(long, value_name = "TIME", value_parser = duration)]
+        timeout: Option<Duration>,
+        /// Print the trial's record as JSON, or where it is.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Serve an agent over MCP, on standard input and output: status, run, wait, history, note.
+    ///
+    /// An agent starts it by itself, in the checkout where it edits: `piton init --agents` writes the .mcp.json for that. `run` has the
+    /// edit judged as `piton trial` does; what it returns is what the commands print with --json, shortened, and their words.
+    #[command(after_help = "Example: claude mcp add piton -- piton mcp")]
+    Mcp,
+    /// Write what an experiment needs into this repository, or what agents need; no file that is there is overwritten.
+    ///
+    /// Writes a piton.toml of the smallest form, with comments, a measure.sh that it calls, and a program.md, each where there is none,
+    /// and says what to do next. With --agents: AGENTS.md, CLAUDE.md, GEMINI.md, skills and .mcp.json, so that an agent finds
+    /// program.md and piton; in files that are there, a marked block is added, or written anew, and the rest stays as it is.
+    #[command(after_help = "Example: piton init && piton init --agents")]
+    Init {
+        /// Write what agents read, instead.
+        #[arg(long)]
+        agents: bool,
+    },
+    /// Carry out the trial that was asked for.
+    #[command(hide = true)]
+    Carry {
+        /// In a session of its own already.
+        #[arg(long)]
+        away: bool,
     },
     /// Climb unattended: ask for an edit, try it, keep or reset, again.
     ///

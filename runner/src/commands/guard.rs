@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Parser;
 use piton_confine::Level;
@@ -10,13 +11,18 @@ use piton_confine::Level;
 use super::args::{Cli, Command, RuleCommand};
 use super::world;
 use crate::agent::Room;
+use crate::clock::{self, Stopwatch};
 use crate::config::Config;
+use crate::errand::Errands;
 use crate::error::{Context, Error, Result, exit};
 use crate::guard::{self, Supervisor};
 use crate::ledger::Ledger;
 use crate::proc::{self, End};
 use crate::say::Tone;
 use crate::world::World;
+
+/// How long a trial's process may take to say that it is there.
+const BEGINNING: Duration = Duration::from_secs(10);
 
 /// Runs `command` behind the walls until it ends. Returns its exit status.
 ///
@@ -53,12 +59,38 @@ pub(super) fn run(dir: &Path, command: &[OsString], more: &[PathBuf], least: Lev
         world.runner.attend(&policy.wrap(&piton, command), root, env, || {
             supervisor.close(&socket);
             let _ = server.join();
+            finish(&world);
         })
     })?;
     Ok(match end {
         End::Exited(status) => u8::try_from(status).unwrap_or(exit::FAILED),
         _ => exit::FAILED,
     })
+}
+
+/// Waits for a trial that is under way: its process may have become this one's child, and all of those are ended.
+fn finish(world: &World) {
+    let errands = Errands::of(&world.repo.state_dir());
+    let watch = Stopwatch::start();
+    // Whatever holds the lock: a command that is about to be ended could, too.
+    let at_work = || {
+        let errand = errands.last().filter(|errand| errand.end.is_none() && errands.under_way())?;
+        errand.process.map_or(watch.elapsed() < BEGINNING, proc::is_there).then_some(errand.process)
+    };
+    if at_work().is_none() {
+        return;
+    }
+    world.progress.line(Tone::Dim, "the trial that is under way is finished first; Ctrl-C interrupts it");
+    world.runner.stop_from_now();
+    let mut asked = false;
+    while let Some(process) = at_work() {
+        if let (true, false, Some(process)) = (world.runner.interrupted(), asked, process) {
+            asked = true;
+            // It may have ended meanwhile.
+            let _ = proc::interrupt(process);
+        }
+        clock::wait(Duration::from_millis(50));
+    }
 }
 
 /// The sealed experiment of the run whose branch this checkout is on.
@@ -92,13 +124,13 @@ fn permits(arguments: &[String]) -> Result<()> {
     Err(Error::refused(what)
         .cause("it is not one of those that `piton guard` carries out for a confined command")
         .note("nothing was changed")
-        .hint("inside there are: trial, log, show, status, brief, search, note, notes, rule explain"))
+        .hint("inside there are: trial, wait, log, show, status, brief, search, note, notes, rule explain"))
 }
 
 impl Command {
-    /// Whether it needs the repository: everything but what computes alone.
+    /// Whether it needs the repository: everything but what computes alone, and what has others do so.
     pub(super) fn touches(&self) -> bool {
-        !matches!(self, Self::Simulate { .. } | Self::Replay { .. } | Self::Agents { .. })
+        !matches!(self, Self::Simulate { .. } | Self::Replay { .. } | Self::Agents { .. } | Self::Mcp)
     }
 
     /// Whether a confined command may have it carried out.
@@ -106,6 +138,7 @@ impl Command {
         matches!(
             self,
             Self::Trial { .. }
+                | Self::Wait { .. }
                 | Self::Log { .. }
                 | Self::Show { .. }
                 | Self::Status { .. }

@@ -1,0 +1,152 @@
+//! `piton trial`: has the edit in this checkout judged by a process that outlives this one, and waits for the verdict.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::time::Duration;
+
+use piton_confine::Level;
+
+use super::wait::{Waiter, under_way, under_way_words};
+use super::{still_true, world};
+use crate::clock::{self, Stopwatch};
+use crate::config::Config;
+use crate::drive::adopt;
+use crate::errand::{Edit, End, Errand, Errands};
+use crate::error::{Context, Error, Result};
+use crate::flight::Owner;
+use crate::git::Repo;
+use crate::ledger::Ledger;
+use crate::proc;
+use crate::proposal::Proposal;
+use crate::say;
+use crate::world::World;
+
+/// How long to try to begin while others look whether a trial is under way.
+const BEGIN: Duration = Duration::from_secs(10);
+
+/// `piton trial`.
+pub(super) fn run(
+    dir: &Path,
+    least: Level,
+    proposal: Proposal,
+    wait: Option<Duration>,
+    json: bool,
+) -> Result<u8> {
+    let repo = Repo::open(dir)?;
+    let mut waiter = Waiter::new(dir, &repo, wait, json)?;
+    waiter.interrupts = say::tells_a_terminal();
+    // What stands in the way of reading it is told by the process that is to judge it.
+    let edit = edit(&repo).ok();
+    let nothing = edit.as_ref().is_some_and(|edit| !edit.changes);
+    let beginning = Stopwatch::start();
+    let lock = loop {
+        if let Some(lock) = waiter.errands.take()? {
+            break lock;
+        }
+        if let Some(errand) = waiter.errands.last().filter(|errand| errand.end.is_none()) {
+            let same = edit.is_some() && edit == errand.edit;
+            // While a verdict is carried out, the checkout is made clean already.
+            if same || nothing {
+                return waiter.follow(errand, say::tells_a_terminal());
+            }
+            return Err(another(&waiter.errands, &errand));
+        }
+        // Others look whether one is under way, or begin one.
+        if beginning.elapsed() >= BEGIN {
+            return Err(Error::refused("the trial did not start: somebody else is about to begin one")
+                .cause(".git/piton/errand/lock is held, and no trial is under way")
+                .note("nothing was changed")
+                .hint("try again; if that does not help, end the process that has that file open"));
+        }
+        clock::wait(Duration::from_millis(10));
+    };
+    if let Some(mut errand) = waiter.errands.last() {
+        if errand.end.is_none() {
+            errand = waiter.settle(errand)?;
+        }
+        if errand.trial.is_some() && !waiter.errands.told(&errand) {
+            if nothing {
+                say::copy_error("nothing is edited; this is the verdict that was not told yet\n");
+                return waiter.tell(&errand);
+            }
+            waiter.mention(&errand)?;
+        }
+    }
+    let errand = Errand::new(edit, proposal)?;
+    let log = waiter.errands.begin(&errand)?;
+    let colours = say::tells_a_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let env: &[(&str, &str)] = if colours { &[("CLICOLOR_FORCE", "1")] } else { &[] };
+    proc::send_off(&line(least, false)?, dir, env, lock, log)?;
+    waiter.follow(errand, true)
+}
+
+/// The command line of the process that carries it out: first it leaves, then it is away.
+fn line(least: Level, away: bool) -> Result<Vec<OsString>> {
+    let piton = std::env::current_exe().context("the trial did not start")?;
+    let mut line: Vec<OsString> = vec![piton.into(), "carry".into()];
+    line.extend(["--confinement".into(), least.to_string().into()]);
+    line.extend(away.then(|| "--away".into()));
+    Ok(line)
+}
+
+fn another(errands: &Errands, errand: &Errand) -> Error {
+    Error::refused("the trial did not start: another edit is on trial")
+        .cause(under_way_words(&under_way(errands, errand)))
+        .note("your files are as they are; that trial judges what they were when it began")
+        .hint("piton wait goes on with it; then try again")
+}
+
+/// What stands in this checkout, against the commit that it is on.
+fn edit(repo: &Repo) -> Result<Edit> {
+    let head = repo.head()?;
+    let none = || Error::refused("this checkout is on no run's branch");
+    let name = head.branch.strip_prefix("piton/").ok_or_else(none)?;
+    let run = Ledger::open(&repo.state_dir())?.run(name)?.ok_or_else(none)?;
+    let scope = Config::parse(&run.config)?.scope;
+    let outside = repo.changed_outside(head.commit, &scope)?;
+    let tree = repo.write_tree(head.commit, &scope, &repo.entries(&scope)?, &outside)?;
+    Ok(Edit {
+        worktree: repo.root().to_path_buf(),
+        head: head.commit.to_string(),
+        tree: tree.to_string(),
+        changes: tree != repo.tree_id(head.commit)? || !outside.is_empty(),
+    })
+}
+
+/// `piton carry`: the process that carries out the trial that was asked for. Nobody calls it by hand.
+pub(super) fn carry(dir: &Path, least: Level, away: bool) -> Result<()> {
+    if !away {
+        return proc::leave(&line(least, true)?);
+    }
+    let errands = Errands::of(&Repo::open(dir)?.state_dir());
+    let asked = errands.last().filter(|errand| errand.end.is_none() && errand.process.is_none());
+    let mut errand = asked.filter(|_| errands.under_way()).ok_or_else(|| {
+        Error::refused("nothing was carried out: nobody asked for a trial").hint("piton trial asks for one")
+    })?;
+    errand.process = Some(std::process::id());
+    errands.write(&errand)?;
+    let done = judge(dir, least, &errands, &mut errand);
+    errand.end = Some(End { error: done.err().map(|error| still_true(error, dir)) });
+    errands.write(&errand)
+}
+
+fn judge(dir: &Path, least: Level, errands: &Errands, errand: &mut Errand) -> Result<()> {
+    let world = world(dir, least)?;
+    let ear = errands.clone();
+    let world = World { progress: world.progress.heard_by(move |doing| ear.do_now(doing)), ..world };
+    // A branch that a power cut broke is put back before HEAD is read.
+    let entered = world.enter("piton trial", false)?;
+    let head = world.repo.head()?;
+    let name = head.branch.strip_prefix("piton/").ok_or_else(|| {
+        Error::refused("the trial did not start: this checkout is on no run's branch")
+            .cause(format!("HEAD is {}", head.branch))
+            .note("nothing was changed")
+            .hint("begin a run with `piton baseline`, or `git switch piton/<run>`")
+    })?;
+    let mut session = world.resume(entered, name)?;
+    adopt(&mut session.book, &world.repo)?;
+    errand.trial = Some((name.to_owned(), session.book.ledger.next_trial(name)?));
+    errands.write(errand)?;
+    session.trial(&world.repo, &errand.proposal, Owner::User)?;
+    session.bundle(&world.repo, false, Owner::User)
+}
