@@ -1,5 +1,8 @@
 //! Scratch repositories and the real `piton` binary, for the tests in `tests/tests/`.
 
+pub mod agents;
+pub mod model;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

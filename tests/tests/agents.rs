@@ -28,6 +28,7 @@ result() { echo '{"type":"result","subtype":"success","is_error":'$1',"num_turns
 started() { echo '{"type":"thread.started","thread_id":"t"}'; echo '{"type":"turn.started"}'; }
 completed() { echo '{"type":"turn.completed","usage":{"input_tokens":1000,"cached_input_tokens":900,"output_tokens":50}}'; }
 failed() { echo '{"type":"error","message":"'"$1"'"}'; echo '{"type":"turn.failed","error":{"message":"'"$1"'"}}'; }
+own() { echo '{"type":"message","message":{"id":null,"role":"assistant","created":1,"content":[{"type":"text","text":"'"$1"'"}]}}'; }
 message() { echo '{"type":"message","message":{"id":"m'$n'","role":"assistant","created":1,"content":[{"type":"text","text":"'"$1"'"}]}}'; }
 "#;
 
@@ -207,7 +208,7 @@ fn a_limit_that_lasts_longer_than_the_time_that_is_left_ends_the_climb() {
 fn nobody_logged_in_ends_the_climb_after_two_tries() {
     let night = Night::new().with(
         "goose",
-        r#"cat >/dev/null; message "Ran into this error: Authentication error: Authentication failed. Status: 401 Unauthorized."; echo '{"type":"complete","total_tokens":null}'"#,
+        r#"cat >/dev/null; own "Ran into this error: Authentication error: Authentication failed. Status: 401 Unauthorized."; echo '{"type":"complete","total_tokens":null}'"#,
     );
     let said = night.climb("goose", &[]);
     assert_eq!(said.status, 1, "{said:?}");

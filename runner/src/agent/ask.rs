@@ -88,6 +88,10 @@ pub(super) fn ask(who: &Asked, desk: &Desk) -> Result<Reply> {
     let proposal = proposal::read(&proposal).unwrap_or_default();
     let ended = match (&done.end, why) {
         (End::Interrupted, _) => Some(Call::Interrupted),
+        // codex reports a limit and then sleeps until it ends: what was heard last is why it is silent.
+        (End::TimedOut, Some(Why::Stalled) | None) if matches!(heard.last, Some(Last::Limited { .. })) => {
+            None
+        }
         (End::TimedOut, Some(Why::Stalled)) => Some(Call::Stalled(desk.stall.as_secs())),
         // Its last event had come; that it did not exit changes nothing.
         (End::TimedOut, Some(Why::Lingered)) => None,

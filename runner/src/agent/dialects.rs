@@ -108,7 +108,9 @@ impl Listener {
                     if !id.is_empty() && id == self.message { self.heard.said.clone() + &said } else { said };
                 id.clone_into(&mut self.message);
                 self.say(&whole);
-                self.trouble = whole.split_once("Ran into this error:").map(|(_, why)| why.trim().to_owned());
+                // What it says for itself bears no id; the model may write what it likes.
+                let own = whole.strip_prefix("Ran into this error").filter(|_| message["id"].is_null());
+                self.trouble = own.map(|why| why.trim_start_matches([':', ' ']).trim_end().to_owned());
             }
             "error" => {
                 let why = text(&event["error"]).unwrap_or_default();

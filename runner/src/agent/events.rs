@@ -346,13 +346,17 @@ mod tests {
             (done.said.as_str(), done.tokens_in, done.last),
             ("I have finished.", Some(321), Some(Last::Done))
         );
-        let shut = heard(
-            "goose",
-            &[&message("Ran into this error: Authentication error: Status: 401 Unauthorized"), complete],
-        );
+        // Its own words bear no id, and come behind what the model was saying.
+        let own = |text: &str| message(text).replace("\"id\":\"m\"", "\"id\":null");
+        let after = |text: &str| heard("goose", &[&message("I tr"), &own(text), complete]);
+        let shut = after("Ran into this error: Authentication error: Status: 401 Unauthorized");
         assert!(matches!(shut.last, Some(Last::Unauthorised(_))), "{shut:?}");
-        let text = "workingRan into this error: Rate limit exceeded: retry after 30 seconds.";
-        assert_eq!(limited(&heard("goose", &[&message(text), complete])), Some(NOW + 30));
+        let limit = "Ran into this error: Rate limit exceeded: Rate limit reached. Please try again in 30s..\\n\\nPlease retry.";
+        assert_eq!(limited(&after(limit)), Some(NOW + 30));
+        let full = after("Ran into this error trying to compact: Failed to compact: context limit exceeded.");
+        assert!(matches!(full.last, Some(Last::Failed(_))), "{full:?}");
+        let told = heard("goose", &[&message("Ran into this error: 401, and mended it."), complete]);
+        assert_eq!(told.last, Some(Last::Done), "the model may write what it likes");
         let lost =
             heard("goose", &[r#"{"type":"error","error":"Server error: connection closed"}"#, complete]);
         assert_eq!(lost.last, Some(Last::Failed("Server error: connection closed".to_owned())));

@@ -8,37 +8,59 @@ use piton_confine::{Level, Limits, Policy, Role};
 
 use crate::confine::{MAX_FILE_BYTES, PROCESSES};
 use crate::error::{Context, Result};
+use crate::proc;
 
-/// Where agents keep their settings, logins and sessions, below the home directory. A shell's files, git's, cargo's and ssh's are not
-/// among them: whoever writes those acts outside the walls later.
-const KEPT: [&str; 24] = [
-    ".claude",
-    ".claude.json",
-    ".claude.json.lock",
-    ".codex",
-    ".gemini",
-    ".qwen",
-    ".copilot",
-    ".cursor",
-    ".aider",
-    ".goose",
-    ".opencode",
-    ".config/claude",
-    ".config/goose",
-    ".config/opencode",
-    ".config/Block/goose",
-    ".local/share/claude",
-    ".local/share/goose",
-    ".local/share/opencode",
-    ".local/state/claude",
-    ".local/state/goose",
-    ".local/state/opencode",
-    ".cache/claude",
-    ".cache/goose",
-    ".cache/opencode",
+/// Where an agent keeps its settings, logins and sessions, below the home directory.
+struct Keeps {
+    /// Its program.
+    program: &'static str,
+    /// Directories without which it does not start. Where it is installed and never ran, they are made: behind the walls it cannot.
+    needs: &'static [&'static str],
+    /// What else it writes, where it is there.
+    uses: &'static [&'static str],
+}
+
+/// What each is known to keep. A shell's files, git's, cargo's and ssh's are not among it: whoever writes those acts outside the
+/// walls later.
+const KEPT: [Keeps; 9] = [
+    Keeps {
+        program: "claude",
+        needs: &[".claude"],
+        uses: &[
+            ".claude.json",
+            ".claude.json.lock",
+            ".config/claude",
+            ".local/share/claude",
+            ".local/state/claude",
+            ".cache/claude",
+        ],
+    },
+    Keeps { program: "codex", needs: &[".codex"], uses: &[] },
+    Keeps { program: "gemini", needs: &[".gemini"], uses: &[] },
+    Keeps { program: "qwen", needs: &[".qwen"], uses: &[] },
+    Keeps { program: "copilot", needs: &[".copilot"], uses: &[] },
+    Keeps { program: "cursor-agent", needs: &[".cursor"], uses: &[] },
+    Keeps { program: "aider", needs: &[], uses: &[".aider"] },
+    Keeps {
+        program: "goose",
+        needs: &[".config/goose", ".local/share/goose", ".local/state/goose"],
+        uses: &[".cache/goose", ".goose", ".config/Block/goose"],
+    },
+    Keeps {
+        program: "opencode",
+        needs: &[".config/opencode", ".local/share/opencode", ".local/state/opencode", ".cache/opencode"],
+        uses: &[".opencode"],
+    },
+];
+/// Variables that move the places which begin so.
+const BASES: [(&str, &str); 4] = [
+    ("XDG_CONFIG_HOME", ".config/"),
+    ("XDG_DATA_HOME", ".local/share/"),
+    ("XDG_STATE_HOME", ".local/state/"),
+    ("XDG_CACHE_HOME", ".cache/"),
 ];
 /// Variables by which such a place is moved.
-const MOVED: [&str; 3] = ["CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_HOME"];
+const MOVED: [&str; 4] = ["CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_HOME", "GOOSE_PATH_ROOT"];
 /// Devices that any program may want to write.
 const DEVICES: [&str; 6] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/tty", "/dev/ptmx", "/dev/pts"];
 
@@ -79,10 +101,9 @@ impl Room<'_> {
     pub fn policy(&self) -> Result<Policy> {
         let own = Self::own(self.worktree);
         fs::create_dir_all(&own).context("the agent's own directory was not made")?;
-        let home = std::env::var_os("HOME").map(PathBuf::from);
-        let kept = home.iter().flat_map(|home| KEPT.iter().map(|kept| home.join(kept)));
+        let kept = std::env::home_dir().map(|home| kept(&home)).unwrap_or_default();
         let moved = MOVED.iter().filter_map(|name| std::env::var_os(name).map(PathBuf::from));
-        let places = kept.chain(moved).chain(DEVICES.iter().map(PathBuf::from));
+        let places = kept.into_iter().chain(moved).chain(DEVICES.iter().map(PathBuf::from));
         // What a user keeps a repository in is not opened for the sake of an agent's settings.
         let mut write: Vec<PathBuf> =
             places.filter(|path| path.exists() && !leads_to(path, self.state)).collect();
@@ -102,6 +123,31 @@ impl Room<'_> {
             least: self.least,
         })
     }
+}
+
+/// What agents keep below `home`.
+fn kept(home: &Path) -> Vec<PathBuf> {
+    let mut all = vec![];
+    for agent in &KEPT {
+        let needs: Vec<PathBuf> = agent.needs.iter().map(|path| place(home, path)).collect();
+        if Path::new(&proc::absolute(agent.program)).is_absolute() {
+            // Where one cannot be made, the agent says so itself, in its log.
+            let _ = needs.iter().try_for_each(fs::create_dir_all);
+        }
+        all.extend(needs);
+        all.extend(agent.uses.iter().map(|path| place(home, path)));
+    }
+    all
+}
+
+/// Where what an agent keeps at `path` lies: below `home`, or where the user has moved such things.
+fn place(home: &Path, path: &str) -> PathBuf {
+    let moved = BASES.iter().find_map(|(variable, base)| {
+        let below = path.strip_prefix(base)?;
+        let base = std::env::var_os(variable).map(PathBuf::from).filter(|base| base.is_absolute())?;
+        Some(base.join(below))
+    });
+    moved.unwrap_or_else(|| home.join(path))
 }
 
 /// Whether `path` is an ancestor of `state`, or within it; links are followed.
