@@ -2,6 +2,7 @@
 
 mod args;
 mod guard;
+mod report;
 
 use std::io::Read;
 use std::path::Path;
@@ -23,15 +24,15 @@ use crate::error::{Error, Result, exit};
 use crate::flight::Owner;
 use crate::git::Repo;
 use crate::ledger::{Ledger, Run};
+use crate::plot::{Medium, Staircase};
 use crate::proc::Runner;
+use crate::report as tables;
 use crate::rule::{self, Case};
 use crate::say::{self, Progress};
 use crate::session::{Budget, Stop};
 use crate::trial::{Outcome, Record, Status};
 use crate::world::World;
-use crate::{
-    audit, discriminate, forecast, host, noise, redteam, rehearse, report, simulate, standing, words,
-};
+use crate::{audit, discriminate, forecast, host, noise, plot, redteam, rehearse, simulate, standing, words};
 
 /// Carries out the command in the repository that holds `dir`. Returns the exit status.
 ///
@@ -73,11 +74,12 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
         Command::Guard { more, command } => guard::run(dir, &command, &more, least),
         Command::Log { which } => log(dir, &which),
         Command::Show { trial, pairs, which } => show(dir, trial, pairs, &which),
+        Command::Report(args) => report::run(dir, &args),
         Command::Verify { each, which } => verify(dir, least, each, &which),
         Command::Rule { command: RuleCommand::Explain { json } } => explain(dir, json),
         Command::Rehearse { variants, only, trials, reversed, json } => {
             let world = world(dir, least)?;
-            let mut told = |row: &report::Rehearsal| {
+            let mut told = |row: &tables::Rehearsal| {
                 world
                     .progress
                     .line(say::Tone::Plain, &format!("{}: {} of {} kept", row.name, row.kept, row.trials));
@@ -87,7 +89,7 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
             if json {
                 say::json(&rows);
             } else {
-                say::answer(&report::rehearsal_table(&rows, alpha));
+                say::answer(&tables::rehearsal_table(&rows, alpha));
             }
             Ok(exit::DONE)
         }
@@ -132,7 +134,7 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
             if json {
                 say::json(&rows);
             } else {
-                say::answer(&report::discrimination_table(&rows));
+                say::answer(&tables::discrimination_table(&rows));
             }
             Ok(discriminate::status(&rows))
         }
@@ -141,11 +143,11 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
             if json {
                 say::json(&noise);
             } else {
-                say::answer(&report::noise_words(&noise));
+                say::answer(&tables::noise_words(&noise));
             }
             Ok(exit::DONE)
         }
-        Command::Status { which } => status(dir, &which),
+        Command::Status { plot, which } => status(dir, plot, &which),
         Command::Recover { json } => recover(dir, json),
         Command::Audit { which } => audit(dir, &which),
     }
@@ -311,7 +313,7 @@ fn log(dir: &Path, which: &Which) -> Result<u8> {
     if which.json {
         say::json(&records);
     } else {
-        say::answer(&format!("run {}\n\n{}", run.name, report::log_table(&records, &config.metric)));
+        say::answer(&format!("run {}\n\n{}", run.name, tables::log_table(&records, &config.metric)));
     }
     Ok(exit::DONE)
 }
@@ -335,7 +337,7 @@ fn show(dir: &Path, trial: u32, pairs: bool, which: &Which) -> Result<u8> {
         value["diff"] = json!(diff);
         say::json(&value);
     } else {
-        let shown = report::show(record, &config.metric, config.rule.alpha);
+        let shown = tables::show(record, &config.metric, config.rule.alpha);
         say::answer(&words::printable(&format!("{shown}\n{diff}")));
     }
     Ok(exit::DONE)
@@ -430,14 +432,23 @@ fn verify(dir: &Path, least: Level, each: bool, which: &Which) -> Result<u8> {
     Ok(exit::DONE)
 }
 
-fn status(dir: &Path, which: &Which) -> Result<u8> {
+fn status(dir: &Path, plot: bool, which: &Which) -> Result<u8> {
     let (repo, run, config, records) = reading(dir, which)?;
     let night = Ledger::open(&repo.state_dir())?.last_verified(&run.name)?;
     let status = standing::status(&run.name, &run.base, &records, &config.metric, night.as_ref());
     if which.json {
         say::json(&status);
     } else {
-        say::answer(&standing::status_words(&status, &config.metric));
+        let mut text = standing::status_words(&status, &config.metric);
+        if plot {
+            let stairs = Staircase::of(&run.name, &records, &config.metric, night.as_ref());
+            let columns = say::columns().unwrap_or(100).clamp(40, 160);
+            text.push_str(&format!(
+                "\n{}",
+                plot::text(&plot::staircase(&stairs, Medium::cells(columns, 24)))
+            ));
+        }
+        say::answer(&text);
     }
     Ok(exit::DONE)
 }

@@ -18,6 +18,20 @@ pub fn answer(text: &str) {
     let _ = writeln!(out, "{}", text.trim_end_matches('\n'));
 }
 
+/// Prints an answer that is a file: its bytes as they are.
+pub fn bytes(content: &[u8]) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(content).and_then(|()| out.flush());
+}
+
+/// Columns of the terminal that answers go to; absent where there is none.
+pub fn columns() -> Option<usize> {
+    if !std::io::stdout().is_terminal() {
+        return None;
+    }
+    Some(rustix::termios::tcgetwinsize(std::io::stdout()).ok()?.ws_col.into())
+}
+
 /// Hands on what another piton answered.
 pub fn copy(text: &str) {
     let mut out = anstream::stdout().lock();

@@ -98,6 +98,14 @@ pub(super) enum Command {
         #[command(flatten)]
         which: Which,
     },
+    /// Write the report of a run: one page that needs no network, with the staircase, every trial and its evidence.
+    ///
+    /// Written to .piton/report.html, which git overlooks; its path is printed. --md and --json go to standard output.
+    /// Nothing else is changed.
+    #[command(
+        after_help = "Examples: piton report\n          piton report --md > pull-request.md\n          piton report --png --card -o card.png"
+    )]
+    Report(Report),
     /// Try the gates: measure variants of the candidate whose quality is known, and say which gate catches what.
     ///
     /// Builds each variant in a file of variants from the commit at HEAD and measures it on the same prompts.
@@ -247,8 +255,11 @@ pub(super) enum Command {
         which: Which,
     },
     /// Tell where a run stands.
-    #[command(after_help = "Example: piton status --json | jq .gain_pct")]
+    #[command(after_help = "Examples: piton status --json | jq .gain_pct\n          piton status --plot")]
     Status {
+        /// Draw the staircase below, in characters.
+        #[arg(long)]
+        plot: bool,
         #[command(flatten)]
         which: Which,
     },
@@ -288,6 +299,27 @@ pub(super) struct Climb {
     /// Print the trials of the run as JSON at the end.
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Report {
+    /// Write here; `-` is standard output.
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// A few lines of Markdown, for a pull request.
+    #[arg(long, conflicts_with_all = ["json", "svg", "png"])]
+    pub md: bool,
+    /// The staircase alone, as SVG.
+    #[arg(long, conflicts_with_all = ["json", "png"])]
+    pub svg: bool,
+    /// The staircase alone, as PNG.
+    #[arg(long, conflicts_with = "json")]
+    pub png: bool,
+    /// A card to share: the figure and the staircase, 1200 by 630, as PNG unless --svg is given.
+    #[arg(long, conflicts_with_all = ["json", "md"])]
+    pub card: bool,
+    #[command(flatten)]
+    pub which: Which,
 }
 
 #[derive(Debug, Args)]
