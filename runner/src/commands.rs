@@ -1,7 +1,9 @@
 //! What each command does.
 
 mod args;
+mod diff;
 mod guard;
+mod log;
 mod report;
 
 use std::io::Read;
@@ -72,8 +74,9 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
         Command::Trial { message, json } => trial(dir, least, message.as_deref(), json),
         Command::Climb(climb) => climb.run(dir, least),
         Command::Guard { more, command } => guard::run(dir, &command, &more, least),
-        Command::Log { which } => log(dir, &which),
+        Command::Log(args) => log::run(dir, &args),
         Command::Show { trial, pairs, which } => show(dir, trial, pairs, &which),
+        Command::Diff { from, to, which } => diff::run(dir, &from, &to, &which),
         Command::Report(args) => report::run(dir, &args),
         Command::Verify { each, which } => verify(dir, least, each, &which),
         Command::Rule { command: RuleCommand::Explain { json } } => explain(dir, json),
@@ -285,8 +288,8 @@ impl Climb {
     }
 }
 
-/// A run to read about, with its experiment and its records.
-fn reading(dir: &Path, which: &Which) -> Result<(Repo, Run, Config, Vec<Record>)> {
+/// A run to read about, with its ledger and its experiment.
+fn find(dir: &Path, which: &Which) -> Result<(Ledger, Run, Config)> {
     let repo = Repo::open(dir)?;
     let none = || {
         Error::refused("there is nothing to show: no run has begun in this repository")
@@ -304,18 +307,14 @@ fn reading(dir: &Path, which: &Which) -> Result<(Repo, Run, Config, Vec<Record>)
         None => ledger.latest()?.ok_or_else(none)?,
     };
     let config = Config::parse(&run.config)?;
-    let records = ledger.records(&run.name)?;
-    Ok((repo, run, config, records))
+    Ok((ledger, run, config))
 }
 
-fn log(dir: &Path, which: &Which) -> Result<u8> {
-    let (_, run, config, records) = reading(dir, which)?;
-    if which.json {
-        say::json(&records);
-    } else {
-        say::answer(&format!("run {}\n\n{}", run.name, tables::log_table(&records, &config.metric)));
-    }
-    Ok(exit::DONE)
+/// The same with all its records.
+fn reading(dir: &Path, which: &Which) -> Result<(Repo, Run, Config, Vec<Record>)> {
+    let (ledger, run, config) = find(dir, which)?;
+    let records = ledger.records(&run.name)?;
+    Ok((Repo::open(dir)?, run, config, records))
 }
 
 fn show(dir: &Path, trial: u32, pairs: bool, which: &Which) -> Result<u8> {
@@ -337,8 +336,10 @@ fn show(dir: &Path, trial: u32, pairs: bool, which: &Which) -> Result<u8> {
         value["diff"] = json!(diff);
         say::json(&value);
     } else {
-        let shown = tables::show(record, &config.metric, config.rule.alpha);
-        say::answer(&words::printable(&format!("{shown}\n{diff}")));
+        say::answer(&words::printable(&tables::show(record, &config.metric, config.rule.alpha)));
+        if !diff.is_empty() {
+            say::diff(&format!("\n{diff}"));
+        }
     }
     Ok(exit::DONE)
 }

@@ -43,6 +43,49 @@ pub fn copy_error(text: &str) {
     let _ = anstream::stderr().lock().write_all(text.as_bytes());
 }
 
+/// Prints a diff; on a terminal what was added is green and what was removed is red.
+pub fn diff(text: &str) {
+    let mut out = anstream::stdout().lock();
+    for line in printable(text).lines() {
+        let colour = match line.as_bytes().first() {
+            _ if line.starts_with("+++") || line.starts_with("---") => None,
+            Some(b'+') => Some(AnsiColor::Green),
+            Some(b'-') => Some(AnsiColor::Red),
+            Some(b'@') => Some(AnsiColor::Cyan),
+            _ => None,
+        };
+        let style = Style::new().fg_color(colour.map(Into::into));
+        if writeln!(out, "{style}{line}{style:#}").is_err() {
+            break;
+        }
+    }
+}
+
+/// An answer of many lines, each printed as it comes.
+#[derive(Debug)]
+pub struct Lines {
+    gone: bool,
+}
+
+impl Lines {
+    /// Nothing is printed yet.
+    pub fn new() -> Self {
+        Self { gone: false }
+    }
+
+    /// Prints a line. Returns whether somebody still reads.
+    pub fn line(&mut self, text: &str) -> bool {
+        self.gone = self.gone || writeln!(anstream::stdout().lock(), "{text}").is_err();
+        !self.gone
+    }
+}
+
+impl Default for Lines {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// Prints an answer for programs: one JSON document.
 pub fn json(value: &impl serde::Serialize) {
     answer(&serde_json::to_string_pretty(value).expect("our own types serialise"));

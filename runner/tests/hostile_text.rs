@@ -175,8 +175,12 @@ fn printed(records: &[Record]) -> Result<(), TestCaseError> {
     let brief = brief::text("r", records.last(), records, &metric(), &["src".to_owned()], 7);
     prop_assert_eq!(brief.matches("```").count(), 2);
     let status = standing::status("r", "1234567", records, &metric(), None);
-    let mut texts =
-        vec![table, brief, report::log_table(records, &metric()), standing::status_words(&status, &metric())];
+    let mut texts = vec![
+        table,
+        brief,
+        records.iter().map(|record| report::log_line(&report::Line::of(record), &metric()) + "\n").collect(),
+        standing::status_words(&status, &metric()),
+    ];
     for record in records {
         texts.extend([
             report::show(record, &metric(), 0.02),

@@ -223,7 +223,11 @@ fn a_row_that_measured_nothing_has_no_number_in_a_metric_column() {
 
 #[test]
 fn the_log_reads_as_it_should() {
-    assert_golden(&golden("log.txt"), &report::log_table(&records(), &metric()));
+    let lines = records()
+        .iter()
+        .map(|record| report::log_line(&report::Line::of(record), &metric()))
+        .collect::<Vec<_>>();
+    assert_golden(&golden("log.txt"), &format!("{}\n{}\n", report::log_header(&metric()), lines.join("\n")));
 }
 
 #[test]

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{BufRead, BufReader, Write as _};
 use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use piton::flight::{Flight, Owner, State};
 use piton::ledger::{Ledger, Run};
@@ -128,7 +129,7 @@ fn night(n: u32, every: u32) -> Scratch {
 #[test]
 fn a_report_of_2000_trials_with_150_keeps_has_less_than_3_mb_and_says_what_it_left_out() {
     let toy = night(2000, 13);
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     let said = toy.piton(&["report", "--run", "long"]);
     assert_eq!(said.status, 0, "{said:?}");
     let page = std::fs::read(said.out.trim()).unwrap();
@@ -143,4 +144,42 @@ fn a_report_of_2000_trials_with_150_keeps_has_less_than_3_mb_and_says_what_it_le
     if let Ok(keep) = std::env::var("PITON_KEEP_NIGHT") {
         Command::new("cp").arg("-r").arg(toy.path()).arg(keep).status().unwrap();
     }
+}
+
+#[test]
+fn a_log_whose_reader_has_gone_ends_and_is_no_error() {
+    let toy = night(300, 13);
+    let mut log = toy.command(&["log", "--run", "long", "--json"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut first = String::new();
+    BufReader::new(log.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    assert_eq!(first, "[\n");
+    assert_eq!(log.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+#[ignore = "measures: prints when the first and the last line of a log of 20,000 trials come"]
+fn the_first_line_of_a_log_of_20_000_trials() {
+    let toy = night(20_000, 130);
+    for arguments in [
+        vec!["log", "--run", "long"],
+        vec!["log", "--run", "long", "--kept"],
+        vec!["log", "--run", "long", "--last", "20"],
+    ] {
+        let begun = Instant::now();
+        let mut log = toy.command(&arguments).stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(log.stdout.take().unwrap()).lines();
+        // The fourth is the first with a trial.
+        assert!(lines.nth(3).is_some());
+        let first = begun.elapsed().as_secs_f64();
+        let all = lines.count();
+        log.wait().unwrap();
+        eprintln!(
+            "{arguments:?}: first {:.1} ms, {all} more in {:.2} s",
+            first * 1e3,
+            begun.elapsed().as_secs_f64()
+        );
+    }
+    let begun = Instant::now();
+    toy.piton(&["report", "--run", "long"]);
+    eprintln!("the report: {:.2} s", begun.elapsed().as_secs_f64());
 }

@@ -118,3 +118,50 @@ fn a_report_of_nothing_and_one_that_cannot_be_written_say_so() {
     let said = toy.piton(&["report"]);
     assert!(said.status == 3 && said.err.contains(".piton is a link"), "{said:?}");
 }
+
+#[test]
+fn the_log_shows_what_is_asked_for_and_no_more() {
+    let toy = climbed();
+    let trials = |arguments: &[&str]| -> Vec<String> {
+        let said = toy.piton(&[&["log"], arguments].concat());
+        assert_eq!(said.status, 0, "{said:?}");
+        said.out.lines().skip(3).map(|line| line.split_whitespace().next().unwrap().to_owned()).collect()
+    };
+    assert_eq!(trials(&[]).len(), 8);
+    assert_eq!(trials(&["--kept"]), ["2", "6"]);
+    assert_eq!(trials(&["--status", "crash"]), ["4", "5"]);
+    assert_eq!(trials(&["--reason", "gate"]), ["3"]);
+    assert_eq!(trials(&["--reason", "gate:quality"]), ["3"]);
+    assert_eq!(trials(&["--reason", "worse", "--last", "1"]), ["7"]);
+    assert_eq!(trials(&["--last", "2"]), ["6", "7"]);
+    assert_eq!(trials(&["--since", "2h"]).len(), 8);
+    assert_eq!(trials(&["--since", "2999-01-01"]).len(), 0);
+    let json = toy.piton(&["log", "--json", "--kept"]).json();
+    assert_eq!(
+        json.as_array().unwrap().iter().map(|r| r["trial"].as_u64().unwrap()).collect::<Vec<_>>(),
+        [2, 6]
+    );
+    assert_eq!(toy.piton(&["log", "--json", "--since", "2999-01-01"]).json(), serde_json::json!([]));
+    let said = toy.piton(&["log", "--since", "yesterday"]);
+    assert!(said.status == 2 && said.err.contains("\"yesterday\" is no time"), "{said:?}");
+}
+
+#[test]
+fn two_trials_are_held_against_each_other_by_number_or_by_name() {
+    let toy = climbed();
+    let diff = |from: &str, to: &str| toy.piton(&["diff", from, to]);
+    let said = diff("baseline", "head");
+    assert!(said.out.contains("-const SPEED: u32 = 100;\n+const SPEED: u32 = 150;"), "{said:?}");
+    let said = diff("3", "2");
+    assert!(said.out.contains("-const SPEED: u32 = 7;\n+const SPEED: u32 = 130;"), "{said:?}");
+    assert!(diff("6", "head").out.contains("6 and head do not differ below src"));
+    let json = toy.piton(&["diff", "0", "2", "--json"]).json();
+    assert_eq!((json["added"].as_u64(), json["removed"].as_u64()), (Some(1), Some(1)));
+    let said = diff("first", "head");
+    assert!(said.status == 2 && said.err.contains("`baseline` or `head`"), "{said:?}");
+    assert_eq!(diff("0", "99").status, 3);
+    let said = toy.piton(&["show", "2"]);
+    for there in ["confinement", "tau = ", "+const SPEED: u32 = 130;"] {
+        assert!(said.out.contains(there), "{there}: {}", said.out);
+    }
+}

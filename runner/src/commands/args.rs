@@ -79,14 +79,11 @@ pub(super) enum Command {
         #[arg(required = true, last = true, value_name = "COMMAND")]
         command: Vec<OsString>,
     },
-    /// List the trials of a run.
+    /// List the trials of a run, oldest first: all, or those that are asked for.
     #[command(
-        after_help = "Example: piton log --json | jq '.[] | select(.outcome.kind == \"gate_failed\") | .description'"
+        after_help = "Examples: piton log --kept\n          piton log --reason gate --since 8h\n          piton log --json | jq '.[] | select(.outcome.kind == \"gate_failed\") | .description'"
     )]
-    Log {
-        #[command(flatten)]
-        which: Which,
-    },
+    Log(Log),
     /// Show one trial: verdict, gates, pairs, what changed, and the diff.
     #[command(after_help = "Example: piton show 3")]
     Show {
@@ -95,6 +92,19 @@ pub(super) enum Command {
         /// Print what the rule was asked, as JSON for `piton replay`.
         #[arg(long)]
         pairs: bool,
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Show what differs in the editable files of two trials.
+    ///
+    /// Each is the number of a trial, `baseline` or `head`. What a trial changed from the incumbent that it was held against
+    /// is in `piton show N`.
+    #[command(after_help = "Examples: piton diff baseline head\n          piton diff 12 31")]
+    Diff {
+        /// The one.
+        from: String,
+        /// The other.
+        to: String,
         #[command(flatten)]
         which: Which,
     },
@@ -299,6 +309,27 @@ pub(super) struct Climb {
     /// Print the trials of the run as JSON at the end.
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Log {
+    /// Only what was kept.
+    #[arg(long)]
+    pub kept: bool,
+    /// Only what ended so.
+    #[arg(long, value_name = "keep|discard|crash", value_parser = ["keep", "discard", "crash"])]
+    pub status: Option<String>,
+    /// Only what ended for this reason, e.g. worse, gate:sanity_check; `gate` means any gate.
+    #[arg(long, value_name = "REASON")]
+    pub reason: Option<String>,
+    /// Only what began since: 8h ago, a date or a time (UTC).
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Only the last so many of those.
+    #[arg(long, value_name = "N")]
+    pub last: Option<usize>,
+    #[command(flatten)]
+    pub which: Which,
 }
 
 #[derive(Debug, Args)]

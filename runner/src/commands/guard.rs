@@ -92,7 +92,7 @@ fn permits(arguments: &[String]) -> Result<()> {
     Err(Error::refused(what)
         .cause("it is not one of those that `piton guard` carries out for a confined command")
         .note("nothing was changed")
-        .hint("inside there are: trial, log, show, status, rule explain"))
+        .hint("inside there are: trial, log, show, diff, status, rule explain"))
 }
 
 impl Command {
@@ -106,7 +106,8 @@ impl Command {
         matches!(
             self,
             Self::Trial { .. }
-                | Self::Log { .. }
+                | Self::Log(_)
+                | Self::Diff { .. }
                 | Self::Show { .. }
                 | Self::Status { .. }
                 | Self::Rule { command: RuleCommand::Explain { .. } }
