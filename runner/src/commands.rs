@@ -1,8 +1,11 @@
 //! What each command does.
 
 mod args;
+mod compare;
 mod diff;
+mod export;
 mod guard;
+mod import;
 mod log;
 mod report;
 
@@ -77,6 +80,9 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
         Command::Log(args) => log::run(dir, &args),
         Command::Show { trial, pairs, which } => show(dir, trial, pairs, &which),
         Command::Diff { from, to, which } => diff::run(dir, &from, &to, &which),
+        Command::Compare { one, other, json } => compare::run(dir, [&one, &other], json),
+        Command::Export(args) => export::run(dir, &args),
+        Command::Import(args) => import::run(dir, &args),
         Command::Report(args) => report::run(dir, &args),
         Command::Verify { each, which } => verify(dir, least, each, &which),
         Command::Rule { command: RuleCommand::Explain { json } } => explain(dir, json),

@@ -22,7 +22,7 @@ use crate::standing::Night;
 use crate::tally::Tally;
 
 pub use lock::Lock;
-pub use table::{Printed, Table};
+pub use table::{Printed, Table, csv_line};
 pub use trials::TrialRow;
 
 /// One climb on one branch.

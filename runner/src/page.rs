@@ -19,7 +19,7 @@ use crate::plot::{self, Ink, Kind, Medium, Scatter, Share, Spot, Staircase, Wrap
 use crate::standing::Night;
 use crate::terms::{Guard, Second};
 use crate::trial::Record;
-use crate::words::{clean, gain, number, plural, seconds};
+use crate::words::{clean, gain, number, plural, printable, seconds};
 
 pub use facts::{Facts, Row, Spent, Verified};
 pub use markdown::markdown;
@@ -85,15 +85,6 @@ const SCRIPT: &str = include_str!("page/script.js");
 /// The page.
 pub fn page(view: &View) -> String {
     let facts = view.facts();
-    let head = html! {
-        meta charset="utf-8";
-        meta name="viewport" content="width=device-width, initial-scale=1";
-        meta name="color-scheme" content="light dark";
-        // Nothing is fetched, whatever stands in a description.
-        meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
-        title { (clean(view.run, 60)) ": " (clean(&view.metric.name, 60)) }
-        style { (PreEscaped(plot::stylesheet())) (PreEscaped(STYLE)) }
-    };
     let top = html! {
         (headline(view, &facts))
         (pictures(view, &facts))
@@ -104,19 +95,9 @@ pub fn page(view: &View) -> String {
         (lineage::section(view.records))
         (provenance(view, &facts))
     };
-    let spent = head.0.len() + top.0.len() + rest.0.len() + SCRIPT.len();
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head { (head) }
-            body {
-                main { (top) (trials::section(view, spent)) (rest) }
-                footer { "piton " (env!("CARGO_PKG_VERSION")) }
-                script { (PreEscaped(SCRIPT)) }
-            }
-        }
-    }
-    .into_string()
+    let title = format!("{}: {}", clean(view.run, 60), clean(&view.metric.name, 60));
+    let spent = whole(&title, &html! { (top) (rest) }).len();
+    whole(&title, &html! { (top) (trials::section(view, spent)) (rest) })
 }
 
 fn headline(view: &View, facts: &Facts) -> Markup {
@@ -318,6 +299,42 @@ fn provenance(view: &View, facts: &Facts) -> Markup {
                 code { "piton show N --pairs | piton replay -" } " judges a trial again." }
         }
     }
+}
+
+/// The page of a run that piton did not measure: its staircase and its log, as claimed.
+pub fn claims(stairs: &Staircase, warning: &str, log: &str) -> String {
+    let picture = plot::staircase(stairs, Medium::pixels(1000.0, 440.0));
+    let body = html! {
+        h1 { (stairs.run) }
+        p { b { (warning) "." } }
+        (framed(plot::svg(&picture, Wrap::Inline("stairs")), 760))
+        pre { (printable(log)) }
+    };
+    whole(&stairs.run, &body)
+}
+
+/// A whole document.
+fn whole(title: &str, body: &Markup) -> String {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                // Nothing is fetched, whatever stands in a description.
+                meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+                title { (title) }
+                style { (PreEscaped(plot::stylesheet())) (PreEscaped(STYLE)) }
+            }
+            body {
+                main { (body) }
+                footer { "piton " (env!("CARGO_PKG_VERSION")) }
+                script { (PreEscaped(SCRIPT)) }
+            }
+        }
+    }
+    .into_string()
 }
 
 /// A log gain in percent, for programs.

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 /// The one order of the modules: each may use only those before it.
-const ORDER: [&str; 59] = [
+const ORDER: [&str; 61] = [
     // compute, and touch nothing
     "error",
     "metric",
@@ -31,7 +31,9 @@ const ORDER: [&str; 59] = [
     "brief",
     "standing",
     "plot",
-    "page", // touch the world, and decide nothing
+    "page",
+    "compare",
+    "import", // touch the world, and decide nothing
     "config",
     "clock",
     "host",

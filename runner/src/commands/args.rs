@@ -4,8 +4,11 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use piton_confine::Level;
+
+use crate::import::Source;
+use crate::metric::Direction;
 
 const EXIT_STATUSES: &str = "Exit status: 0 done (trial: kept), 1 failed, 2 usage or piton.toml, 3 refused (tree, branch, run, lock),
 4 the harness or the baseline cannot be built or measured, 10 discarded, 11 crashed, 12 not judged, 130 stopped by Ctrl-C.";
@@ -108,6 +111,28 @@ pub(super) enum Command {
         #[command(flatten)]
         which: Which,
     },
+    /// Hold two runs of this repository side by side, and say what may not be concluded from that.
+    #[command(after_help = "Example: piton compare nov19 nov20")]
+    Compare {
+        /// The one.
+        one: String,
+        /// The other.
+        other: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write the trials of a run for other programs: CSV, or the ledger's own records as JSON lines.
+    #[command(after_help = "Example: piton export --format jsonl -o night.jsonl")]
+    Export(Export),
+    /// Keep the results of another tool as a run to look at: karpathy/autoresearch, labloop or pi-autoresearch.
+    ///
+    /// They are that tool's claims: `log` and `report` show them as such, and nothing that climbs, verifies or audits sees them. They
+    /// lie in .git/piton/imports, outside of the ledger.
+    #[command(
+        after_help = "Example: piton import results.tsv --from autoresearch --name march\n         piton report --run march"
+    )]
+    Import(Import),
     /// Write the report of a run: one page that needs no network, with the staircase, every trial and its evidence.
     ///
     /// Written to .piton/report.html, which git overlooks; its path is printed. --md and --json go to standard output.
@@ -330,6 +355,61 @@ pub(super) struct Log {
     pub last: Option<usize>,
     #[command(flatten)]
     pub which: Which,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Export {
+    /// How it is written.
+    #[arg(long, value_enum, default_value_t = Format::Csv)]
+    pub format: Format,
+    /// Write here; standard output where absent.
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// The run; that of the present branch where absent, else the latest.
+    #[arg(long, value_name = "NAME")]
+    pub run: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// A row for each trial, its commits whole, a column for each metric.
+    Csv,
+    /// The records as they stand in the ledger.
+    Jsonl,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Import {
+    /// The file: results.tsv, labloop.jsonl or autoresearch.jsonl.
+    pub file: PathBuf,
+    /// Whose it is.
+    #[arg(long, value_name = "autoresearch|labloop|pi-autoresearch", value_parser = source)]
+    pub from: Source,
+    /// Its name here; the tool's and the file's where absent.
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Which way is better, higher or lower, where the file does not say; lower where absent.
+    #[arg(long, value_name = "higher|lower", value_parser = direction)]
+    pub direction: Option<Direction>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn source(text: &str) -> std::result::Result<Source, String> {
+    let known = [Source::Autoresearch, Source::Labloop, Source::PiAutoresearch];
+    known
+        .into_iter()
+        .find(|source| source.word() == text)
+        .ok_or_else(|| "autoresearch, labloop and pi-autoresearch are known".to_owned())
+}
+
+fn direction(text: &str) -> std::result::Result<Direction, String> {
+    match text {
+        "higher" => Ok(Direction::Higher),
+        "lower" => Ok(Direction::Lower),
+        _ => Err("write higher or lower".to_owned()),
+    }
 }
 
 #[derive(Debug, Args)]

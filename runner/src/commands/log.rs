@@ -6,11 +6,11 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 
 use super::args::Log;
-use super::find;
+use super::{find, import};
 use crate::error::{Result, exit};
 use crate::ledger::Ledger;
 use crate::report::{Filter, Line, log_header, log_line};
-use crate::say::Lines;
+use crate::say::{self, Lines};
 use crate::trial::Record;
 use crate::{clock, error::Error};
 
@@ -19,6 +19,14 @@ use crate::{clock, error::Error};
 /// # Errors
 /// No run, or a time that is none.
 pub(super) fn run(dir: &Path, args: &Log) -> Result<u8> {
+    if let Some(imported) = import::find(dir, args.which.run.as_deref())? {
+        if args.which.json {
+            say::json(&imported);
+        } else {
+            say::answer(&imported.log());
+        }
+        return Ok(exit::DONE);
+    }
     let (ledger, run, config) = find(dir, &args.which)?;
     let since = args.since.as_deref().map(time).transpose()?;
     let filter = Filter { kept: args.kept, status: args.status.clone(), reason: args.reason.clone(), since };

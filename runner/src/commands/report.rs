@@ -7,10 +7,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::args::Report;
-use super::reading;
+use super::{import, reading};
 use crate::config::Config;
 use crate::error::{Context, Error, Result, exit};
 use crate::git::Repo;
+use crate::import::Imported;
 use crate::ledger::{Ledger, Run};
 use crate::page::{self, View};
 use crate::plot::{self, Card, Medium, Picture, Wrap};
@@ -27,6 +28,9 @@ const DIFF_READ: usize = 64 << 10;
 /// # Errors
 /// No run, or a file that cannot be written.
 pub(super) fn run(dir: &Path, args: &Report) -> Result<u8> {
+    if let Some(imported) = import::find(dir, args.which.run.as_deref())? {
+        return claimed(dir, args, &imported);
+    }
     let (repo, run, config, records) = reading(dir, &args.which)?;
     let night = Ledger::open(&repo.state_dir())?.last_verified(&run.name)?;
     let none = BTreeMap::new();
@@ -55,18 +59,52 @@ pub(super) fn run(dir: &Path, args: &Report) -> Result<u8> {
         let diffs = diffs(&repo, &records);
         ("report.html", page::page(&View { diffs: &diffs, ..view }).into_bytes())
     };
+    put(&repo, args, name, &content)
+}
+
+/// The report of another tool's run: what it claims, and that it does.
+fn claimed(dir: &Path, args: &Report, imported: &Imported) -> Result<u8> {
+    let picture = || {
+        let stairs = imported.staircase();
+        let trials = plural(imported.claims.len(), "trial");
+        let words = Card { experiment: imported.name.clone(), trials, time: String::new() };
+        match args.card {
+            true => plot::card(&stairs, &words),
+            false => Picture { margin: 16.0, ..plot::staircase(&stairs, Medium::pixels(1000.0, 440.0)) },
+        }
+    };
+    if args.which.json {
+        return give(args.output.as_deref(), &pretty(imported));
+    }
+    if args.md {
+        let log = imported.log().replace('`', "'");
+        return give(args.output.as_deref(), &format!("```text\n{log}```\n"));
+    }
+    let (name, content) = if args.svg {
+        ("staircase.svg", plot::svg(&picture(), Wrap::Alone).into_bytes())
+    } else if args.png || args.card {
+        (if args.card { "card.png" } else { "staircase.png" }, png::png(&picture())?)
+    } else {
+        let page = page::claims(&imported.staircase(), &imported.warning(), &imported.log());
+        ("report.html", page.into_bytes())
+    };
+    put(&Repo::open(dir)?, args, name, &content)
+}
+
+/// Writes a file where it was asked for, or in its place, and says where.
+fn put(repo: &Repo, args: &Report, name: &str, content: &[u8]) -> Result<u8> {
     match args.output.as_deref() {
-        Some(file) if file == Path::new("-") => say::bytes(&content),
+        Some(file) if file == Path::new("-") => say::bytes(content),
         Some(file) => {
-            fs::write(file, &content).context(format!("{} was not written", file.display()))?;
+            fs::write(file, content).context(format!("{} was not written", file.display()))?;
             say::answer(&file.display().to_string());
         }
-        None => say::answer(&in_its_place(&repo, name, &content)?.display().to_string()),
+        None => say::answer(&in_its_place(repo, name, content)?.display().to_string()),
     }
     Ok(exit::DONE)
 }
 
-fn view<'a>(
+pub(super) fn view<'a>(
     run: &'a Run,
     config: &'a Config,
     records: &'a [Record],
