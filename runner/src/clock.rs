@@ -32,6 +32,18 @@ pub fn words(unix: u64) -> String {
     if day == today() { format!("{time} UTC") } else { format!("{day} {time} UTC") }
 }
 
+/// A moment that a person names, UTC, RFC 3339 to the second: how long ago it was, a date, or a time. `None` for anything else.
+pub fn moment(text: &str) -> Option<String> {
+    let text = text.trim();
+    let moment = match humantime::parse_duration(text) {
+        Ok(ago) => SystemTime::now().checked_sub(ago)?,
+        Err(_) if text.len() == 10 => humantime::parse_rfc3339(&format!("{text}T00:00:00Z")).ok()?,
+        Err(_) => humantime::parse_rfc3339_weak(text).ok()?,
+    };
+    // Before the year 0 nothing can be written, and nothing was.
+    (moment >= SystemTime::UNIX_EPOCH).then(|| humantime::format_rfc3339_seconds(moment).to_string())
+}
+
 /// A stopwatch on the monotonic clock.
 #[derive(Debug, Clone, Copy)]
 pub struct Stopwatch(Instant);
@@ -56,4 +68,20 @@ impl Stopwatch {
 /// Does nothing for so long.
 pub fn wait(time: Duration) {
     std::thread::sleep(time);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_named_by_a_date_a_time_or_how_long_ago_it_was() {
+        assert_eq!(moment("2026-11-20").unwrap(), "2026-11-20T00:00:00Z");
+        assert_eq!(moment("2026-11-20T22:00:05Z").unwrap(), "2026-11-20T22:00:05Z");
+        assert_eq!(moment("2026-11-20 22:00:05").unwrap(), "2026-11-20T22:00:05Z");
+        assert!(moment("8h").unwrap() < now() && moment("1s").unwrap() <= now());
+        for bad in ["", "yesterday", "2026-13-01", "99999999999y", "1066-10-14"] {
+            assert_eq!(moment(bad), None, "{bad}");
+        }
+    }
 }

@@ -4,11 +4,17 @@ mod agents;
 mod args;
 mod brief;
 mod climb;
+mod compare;
+mod diff;
+mod export;
 mod guard;
+mod import;
 mod init;
+mod log;
 mod mcp;
 mod note;
 mod pointers;
+mod report;
 mod search;
 mod stop;
 mod trial;
@@ -29,15 +35,15 @@ use crate::doctor::{self, Known};
 use crate::error::{Error, Result, exit};
 use crate::git::Repo;
 use crate::ledger::{Ledger, Lock, Run};
+use crate::plot::{Medium, Staircase};
 use crate::proc::Runner;
 use crate::proposal::{Claim, Proposal};
+use crate::report as tables;
 use crate::rule::{self, Case};
 use crate::say::{self, Progress};
 use crate::trial::{Outcome, Record, Status};
 use crate::world::World;
-use crate::{
-    audit, discriminate, forecast, host, noise, redteam, rehearse, report, simulate, standing, words,
-};
+use crate::{audit, discriminate, forecast, host, noise, plot, redteam, rehearse, simulate, standing, words};
 
 /// Carries out the command in the repository that holds `dir`. Returns the exit status.
 ///
@@ -84,13 +90,18 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
         Command::Agents { show, json } => agents::run(show.as_deref(), json),
         Command::Stop { now, run, json } => stop::run(dir, now, run.as_deref(), json),
         Command::Resume { run, json } => climb::resume(dir, least, run.as_deref(), json),
-        Command::Log { which } => log(dir, &which),
+        Command::Log(args) => log::run(dir, &args),
         Command::Show { trial, pairs, which } => show(dir, trial, pairs, &which),
+        Command::Diff { from, to, which } => diff::run(dir, &from, &to, &which),
+        Command::Compare { one, other, json } => compare::run(dir, [&one, &other], json),
+        Command::Export(args) => export::run(dir, &args),
+        Command::Import(args) => import::run(dir, &args),
+        Command::Report(args) => report::run(dir, &args),
         Command::Verify { each, which } => verify(dir, least, each, &which),
         Command::Rule { command: RuleCommand::Explain { json } } => explain(dir, json),
         Command::Rehearse { variants, only, trials, reversed, json } => {
             let world = world(dir, least)?;
-            let mut told = |row: &report::Rehearsal| {
+            let mut told = |row: &tables::Rehearsal| {
                 world
                     .progress
                     .line(say::Tone::Plain, &format!("{}: {} of {} kept", row.name, row.kept, row.trials));
@@ -100,7 +111,7 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
             if json {
                 say::json(&rows);
             } else {
-                say::answer(&report::rehearsal_table(&rows, alpha));
+                say::answer(&tables::rehearsal_table(&rows, alpha));
             }
             Ok(exit::DONE)
         }
@@ -145,7 +156,7 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
             if json {
                 say::json(&rows);
             } else {
-                say::answer(&report::discrimination_table(&rows));
+                say::answer(&tables::discrimination_table(&rows));
             }
             Ok(discriminate::status(&rows))
         }
@@ -154,11 +165,11 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
             if json {
                 say::json(&noise);
             } else {
-                say::answer(&report::noise_words(&noise));
+                say::answer(&tables::noise_words(&noise));
             }
             Ok(exit::DONE)
         }
-        Command::Status { which } => status(dir, &which),
+        Command::Status { plot, which } => status(dir, plot, &which),
         Command::Brief { which } => brief::run(dir, &which),
         Command::Search(search) => search.run(dir),
         Command::Note { text, by, which } => note::leave(dir, &text, by.as_deref(), &which),
@@ -254,22 +265,19 @@ fn chosen(dir: &Path, which: &Which) -> Result<(Repo, Ledger, Run)> {
     Ok((repo, ledger, run))
 }
 
+/// A run to read about, with its ledger and its experiment.
+fn find(dir: &Path, which: &Which) -> Result<(Ledger, Run, Config)> {
+    let (_, ledger, run) = chosen(dir, which)?;
+    let config = Config::parse(&run.config)?;
+    Ok((ledger, run, config))
+}
+
 /// A run to read about, with its experiment and its records.
 fn reading(dir: &Path, which: &Which) -> Result<(Repo, Run, Config, Vec<Record>)> {
     let (repo, ledger, run) = chosen(dir, which)?;
     let config = Config::parse(&run.config)?;
     let records = ledger.records(&run.name)?;
     Ok((repo, run, config, records))
-}
-
-fn log(dir: &Path, which: &Which) -> Result<u8> {
-    let (_, run, config, records) = reading(dir, which)?;
-    if which.json {
-        say::json(&records);
-    } else {
-        say::answer(&format!("run {}\n\n{}", run.name, report::log_table(&records, &config.metric)));
-    }
-    Ok(exit::DONE)
 }
 
 fn show(dir: &Path, trial: u32, pairs: bool, which: &Which) -> Result<u8> {
@@ -291,8 +299,10 @@ fn show(dir: &Path, trial: u32, pairs: bool, which: &Which) -> Result<u8> {
         value["diff"] = json!(diff);
         say::json(&value);
     } else {
-        let shown = report::show(record, &config.metric, config.rule.alpha);
-        say::answer(&words::printable(&format!("{shown}\n{diff}")));
+        say::answer(&words::printable(&tables::show(record, &config.metric, config.rule.alpha)));
+        if !diff.is_empty() {
+            say::diff(&format!("\n{diff}"));
+        }
     }
     Ok(exit::DONE)
 }
@@ -386,7 +396,7 @@ fn verify(dir: &Path, least: Level, each: bool, which: &Which) -> Result<u8> {
     Ok(exit::DONE)
 }
 
-fn status(dir: &Path, which: &Which) -> Result<u8> {
+fn status(dir: &Path, plot: bool, which: &Which) -> Result<u8> {
     let (repo, run, config, records) = reading(dir, which)?;
     let ledger = Ledger::open(&repo.state_dir())?;
     let night = ledger.last_verified(&run.name)?;
@@ -402,8 +412,18 @@ fn status(dir: &Path, which: &Which) -> Result<u8> {
         value["under_way"] = json!(now);
         say::json(&value);
     } else {
-        say::answer(&standing::status_words(&status, &config.metric));
-        now.iter().for_each(|now| say::answer(&format!("  {:<12} {}", "now", wait::under_way_words(now))));
+        let mut text = standing::status_words(&status, &config.metric);
+        now.iter()
+            .for_each(|now| text.push_str(&format!("  {:<12} {}\n", "now", wait::under_way_words(now))));
+        if plot {
+            let stairs = Staircase::of(&run.name, &records, &config.metric, night.as_ref());
+            let columns = say::columns().unwrap_or(100).clamp(40, 160);
+            text.push_str(&format!(
+                "\n{}",
+                plot::text(&plot::staircase(&stairs, Medium::cells(columns, 24)))
+            ));
+        }
+        say::answer(&text);
     }
     Ok(exit::DONE)
 }

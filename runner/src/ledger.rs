@@ -26,7 +26,7 @@ use crate::tally::Tally;
 
 pub use lock::{Holder, Lock};
 pub use memory::{Edit, Hit, Memory, Tried, Where};
-pub use table::{Printed, Table};
+pub use table::{Printed, Table, csv_line};
 pub use trials::TrialRow;
 
 /// One climb on one branch.

@@ -1,6 +1,6 @@
 //! What people and programs read: tables, commit messages, briefs and the rows of `results.tsv`, as strings.
 
-use comfy_table::{CellAlignment, Table, presets};
+mod log;
 
 use serde::Serialize;
 
@@ -13,40 +13,7 @@ use crate::stats;
 use crate::trial::Record;
 use crate::words::{clean, gain, like, number, plural, seconds, slow_start, verdict};
 
-/// The table of `piton log`: one line a trial, oldest first.
-pub fn log_table(records: &[Record], metric: &Metric) -> String {
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING);
-    let mut header = vec!["trial", "status", "gain", &metric.name, "pairs", "time", "reason"];
-    // Where nobody names families, there is no column of dashes.
-    let families = records.iter().any(|record| record.claim.family.is_some());
-    header.extend(families.then_some("family").into_iter().chain(["description"]));
-    table.set_header(header);
-    for record in records {
-        let estimate = record.outcome.estimate();
-        let family = record.claim.family.as_ref().map_or_else(|| "-".to_owned(), |name| clean(name, 40));
-        let mut row = vec![
-            record.trial.to_string(),
-            record.outcome.status().word().to_owned(),
-            estimate.map_or_else(|| "-".to_owned(), |e| gain(e.gain)),
-            record.value(&metric.name).map_or_else(|| "-".to_owned(), number),
-            estimate.map_or_else(|| "-".to_owned(), |e| e.pairs.to_string()),
-            seconds(record.seconds.total),
-            clean(&record.outcome.reason(), 60),
-        ];
-        row.extend(families.then_some(family));
-        row.push(clean(&record.description, 80));
-        table.add_row(row);
-    }
-    for column in [0, 2, 3, 4, 5] {
-        table.column_mut(column).expect("eight columns").set_cell_alignment(CellAlignment::Right);
-    }
-    lines_trimmed(&table.to_string())
-}
-
-fn lines_trimmed(text: &str) -> String {
-    text.lines().map(|line| format!("{}\n", line.trim_end())).collect()
-}
+pub use log::{Filter, Line, log_header, log_line};
 
 /// Everything about one trial, for `piton show`, except its diff.
 pub fn show(record: &Record, metric: &Metric, alpha: f64) -> String {
@@ -72,6 +39,17 @@ pub fn show(record: &Record, metric: &Metric, alpha: f64) -> String {
         let model = agent.model.as_ref().map_or_else(String::new, |model| format!(" ({})", clean(model, 80)));
         let (name, cost) = (clean(&agent.name, 80), session::cost(&agent.cost));
         line("agent", &format!("{name}{model}, {cost}; the last ended: {}", clean(&agent.end, 40)));
+    }
+    line("confinement", &record.confinement.to_string());
+    line("piton", &record.piton);
+    if let Some(seed) = record.seed {
+        line("seed", &seed.to_string());
+    }
+    if let Some(tau) = record.tau {
+        let resolves = record
+            .resolves
+            .map_or_else(String::new, |gain| format!("; this machine resolves {:.2} %", percent(gain)));
+        line("noise", &format!("tau = {:.2} %, frozen when the trial began{resolves}", percent(tau)));
     }
     let s = record.seconds;
     line(
@@ -110,6 +88,37 @@ pub fn show(record: &Record, metric: &Metric, alpha: f64) -> String {
                 side(&pair.challenger),
                 gain(pair.gain),
                 pair.first
+            ));
+        }
+    }
+    if !record.void_pairs.is_empty() {
+        text.push_str("\npairs that did not count\n");
+        for void in &record.void_pairs {
+            text.push_str(&format!("  draw {:>3}  {}\n", void.draw, clean(&void.reason, 200)));
+        }
+    }
+    for (name, runs) in
+        [("runs of the challenger", &record.runs), ("fresh runs of the incumbent", &record.reference)]
+    {
+        if !runs.is_empty() {
+            let values: Vec<String> =
+                runs.iter().filter_map(|run| run.get(&metric.name).copied()).map(number).collect();
+            text.push_str(&format!("\n{name}, {}\n  {}\n", metric.name, values.join("  ")));
+        }
+    }
+    if !record.asked.is_empty() {
+        text.push_str("\nwhat the rule was asked\n");
+        for asked in &record.asked {
+            let (question, evidence) = (&asked.question, &asked.evidence);
+            text.push_str(&format!(
+                "  {:<12} {:?} after {}: log E {:.2} of {:.2} for a yes, F {:.2} of {:.2} for giving up\n",
+                clean(&asked.about, 40),
+                asked.answer,
+                plural(evidence.pairs as usize, "pair"),
+                evidence.log_e,
+                -question.alpha.ln(),
+                evidence.futility,
+                question.beta.ln()
             ));
         }
     }

@@ -19,6 +19,20 @@ pub fn answer(text: &str) {
     let _ = writeln!(out, "{}", text.trim_end_matches('\n'));
 }
 
+/// Prints an answer that is a file: its bytes as they are.
+pub fn bytes(content: &[u8]) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(content).and_then(|()| out.flush());
+}
+
+/// Columns of the terminal that answers go to; absent where there is none.
+pub fn columns() -> Option<usize> {
+    if !std::io::stdout().is_terminal() {
+        return None;
+    }
+    Some(rustix::termios::tcgetwinsize(std::io::stdout()).ok()?.ws_col.into())
+}
+
 /// Hands on what another piton answered.
 pub fn copy(text: &str) {
     let mut out = anstream::stdout().lock();
@@ -33,6 +47,49 @@ pub fn copy_error(text: &str) {
 /// Tells something on standard error, before there is any progress to tell.
 pub fn told(text: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{}", printable(text));
+}
+
+/// Prints a diff; on a terminal what was added is green and what was removed is red.
+pub fn diff(text: &str) {
+    let mut out = anstream::stdout().lock();
+    for line in printable(text).lines() {
+        let colour = match line.as_bytes().first() {
+            _ if line.starts_with("+++") || line.starts_with("---") => None,
+            Some(b'+') => Some(AnsiColor::Green),
+            Some(b'-') => Some(AnsiColor::Red),
+            Some(b'@') => Some(AnsiColor::Cyan),
+            _ => None,
+        };
+        let style = Style::new().fg_color(colour.map(Into::into));
+        if writeln!(out, "{style}{line}{style:#}").is_err() {
+            break;
+        }
+    }
+}
+
+/// An answer of many lines, each printed as it comes.
+#[derive(Debug)]
+pub struct Lines {
+    gone: bool,
+}
+
+impl Lines {
+    /// Nothing is printed yet.
+    pub fn new() -> Self {
+        Self { gone: false }
+    }
+
+    /// Prints a line. Returns whether somebody still reads.
+    pub fn line(&mut self, text: &str) -> bool {
+        self.gone = self.gone || writeln!(anstream::stdout().lock(), "{text}").is_err();
+        !self.gone
+    }
+}
+
+impl Default for Lines {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 /// Prints an answer for programs: one JSON document.

@@ -341,7 +341,7 @@ pub fn summary(summary: &Summary, metric: &Metric) -> String {
     }
     let run = summary.run;
     text.push_str(&format!(
-        "\nwhere to look\n  piton log --run {run}         every trial, one line each\n  piton show N --run {run}      one trial: verdict, gates, pairs, what changed, diff\n  git log piton/{run}           the kept commits, each with its evidence\n  git diff HEAD...piton/{run}   what the climb would bring home\n  {}   the table\n",
+        "\nwhere to look\n  piton report --run {run}      the morning's page: staircase, every trial, what it cost\n  piton log --run {run}         every trial, one line each\n  piton show N --run {run}      one trial: verdict, gates, pairs, what changed, diff\n  git log piton/{run}           the kept commits, each with its evidence\n  git diff HEAD...piton/{run}   what the climb would bring home\n  {}   the table\n",
         summary.results
     ));
     text

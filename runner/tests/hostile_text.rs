@@ -11,7 +11,7 @@ use piton::metric::{Direction, Format, Metric, read};
 use piton::note::Note;
 use piton::rule::{Case, hear};
 use piton::trial::Record;
-use piton::{report, standing, words};
+use piton::{page, plot, report, standing, words};
 use proptest::prelude::*;
 use support::{brief_of, foreign, mutated, record};
 
@@ -192,8 +192,12 @@ fn printed(records: &[Record]) -> Result<(), TestCaseError> {
     fenced(&brief)?;
     prop_assert!(brief.len() <= piton::brief::MOST, "{}", brief.len());
     let status = standing::status("r", "1234567", records, &metric(), None);
-    let mut texts =
-        vec![table, brief, report::log_table(records, &metric()), standing::status_words(&status, &metric())];
+    let mut texts = vec![
+        table,
+        brief,
+        records.iter().map(|record| report::log_line(&report::Line::of(record), &metric()) + "\n").collect(),
+        standing::status_words(&status, &metric()),
+    ];
     for record in records {
         texts.extend([
             report::show(record, &metric(), 0.02),
@@ -207,4 +211,45 @@ fn printed(records: &[Record]) -> Result<(), TestCaseError> {
         prop_assert!(!text.contains(obeyed), "{:?}", text);
     }
     Ok(())
+}
+
+/// Whether a text holds a tag or an attribute that piton does not write.
+fn foreign_markup(page: &str) -> bool {
+    ["<img", "<iframe", "onerror", "<svg onload"].iter().any(|bad| page.contains(bad))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #[test]
+    fn a_page_and_its_pictures_hold_whatever_was_written_as_text(records in prop::collection::vec(record(), 1..6), words in foreign()) {
+        let metric = metric();
+        let records: Vec<Record> = records
+            .into_iter()
+            .enumerate()
+            .map(|(i, record)| Record {
+                trial: i as u32,
+                description: format!("{}<img src=x onerror=1>{words}", record.description).replace("onerror", "on\u{200b}error"),
+                ..record
+            })
+            .collect();
+        let diffs = [(0, words.clone()), (1, format!("+{words}"))].into_iter().collect();
+        let view = page::View {
+            experiment: &words, run: &words, base: &words, began: &words, metric: &metric, seconds: &[], guards: &[],
+            alpha: 0.02, records: &records, night: None, diffs: &diffs,
+        };
+        let stairs = view.staircase();
+        let svg = plot::svg(&plot::staircase(&stairs, plot::Medium::pixels(600.0, 300.0)), plot::Wrap::Alone);
+        let text = plot::text(&plot::staircase(&stairs, plot::Medium::cells(80, 20)));
+        let page = page::page(&view);
+        prop_assert!(!foreign_markup(&page) && !foreign_markup(&svg));
+        prop_assert_eq!(page.matches("<script").count(), 1);
+        for made in [&page, &svg, &text, &page::markdown(&view)] {
+            prop_assert!(!made.contains(['\u{202e}', '\u{1b}', '\u{0}', '\u{feff}']), "{}", made);
+        }
+        let no_number = |path: &str| path.split('"').next().is_some_and(|d| d.contains("NaN") || d.contains("inf"));
+        for place in [" d=\"", " x=\"", " y=\""] {
+            prop_assert!(!svg.split(place).skip(1).any(no_number), "{}", svg);
+        }
+        serde_json::to_string(&view.facts()).unwrap();
+    }
 }

@@ -16,7 +16,7 @@ use piton::report::{self, Discrimination};
 use piton::rule::{Answer, Asked, Estimate, Evidence, First, Path as Why, Question, Verdict};
 use piton::terms::Settings;
 use piton::trial::{Outcome, Pair, Record, Seconds, Stage, Status};
-use piton::{standing, words};
+use piton::{page, plot, standing, words};
 
 fn metric() -> Metric {
     Metric {
@@ -232,7 +232,11 @@ fn a_row_that_measured_nothing_has_no_number_in_a_metric_column() {
 
 #[test]
 fn the_log_reads_as_it_should() {
-    assert_golden(&golden("log.txt"), &report::log_table(&records(), &metric()));
+    let lines = records()
+        .iter()
+        .map(|record| report::log_line(&report::Line::of(record), &metric()))
+        .collect::<Vec<_>>();
+    assert_golden(&golden("log.txt"), &format!("{}\n{}\n", report::log_header(&metric()), lines.join("\n")));
 }
 
 #[test]
@@ -329,4 +333,46 @@ fn the_table_of_variants_names_what_was_judged_wrongly() {
         skipped,
     ];
     assert_golden(&golden("discriminate.md"), &report::discrimination_table(&rows));
+}
+
+#[test]
+fn a_staircase_in_characters_and_as_svg() {
+    let stairs = plot::Staircase::of("nov20", &records(), &metric(), None);
+    let drawn = plot::text(&plot::staircase(&stairs, plot::Medium::cells(100, 24)));
+    assert_golden(&golden("staircase.txt"), &drawn);
+    let picture = plot::staircase(&stairs, plot::Medium::pixels(1000.0, 440.0));
+    // A line for each shape: a change of the picture is then read as one.
+    let drawn = plot::svg(&picture, plot::Wrap::Inline("stairs")).replace("><", ">\n<");
+    assert_golden(&golden("staircase.svg"), &drawn);
+}
+
+#[test]
+fn a_report_as_markdown_and_its_page() {
+    let (records, metric) = (records(), metric());
+    let diffs =
+        [(1, "@@ -1 +1 @@\n-const A: u32 = 1;\n+const A: u32 = 2;\n".to_owned())].into_iter().collect();
+    let view = page::View {
+        experiment: "llm-inference",
+        run: "nov20",
+        base: "1111111111111111111111111111111111111111",
+        began: "2026-11-20T22:00:00Z",
+        metric: &metric,
+        seconds: &[],
+        guards: &[],
+        alpha: 0.02,
+        records: &records,
+        night: None,
+        diffs: &diffs,
+    };
+    assert_golden(&golden("report.md"), &page::markdown(&view));
+    let page = page::page(&view);
+    for record in &records {
+        assert!(page.contains(&format!("id=\"t{}\"", record.trial)), "{}", record.trial);
+    }
+    for there in
+        ["cdcdcdcd", "Other metrics", "avg_peak_memory_gb, less is better", "Where the climb branched"]
+    {
+        assert!(page.contains(there), "{there}");
+    }
+    assert!(!page.contains('\u{202e}'), "what turns text around is escaped");
 }

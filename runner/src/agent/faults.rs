@@ -25,6 +25,10 @@ static LIMITED: LazyLock<Regex> = LazyLock::new(|| {
     )
     .expect("a fixed expression")
 });
+/// A limit that no waiting lifts.
+static TOO_LONG: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r"(?i)context.{0,12} (limit|length|window|size)").expect("a fixed expression")
+});
 static IN: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(
         r#"(?i)(?:try again|retry|retry.?after|retry.?delay|resets?|available)\W{0,3}(?:again )?(?:in|after)?[\s":=]*((?:\d+(?:\.\d+)?\s*(?:milliseconds?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d)?[\s,]*(?:and )?)+)"#,
@@ -51,6 +55,9 @@ pub fn fault(why: &str, resets: Option<u64>, now: u64) -> Last {
     let words = clean(why, 400);
     if resets.is_some() {
         return Last::Limited { why: words, until: resets };
+    }
+    if TOO_LONG.is_match(why) {
+        return Last::Failed(words);
     }
     if LIMITED.is_match(why) && !why.contains("insufficient_quota") {
         return Last::Limited { why: words, until: until(why, now) };
@@ -125,6 +132,8 @@ mod tests {
         let last = |why: &str| fault(why, None, NOW);
         assert!(matches!(last("429 insufficient_quota"), Last::Unauthorised(_)));
         assert!(matches!(last("Your credit balance is too low"), Last::Unauthorised(_)));
+        assert!(matches!(last("maximum context length exceeded"), Last::Failed(_)));
+        assert!(matches!(last("rate limit exceeded: 30000 input tokens per minute"), Last::Limited { .. }));
         assert!(matches!(last("connection reset by peer"), Last::Failed(_)));
         assert_eq!(last(""), Last::Failed("it does not say why".to_owned()));
     }

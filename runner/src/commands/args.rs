@@ -4,8 +4,11 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use piton_confine::Level;
+
+use crate::import::Source;
+use crate::metric::Direction;
 
 const EXIT_STATUSES: &str = "Exit status: 0 done (trial: kept), 1 failed, 2 usage or piton.toml, 3 refused (tree, branch, run, lock),
 4 the harness or the baseline cannot be built or measured, 10 discarded, 11 crashed, 12 not judged, 20 the trial is still under way,
@@ -165,14 +168,11 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// List the trials of a run.
+    /// List the trials of a run, oldest first: all, or those that are asked for.
     #[command(
-        after_help = "Example: piton log --json | jq '.[] | select(.outcome.kind == \"gate_failed\") | .description'"
+        after_help = "Examples: piton log --kept\n          piton log --reason gate --since 8h\n          piton log --json | jq '.[] | select(.outcome.kind == \"gate_failed\") | .description'"
     )]
-    Log {
-        #[command(flatten)]
-        which: Which,
-    },
+    Log(Log),
     /// Show one trial: verdict, gates, pairs, what changed, and the diff.
     #[command(after_help = "Example: piton show 3")]
     Show {
@@ -184,6 +184,49 @@ pub(super) enum Command {
         #[command(flatten)]
         which: Which,
     },
+    /// Show what differs in the editable files of two trials.
+    ///
+    /// Each is the number of a trial, `baseline` or `head`. What a trial changed from the incumbent that it was held against
+    /// is in `piton show N`.
+    #[command(after_help = "Examples: piton diff baseline head\n          piton diff 12 31")]
+    Diff {
+        /// The one.
+        from: String,
+        /// The other.
+        to: String,
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Hold two runs of this repository side by side, and say what may not be concluded from that.
+    #[command(after_help = "Example: piton compare nov19 nov20")]
+    Compare {
+        /// The one.
+        one: String,
+        /// The other.
+        other: String,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write the trials of a run for other programs: CSV, or the ledger's own records as JSON lines.
+    #[command(after_help = "Example: piton export --format jsonl -o night.jsonl")]
+    Export(Export),
+    /// Keep the results of another tool as a run to look at: karpathy/autoresearch, labloop or pi-autoresearch.
+    ///
+    /// They are that tool's claims: `log` and `report` show them as such, and nothing that climbs, verifies or audits sees them. They
+    /// lie in .git/piton/imports, outside of the ledger.
+    #[command(
+        after_help = "Example: piton import results.tsv --from autoresearch --name march\n         piton report --run march"
+    )]
+    Import(Import),
+    /// Write the report of a run: one page that needs no network, with the staircase, every trial and its evidence.
+    ///
+    /// Written to .piton/report.html, which git overlooks; its path is printed. --md and --json go to standard output.
+    /// Nothing else is changed.
+    #[command(
+        after_help = "Examples: piton report\n          piton report --md > pull-request.md\n          piton report --png --card -o card.png"
+    )]
+    Report(Report),
     /// Try the gates: measure variants of the candidate whose quality is known, and say which gate catches what.
     ///
     /// Builds each variant in a file of variants from the commit at HEAD and measures it on the same prompts.
@@ -333,8 +376,11 @@ pub(super) enum Command {
         which: Which,
     },
     /// Tell where a run stands.
-    #[command(after_help = "Example: piton status --json | jq .gain_pct")]
+    #[command(after_help = "Examples: piton status --json | jq .gain_pct\n          piton status --plot")]
     Status {
+        /// Draw the staircase below, in characters.
+        #[arg(long)]
+        plot: bool,
         #[command(flatten)]
         which: Which,
     },
@@ -510,6 +556,106 @@ fn count(text: &str) -> std::result::Result<u64, String> {
     };
     let n: u64 = digits.parse().map_err(|e| format!("{e}; write e.g. 300000, 500k or 20M"))?;
     n.checked_mul(unit).ok_or_else(|| "that is too many".to_owned())
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Log {
+    /// Only what was kept.
+    #[arg(long)]
+    pub kept: bool,
+    /// Only what ended so.
+    #[arg(long, value_name = "keep|discard|crash", value_parser = ["keep", "discard", "crash"])]
+    pub status: Option<String>,
+    /// Only what ended for this reason, e.g. worse, gate:sanity_check; `gate` means any gate.
+    #[arg(long, value_name = "REASON")]
+    pub reason: Option<String>,
+    /// Only this family of ideas, as its proposers name it.
+    #[arg(long, value_name = "FAMILY")]
+    pub family: Option<String>,
+    /// Only what began since: 8h ago, a date or a time (UTC).
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Only the last so many of those.
+    #[arg(long, value_name = "N")]
+    pub last: Option<usize>,
+    #[command(flatten)]
+    pub which: Which,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Export {
+    /// How it is written.
+    #[arg(long, value_enum, default_value_t = Format::Csv)]
+    pub format: Format,
+    /// Write here; standard output where absent.
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// The run; that of the present branch where absent, else the latest.
+    #[arg(long, value_name = "NAME")]
+    pub run: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// A row for each trial, its commits whole, a column for each metric.
+    Csv,
+    /// The records as they stand in the ledger.
+    Jsonl,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Import {
+    /// The file: results.tsv, labloop.jsonl or autoresearch.jsonl.
+    pub file: PathBuf,
+    /// Whose it is.
+    #[arg(long, value_name = "autoresearch|labloop|pi-autoresearch", value_parser = source)]
+    pub from: Source,
+    /// Its name here; the tool's and the file's where absent.
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Which way is better, higher or lower, where the file does not say; lower where absent.
+    #[arg(long, value_name = "higher|lower", value_parser = direction)]
+    pub direction: Option<Direction>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn source(text: &str) -> std::result::Result<Source, String> {
+    let known = [Source::Autoresearch, Source::Labloop, Source::PiAutoresearch];
+    known
+        .into_iter()
+        .find(|source| source.word() == text)
+        .ok_or_else(|| "autoresearch, labloop and pi-autoresearch are known".to_owned())
+}
+
+fn direction(text: &str) -> std::result::Result<Direction, String> {
+    match text {
+        "higher" => Ok(Direction::Higher),
+        "lower" => Ok(Direction::Lower),
+        _ => Err("write higher or lower".to_owned()),
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Report {
+    /// Write here; `-` is standard output.
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// A few lines of Markdown, for a pull request.
+    #[arg(long, conflicts_with_all = ["json", "svg", "png"])]
+    pub md: bool,
+    /// The staircase alone, as SVG.
+    #[arg(long, conflicts_with_all = ["json", "png"])]
+    pub svg: bool,
+    /// The staircase alone, as PNG.
+    #[arg(long, conflicts_with = "json")]
+    pub png: bool,
+    /// A card to share: the figure and the staircase, 1200 by 630, as PNG unless --svg is given.
+    #[arg(long, conflicts_with_all = ["json", "md"])]
+    pub card: bool,
+    #[command(flatten)]
+    pub which: Which,
 }
 
 #[derive(Debug, Args)]

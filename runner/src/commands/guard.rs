@@ -124,7 +124,7 @@ fn permits(arguments: &[String]) -> Result<()> {
     Err(Error::refused(what)
         .cause("it is not one of those that `piton guard` carries out for a confined command")
         .note("nothing was changed")
-        .hint("inside there are: trial, wait, log, show, status, brief, search, note, notes, rule explain"))
+        .hint("inside there are: trial, wait, log, show, diff, status, brief, search, note, notes, rule explain"))
 }
 
 impl Command {
@@ -139,7 +139,8 @@ impl Command {
             self,
             Self::Trial { .. }
                 | Self::Wait { .. }
-                | Self::Log { .. }
+                | Self::Log(_)
+                | Self::Diff { .. }
                 | Self::Show { .. }
                 | Self::Status { .. }
                 | Self::Brief { .. }

@@ -202,9 +202,26 @@ impl Repo {
     /// # Errors
     /// When a commit cannot be read.
     pub fn diff(&self, from: Oid, to: Oid) -> Result<Diff> {
+        self.difference(from, to, None)
+    }
+
+    /// The same in the editable files alone.
+    ///
+    /// # Errors
+    /// When a commit cannot be read.
+    pub fn diff_within(&self, from: Oid, to: Oid, scope: &Scope) -> Result<Diff> {
+        let mut options = git2::DiffOptions::new();
+        options.disable_pathspec_match(true);
+        scope.editable.iter().for_each(|path| {
+            options.pathspec(path.as_str());
+        });
+        self.difference(from, to, Some(&mut options))
+    }
+
+    fn difference(&self, from: Oid, to: Oid, options: Option<&mut git2::DiffOptions>) -> Result<Diff> {
         let diff = self
             .git
-            .diff_tree_to_tree(Some(&self.tree(from)?), Some(&self.tree(to)?), None)
+            .diff_tree_to_tree(Some(&self.tree(from)?), Some(&self.tree(to)?), options)
             .context("no diff was made")?;
         let mut text = String::new();
         diff.print(DiffFormat::Patch, |_, _, line| {

@@ -132,6 +132,18 @@ fn stamp(path: &Path) -> Option<(u64, u64, i64, i64)> {
     Some((meta.len(), meta.ino(), meta.ctime(), meta.ctime_nsec()))
 }
 
+/// A row of comma-separated values, without its end.
+///
+/// # Errors
+/// When it cannot be written, which no cell can cause.
+pub fn csv_line(cells: Vec<String>) -> Result<String> {
+    let what = "nothing was exported";
+    let mut writer = csv::Writer::from_writer(vec![]);
+    writer.write_record(cells).context(what)?;
+    let bytes = writer.into_inner().map_err(|e| Error::new(what).cause(e.error()))?;
+    Ok(String::from_utf8(bytes).context(what)?.trim_end_matches(['\r', '\n']).to_owned())
+}
+
 fn line(cells: Vec<String>) -> Result<Vec<u8>> {
     let what = "results.tsv was not written";
     let mut writer = csv::WriterBuilder::new().delimiter(b'\t').from_writer(vec![]);

@@ -1,5 +1,7 @@
 //! Trials: on their way, state by state, and decided, as entries.
 
+use serde::de::DeserializeOwned;
+
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{Ledger, NOT_READ, Run, Sync, enter};
@@ -118,11 +120,37 @@ impl Ledger {
     /// # Errors
     /// A disk that refuses, or what `see` says.
     pub fn each(&self, run: &str, from: u32, see: &mut dyn FnMut(Record) -> Result<()>) -> Result<()> {
+        self.each_as(run, from, &mut |record| see(record).map(|()| true))
+    }
+
+    /// The same with as much of each record as `T` holds, until `see` wants no more.
+    ///
+    /// # Errors
+    /// A disk that refuses, or what `see` says.
+    pub fn each_as<T: DeserializeOwned>(
+        &self,
+        run: &str,
+        from: u32,
+        see: &mut dyn FnMut(T) -> Result<bool>,
+    ) -> Result<()> {
+        self.each_body(run, from, &mut |body| see(serde_json::from_str(body).context(NOT_READ)?))
+    }
+
+    /// The same as they stand in the ledger: JSON.
+    ///
+    /// # Errors
+    /// A disk that refuses, or what `see` says.
+    pub fn each_body(&self, run: &str, from: u32, see: &mut dyn FnMut(&str) -> Result<bool>) -> Result<()> {
         let sql = "SELECT body FROM entries WHERE kind = 'trial' AND run = ?1 AND trial >= ?2 ORDER BY trial";
         let mut query = self.db.prepare_cached(sql).context(NOT_READ)?;
-        let mut rows =
-            query.query_map(params![run, from], |row| row.get::<_, String>(0)).context(NOT_READ)?;
-        rows.try_for_each(|row| see(serde_json::from_str(&row.context(NOT_READ)?).context(NOT_READ)?))
+        let mut rows = query.query(params![run, from]).context(NOT_READ)?;
+        while let Some(row) = rows.next().context(NOT_READ)? {
+            let body = row.get_ref(0).and_then(|body| Ok(body.as_str()?)).context(NOT_READ)?;
+            if !see(body)? {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// The last `most` records of a run, oldest first.
@@ -130,8 +158,16 @@ impl Ledger {
     /// # Errors
     /// A disk that refuses.
     pub fn last(&self, run: &str, most: usize) -> Result<Vec<Record>> {
+        self.last_as(run, most)
+    }
+
+    /// The same with as much of each record as `T` holds.
+    ///
+    /// # Errors
+    /// A disk that refuses.
+    pub fn last_as<T: DeserializeOwned>(&self, run: &str, most: usize) -> Result<Vec<T>> {
         let sql = "SELECT body FROM entries WHERE kind = 'trial' AND run = ?1 ORDER BY trial DESC LIMIT ?2";
-        let mut records: Vec<Record> = self.all(sql, params![run, most as i64])?;
+        let mut records: Vec<T> = self.all(sql, params![run, i64::try_from(most).unwrap_or(i64::MAX)])?;
         records.reverse();
         Ok(records)
     }

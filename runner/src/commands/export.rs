@@ -1,0 +1,72 @@
+//! `piton export`: the trials of a run for other programs.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use super::args::{Export, Format, Which};
+use super::find;
+use crate::error::{Context, Result, exit};
+use crate::ledger::{self, Ledger, Run};
+use crate::metric::Metric;
+use crate::report::{self, Line};
+use crate::say::{self, Lines};
+use crate::trial::Record;
+
+/// Most columns of metrics.
+const COLUMNS: usize = 200;
+
+/// Writes the trials of a run.
+///
+/// # Errors
+/// No run, or a file that cannot be written.
+pub(super) fn run(dir: &Path, args: &Export) -> Result<u8> {
+    let which = Which { run: args.run.clone(), json: false };
+    let (ledger, run, config) = find(dir, &which)?;
+    let Some(file) = args.output.as_deref().filter(|file| *file != Path::new("-")) else {
+        let mut out = Lines::new();
+        write(&ledger, &run, &config.metric, args.format, &mut |line| Ok(out.line(line)))?;
+        return Ok(exit::DONE);
+    };
+    let what = || format!("{} was not written", file.display());
+    let mut out = BufWriter::new(File::create(file).context(what())?);
+    write(&ledger, &run, &config.metric, args.format, &mut |line| {
+        writeln!(out, "{line}").context(what()).map(|()| true)
+    })?;
+    out.flush().context(what())?;
+    say::answer(&file.display().to_string());
+    Ok(exit::DONE)
+}
+
+/// Hands on line by line, until nobody wants more.
+fn write(
+    ledger: &Ledger,
+    run: &Run,
+    metric: &Metric,
+    format: Format,
+    line: &mut dyn FnMut(&str) -> Result<bool>,
+) -> Result<()> {
+    if format == Format::Jsonl {
+        // As they stand in the ledger: what its hashes are of.
+        return ledger.each_body(&run.name, 0, line);
+    }
+    let main = [Some(&metric.name), metric.memory.as_ref()];
+    let mut names = BTreeSet::new();
+    ledger.each_as(&run.name, 0, &mut |record: Line| {
+        let found = record.metrics.into_iter().flat_map(|metrics| metrics.into_keys());
+        names.extend(found.filter(|name| !main.contains(&Some(name))));
+        Ok(names.len() < COLUMNS)
+    })?;
+    let names: Vec<String> = names.into_iter().take(COLUMNS).collect();
+    if !line(&ledger::csv_line(report::tsv_header(metric, &names))?)? {
+        return Ok(());
+    }
+    ledger.each_as(&run.name, 0, &mut |record: Record| {
+        let mut cells = report::tsv_row(&record, metric, &names);
+        // A table to look at has short ids; one to work with has whole ones.
+        cells[0] = record.commit.unwrap_or_default();
+        cells[6] = record.parent.unwrap_or_default();
+        line(&ledger::csv_line(cells)?)
+    })
+}

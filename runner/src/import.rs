@@ -1,0 +1,349 @@
+//! Results of other tools, read so that an old night can be looked at.
+//!
+//! What they hold was measured by somebody else, mostly once, and kept by another rule or none. So it stays what it is: claims. It has
+//! no verdict, no interval and no place in the ledger, and nothing that climbs, verifies or audits ever sees it.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::metric::Direction;
+use crate::plot::{Kind, Mark, Staircase};
+use crate::words::{clean, gain, number};
+
+/// Whose results.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Source {
+    /// `results.tsv` of karpathy/autoresearch: commit, the metric, memory_gb, status, description.
+    Autoresearch,
+    /// `labloop.jsonl`: a manifest, and a line for each trial.
+    Labloop,
+    /// `autoresearch.jsonl` of pi-autoresearch: a line of configuration, and a line for each run.
+    PiAutoresearch,
+}
+
+impl Source {
+    /// As on the command line.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Autoresearch => "autoresearch",
+            Self::Labloop => "labloop",
+            Self::PiAutoresearch => "pi-autoresearch",
+        }
+    }
+}
+
+/// A run of another tool.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Imported {
+    /// Its name here.
+    pub name: String,
+    /// Whose it is.
+    pub source: Source,
+    /// When it was imported, UTC, RFC 3339.
+    pub at: String,
+    /// SHA-256 of the file that it was read from.
+    pub sha256: String,
+    /// The metric.
+    pub metric: String,
+    /// Its unit, where the file says.
+    pub unit: String,
+    /// Which way is better.
+    pub direction: Direction,
+    /// What it tells of its trials, oldest first.
+    pub claims: Vec<Claim>,
+    /// Lines that are no trial.
+    pub skipped: usize,
+}
+
+/// What another tool tells of a trial.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Claim {
+    /// Its place in the file, from 0.
+    pub trial: u32,
+    /// The tool's own word for how it ended.
+    pub status: String,
+    /// The value that it claims; absent where the file has none, or the zero that stands for none in a crash.
+    pub value: Option<f64>,
+    /// The commit that it names.
+    pub commit: String,
+    /// What was tried.
+    pub description: String,
+    /// Seconds, where it says.
+    pub seconds: Option<f64>,
+}
+
+/// Longest description, in characters.
+const DESCRIPTION: usize = 2000;
+/// Most trials of a file.
+const TRIALS: usize = 100_000;
+
+/// Reads a file of another tool. `direction` is what the user says; where the file says too, the file is right.
+///
+/// # Errors
+/// In words: a file that is none of that tool's.
+pub fn read(source: Source, text: &str, direction: Option<Direction>) -> Result<Imported, String> {
+    let mut found = Imported {
+        name: String::new(),
+        source,
+        at: String::new(),
+        sha256: String::new(),
+        metric: "metric".to_owned(),
+        unit: String::new(),
+        // What each of them takes for granted.
+        direction: direction.unwrap_or(Direction::Lower),
+        claims: vec![],
+        skipped: 0,
+    };
+    match source {
+        Source::Autoresearch => table(text, &mut found)?,
+        Source::Labloop => lines(text, &mut found, labloop)?,
+        Source::PiAutoresearch => lines(text, &mut found, pi)?,
+    }
+    if found.claims.is_empty() {
+        return Err(format!("it holds no trial of {}", source.word()));
+    }
+    if found.claims.len() > TRIALS {
+        return Err(format!("it holds more than {TRIALS} trials"));
+    }
+    for (i, claim) in found.claims.iter_mut().enumerate() {
+        claim.trial = i as u32;
+        claim.description = claim.description.chars().take(DESCRIPTION).collect();
+        claim.status = claim.status.chars().take(40).collect();
+        claim.commit = claim.commit.chars().take(64).collect();
+        claim.value = claim.value.filter(|value| value.is_finite());
+    }
+    Ok(found)
+}
+
+fn table(text: &str, found: &mut Imported) -> Result<(), String> {
+    let mut rows = text.trim_start_matches('\u{feff}').lines();
+    let header: Vec<&str> = rows.next().unwrap_or_default().split('\t').map(str::trim).collect();
+    if header.len() < 5 || header[0] != "commit" || header[3] != "status" {
+        return Err(
+            "its first line is not `commit, METRIC, memory_gb, status, description`, separated by tabs"
+                .into(),
+        );
+    }
+    found.metric = clean(header[1], 60);
+    for row in rows.filter(|row| !row.trim().is_empty()) {
+        let cells: Vec<&str> = row.splitn(5, '\t').collect();
+        let [commit, value, _, status, description] = cells[..] else {
+            found.skipped += 1;
+            continue;
+        };
+        let crashed = status.trim() == "crash";
+        found.claims.push(Claim {
+            trial: 0,
+            status: status.trim().to_owned(),
+            value: value.trim().parse().ok().filter(|value: &f64| !(crashed && *value == 0.0)),
+            commit: commit.trim().to_owned(),
+            description: description.trim().to_owned(),
+            seconds: None,
+        });
+    }
+    Ok(())
+}
+
+/// A file of JSON lines. One that is cut short, as a killed tool leaves it, is passed over.
+fn lines(
+    text: &str,
+    found: &mut Imported,
+    take: fn(&Value, &mut Imported) -> Option<Claim>,
+) -> Result<(), String> {
+    for line in text.trim_start_matches('\u{feff}').lines().filter(|line| !line.trim().is_empty()) {
+        let claim = serde_json::from_str::<Value>(line).ok().and_then(|value| take(&value, found));
+        match claim {
+            Some(claim) => found.claims.push(claim),
+            None => found.skipped += 1,
+        }
+    }
+    Ok(())
+}
+
+fn text_of(value: &Value, name: &str) -> String {
+    value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+fn labloop(value: &Value, found: &mut Imported) -> Option<Claim> {
+    if value.get("manifest").is_some() {
+        found.metric = clean(&text_of(value, "metric"), 60);
+        match text_of(value, "goal").as_str() {
+            "maximize" => found.direction = Direction::Higher,
+            "minimize" => found.direction = Direction::Lower,
+            _ => {}
+        }
+    }
+    value.get("index")?.as_u64()?;
+    let status = value.get("outcome")?.as_str()?.to_owned();
+    Some(Claim {
+        trial: 0,
+        status,
+        value: value.get("metric").and_then(Value::as_f64),
+        commit: text_of(value, "commit"),
+        description: text_of(value, "note"),
+        seconds: value.get("duration_seconds").and_then(Value::as_f64),
+    })
+}
+
+fn pi(value: &Value, found: &mut Imported) -> Option<Claim> {
+    if value.get("type").and_then(Value::as_str) == Some("config") {
+        found.metric = clean(&text_of(value, "metricName"), 60);
+        found.unit = clean(&text_of(value, "metricUnit"), 30);
+        match text_of(value, "bestDirection").as_str() {
+            "higher" => found.direction = Direction::Higher,
+            "lower" => found.direction = Direction::Lower,
+            _ => {}
+        }
+        return None;
+    }
+    value.get("run")?.as_u64()?;
+    let status = value.get("status")?.as_str()?.to_owned();
+    let crashed = status == "crash";
+    Some(Claim {
+        trial: 0,
+        value: value.get("metric").and_then(Value::as_f64).filter(|value| !(crashed && *value == 0.0)),
+        status,
+        commit: text_of(value, "commit"),
+        description: text_of(value, "description"),
+        seconds: None,
+    })
+}
+
+impl Claim {
+    /// What it is for the eye. The first that was kept is the baseline.
+    pub fn kind(&self) -> Kind {
+        match self.status.as_str() {
+            "keep" | "kept" | "baseline" => Kind::Kept,
+            "discard" | "reverted" => Kind::Discarded,
+            "checks_failed" => Kind::GateFailed,
+            "crash" | "failed" | "timed_out" => Kind::Crashed,
+            "interrupted" => Kind::Void,
+            _ => Kind::NotJudged,
+        }
+    }
+}
+
+impl Imported {
+    /// Its staircase: the values as claimed, without any interval.
+    pub fn staircase(&self) -> Staircase {
+        let start = self.claims.iter().find_map(|claim| claim.value.filter(|value| *value > 0.0));
+        let level = |claim: &Claim| self.direction.log_gain(start?, claim.value?);
+        let (mut line, mut before) = (vec![(0, 0.0)], 0.0);
+        let mut marks = vec![];
+        for claim in &self.claims {
+            let (kind, level) = (claim.kind(), level(claim));
+            let gain = level.map(|level| level - before);
+            if let (Kind::Kept, Some(level), true) = (kind, level, claim.trial > 0) {
+                line.push((claim.trial, level));
+                before = level;
+            }
+            let label = clean(&claim.description, 40);
+            marks.push(Mark { trial: claim.trial, kind, level, ends: None, gain, label });
+        }
+        Staircase {
+            run: clean(&self.name, 60),
+            metric: self.metric.clone(),
+            unit: self.unit.clone(),
+            direction: self.direction,
+            start,
+            marks,
+            line,
+            night: None,
+            claimed: Some(self.source.word().to_owned()),
+        }
+    }
+
+    /// What must stand above whatever is shown of it.
+    pub fn warning(&self) -> String {
+        format!(
+            "imported from {}: these are its claims. piton measured none of them, and no rule of piton's kept anything here",
+            self.source.word()
+        )
+    }
+
+    /// Its log.
+    pub fn log(&self) -> String {
+        let mut text = format!("{}\n\n", self.warning());
+        let width = self.metric.chars().count().max(9);
+        text.push_str(&format!(
+            "{:>6}  {:<15}  {:>width$}  {:>8}  {}\n",
+            "trial", "claimed", self.metric, "gain", "description"
+        ));
+        for (claim, mark) in self.claims.iter().zip(self.staircase().marks) {
+            let value = claim.value.map_or_else(|| "-".to_owned(), number);
+            let by = mark.gain.filter(|_| claim.trial > 0).map_or_else(|| "-".to_owned(), gain);
+            let line = format!(
+                "{:>6}  {:<15}  {value:>width$}  {by:>8}  {}",
+                claim.trial,
+                clean(&claim.status, 40),
+                clean(&claim.description, 80)
+            );
+            text.push_str(&format!("{}\n", line.trim_end()));
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kinds(imported: &Imported) -> Vec<Kind> {
+        imported.claims.iter().map(Claim::kind).collect()
+    }
+
+    #[test]
+    fn a_table_of_autoresearch_is_read_and_the_zero_of_a_crash_is_no_value() {
+        let text = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\na1b2c3d\t0.997900\t44.0\tkeep\tbaseline\nb2c3d4e\t0.993200\t44.2\tkeep\tincrease LR to 0.04\nc3d4e5f\t1.005000\t44.0\tdiscard\tswitch to GeLU\nd4e5f6g\t0.000000\t0.0\tcrash\tdouble model width (OOM)\nhalf a li";
+        let found = read(Source::Autoresearch, text, None).unwrap();
+        assert_eq!(kinds(&found), [Kind::Kept, Kind::Kept, Kind::Discarded, Kind::Crashed]);
+        assert_eq!((found.claims[3].value, found.skipped, found.metric.as_str()), (None, 1, "val_bpb"));
+        let stairs = found.staircase();
+        assert!(stairs.end() > 0.0 && stairs.night.is_none() && stairs.claimed.is_some());
+        assert!(
+            found.log().starts_with("imported from autoresearch: these are its claims."),
+            "{}",
+            found.log()
+        );
+    }
+
+    #[test]
+    fn a_ledger_of_labloop_is_read_with_the_direction_of_its_manifest() {
+        let text = "{\"goal\": \"maximize\", \"manifest\": 1, \"metric\": \"acc\", \"run\": \"python train.py\"}\n{\"commit\": null, \"direction\": \"main\", \"duration_seconds\": 41.2, \"harness\": null, \"incumbent\": null, \"index\": 0, \"metric\": 0.5, \"note\": \"baseline\", \"outcome\": \"kept\", \"stdout_tail\": \"\"}\n{\"commit\": \"a1f4c02\", \"duration_seconds\": 38.9, \"incumbent\": 0.5, \"index\": 1, \"metric\": 0.6, \"note\": \"\", \"outcome\": \"kept\"}\n{\"duration_seconds\": 3.0, \"index\": 2, \"metric\": null, \"outcome\": \"timed_out\"}\n{\"index\": 3, \"outc";
+        let found = read(Source::Labloop, text, None).unwrap();
+        assert_eq!(kinds(&found), [Kind::Kept, Kind::Kept, Kind::Crashed]);
+        assert_eq!((found.direction, found.metric.as_str(), found.skipped), (Direction::Higher, "acc", 2));
+        assert!((found.staircase().end() - 1.2f64.ln()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_log_of_pi_autoresearch_is_read_with_its_configuration() {
+        let text = "{\"type\":\"config\",\"name\":\"tests\",\"metricName\":\"total_s\",\"metricUnit\":\"s\",\"bestDirection\":\"lower\"}\n{\"run\":1,\"commit\":\"abc1234\",\"metric\":42.3,\"metrics\":{},\"status\":\"keep\",\"description\":\"baseline\",\"timestamp\":1773000000000,\"segment\":0,\"confidence\":null}\n{\"run\":2,\"commit\":\"abc1235\",\"metric\":0,\"metrics\":{},\"status\":\"crash\",\"description\":\"no\",\"timestamp\":1773000000000}\n{\"run\":3,\"commit\":\"abc1236\",\"metric\":40,\"metrics\":{},\"status\":\"checks_failed\",\"description\":\"skip\"}\n{\"type\":\"hook\"}";
+        let found = read(Source::PiAutoresearch, text, None).unwrap();
+        assert_eq!(kinds(&found), [Kind::Kept, Kind::Crashed, Kind::GateFailed]);
+        assert_eq!((found.claims[1].value, found.unit.as_str()), (None, "s"));
+    }
+
+    #[test]
+    fn a_file_of_something_else_is_refused() {
+        assert!(read(Source::Autoresearch, "a,b,c\n1,2,3\n", None).unwrap_err().contains("its first line"));
+        assert!(read(Source::Labloop, "{}\n[]\n\"x\"\n", None).unwrap_err().contains("no trial of labloop"));
+        assert!(read(Source::PiAutoresearch, "", None).is_err());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_text_makes_a_reader_panic(text in "[\\x00-\\x7f]{0,200}", rows in 0usize..3) {
+            let table = format!("commit\tm\tmemory_gb\tstatus\td\n{}", format!("{text}\t1\t2\tkeep\tx\n").repeat(rows));
+            for (source, text) in [(Source::Autoresearch, &table), (Source::Labloop, &text), (Source::PiAutoresearch, &text)] {
+                if let Ok(found) = read(source, text, None) {
+                    found.log();
+                    found.staircase();
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! The report: what a run came to, as one page, as Markdown and as JSON.
+//!
+//! Three forms of the same facts, so that what is sent to a colleague cannot differ from what was read in the morning. The page needs
+//! no network and no scripts; where scripts run, its table can be sorted and filtered. What anybody wrote is escaped, and how much of
+//! it there is has a limit: what was left out is named, with the command that shows it.
+
+mod facts;
+mod lineage;
+mod markdown;
+mod trials;
+
+use std::collections::BTreeMap;
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+use crate::expensive;
+use crate::metric::{Direction, Metric, percent};
+use crate::plot::{self, Ink, Kind, Medium, Scatter, Share, Spot, Staircase, Wrap};
+use crate::standing::Night;
+use crate::terms::{Guard, Second};
+use crate::trial::Record;
+use crate::words::{clean, gain, number, plural, printable, seconds};
+
+pub use facts::{Facts, Row, Spent, Verified};
+pub use markdown::markdown;
+pub use trials::{DIFF_BYTES, order};
+
+/// What a report is made of.
+#[derive(Debug, Clone)]
+pub struct View<'a> {
+    /// The experiment.
+    pub experiment: &'a str,
+    /// The run.
+    pub run: &'a str,
+    /// The commit that it starts from.
+    pub base: &'a str,
+    /// When it began.
+    pub began: &'a str,
+    /// What is climbed.
+    pub metric: &'a Metric,
+    /// Other metrics in which a change may be better.
+    pub seconds: &'a [Second],
+    /// Metrics that a keep may not make worse.
+    pub guards: &'a [Guard],
+    /// The error of the lower bounds.
+    pub alpha: f64,
+    /// All trials, the baseline first.
+    pub records: &'a [Record],
+    /// The verified figure.
+    pub night: Option<&'a Night>,
+    /// Diffs by trial, as far as they are to be shown.
+    pub diffs: &'a BTreeMap<u32, String>,
+}
+
+impl View<'_> {
+    /// The staircase.
+    pub fn staircase(&self) -> Staircase {
+        Staircase::of(self.run, self.records, self.metric, self.night)
+    }
+
+    /// The facts.
+    pub fn facts(&self) -> Facts {
+        Facts::of(self)
+    }
+
+    /// The other metrics that are worth a picture, with the better direction of each.
+    fn others(&self) -> Vec<(String, Direction)> {
+        let seconds = self.seconds.iter().map(|second| (second.metric.clone(), second.direction));
+        let guards = self.guards.iter().map(|guard| (guard.metric.clone(), guard.direction));
+        let memory = self.metric.memory.iter().map(|memory| (memory.clone(), Direction::Lower));
+        let mut others: Vec<(String, Direction)> = vec![];
+        for other in seconds.chain(guards).chain(memory) {
+            if other.0 != self.metric.name && others.iter().all(|known| known.0 != other.0) {
+                others.push(other);
+            }
+        }
+        others.truncate(4);
+        others
+    }
+}
+
+const STYLE: &str = include_str!("page/style.css");
+const SCRIPT: &str = include_str!("page/script.js");
+
+/// The page.
+pub fn page(view: &View) -> String {
+    let facts = view.facts();
+    let top = html! {
+        (headline(view, &facts))
+        (pictures(view, &facts))
+        (kept(view))
+    };
+    let rest = html! {
+        (others(view))
+        (lineage::section(view.records))
+        (provenance(view, &facts))
+    };
+    let title = format!("{}: {}", clean(view.run, 60), clean(&view.metric.name, 60));
+    let spent = whole(&title, &html! { (top) (rest) }).len();
+    whole(&title, &html! { (top) (trials::section(view, spent)) (rest) })
+}
+
+fn headline(view: &View, facts: &Facts) -> Markup {
+    let unit = clean(&view.metric.unit, 30);
+    let values = facts.baseline_value.zip(facts.incumbent_value);
+    html! {
+        header {
+            h1 { (clean(view.experiment, 60)) " " span class="faint" { "run " (clean(view.run, 60)) } }
+            div class="figures" {
+                div {
+                    @match &facts.verified {
+                        Some(v) => {
+                            strong class="figure" { (pct(v.gain_pct)) }
+                            span { "verified: HEAD against the baseline in " (plural(v.pairs, "fresh pair"))
+                                ", 95 % interval " (pct(v.low_pct)) " to " (pct(v.high_pct))
+                                @if !v.of_incumbent { ". " b { "It was measured before the last keeps" } ": piton verify measures anew" }
+                            }
+                        }
+                        None => {
+                            strong class="figure faint" { "not verified" }
+                            span { code { "piton verify" } " measures HEAD against the baseline in fresh pairs" }
+                        }
+                    }
+                }
+                div {
+                    strong class="figure faint" { (pct(facts.sum_of_keeps_pct)) }
+                    span { "the sum of what the keeps measured: inflated, since each was kept for having come out well" }
+                }
+                @if let Some((from, to)) = values {
+                    div {
+                        strong class="figure" { (number(from)) " → " (number(to)) }
+                        span { (clean(&view.metric.name, 60)) @if !unit.is_empty() { ", " (unit) } ", "
+                            @if view.metric.direction == Direction::Higher { "higher" } @else { "lower" } " is better" }
+                    }
+                }
+                div {
+                    strong class="figure" { (facts.trials) }
+                    span { @if facts.trials == 1 { "trial" } @else { "trials" }
+                        @for (i, (kind, n)) in plot::counts(view.records).into_iter().enumerate() {
+                            @if i == 0 { ": " } @else { ", " }
+                            span class="count" { (glyph(kind)) " " (n) " " (kind.word()) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn glyph(kind: Kind) -> Markup {
+    html! { b class={ "f-" (kind.ink().style().0) } aria-hidden="true" { (kind.glyph().character()) } }
+}
+
+fn pct(value: f64) -> String {
+    gain((value / 100.0).ln_1p())
+}
+
+/// A picture that does not shrink below what can be read: a narrow screen scrolls it.
+fn framed(svg: String, least: u32) -> Markup {
+    html! {
+        div class="scroll" tabindex="0" role="group" aria-label="a picture; scrolls where the screen is narrow" {
+            div style={ "min-width:" (least) "px" } { (PreEscaped(svg)) }
+        }
+    }
+}
+
+fn pictures(view: &View, facts: &Facts) -> Markup {
+    let stairs = view.staircase();
+    let picture = plot::staircase(&stairs, Medium::pixels(1000.0, 440.0));
+    let spent = &facts.seconds;
+    let shares = [
+        Share { ink: Ink::Agent, name: "agent", seconds: spent.agent },
+        Share { ink: Ink::Build, name: "build", seconds: spent.build },
+        Share { ink: Ink::Measure, name: "measure", seconds: spent.measure },
+        Share { ink: Ink::Waiting, name: "waiting", seconds: spent.waiting },
+    ];
+    let all: f64 = shares.iter().map(|share| share.seconds).sum();
+    html! {
+        section {
+            h2 { "The climb" }
+            (framed(plot::svg(&picture, Wrap::Inline("stairs")), 760))
+            p class="faint" { "Each trial stands at the incumbent's level plus what its own pairs measured; upright lines are intervals. Trials without a pair stand below." }
+        }
+        @if all > 0.0 {
+            section {
+                h2 { "Where the time went" }
+                (framed(plot::svg(&plot::strip(&shares, 1000.0), Wrap::Inline("time")), 420))
+                ul class="legend" {
+                    @for share in shares.iter().filter(|share| share.seconds > 0.0) {
+                        li { b class={ "f-" (share.ink.style().0) } aria-hidden="true" { "■" } " " (share.name) " " (seconds(share.seconds)) }
+                    }
+                    li { "together " (seconds(all)) ", " (seconds(all / facts.trials.max(1) as f64)) " a trial" }
+                }
+            }
+        }
+    }
+}
+
+/// What was kept, with what `verify --each` said of it.
+fn kept(view: &View) -> Markup {
+    let keeps: Vec<&Record> = view.records.iter().filter(|record| record.outcome.kept()).collect();
+    let again = |trial| view.night.and_then(|night| night.each.iter().find(|again| again.trial == trial));
+    let each = keeps.iter().any(|record| again(record.trial).is_some());
+    html! {
+        section {
+            h2 { "What was kept" }
+            @if keeps.is_empty() {
+                p { "Nothing: no trial was shown to be better." }
+            } @else {
+                div class="scroll" tabindex="0" role="group" aria-label="table of what was kept" {
+                    table {
+                        thead { tr { th scope="col" { "trial" } th scope="col" class="r" { "gain" } th scope="col" class="r" { "interval" }
+                            @if each { th scope="col" { "once more" } } th scope="col" { "what" } } }
+                        tbody {
+                            @for record in keeps {
+                                @let estimate = record.outcome.estimate();
+                                tr {
+                                    td { a href={ "#t" (record.trial) } { (record.trial) } }
+                                    td class="r" { (estimate.map_or_else(|| "-".to_owned(), |e| gain(e.gain))) }
+                                    td class="r" { (estimate.map_or_else(String::new, trials::interval)) }
+                                    @if each {
+                                        td { @if let Some(again) = again(record.trial) {
+                                            (gain(again.own.0)) @if !again.pays() { b { " no longer pays" } }
+                                        } }
+                                    }
+                                    td { (clean(&record.description, 160)) }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Second metrics against the primary one.
+fn others(view: &View) -> Markup {
+    let name = &view.metric.name;
+    let scatters = view.others().into_iter().filter_map(|(other, direction)| {
+        let spot = |record: &Record| {
+            let at = (record.value(&other)?, record.value(name)?);
+            let finite = at.0.is_finite() && at.1.is_finite();
+            finite.then(|| Spot { trial: record.trial, kind: Kind::of(&record.outcome), at })
+        };
+        let spots: Vec<Spot> = view.records.iter().filter_map(spot).collect();
+        let x = (clean(&other, 60), direction);
+        (spots.len() > 1).then(|| Scatter { x, y: (clean(name, 60), view.metric.direction), spots })
+    });
+    let scatters: Vec<Scatter> = scatters.collect();
+    html! {
+        @if !scatters.is_empty() {
+            section {
+                h2 { "Other metrics" }
+                p class="faint" { "Values as measured in each trial, and not in pairs: the machine's moods are in them. The broken line joins the trials that nothing beats in both." }
+                div class="two" {
+                    @for (i, scatter) in scatters.iter().enumerate() {
+                        figure {
+                            (framed(plot::svg(&plot::scatter(scatter, Medium::pixels(480.0, 320.0)), Wrap::Inline(&format!("other{i}"))), 400))
+                            figcaption { "Best in both: "
+                                @for (i, spot) in scatter.front().iter().take(20).enumerate() {
+                                    @if i > 0 { ", " } a href={ "#t" (spot.trial) } { (spot.trial) }
+                                } }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn provenance(view: &View, facts: &Facts) -> Markup {
+    let from = &facts.provenance;
+    let row = |name: &str, values: &[String]| {
+        html! {
+            tr { th scope="row" { (name) } td {
+                @for (i, value) in values.iter().enumerate() { @if i > 0 { br; } (clean(value, 200)) }
+                @if values.len() > 1 { b { " (it changed during the run)" } }
+            } }
+        }
+    };
+    html! {
+        section {
+            h2 { "What measured it" }
+            table class="facts" { tbody {
+                (row("baseline", &[view.base.to_owned()]))
+                (row("incumbent", &expensive::incumbent(view.records).and_then(|r| r.commit.clone()).into_iter().collect::<Vec<_>>()))
+                (row("began", &[view.began.to_owned()]))
+                (row("last trial", &facts.last_started.iter().cloned().collect::<Vec<_>>()))
+                (row("machine", &from.machines))
+                (row("confinement", &from.confinement))
+                (row("rule", &from.rules))
+                (row("harness", &from.harnesses))
+                (row("seal", &from.seals))
+                (row("piton", &from.versions))
+            } }
+            p { "Check it: " code { "piton audit --run " (clean(view.run, 60)) } " holds ledger, commits and table against each other; "
+                code { "git log piton/" (clean(view.run, 60)) } " shows each keep with its evidence; "
+                code { "piton show N --pairs | piton replay -" } " judges a trial again." }
+        }
+    }
+}
+
+/// The page of a run that piton did not measure: its staircase and its log, as claimed.
+pub fn claims(stairs: &Staircase, warning: &str, log: &str) -> String {
+    let picture = plot::staircase(stairs, Medium::pixels(1000.0, 440.0));
+    let body = html! {
+        h1 { (stairs.run) }
+        p { b { (warning) "." } }
+        (framed(plot::svg(&picture, Wrap::Inline("stairs")), 760))
+        pre { (printable(log)) }
+    };
+    whole(&stairs.run, &body)
+}
+
+/// A whole document.
+fn whole(title: &str, body: &Markup) -> String {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                // Nothing is fetched, whatever stands in a description.
+                meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+                title { (title) }
+                style { (PreEscaped(plot::stylesheet())) (PreEscaped(STYLE)) }
+            }
+            body {
+                main { (body) }
+                footer { "piton " (env!("CARGO_PKG_VERSION")) }
+                script { (PreEscaped(SCRIPT)) }
+            }
+        }
+    }
+    .into_string()
+}
+
+/// A log gain in percent, for programs.
+fn in_percent(log_gain: f64) -> f64 {
+    (percent(log_gain) * 1e4).round() / 1e4
+}

@@ -1,0 +1,217 @@
+//! What a report says, as values.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::{View, in_percent};
+use crate::expensive;
+use crate::metric::Metric;
+use crate::plot::{self, Kind};
+use crate::trial::Record;
+use crate::words::clean;
+
+/// What a run came to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Facts {
+    /// The experiment.
+    pub experiment: String,
+    /// The run.
+    pub run: String,
+    /// The commit that it starts from.
+    pub base: String,
+    /// When it began.
+    pub began: String,
+    /// When its last trial began.
+    pub last_started: Option<String>,
+    /// What was climbed.
+    pub metric: Metric,
+    /// Its value for the baseline.
+    pub baseline_value: Option<f64>,
+    /// The baseline's value with the gain of the incumbent: the verified one where there is one, else the sum of the keeps.
+    pub incumbent_value: Option<f64>,
+    /// The incumbent's commit.
+    pub incumbent: Option<String>,
+    /// The verified figure.
+    pub verified: Option<Verified>,
+    /// The gains of the keeps on the branch together, as each was measured: inflated.
+    pub sum_of_keeps_pct: f64,
+    /// Trials, the baseline not among them.
+    pub trials: usize,
+    /// How many ended how.
+    pub counts: BTreeMap<&'static str, usize>,
+    /// How many ended why.
+    pub reasons: BTreeMap<String, usize>,
+    /// Where the time went.
+    pub seconds: Spent,
+    /// What measured it.
+    pub provenance: Provenance,
+    /// The trials.
+    pub rows: Vec<Row>,
+}
+
+/// The night's figure.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Verified {
+    /// Gain of HEAD over the baseline.
+    pub gain_pct: f64,
+    /// Lower end of its 95 % interval.
+    pub low_pct: f64,
+    /// Upper end.
+    pub high_pct: f64,
+    /// Fresh pairs.
+    pub pairs: usize,
+    /// When.
+    pub at: String,
+    /// Whether it is of the incumbent, and not of one before it.
+    pub of_incumbent: bool,
+}
+
+/// Where the time went, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
+pub struct Spent {
+    /// Proposals.
+    pub agent: f64,
+    /// Builds.
+    pub build: f64,
+    /// Measuring.
+    pub measure: f64,
+    /// What is left of the trials: waiting for a calm machine, git, the ledger.
+    pub waiting: f64,
+}
+
+/// What measured a run: more than one value where it changed.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Provenance {
+    /// Machines.
+    pub machines: Vec<String>,
+    /// Levels of confinement.
+    pub confinement: Vec<String>,
+    /// Rules.
+    pub rules: Vec<String>,
+    /// SHA-256 of harnesses.
+    pub harnesses: Vec<String>,
+    /// Git's ids of the locked files.
+    pub seals: Vec<String>,
+    /// Versions of piton.
+    pub versions: Vec<String>,
+}
+
+/// One trial.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Row {
+    /// Its number.
+    pub trial: u32,
+    /// How it ended, as in `results.tsv`.
+    pub status: &'static str,
+    /// The same more finely: kept, discarded, gate failed, crashed, void, not judged, check.
+    pub kind: &'static str,
+    /// Why.
+    pub reason: String,
+    /// Gain over the incumbent that it was held against.
+    pub gain_pct: Option<f64>,
+    /// Lower end of its interval.
+    pub low_pct: Option<f64>,
+    /// Upper end.
+    pub high_pct: Option<f64>,
+    /// Pairs.
+    pub pairs: Option<u32>,
+    /// Value of the primary metric.
+    pub value: Option<f64>,
+    /// From the commit to the verdict.
+    pub seconds: f64,
+    /// Its commit.
+    pub commit: Option<String>,
+    /// What was tried.
+    pub description: String,
+}
+
+impl Facts {
+    pub(super) fn of(view: &View) -> Self {
+        let stairs = view.staircase();
+        let incumbent = expensive::incumbent(view.records).and_then(|record| record.commit.clone());
+        let verified = view.night.map(|night| Verified {
+            gain_pct: in_percent(night.gain),
+            low_pct: in_percent(night.low),
+            high_pct: in_percent(night.high),
+            pairs: night.pairs.len(),
+            at: night.at.clone(),
+            of_incumbent: Some(&night.head) == incumbent.as_ref(),
+        });
+        let level = view.night.map_or(stairs.end(), |night| night.gain);
+        let mut reasons = BTreeMap::new();
+        for record in view.records.iter().filter(|record| record.trial > 0) {
+            *reasons.entry(clean(&record.outcome.reason(), 60)).or_default() += 1;
+        }
+        Self {
+            experiment: view.experiment.to_owned(),
+            run: view.run.to_owned(),
+            base: view.base.to_owned(),
+            began: view.began.to_owned(),
+            last_started: view.records.last().map(|record| record.started.clone()),
+            metric: view.metric.clone(),
+            baseline_value: stairs.start,
+            incumbent_value: stairs.start.map(|_| stairs.value(level)),
+            incumbent,
+            verified,
+            sum_of_keeps_pct: in_percent(stairs.end()),
+            trials: view.records.iter().filter(|record| record.trial > 0).count(),
+            counts: plot::counts(view.records).into_iter().map(|(kind, n)| (kind.word(), n)).collect(),
+            reasons,
+            seconds: spent(view.records),
+            provenance: provenance(view.records),
+            rows: view.records.iter().map(|record| row(record, view.metric)).collect(),
+        }
+    }
+}
+
+fn spent(records: &[Record]) -> Spent {
+    records.iter().filter(|record| record.trial > 0).fold(Spent::default(), |sum, record| {
+        let s = record.seconds;
+        Spent {
+            agent: sum.agent + s.agent,
+            build: sum.build + s.build,
+            measure: sum.measure + s.measure,
+            waiting: sum.waiting + (s.total - s.build - s.measure).max(0.0),
+        }
+    })
+}
+
+fn provenance(records: &[Record]) -> Provenance {
+    let distinct = |of: &dyn Fn(&Record) -> Option<String>| {
+        let mut values: Vec<String> = vec![];
+        for value in records.iter().filter_map(of) {
+            if !values.contains(&value) {
+                values.push(value);
+            }
+        }
+        values
+    };
+    Provenance {
+        machines: distinct(&|r| Some(r.machine.clone())),
+        confinement: distinct(&|r| Some(r.confinement.to_string())),
+        rules: distinct(&|r| Some(r.rule.clone())),
+        harnesses: distinct(&|r| r.harness.clone()),
+        seals: distinct(&|r| Some(r.seal.clone())),
+        versions: distinct(&|r| Some(r.piton.clone())),
+    }
+}
+
+fn row(record: &Record, metric: &Metric) -> Row {
+    let estimate = record.outcome.estimate();
+    let pct = |x: Option<f64>| x.map(in_percent).filter(|x| x.is_finite());
+    Row {
+        trial: record.trial,
+        status: record.outcome.status().word(),
+        kind: Kind::of(&record.outcome).word(),
+        reason: record.outcome.reason(),
+        gain_pct: pct(estimate.map(|e| e.gain)),
+        low_pct: pct(estimate.and_then(|e| e.low)),
+        high_pct: pct(estimate.and_then(|e| e.high)),
+        pairs: estimate.map(|e| e.pairs),
+        value: record.value(&metric.name),
+        seconds: record.seconds.total,
+        commit: record.commit.clone(),
+        description: record.description.clone(),
+    }
+}

@@ -1,0 +1,82 @@
+//! The report in a few lines of Markdown, for a pull request.
+
+use super::{View, pct};
+use crate::plot;
+use crate::words::{clean, gain, number, seconds};
+
+/// Keeps that are listed.
+const KEEPS: usize = 30;
+
+/// `text` as code in a table: nothing in it is Markdown, a mention or HTML.
+fn code(text: &str) -> String {
+    format!("`{}`", clean(text, 120).replace('`', "'").replace('|', "\\|"))
+}
+
+/// The report as Markdown.
+pub fn markdown(view: &View) -> String {
+    let facts = view.facts();
+    let mut text = format!("## {} from run {}\n\n", code(&view.metric.name), code(view.run));
+    match &facts.verified {
+        Some(v) => text.push_str(&format!(
+            "**{}** (95 % interval {} to {}), HEAD against the baseline in {} fresh pairs{}\n",
+            pct(v.gain_pct),
+            pct(v.low_pct),
+            pct(v.high_pct),
+            v.pairs,
+            if v.of_incumbent { "." } else { ", measured before the last keeps." }
+        )),
+        None => text.push_str(
+            "**Not verified**: `piton verify` measures HEAD against the baseline in fresh pairs.\n",
+        ),
+    }
+    text.push_str(&format!(
+        "The keeps as each was measured come to {}, which is inflated: each was kept for having come out well.\n\n",
+        pct(facts.sum_of_keeps_pct)
+    ));
+    if let (Some(from), Some(to)) = (facts.baseline_value, facts.incumbent_value) {
+        text.push_str(&format!("{} → {} {}\n\n", number(from), number(to), clean(&view.metric.unit, 30)));
+    }
+    let spent = facts.seconds;
+    let counts: Vec<String> =
+        plot::counts(view.records).into_iter().map(|(kind, n)| format!("{n} {}", kind.word())).collect();
+    text.push_str(&format!(
+        "{} trials: {}. Agent {}, build {}, measure {}, waiting {}.\n\n",
+        facts.trials,
+        if counts.is_empty() { "none".to_owned() } else { counts.join(", ") },
+        seconds(spent.agent),
+        seconds(spent.build),
+        seconds(spent.measure),
+        seconds(spent.waiting)
+    ));
+    let keeps: Vec<_> = view.records.iter().filter(|record| record.outcome.kept()).collect();
+    if !keeps.is_empty() {
+        text.push_str("| trial | gain | interval | what |\n|---:|---:|---:|---|\n");
+        for record in keeps.iter().take(KEEPS) {
+            let estimate = record.outcome.estimate();
+            text.push_str(&format!(
+                "| {} | {} | {} | {} |\n",
+                record.trial,
+                estimate.map_or_else(|| "-".to_owned(), |e| gain(e.gain)),
+                estimate.map_or_else(String::new, super::trials::interval),
+                code(&record.description)
+            ));
+        }
+        if keeps.len() > KEEPS {
+            text.push_str(&format!("\nand {} more: `piton log --kept`\n", keeps.len() - KEEPS));
+        }
+        text.push('\n');
+    }
+    let from = &facts.provenance;
+    let all = |values: &[String]| values.iter().map(|value| code(value)).collect::<Vec<_>>().join(", ");
+    text.push_str(&format!(
+        "Measured on {}; confinement {}; rule {}; harness {}; piton {}.\nBaseline {}, incumbent {}. `piton audit` checks ledger and commits.\n",
+        all(&from.machines),
+        all(&from.confinement),
+        all(&from.rules),
+        if from.harnesses.is_empty() { "of the project".to_owned() } else { all(&from.harnesses) },
+        all(&from.versions),
+        code(view.base),
+        code(facts.incumbent.as_deref().unwrap_or("-"))
+    ));
+    text
+}
