@@ -176,19 +176,14 @@ pub fn hear(case: &Case) -> (Verdict, Estimate, Vec<Asked>) {
         }
     }
     let reason = if case.simpler { Some(Path::Simpler) } else { elsewhere.map(Path::BetterIn) };
+    let ceiling = estimate.high.or_else(|| gains.iter().copied().reduce(f64::max));
     let verdict = match (guarded, better, as_good, reason) {
         (Some(metric), ..) => Verdict::Guarded(metric),
         (_, Answer::Yes, ..) => Verdict::Keep(Path::Better),
         (_, _, Answer::Yes, Some(path)) => Verdict::Keep(path),
         (_, Answer::Open, ..) | (_, _, Answer::Open, _) => Verdict::Continue,
         (_, _, Answer::Yes, None) if open => Verdict::Continue,
-        _ if estimate
-            .high
-            .or_else(|| gains.iter().copied().reduce(f64::max))
-            .is_some_and(|high| high < 0.0) =>
-        {
-            Verdict::Worse
-        }
+        _ if ceiling.is_some_and(|ceiling| ceiling < 0.0) => Verdict::Worse,
         _ => Verdict::NotShownBetter,
     };
     (verdict, estimate, asked)
@@ -197,15 +192,11 @@ pub fn hear(case: &Case) -> (Verdict, Estimate, Vec<Asked>) {
 /// A metric that gave the same value every time needs no test: a gain is kept when a second pair shows it again.
 fn without_noise(settings: &Settings, gains: &[f64]) -> Verdict {
     let bar = (settings.delta_min_pct / 100.0).ln_1p();
+    // Also of no pairs at all.
+    let shown = gains.iter().all(|gain| *gain > 0.0 && *gain >= bar);
     match gains.len() {
-        // Also of no pairs at all.
-        n if gains.iter().all(|gain| *gain > 0.0 && *gain >= bar) => {
-            if n < 2 {
-                Verdict::Continue
-            } else {
-                Verdict::Keep(Path::Better)
-            }
-        }
+        0 | 1 if shown => Verdict::Continue,
+        _ if shown => Verdict::Keep(Path::Better),
         _ if gains.iter().all(|gain| *gain < 0.0) => Verdict::Worse,
         _ => Verdict::NotShownBetter,
     }
