@@ -11,6 +11,7 @@ use crate::host::Meter;
 use crate::measure::{Bench, Sampled};
 use crate::metric::Values;
 use crate::rule::{self, First};
+use crate::say::Tone;
 use crate::trial::{Pair, VoidPair};
 use crate::world::World;
 
@@ -186,8 +187,10 @@ impl<'a> Duel<'a> {
     /// Waits until the machine is calm, or long enough. False when the user asked to stop.
     pub fn calm(&self, reason: &str) -> bool {
         let watch = Stopwatch::start();
+        let told = format!("paused for {} s at most: {reason}", self.limits.pause_s);
+        self.world.progress.line(Tone::Dim, &told);
         while watch.elapsed() < Duration::from_secs(self.limits.pause_s) {
-            self.world.progress.doing(&format!("paused: {reason}"));
+            self.world.progress.doing(&told);
             let meter = Meter::start();
             clock::wait(WATCH);
             if self.world.runner.interrupted() {
