@@ -37,7 +37,8 @@ fn main() -> Result<()> {
 
     let checkpoint = Checkpoint::open(&model).map_err(|failure| format!("{failure:?}"))?;
     let source = Source::open(SUITE).map_err(|failure| format!("{failure:?}"))?;
-    let tokenizer = prompts::tokenizer(&model, &checkpoint.config).map_err(|failure| format!("{failure:?}"))?;
+    let tokenizer =
+        prompts::tokenizer(&model, &checkpoint.config).map_err(|failure| format!("{failure:?}"))?;
     let cores = Cores::plan(1).map_err(|failure| format!("{failure:?}"))?;
     let walls = walls(&candidate, &model, &cores.worker, MEMORY_BYTES, reachable().0.max(Level::Strong));
     cores.step_aside();

@@ -11,6 +11,7 @@ use crate::error::{Context, Error, Result, exit};
 use crate::flight::Owner;
 use crate::ledger::{Ledger, Run};
 use crate::metric::percent;
+use crate::proc;
 use crate::recover::Entered;
 use crate::say::Tone;
 use crate::trial::{Outcome, Record, Seconds};
@@ -70,7 +71,7 @@ impl World {
             BuildEnd::Built(built) => Ok(built),
             BuildEnd::Failed(error) => Err(broken(format!("it does not build: {error}"))),
             BuildEnd::TimedOut => Err(broken("its build took too long".to_owned())),
-            BuildEnd::Interrupted => Err(broken("you stopped it".to_owned())),
+            BuildEnd::Interrupted => Err(broken(proc::STOPPED.to_owned())),
         };
         let baseline = build(self.workshop().challenger(head.commit, None, config.build.as_ref(), true)?)?;
         let build_s = built_from.seconds();

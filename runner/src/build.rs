@@ -73,7 +73,7 @@ impl BuildEnd {
             Self::Built(built) => return Ok(built),
             Self::Failed(error) => format!("{name} does not build: {error}"),
             Self::TimedOut => format!("the build of {name} took too long"),
-            Self::Interrupted => return Err(Error::new(what).cause("you stopped it").status(130)),
+            Self::Interrupted => return Err(Error::new(what).cause(proc::STOPPED).status(130)),
         };
         let error = Error::new(what).status(exit::BASELINE).cause(why).note("nothing was recorded");
         Err(error.hint("the whole output of the build is in .git/piton/logs/build.log"))
@@ -107,7 +107,7 @@ impl Workshop<'_> {
             }
             BuildEnd::Failed(error) => failed(error),
             BuildEnd::TimedOut => failed(format!("it took longer than {} s", build.timeout_s)),
-            BuildEnd::Interrupted => failed("you stopped it".to_owned()),
+            BuildEnd::Interrupted => failed(proc::STOPPED.to_owned()),
         }
     }
 

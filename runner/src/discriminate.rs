@@ -13,6 +13,7 @@ use crate::git::{Entry, Id};
 use crate::measure::Sampled;
 use crate::metric::Values;
 use crate::noise::Bare;
+use crate::proc;
 use crate::report::Discrimination;
 use crate::scope::FILE;
 use crate::trial::medians;
@@ -185,7 +186,7 @@ fn measure(
         match bench.sample(built, u64::from(seed), 0)? {
             Sampled::Measured(values) => measured.values.push(values),
             Sampled::Interrupted => {
-                return Err(Error::new("the gates were not tried").cause("you stopped it").status(130));
+                return Err(Error::new("the gates were not tried").cause(proc::STOPPED).status(130));
             }
             Sampled::TimedOut => {
                 measured.unmeasured += 1;

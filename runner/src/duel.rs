@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::host::Meter;
 use crate::measure::{Bench, Sampled};
 use crate::metric::Values;
+use crate::proc;
 use crate::rule::{self, First};
 use crate::say::Tone;
 use crate::trial::{Pair, VoidPair};
@@ -58,7 +59,7 @@ impl Round {
             Self::Enough => "whoever looked had seen enough".to_owned(),
             Self::Failed(_, sampled) => sampled.words(limit_s),
             Self::Void(reason) => format!("the machine is too busy: {reason}"),
-            Self::Interrupted => "you stopped it".to_owned(),
+            Self::Interrupted => proc::STOPPED.to_owned(),
         }
     }
 

@@ -59,7 +59,7 @@ impl Sampled {
             Self::Measured(_) => "it was measured".to_owned(),
             Self::Failed { how, reason } => format!("{how}: {reason}"),
             Self::TimedOut => format!("a sample took longer than {limit_s} s"),
-            Self::Interrupted => "you stopped it".to_owned(),
+            Self::Interrupted => proc::STOPPED.to_owned(),
         }
     }
 }

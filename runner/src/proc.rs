@@ -122,6 +122,10 @@ pub struct Done {
     pub survivors: usize,
 }
 
+/// Why something was not done after SIGINT, SIGTERM or SIGHUP.
+pub const STOPPED: &str =
+    "it was told to stop: by Ctrl-C, or by a signal as when the shell that started it ends";
+
 /// Starts jobs, and knows whether the user asked to stop.
 #[derive(Debug, Clone)]
 pub struct Runner {
@@ -137,16 +141,16 @@ impl Runner {
     /// # Errors
     /// When the system refuses a handler.
     pub fn install() -> Result<Self> {
-        let stop = Arc::new(AtomicBool::new(false));
-        for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP]
+        use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+        let (stop, end) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+        for (signal, flags) in
+            [(SIGINT, vec![&stop]), (SIGTERM, vec![&stop, &end]), (SIGHUP, vec![&stop, &end])]
         {
-            signal_hook::flag::register(signal, Arc::clone(&stop))
-                .context("no signal handler was installed")?;
-        }
-        let end = Arc::new(AtomicBool::new(false));
-        for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGHUP] {
-            signal_hook::flag::register(signal, Arc::clone(&end))
-                .context("no signal handler was installed")?;
+            // Under nohup the end of a shell is meant to change nothing.
+            for flag in flags.into_iter().filter(|_| signal != SIGHUP || !ignored(SIGHUP)) {
+                signal_hook::flag::register(signal, Arc::clone(flag))
+                    .context("no signal handler was installed")?;
+            }
         }
         #[cfg(target_os = "linux")]
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))
@@ -371,6 +375,14 @@ fn children() -> Vec<Pid> {
         })
         .filter_map(Pid::from_raw)
         .collect()
+}
+
+/// Whether this process was started with `signal` ignored; false where the kernel does not tell.
+fn ignored(signal: i32) -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
 /// Asks a piton to end, as Ctrl-C does.

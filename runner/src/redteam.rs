@@ -79,7 +79,7 @@ pub fn run(world: &World, options: &Options, told: &mut dyn FnMut(&Row)) -> Resu
     let mut rows = vec![];
     for (attack, corpus) in &attacks {
         if world.runner.interrupted() {
-            return Err(Error::new(WHAT).cause("you stopped it").status(130));
+            return Err(Error::new(WHAT).cause(proc::STOPPED).status(130));
         }
         let row = range.tried(attack, corpus)?;
         // What does not apply to this experiment is for the table.
@@ -177,7 +177,7 @@ impl Range<'_> {
         climb.extend(["--agent", &script]);
         let done = self.piton(&climb)?;
         if done.end == End::Interrupted {
-            return Err(Error::new(WHAT).cause("you stopped it").status(130));
+            return Err(Error::new(WHAT).cause(proc::STOPPED).status(130));
         }
         let traces = watch::traces(&traces);
         let (new, after) = match self.look(&run) {
