@@ -32,10 +32,12 @@ pressure_pct = 100
 blind_every = 0
 "#;
 
-/// Every second proposal is better than all before; the others are worse, each in its own way.
-const PROPOSE: &str = r#"n=$(($(cat "$1") + 1)); echo $n > "$1"
+/// Every second proposal is better than all before; the others are worse, each in its own way. It notes when it was started and when it ends.
+const PROPOSE: &str = r#"begin=$(date +%s%N)
+n=$(($(cat "$1/count") + 1)); echo $n > "$1/count"
 if [ $((n % 2)) = 0 ]; then s=$((1000 + n)); else s=1.$n; fi
 echo "{\"speed\": $s}" > src/value
+echo $begin $(date +%s%N) >> "$1/times"
 "#;
 
 /// What a number of trials cost, in milliseconds for each.
@@ -47,20 +49,22 @@ struct Cost {
 
 struct Toy {
     dir: tempfile::TempDir,
-    count: PathBuf,
+    /// What the proposer keeps.
+    own: PathBuf,
 }
 
 impl Toy {
     fn new() -> Self {
         let dir = tempfile::tempdir().expect("a directory");
-        let count = dir.path().join("count");
-        let toy = Self { dir, count };
+        let own = dir.path().join("own");
+        fs::create_dir(&own).expect("a directory");
+        let toy = Self { dir, own };
         fs::create_dir_all(toy.root().join("src")).expect("a directory");
         fs::write(toy.root().join("piton.toml"), EXPERIMENT).expect("a file");
         fs::write(toy.root().join("src/value"), "{\"speed\": 1000}\n").expect("a file");
         fs::write(toy.root().join(".gitignore"), "labloop.jsonl*\n.labloop*\n").expect("a file");
         fs::write(toy.dir.path().join("propose.sh"), PROPOSE).expect("a file");
-        fs::write(&toy.count, "1\n").expect("a file");
+        fs::write(toy.own.join("count"), "1\n").expect("a file");
         toy.git(&["init", "--quiet", "--initial-branch=main"]);
         toy.git(&["config", "user.name", "t"]);
         toy.git(&["config", "user.email", "t@example.org"]);
@@ -78,7 +82,7 @@ impl Toy {
     }
 
     fn propose(&self) -> String {
-        format!("sh {} {}", self.dir.path().join("propose.sh").display(), self.count.display())
+        format!("sh {} {}", self.dir.path().join("propose.sh").display(), self.own.display())
     }
 
     fn run(&self, program: &str, args: &[&str]) -> Cost {
@@ -96,12 +100,34 @@ impl Toy {
     }
 
     fn climb(&self, trials: u32) -> Cost {
-        let (propose, trials, count) = (self.propose(), trials.to_string(), self.count.display().to_string());
-        let more = ["--trials", &trials, "--allow-write", &count];
+        self.climb_by(&self.propose(), trials)
+    }
+
+    fn climb_by(&self, agent: &str, trials: u32) -> Cost {
+        let (trials, own) = (trials.to_string(), self.own.display().to_string());
+        let more = ["--trials", &trials, "--allow-write", &own];
         self.run(
             env!("CARGO_BIN_EXE_piton"),
-            &[&["climb", "--run", "r", "--agent", &propose][..], &more].concat(),
+            &[&["climb", "--run", "r", "--agent", agent][..], &more].concat(),
         )
+    }
+
+    /// Milliseconds from the end of each proposal to the start of the next, apart from build and samples, in a climb by an agent that piton
+    /// reads.
+    fn gaps(&self) -> Vec<f64> {
+        let adapter = self.dir.path().join("agent.toml");
+        let (script, own) = (self.dir.path().join("propose.sh"), &self.own);
+        let text = format!("name = \"scripted\"\ncommand = [\"sh\", {script:?}, {own:?}]\nevents = \"text\"\n");
+        fs::write(&adapter, text).expect("a file");
+        let before = self.records().len();
+        fs::remove_file(self.own.join("times")).expect("a file");
+        self.climb_by(&adapter.display().to_string(), TRIALS);
+        let work = self.records().split_off(before);
+        let work = work.iter().map(|record| (record.seconds.build + record.seconds.measure) * 1e3);
+        let times = fs::read_to_string(self.own.join("times")).expect("a file");
+        let times: Vec<f64> = times.split_whitespace().map(|ns| ns.parse::<f64>().expect("a time") / 1e6).collect();
+        // Its begin, its end, the next one's begin, ...
+        times[1..].chunks_exact(2).zip(work).map(|(gap, work)| gap[1] - gap[0] - work).collect()
     }
 
     fn records(&self) -> Vec<Record> {
@@ -255,6 +281,14 @@ fn main() {
     for (name, costs) in rows.iter().filter(|row| !row.1.is_empty()) {
         let of = |pick: fn(&Cost) -> f64| median(costs.iter().map(pick).collect());
         println!("  {name:<20} wall {:>6.1} ms  processor {:>6.1} ms", of(|c| c.wall), of(|c| c.cpu));
+    }
+    for (name, toy) in [("20 rows", &small), ("20,000 rows", &large)] {
+        let gaps: Vec<f64> = (0..rounds).flat_map(|_| toy.gaps()).collect();
+        let (most, n) = (gaps.iter().copied().fold(0.0, f64::max), gaps.len());
+        println!(
+            "  an agent's end to the next one's start, {name}: median {:.1} ms, at most {most:.1} ms, of {n}, apart from build and samples",
+            median(gaps)
+        );
     }
     for (name, toy) in [("20 rows", &small), ("20,000 rows", &large)] {
         let cost = by_hand(toy);

@@ -82,7 +82,7 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
         Command::Baseline { run, json } => baseline(dir, least, run.as_deref(), json),
         Command::Trial { words, wait, json } => trial::run(dir, least, words.proposal(), wait, json),
         Command::Wait { timeout, json } => wait::run(dir, timeout, json),
-        Command::Mcp => mcp::run(dir, least).map(|()| exit::DONE),
+        Command::Mcp { block } => mcp::run(dir, least, block).map(|()| exit::DONE),
         Command::Init { agents } => init::run(dir, agents).map(|()| exit::DONE),
         Command::Carry { away } => trial::carry(dir, least, away).map(|()| exit::DONE),
         Command::Climb(climb) => climb::run(*climb, dir, least),

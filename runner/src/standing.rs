@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use piton_confine::Level;
 use serde::{Deserialize, Serialize};
 
 use crate::calibration::Course;
@@ -49,8 +50,8 @@ pub struct Standing {
     pub cost: Cost,
     /// The last climb.
     pub climb: Option<Climb>,
-    /// How well the score is protected from the candidate.
-    pub confinement: &'static str,
+    /// What the walls reached in the last trial: how well the score is protected from the candidate.
+    pub confinement: Option<Level>,
 }
 
 /// The last climb of a run.
@@ -99,7 +100,7 @@ pub fn status(run: &str, base: &str, records: &[Record], metric: &Metric, night:
         last: trials.next_back().map(|r| (r.trial, reason(r))),
         cost,
         climb: None,
-        confinement: "none",
+        confinement: records.last().map(|r| r.confinement),
     }
 }
 
@@ -169,7 +170,9 @@ pub fn status_words(standing: &Standing, metric: &Metric) -> String {
     for (name, value) in standing.climb.iter().flat_map(|climb| &climb.lines) {
         line(name, value.clone());
     }
-    line("confinement", format!("{}: the candidate runs as an ordinary process", standing.confinement));
+    if let Some(level) = standing.confinement {
+        line("confinement", format!("{level}, in the last trial: piton doctor tries the walls"));
+    }
     text
 }
 

@@ -6,6 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde_json::json;
 use tempfile::TempDir;
 
 use crate::Scratch;
@@ -18,10 +19,14 @@ pub enum Real {
     Goose,
     /// codex 0.169.0, spoken to by the Responses API.
     Codex,
+    /// claude 2.1.329, spoken to by the Messages API.
+    Claude,
+    /// opencode 1.18.33, spoken to by chat completions.
+    Opencode,
 }
 
 /// All that the tests know.
-pub const ALL: [Real; 2] = [Real::Goose, Real::Codex];
+pub const ALL: [Real; 4] = [Real::Goose, Real::Codex, Real::Claude, Real::Opencode];
 
 impl Real {
     /// What it is called on a command line.
@@ -29,7 +34,35 @@ impl Real {
         match self {
             Self::Goose => "goose",
             Self::Codex => "codex",
+            Self::Claude => "claude",
+            Self::Opencode => "opencode",
         }
+    }
+
+    /// Its command line where somebody drives it by hand, without a person, and where it may start `server` over MCP. The prompt goes to
+    /// its standard input. Behind piton's walls it cannot make its own.
+    pub fn driven(self, server: &[&str], walls: bool) -> Vec<String> {
+        let (program, rest) = (json!(server[0]), json!(server[1..]));
+        let (line, last) = match self {
+            Self::Goose => (
+                "goose run --no-session --no-profile --with-builtin developer --max-turns 40 --output-format stream-json -i - --with-extension",
+                Some(server.join(" ")),
+            ),
+            Self::Codex if walls => ("codex exec --json --skip-git-repo-check -s danger-full-access -c", None),
+            Self::Codex => ("codex exec --json --skip-git-repo-check -s workspace-write -c", None),
+            Self::Claude => (
+                "claude -p --output-format stream-json --verbose --permission-mode acceptEdits --allowedTools Bash,Edit,mcp__piton__* --mcp-config",
+                Some(json!({ "mcpServers": { "piton": { "command": program, "args": rest, "alwaysLoad": true } } }).to_string()),
+            ),
+            // It is told of the server by its settings.
+            Self::Opencode => ("opencode run --format json", None),
+        };
+        // What codex starts has of its environment what is named here.
+        let last = last.or_else(|| {
+            let text = format!("mcp_servers.piton={{command={program}, args={rest}, env_vars=[\"PITON_SOCKET\"]}}");
+            (self == Self::Codex).then_some(text)
+        });
+        line.split(' ').map(str::to_owned).chain(last).collect()
     }
 
     /// The directory of its binary.
@@ -37,6 +70,8 @@ impl Real {
         let below = match self {
             Self::Goose => "@aaif/goose-binary-linux-x64/bin",
             Self::Codex => "@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/bin",
+            Self::Claude => "@anthropic-ai/claude-code-linux-x64",
+            Self::Opencode => "opencode-linux-x64/bin",
         };
         installed().join("node_modules").join(below)
     }
@@ -60,7 +95,7 @@ pub fn present() -> Vec<Real> {
         let dir = agent.dir();
         let _ = writeln!(
             std::io::stderr(),
-            "SKIPPED: no {} in {}; .ci/agents installs it",
+            "SKIPPED: no {} in {}; `.ci/agents all` installs it",
             agent.name(),
             dir.display()
         );
@@ -108,10 +143,10 @@ impl User {
         command
     }
 
-    /// The agent itself, not started yet.
-    pub fn agent(&self, args: &[&str], cwd: &Path) -> Command {
-        let mut command = Command::new(self.agent.dir().join(self.agent.name()));
-        command.args(args).current_dir(cwd);
+    /// A command line of the agent's, not started yet.
+    pub fn agent(&self, line: &[String], cwd: &Path) -> Command {
+        let mut command = Command::new(self.agent.dir().join(&line[0]));
+        command.args(&line[1..]).current_dir(cwd);
         self.lend(&mut command);
         command
     }
@@ -126,14 +161,42 @@ impl User {
         for moved in ["CODEX_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"] {
             command.env_remove(moved);
         }
-        command.env("PATH", path).env("HOME", self.home()).env("OPENAI_API_KEY", "x");
-        command
-            .env("GOOSE_PROVIDER", "openai")
-            .env("GOOSE_MODEL", "scripted")
-            .env("OPENAI_HOST", self.model.url());
-        command
-            .env("GOOSE_DISABLE_KEYRING", "1")
-            .env("GOOSE_TELEMETRY_ENABLED", "false")
-            .env("GOOSE_MODE", "auto");
+        command.env("PATH", path).env("HOME", self.home());
+        let url = self.model.url();
+        let own: Vec<(&str, String)> = match self.agent {
+            Real::Goose => vec![
+                ("GOOSE_PROVIDER", "openai".into()),
+                ("GOOSE_MODEL", "scripted".into()),
+                ("OPENAI_HOST", url),
+                ("OPENAI_API_KEY", "x".into()),
+                ("GOOSE_DISABLE_KEYRING", "1".into()),
+                ("GOOSE_TELEMETRY_ENABLED", "false".into()),
+                ("GOOSE_MODE", "auto".into()),
+            ],
+            Real::Codex => vec![("OPENAI_API_KEY", "x".into())],
+            Real::Claude => vec![
+                ("ANTHROPIC_BASE_URL", url),
+                ("ANTHROPIC_API_KEY", "x".into()),
+                ("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1".into()),
+            ],
+            // It would fetch its plugins from a registry, for each new user.
+            Real::Opencode => vec![
+                ("OPENCODE_CONFIG_CONTENT", opencode(&url)),
+                ("OPENCODE_DISABLE_MODELS_FETCH", "1".into()),
+                ("OPENCODE_DISABLE_AUTOUPDATE", "1".into()),
+                ("npm_config_offline", "true".into()),
+            ],
+        };
+        command.envs(own);
     }
+}
+
+/// Settings by which opencode speaks to the model, and starts piton's server.
+fn opencode(url: &str) -> String {
+    let options = json!({ "baseURL": format!("{url}/v1"), "apiKey": "x" });
+    let models = json!({ "scripted": { "name": "scripted" } });
+    let provider = json!({ "npm": "@ai-sdk/openai-compatible", "name": "p", "options": options, "models": models });
+    let server = json!({ "piton": { "type": "local", "command": ["piton", "mcp", "--block", "1s"] } });
+    let all = json!({ "model": "p/scripted", "small_model": "p/scripted", "provider": { "p": provider }, "mcp": server });
+    all.to_string()
 }

@@ -2,6 +2,7 @@
 
 pub mod agents;
 pub mod model;
+pub mod slow;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
-//! A model on loopback that follows a script, for real agents to talk to: chat completions and the Responses API, streamed and whole.
+//! A model on loopback that follows a script, for real agents to talk to: chat completions, the Responses API and the Messages API.
 //!
-//! Which step of a play is due is the number of tool results in the request, so a request that comes again gets the same answer. A
+//! Which step of a play is due follows from the tool results in the request, so a request that comes again gets the same answer. A
 //! request without tools, by which some agents ask for a title, gets plain text. All ends when the server is dropped.
 
 mod http;
@@ -43,6 +43,19 @@ pub enum Step {
     Edit(&'static str, &'static str),
     /// A tool of an MCP server, with its arguments.
     Call(&'static str, Value),
+    /// The same, again and again while its result tells that a trial is under way.
+    WhileRunning(Box<Step>),
+}
+
+/// The step that is due after these results.
+fn due(steps: &[Step], results: &[String]) -> usize {
+    let running = |result: &str| {
+        result.contains("is under way") || (result.contains("state") && result.contains("running"))
+    };
+    results.iter().fold(0, |at, result| match steps.get(at) {
+        Some(Step::WhileRunning(_)) if running(result) => at,
+        _ => at + 1,
+    })
 }
 
 /// The server.
@@ -139,7 +152,7 @@ impl Stage {
         if let Some(last) = results.last() {
             self.results.lock().expect("nobody panics with it").push(last.clone());
         }
-        self.play(&stream, api, &asked, &tools, results.len())
+        self.play(&stream, api, &asked, &tools, &results)
     }
 
     fn play(
@@ -148,11 +161,11 @@ impl Stage {
         api: Api,
         asked: &Asked,
         tools: &[String],
-        step: usize,
+        results: &[String],
     ) -> std::io::Result<()> {
         // A session begins with a request without results that is not refused.
         let begun = self.begun.load(Ordering::Relaxed);
-        let number = if step == 0 { begun } else { begun - 1 };
+        let number = if results.is_empty() { begun } else { begun - 1 };
         let mut play = &self.plays[number.min(self.plays.len() - 1)];
         if let Play::Limits(pause) = play {
             let now = Instant::now();
@@ -168,7 +181,7 @@ impl Stage {
                 if *status == 401 { "Incorrect API key provided" } else { "The server had an error" };
             return http::whole(stream, *status, &[], &json!({"error": {"message": message}}));
         }
-        if step == 0 {
+        if results.is_empty() {
             self.begun.fetch_add(1, Ordering::Relaxed);
         }
         match play {
@@ -178,9 +191,9 @@ impl Stage {
                 Ok(())
             }
             Play::Says(text) => api.say(stream, &asked.body, text),
-            Play::Does(steps) | Play::Dies(steps) if step < steps.len() => {
-                let (tool, arguments) = wire::call(&steps[step], tools);
-                api.call(stream, &asked.body, &tool, &arguments, step)
+            Play::Does(steps) | Play::Dies(steps) if due(steps, results) < steps.len() => {
+                let (tool, arguments) = wire::call(&steps[due(steps, results)], tools);
+                api.call(stream, &asked.body, &tool, &arguments, results.len())
             }
             Play::Dies(_) => api.die(stream),
             _ => api.say(stream, &asked.body, "I tried one thing, and I am done."),

@@ -17,6 +17,10 @@ fn command(agent: Real) -> &'static str {
         }
         // Its own sandbox makes user namespaces, which piton's walls do not allow: they take its place.
         Real::Codex => "codex exec --json --skip-git-repo-check -s danger-full-access - < $PITON_BRIEF",
+        Real::Claude => {
+            "claude -p --output-format stream-json --verbose --permission-mode acceptEdits --allowedTools Bash,Edit < $PITON_BRIEF"
+        }
+        Real::Opencode => "opencode run --format json < $PITON_BRIEF",
     }
 }
 
@@ -125,14 +129,15 @@ fn a_limit_that_outlasts_the_time_ends_the_climb_and_is_named() {
     for agent in present() {
         let night = match agent {
             Real::Goose => Night::new(agent, &plays, &["--for", "10m"]),
+            Real::Claude => Night::new(agent, &plays, &["--for", "10m"]),
             // It tells of a limit, not of its end, and sleeps.
-            Real::Codex => Night::new(agent, &plays, &["--for", "8s", "--stall", "2s"]),
+            Real::Codex | Real::Opencode => Night::new(agent, &plays, &["--for", "8s", "--stall", "2s"]),
         };
         night.came_to(&["baseline"]);
         night.told("the agent is limited: ");
         night.told(match agent {
-            Real::Goose => "the agent's limit lasts longer than the time that was left",
-            Real::Codex => "the time is over",
+            Real::Goose | Real::Claude => "the agent's limit lasts longer than the time that was left",
+            Real::Codex | Real::Opencode => "the time is over",
         });
     }
 }

@@ -2,76 +2,13 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
-use std::time::{Duration, Instant};
 
+use piton_tests::slow::{LIMIT, Slow, said, until};
 use piton_tests::{Said, Scratch, kill, piton};
 use serde_json::{Value, json};
-
-/// No test hangs: what takes longer has failed.
-const LIMIT: Duration = Duration::from_secs(60);
-
-/// A toy whose samples wait at a gate: the measure of a challenger says that it has come, and goes on when it is let.
-struct Slow {
-    toy: Scratch,
-    gate: PathBuf,
-}
-
-impl Slow {
-    fn begun() -> Self {
-        let toy = Scratch::toy();
-        let gate = toy.path().join(".git/gate");
-        fs::create_dir(&gate).unwrap();
-        let open = format!("timeout_s = 20\nwrite = [\"{}\"]\n[noise]", gate.display());
-        let text = toy.read("piton.toml").replace("timeout_s = 20\n[noise]", &open);
-        assert!(text.contains("write = "));
-        toy.write("piton.toml", &text);
-        let wait = format!(
-            "[ $(cat \"$1\") = 100 ] || {{ : > {0}/come; while [ ! -e {0}/go ]; do sleep 0.02; done; }}\n",
-            gate.display()
-        );
-        toy.write("measure.sh", &(wait + &toy.read("measure.sh")));
-        toy.commit("a slow experiment");
-        toy.baseline();
-        Self { toy, gate }
-    }
-
-    /// Waits until the challenger is being measured.
-    fn come(&self) {
-        until("the measurement has begun", || self.gate.join("come").exists());
-    }
-
-    /// Lets the challenger's samples go on.
-    fn go(&self) {
-        fs::write(self.gate.join("go"), "").unwrap();
-    }
-
-    /// Starts a command whose output nobody reads yet.
-    fn start(&self, args: &[&str]) -> Child {
-        let mut command = self.toy.command(args);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
-    }
-
-    /// The process that carries the trial out.
-    fn carrier(&self) -> u32 {
-        let errand: Value = serde_json::from_str(&self.toy.read(".git/piton/errand/errand.json")).unwrap();
-        u32::try_from(errand["process"].as_u64().unwrap()).unwrap()
-    }
-}
-
-fn until(what: &str, holds: impl Fn() -> bool) {
-    let since = Instant::now();
-    while !holds() {
-        assert!(since.elapsed() < LIMIT, "{what}: not within {LIMIT:?}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
-fn said(child: Child) -> Said {
-    child.wait_with_output().unwrap().into()
-}
 
 fn reasons(toy: &Scratch) -> Vec<String> {
     toy.table().into_iter().map(|row| row[7].clone()).collect()

@@ -82,7 +82,11 @@ pub(super) enum Command {
     /// An agent starts it by itself, in the checkout where it edits: `piton init --agents` writes the .mcp.json for that. `run` has the
     /// edit judged as `piton trial` does; what it returns is what the commands print with --json, shortened, and their words.
     #[command(after_help = "Example: claude mcp add piton -- piton mcp")]
-    Mcp,
+    Mcp {
+        /// Longest that a call of `run` or `wait` blocks; 240s where the client is told of progress, else 50s, where absent.
+        #[arg(long, value_name = "TIME", value_parser = duration)]
+        block: Option<Duration>,
+    },
     /// Write what an experiment needs into this repository, or what agents need; no file that is there is overwritten.
     ///
     /// Writes a piton.toml of the smallest form, with comments, a measure.sh that it calls, and a program.md, each where there is none,
@@ -395,7 +399,7 @@ pub(super) enum Command {
     },
     /// Search what was tried, kept or not: by words, or by an edit.
     ///
-    /// ProposalWords are sought in descriptions, hypotheses, families, reasons and changed lines; best first. With --diff they are sought in
+    /// Words are sought in descriptions, hypotheses, families, reasons and changed lines; best first. With --diff they are sought in
     /// changed lines only; --diff without words finds trials whose edit is like the one in this checkout.
     #[command(after_help = "Example: piton search unroll loop\n         piton search --diff")]
     Search(Search),

@@ -130,7 +130,7 @@ fn permits(arguments: &[String]) -> Result<()> {
 impl Command {
     /// Whether it needs the repository: everything but what computes alone, and what has others do so.
     pub(super) fn touches(&self) -> bool {
-        !matches!(self, Self::Simulate { .. } | Self::Replay { .. } | Self::Agents { .. } | Self::Mcp)
+        !matches!(self, Self::Simulate { .. } | Self::Replay { .. } | Self::Agents { .. } | Self::Mcp { .. })
     }
 
     /// Whether a confined command may have it carried out.

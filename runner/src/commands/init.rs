@@ -267,7 +267,7 @@ Make the metric of `{}` better. You propose; piton measures and decides. Work al
 for a person. When an idea fails, take the next one.
 
 ## The rules of a proposal
-1. Read what was tried and why it did not hold: the brief at `$PITON_BRIEF`, or `piton log` and `piton show N`.
+1. Read the brief (`$PITON_BRIEF`, or `piton brief`): what was tried, and why it did not hold. `piton show N` has a trial whole.
 2. Edit **only below {editable}**. Everything else is sealed: an edit anywhere else ends the trial unmeasured.
 3. Make **one atomic change**: one idea that can be kept or thrown away by itself.
 4. Under `piton climb`: leave `{{"description": "what you tried", "hypothesis": "why", "family": "kind of idea", "expected_gain": 3}}` in the
@@ -279,7 +279,8 @@ Do not commit and do not switch branches: piton does. `piton note` keeps an idea
 
 ## Why a cheat would fail
 The measuring command and the tests are taken from a sealed tree, not from your edit. Both sides are measured in pairs, built from
-what the commit holds. The ledger, the refs and the table lie behind a wall; what gets moved is put back, and the trial says so.
+what the commit holds. Under `piton climb` and `piton guard` the ledger, the refs and the table lie behind a wall; elsewhere
+`piton audit` names what does not agree.
 "#,
         config::FILE
     )

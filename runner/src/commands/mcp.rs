@@ -42,14 +42,14 @@ const INSTRUCTIONS: &str = "piton keeps an edit only when a locked measurement s
 allows, one idea at a time, then call `run` with what you tried. While it answers {\"state\": \"running\"}, call `wait`. A kept edit becomes \
 the new incumbent; any other is reset, and stays in git. Then make the next edit. Do not commit, and never stop to ask.";
 
-/// Serves until the client closes standard input.
+/// Serves until the client closes standard input. No call blocks for longer than `block`, where that is said.
 ///
 /// # Errors
 /// When the client does not speak the protocol.
-pub(super) fn run(dir: &Path, least: Level) -> Result<()> {
+pub(super) fn run(dir: &Path, least: Level, block: Option<Duration>) -> Result<()> {
     let what = "piton mcp did not start";
     let piton = std::env::current_exe().context(what)?;
-    let server = Server { piton: piton.into(), dir: dir.to_path_buf(), least };
+    let server = Server { piton: piton.into(), dir: dir.to_path_buf(), least, block };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context(what)?;
     let served = runtime.block_on(async {
         let running = server.serve(rmcp::transport::stdio()).await.context(what)?;
@@ -65,6 +65,7 @@ struct Server {
     piton: OsString,
     dir: PathBuf,
     least: Level,
+    block: Option<Duration>,
 }
 
 impl ServerHandler for Server {
@@ -123,11 +124,8 @@ impl Server {
 
     async fn note(&self, given: &JsonObject) -> Result<CallToolResult> {
         let text = given.get("text").and_then(Value::as_str).unwrap_or_default();
-        let answer = self.ask(&["note", "--by=agent", "--", text]).await?;
-        Ok(match answer.status {
-            Some(exit::DONE) => CallToolResult::success(vec![ContentBlock::text(answer.out)]),
-            _ => failed(&answer.err),
-        })
+        let answer = self.ask(&["note", "--by=agent", "--json", "--", text]).await?;
+        Ok(told(&answer, |note| (note, "noted: the next brief tells it".to_owned())))
     }
 
     /// Asks for a trial, or for the one that is under way, and waits as long as the client may be kept waiting.
@@ -137,7 +135,8 @@ impl Server {
         context: &RequestContext<RoleServer>,
     ) -> Result<CallToolResult> {
         let token = context.meta.get_progress_token();
-        let (watch, limit) = (Stopwatch::start(), if token.is_some() { LONG } else { SHORT });
+        let limit = self.block.unwrap_or(if token.is_some() { LONG } else { SHORT });
+        let watch = Stopwatch::start();
         loop {
             let left = limit.saturating_sub(watch.elapsed());
             let option = if arguments[0] == "wait" { "--timeout" } else { "--wait" };

@@ -32,11 +32,12 @@ const SKILL: &str = "---\nname: piton\ndescription: Improve the metric of this r
 const HOW: &str = r#"# Climbing with piton
 
 1. Read `program.md`: what may be edited, and what is measured.
-2. Look at what was tried: `piton status`, `piton log`, `piton show N`.
+2. Read what was tried: `piton brief`; `piton log`, `piton show N`, `piton search WORDS`.
 3. If this checkout is not on a branch `piton/<run>`: `piton baseline` begins a run.
 4. Make ONE atomic edit, in scope. Do not commit.
-5. `piton trial -m "what you tried"`. It answers within 100 seconds; exit status 20 means that the trial is still under way: `piton wait`,
-   again and again, until there is a verdict. A kept edit is the new incumbent; any other was reset, and stays in git.
+5. `piton trial -m "what you tried" --hypothesis "why" --family "kind of idea" --expected PERCENT`. It answers within 100 seconds; exit
+   status 20 means that the trial is still under way: `piton wait`, again and again, until there is a verdict. A kept edit is the new
+   incumbent; any other was reset, and stays in git.
 6. Go on with 4. Never stop to ask. `piton note TEXT` keeps an idea for later.
 
 With the MCP server `piton` the tools `run`, `wait`, `status`, `history` and `note` do the same."#;
@@ -174,7 +175,7 @@ commit them before a run begins: git add --all && git commit -m "piton: for agen
 then begin one, piton baseline --run NAME, and paste the line for your agent:
 
   claude    claude "{PASTE}"
-  codex     codex -c 'mcp_servers.piton={{command="piton", args=["mcp"]}}' "{PASTE}"
+  codex     codex -c 'mcp_servers.piton={{command="piton", args=["mcp"], env_vars=["PITON_SOCKET"]}}' "{PASTE}"
   goose     goose run --with-extension "piton mcp" --text "{PASTE}"
   gemini    gemini mcp add piton piton mcp && gemini --prompt-interactive "{PASTE}"
   opencode  opencode run "{PASTE}"

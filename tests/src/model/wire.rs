@@ -1,4 +1,4 @@
-//! What is said to a model and by it: OpenAI's chat completions and its Responses API.
+//! What is said to a model and by it: OpenAI's chat completions, its Responses API, and Anthropic's Messages API.
 
 use std::io::Result;
 use std::net::TcpStream;
@@ -8,12 +8,16 @@ use serde_json::{Value, json};
 use super::Step;
 use super::http::{self, Asked};
 
-/// Which of the two is spoken.
+/// Which of the three is spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Api {
     Chat,
     Responses,
+    Messages,
 }
+
+/// What is edited.
+const FILE: &str = "src/speed.rs";
 
 /// Names of the tools that the model may call. One that stands in a namespace has it before its own, with a dot.
 pub(super) fn tools(body: &Value) -> Vec<String> {
@@ -37,16 +41,25 @@ pub(super) fn call(step: &Step, tools: &[String]) -> (String, Value) {
     let has = |name: &str| tools.iter().any(|tool| tool == name);
     match step {
         Step::Shell(command) if has("exec_command") => ("exec_command".to_owned(), json!({"cmd": command})),
-        Step::Shell(command) => ("shell".to_owned(), json!({"command": command})),
+        Step::Shell(command) => {
+            let own = ["Bash", "bash"].into_iter().find(|name| has(name)).unwrap_or("shell");
+            (own.to_owned(), json!({"command": command, "description": "a command"}))
+        }
+        Step::Edit(before, after) if has("Edit") => {
+            ("Edit".to_owned(), json!({"file_path": FILE, "old_string": before, "new_string": after}))
+        }
+        Step::Edit(before, after) if has("edit") && has("bash") => {
+            ("edit".to_owned(), json!({"filePath": FILE, "oldString": before, "newString": after}))
+        }
         Step::Edit(before, after) if has("edit") => {
-            ("edit".to_owned(), json!({"path": "src/speed.rs", "before": before, "after": after}))
+            ("edit".to_owned(), json!({"path": FILE, "before": before, "after": after}))
         }
         // codex patches by a command that it takes for itself.
         Step::Edit(before, after) => {
             let line = |value: &str| format!("const SPEED: u32 = {value};");
             let (before, after) = (line(before), line(after));
             let patch = format!(
-                "*** Begin Patch\n*** Update File: src/speed.rs\n@@\n-{before}\n+{after}\n*** End Patch"
+                "*** Begin Patch\n*** Update File: {FILE}\n@@\n-{before}\n+{after}\n*** End Patch"
             );
             call(&Step::Shell(format!("apply_patch <<'EOF'\n{patch}\nEOF")), tools)
         }
@@ -54,13 +67,18 @@ pub(super) fn call(step: &Step, tools: &[String]) -> (String, Value) {
             let own = tools.iter().find(|tool| tool.rsplit(['_', '.']).next() == Some(name));
             (own.cloned().unwrap_or_else(|| panic!("no tool {name} among {tools:?}")), arguments.clone())
         }
+        Step::WhileRunning(step) => call(step, tools),
     }
 }
 
 impl Api {
     /// The one that was asked for.
     pub(super) fn of(asked: &Asked) -> Self {
-        if asked.path.ends_with("/responses") { Self::Responses } else { Self::Chat }
+        match asked.path.split('?').next().unwrap_or_default() {
+            path if path.ends_with("/responses") => Self::Responses,
+            path if path.ends_with("/messages") => Self::Messages,
+            _ => Self::Chat,
+        }
     }
 
     /// What tools came back with.
@@ -77,6 +95,14 @@ impl Api {
                     |item: &Value| item["type"].as_str().is_some_and(|kind| kind.ends_with("_output"));
                 of(&body["input"], &output, "output")
             }
+            Self::Messages => {
+                let messages = body["messages"].as_array().into_iter().flatten();
+                let blocks = messages.flat_map(|message| message["content"].as_array().into_iter().flatten());
+                blocks
+                    .filter(|block| block["type"] == "tool_result")
+                    .map(|block| text(&block["content"]))
+                    .collect()
+            }
         }
     }
 
@@ -90,6 +116,10 @@ impl Api {
                     stream,
                     &json!({"type": "message", "id": "msg", "role": "assistant", "status": "completed", "content": content}),
                 )
+            }
+            Self::Messages => {
+                let begun = json!({"type": "text", "text": ""});
+                message(stream, body, &begun, &json!({"type": "text_delta", "text": text}), "end_turn")
             }
         }
     }
@@ -121,6 +151,11 @@ impl Api {
                 }
                 respond(stream, &item)
             }
+            Self::Messages => {
+                let begun = json!({"type": "tool_use", "id": id, "name": tool, "input": {}});
+                let delta = json!({"type": "input_json_delta", "partial_json": arguments});
+                message(stream, body, &begun, &delta, "tool_use")
+            }
         }
     }
 
@@ -132,6 +167,7 @@ impl Api {
                 let name = "response.created";
                 (Some(name), json!({"type": name, "response": {"id": "resp"}}).to_string())
             }
+            Self::Messages => (Some("message_start"), begin(&Value::Null).to_string()),
         };
         http::events(stream, &[event], false)
     }
@@ -179,4 +215,28 @@ fn respond(stream: &TcpStream, item: &Value) -> Result<()> {
         event("response.completed", json!({"response": {"id": "resp", "output": [item], "usage": usage}})),
     ];
     http::events(stream, &events, true)
+}
+
+fn begin(body: &Value) -> Value {
+    let usage = json!({"input_tokens": 1000, "output_tokens": 1});
+    let message = json!({
+        "id": "msg", "type": "message", "role": "assistant", "model": body["model"], "content": [],
+        "stop_reason": null, "stop_sequence": null, "usage": usage,
+    });
+    json!({"type": "message_start", "message": message})
+}
+
+/// An answer of one block, in a stream: no agent here asks for another form.
+fn message(stream: &TcpStream, body: &Value, begun: &Value, delta: &Value, end: &str) -> Result<()> {
+    let stop = json!({"stop_reason": end, "stop_sequence": null});
+    let events = [
+        begin(body),
+        json!({"type": "content_block_start", "index": 0, "content_block": begun}),
+        json!({"type": "content_block_delta", "index": 0, "delta": delta}),
+        json!({"type": "content_block_stop", "index": 0}),
+        json!({"type": "message_delta", "delta": stop, "usage": {"output_tokens": 20}}),
+        json!({"type": "message_stop"}),
+    ];
+    let named: Vec<_> = events.iter().map(|event| (event["type"].as_str(), event.to_string())).collect();
+    http::events(stream, &named, true)
 }
