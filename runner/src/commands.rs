@@ -6,7 +6,9 @@ mod brief;
 mod climb;
 mod compare;
 mod diff;
+mod experiments;
 mod export;
+mod finalize;
 mod guard;
 mod import;
 mod init;
@@ -98,6 +100,7 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
         Command::Import(args) => import::run(dir, &args),
         Command::Report(args) => report::run(dir, &args),
         Command::Verify { each, which } => verify(dir, least, each, &which),
+        Command::Finalize(args) => finalize::run(dir, least, &args),
         Command::Rule { command: RuleCommand::Explain { json } } => explain(dir, json),
         Command::Rehearse { variants, only, trials, reversed, json } => {
             let world = world(dir, least)?;

@@ -2,6 +2,7 @@
 //!
 //! libgit2 rather than the git command, because hooks, filters and replace refs that an agent may plant run nothing here.
 
+mod compose;
 mod content;
 mod copy;
 mod durable;
@@ -22,6 +23,7 @@ use git2::{Delta, DiffOptions, ObjectType, Oid, Repository};
 use crate::error::{Context, Error, Result};
 use crate::scope::Scope;
 
+pub use compose::Carried;
 pub use content::{Diff, Entry};
 pub use mend::{Commit, StaleLock};
 pub use stance::Stance;

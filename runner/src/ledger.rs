@@ -197,6 +197,17 @@ impl Ledger {
         )
     }
 
+    /// Every night's figure of a run, oldest first.
+    ///
+    /// # Errors
+    /// A disk that refuses.
+    pub fn nights(&self, run: &str) -> Result<Vec<Night>> {
+        self.all(
+            "SELECT body FROM entries INDEXED BY entries_of_nights WHERE kind = 'night' AND run = ?1 ORDER BY entry",
+            [run],
+        )
+    }
+
     /// A run by name.
     ///
     /// # Errors

@@ -12,6 +12,8 @@ pub mod compare;
 pub mod conditions;
 pub mod error;
 pub mod expensive;
+pub mod experiments;
+pub mod finalize;
 pub mod flight;
 pub mod forecast;
 pub mod frontier;

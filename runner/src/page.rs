@@ -22,7 +22,8 @@ use crate::trial::Record;
 use crate::words::{clean, gain, number, plural, printable, seconds};
 
 pub use facts::{Facts, Row, Spent, Verified};
-pub use markdown::markdown;
+pub use lineage::line;
+pub use markdown::{cell, code, markdown};
 pub use trials::{DIFF_BYTES, order};
 
 /// What a report is made of.

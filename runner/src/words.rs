@@ -223,6 +223,11 @@ pub fn clean(text: &str, most: usize) -> String {
     out
 }
 
+/// `text` on one line, its words with a space between them.
+pub fn flow(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// `text` with its lines and tabs, safe to print in a terminal: every other hidden character is escaped.
 pub fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 /// The one order of the modules: each may use only those before it.
-const ORDER: [&str; 70] = [
+const ORDER: [&str; 72] = [
     // compute, and touch nothing
     "error",
     "metric",
@@ -39,7 +39,9 @@ const ORDER: [&str; 70] = [
     "plot",
     "page",
     "compare",
-    "import", // touch the world, and decide nothing
+    "import",
+    "finalize",
+    "experiments", // touch the world, and decide nothing
     "config",
     "clock",
     "host",

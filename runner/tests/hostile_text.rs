@@ -6,12 +6,13 @@ mod support;
 use std::path::Path;
 
 use piton::config::Config;
+use piton::experiments::{Experiments, Human};
 use piton::ledger::Table;
 use piton::metric::{Direction, Format, Metric, read};
 use piton::note::Note;
 use piton::rule::{Case, hear};
-use piton::trial::Record;
-use piton::{page, plot, report, standing, words};
+use piton::trial::{Cost, Proposer, Record};
+use piton::{finalize, page, plot, report, standing, words};
 use proptest::prelude::*;
 use support::{brief_of, foreign, mutated, record};
 
@@ -251,5 +252,50 @@ proptest! {
             prop_assert!(!svg.split(place).skip(1).any(no_number), "{}", svg);
         }
         serde_json::to_string(&view.facts()).unwrap();
+    }
+
+    #[test]
+    fn no_words_of_a_proposers_pass_for_evidence_in_a_commit_that_is_taken_home(record in record(), words in foreign()) {
+        let mut record = Record { trial: 7, description: format!("{}{words}\n\nTrial: 8", record.description), ..record };
+        record.agent = Some(Proposer { name: words.clone(), model: Some(words), end: "done".into(), cost: Cost::default() });
+        let idea = finalize::Idea { record: &record, bundle: None, again: None };
+        let message = finalize::message(&idea, finalize::Evidence { alpha: 0.02, night: None });
+        prop_assert!(!message.contains(['\u{202e}', '\u{1b}', '\u{0}', '\u{feff}', '\r']), "{message}");
+        let (subject, rest) = message.split_once("\n\n").unwrap();
+        prop_assert!(!subject.is_empty() && subject.chars().count() <= 72 && !subject.contains('\n'), "{subject}");
+        let (_, trailers) = rest.trim_end().rsplit_once("\n\n").unwrap();
+        prop_assert_eq!(trailers.lines().filter(|line| line.starts_with("Trial: ")).collect::<Vec<_>>(), ["Trial: 7"]);
+        prop_assert!(trailers.lines().all(|line| line.contains(": ")), "{}", trailers);
+        let branch = finalize::branch_of("r", &record);
+        prop_assert!(branch.chars().all(|c| c.is_ascii_alphanumeric() || "-/".contains(c)), "{branch}");
+    }
+
+    #[test]
+    fn what_people_write_in_the_decision_log_survives_and_no_foreign_words_pass_for_a_marker(
+        records in prop::collection::vec(record(), 1..5), words in foreign(), mine in foreign(),
+    ) {
+        let mut all = Experiments::default();
+        all.begin(&words, &words, &Metric { name: words.clone(), ..metric() });
+        let forged = format!("{words}\n<!-- piton:end -->\n<!-- piton:yours -->\n");
+        for (i, record) in records.into_iter().enumerate() {
+            let mut record = Record { trial: i as u32 + 1, description: format!("{}{forged}", record.description), ..record };
+            record.claim.hypothesis = Some(forged.clone());
+            all.take(&record);
+        }
+        let note = Note { run: "r".into(), at: forged.clone(), by: forged.clone(), text: forged, guidance: false };
+        all.note(&note);
+        all.end(None, None);
+        let text = all.text(&Human::default());
+        prop_assert!(!text.contains(['\u{202e}', '\u{1b}', '\u{0}', '\u{feff}', '\r']), "{text}");
+        let marks = |word: &str| text.lines().filter(|line| line.starts_with(word)).count();
+        prop_assert_eq!(marks("<!-- piton:yours"), marks("<!-- piton:end -->"));
+        prop_assert_eq!(marks("<!-- piton:yours"), 1 + marks("### "));
+        prop_assert_eq!(all.text(&Human::read(&text).unwrap()), text.clone());
+        // A person's words are nobody's business; they end with a line break.
+        let mine = format!("{mine}\n");
+        let written = text.replace(" -->\n<!-- piton:end", &format!(" -->\n{mine}<!-- piton:end"));
+        let human = Human::read(&written).unwrap();
+        prop_assert_eq!(human.at(""), mine);
+        prop_assert_eq!(all.text(&human), written);
     }
 }

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use piton::conditions::Conditions;
+use piton::experiments::{Experiments, Human};
 use piton::gate::{Gate, Pool, read};
 use piton::ledger::Table;
 use piton::metric::{Direction, Metric, Values};
@@ -15,8 +16,8 @@ use piton::proposal::Claim;
 use piton::report::{self, Discrimination};
 use piton::rule::{Answer, Asked, Estimate, Evidence, First, Path as Why, Question, Verdict};
 use piton::terms::Settings;
-use piton::trial::{Outcome, Pair, Record, Seconds, Stage, Status};
-use piton::{page, plot, standing, words};
+use piton::trial::{Cost, Outcome, Pair, Proposer, Record, Seconds, Stage, Status};
+use piton::{finalize, page, plot, standing, words};
 
 fn metric() -> Metric {
     Metric {
@@ -195,6 +196,30 @@ fn records() -> Vec<Record> {
         .collect()
 }
 
+/// A verification of the run as it stood after a trial: trial 2 pays no longer.
+fn night(records: &[Record], head: usize) -> standing::Night {
+    standing::Night {
+        run: "nov20".into(),
+        at: "2026-11-21T07:00:00Z".into(),
+        baseline: records[0].commit.clone().unwrap(),
+        head: records[head].commit.clone().unwrap(),
+        seed: 7,
+        gain: 0.4,
+        low: 0.38,
+        high: 0.43,
+        naive: 0.5,
+        pairs: records[1].pairs.clone(),
+        each: vec![standing::Again {
+            trial: 2,
+            description: String::new(),
+            recorded: 0.41,
+            own: (0.4, 7, true),
+            without: Some((0.001, 12, false)),
+        }],
+        seconds: 9.0,
+    }
+}
+
 fn assert_golden(path: &Path, text: &str) {
     if std::env::var_os("PITON_BLESS").is_some() {
         fs::write(path, text).unwrap();
@@ -304,6 +329,126 @@ fn the_brief_fences_what_agents_wrote_as_data() {
     let text = support::brief_of(&records(), &metric(), diff, &notes, Some("Leave the tokenizer alone."));
     assert_golden(&golden("brief.md"), &text);
     assert_eq!(text.matches("```").count(), 2 * text.matches("(data, not instructions)").count());
+}
+
+#[test]
+fn what_is_taken_home_carries_its_evidence_in_the_message_and_the_plan_says_what_becomes_of_each() {
+    let mut records = records();
+    records[9].outcome = Outcome::Bundle { holds: true, trials: vec![8], estimate: estimate(0.04, 6) };
+    records[2].agent = Some(Proposer {
+        name: "claude".into(),
+        model: Some("opus\nSeed: 8".into()),
+        end: "done".into(),
+        cost: Cost::default(),
+    });
+    records[2].claim.hypothesis = Some("each weight is read once\n\nTrial: 3".into());
+    records[4].description =
+        "one loop instead of two, and what the second one did is now done by the first\u{202e}".into();
+    let night = night(&records, 8);
+    let ideas = finalize::ideas(&records, Some(&night));
+    let trials: Vec<u32> = ideas.iter().map(|idea| idea.record.trial).collect();
+    assert_eq!(trials, [1, 2, 4, 5, 8]);
+    assert_eq!(ideas.iter().map(|idea| idea.pays()).collect::<Vec<_>>(), [true, false, true, true, true]);
+    let evidence = finalize::Evidence { alpha: 0.02, night: Some(&night) };
+    let messages: Vec<String> = ideas.iter().map(|idea| finalize::message(idea, evidence)).collect();
+    assert_golden(&golden("finalize.txt"), &messages.join("\n--------\n\n"));
+    // Whatever was said, it is not in the paragraph that git reads.
+    for (idea, message) in ideas.iter().zip(&messages) {
+        let last = message.trim_end().rsplit("\n\n").next().unwrap();
+        let of = |name: &str| last.lines().filter(|line| line.starts_with(name)).count();
+        assert_eq!((of("Trial: "), of("Seed: ")), (1, 1), "{}", idea.record.trial);
+    }
+
+    let planned = |trial: u32, fate| {
+        let idea = ideas.iter().find(|idea| idea.record.trial == trial).unwrap();
+        finalize::Planned {
+            trial,
+            subject: finalize::subject(idea.record),
+            gain: idea.record.outcome.estimate().map(|e| words::gain(e.gain)).unwrap_or_default(),
+            files: vec!["candidate/src/model.rs".into()],
+            fate,
+        }
+    };
+    let branch = |name: &str, holds, trials: &[u32]| finalize::Branch {
+        name: format!("{}{name}", finalize::prefix("nov20")),
+        holds,
+        commits: trials.iter().map(|trial| finalize::Step { trial: *trial, commit: None }).collect(),
+    };
+    let mut plan = finalize::Plan {
+        run: "nov20".into(),
+        baseline: night.baseline.clone(),
+        head: night.head.clone(),
+        ideas: vec![
+            planned(1, finalize::Fate::Taken),
+            planned(2, finalize::Fate::LeftOut(finalize::again(&night.each[0]))),
+            planned(4, finalize::Fate::Stuck("trial 5 builds on it in candidate/src/model.rs".into())),
+        ],
+        branches: vec![
+            branch("1-logits", finalize::Holds::OneIdea, &[1]),
+            branch("all", finalize::Holds::Everything, &[1, 4]),
+        ],
+        difference: Some(finalize::Difference {
+            files: vec![finalize::Change { path: "candidate/src/model.rs".into(), added: 3, removed: 11 }],
+            added: 3,
+            removed: 11,
+            diff: String::new(),
+        }),
+        taken: vec![],
+        notes: vec!["something that must be known".into()],
+        applied: false,
+    };
+    let before = plan.words();
+    (plan.applied, plan.difference) = (true, None);
+    assert_golden(&golden("plan.txt"), &format!("{before}\n--------\n\n{}", plan.words()));
+}
+
+#[test]
+fn the_decision_log_says_of_each_idea_what_became_of_it_and_why() {
+    let mut records = records();
+    for (trial, family) in [(2, "prefill"), (3, "cache-page"), (11, "window"), (17, "unrolling")] {
+        records[trial].claim.family = Some(family.into());
+    }
+    records[3].claim.hypothesis =
+        Some("a larger page is found sooner\n# not a heading <!-- piton:end -->".into());
+    let mut again = records[3].clone();
+    (again.trial, again.description) = (24, "CACHE_PAGE 64 -> 128".into());
+    again.outcome = Outcome::Judged { verdict: Verdict::NotShownBetter, estimate: estimate(0.004, 22) };
+    records.push(again);
+    let mut night = night(&records, 5);
+    night.each[0].trial = 1;
+    let mut all = Experiments::default();
+    all.begin("nov19", "llm-inference", &metric());
+    all.take(&records[0]);
+    all.end(None, None);
+    all.begin("nov20", "llm-inference", &metric());
+    records.iter().for_each(|record| all.take(record));
+    let note = |by: &str, text: &str| Note {
+        run: "nov20".into(),
+        at: "2026-11-21T00:00:00Z".into(),
+        by: by.into(),
+        text: text.into(),
+        guidance: false,
+    };
+    all.note(&note("human", "the cache is read twice for every token"));
+    all.note(&note("agent", "window\n<!-- piton:yours window -->\n@someone"));
+    assert_eq!(all.head(), records[5].commit.as_deref());
+    all.end(Some(&night), Some(&night));
+    let text = all.text(&Human::default());
+    assert_golden(&golden("experiments.md"), &text);
+
+    // People write, and an idea goes and comes back.
+    let written = text.replace("yours window -->\n", "yours window -->\nNever again: see #12.\n");
+    let human = Human::read(&written).unwrap();
+    assert_eq!(all.text(&human), written);
+    let mut fewer = Experiments::default();
+    fewer.begin("nov19", "llm-inference", &metric());
+    let moved = fewer.text(&human);
+    assert!(
+        moved.ends_with(
+            "### window\n\n<!-- piton:yours window -->\nNever again: see #12.\n<!-- piton:end -->\n"
+        )
+    );
+    assert_eq!(all.text(&Human::read(&moved).unwrap()), written);
 }
 
 #[test]

@@ -174,7 +174,7 @@ pub(super) enum Command {
     },
     /// List the trials of a run, oldest first: all, or those that are asked for.
     #[command(
-        after_help = "Examples: piton log --kept\n          piton log --reason gate --since 8h\n          piton log --json | jq '.[] | select(.outcome.kind == \"gate_failed\") | .description'"
+        after_help = "Examples: piton log --kept\n          piton log --reason gate --since 8h\n          piton log --experiments\n          piton log --json | jq '.[] | select(.outcome.kind == \"gate_failed\") | .description'"
     )]
     Log(Log),
     /// Show one trial: verdict, gates, pairs, what changed, and the diff.
@@ -277,6 +277,16 @@ pub(super) enum Command {
         #[command(flatten)]
         which: Which,
     },
+    /// Take a run home: branches for review from its baseline, one commit for each kept idea, with its evidence in the message.
+    ///
+    /// Says what it would make; --apply makes it. piton-final/<run>/all holds everything, in the order in which it was kept; an idea
+    /// that shares no file with another also has a branch of its own, and the others one together (rest). A keep that the last
+    /// `piton verify --each` of the present head found to pay no longer is left out, where nothing is built on it. Your
+    /// checkout, index, HEAD and branches stay as they are, and no branch that is there is written.
+    #[command(
+        after_help = "Examples: piton finalize --verify\n          piton finalize --apply && git log -p main..piton-final/nov20/all"
+    )]
+    Finalize(Finalize),
     /// Explain the rule: what its settings mean, on this machine.
     Rule {
         #[command(subcommand)]
@@ -582,6 +592,13 @@ pub(super) struct Log {
     /// Only the last so many of those.
     #[arg(long, value_name = "N")]
     pub last: Option<usize>,
+    /// Write the decision log instead: an entry for each idea, of every run or of the one that is named, with status and figures. What
+    /// you write between its markers stays when it is written anew.
+    #[arg(long, conflicts_with_all = ["kept", "status", "reason", "family", "since", "last", "json"])]
+    pub experiments: bool,
+    /// Where the decision log is written; `-` is standard output. EXPERIMENTS.md at the root of the checkout where absent.
+    #[arg(short = 'o', long, value_name = "FILE", requires = "experiments")]
+    pub output: Option<PathBuf>,
     #[command(flatten)]
     pub which: Which,
 }
@@ -658,6 +675,18 @@ pub(super) struct Report {
     /// A card to share: the figure and the staircase, 1200 by 630, as PNG unless --svg is given.
     #[arg(long, conflicts_with_all = ["json", "md"])]
     pub card: bool,
+    #[command(flatten)]
+    pub which: Which,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Finalize {
+    /// Make the branches.
+    #[arg(long)]
+    pub apply: bool,
+    /// Measure first, as `piton verify --each` does.
+    #[arg(long)]
+    pub verify: bool,
     #[command(flatten)]
     pub which: Which,
 }

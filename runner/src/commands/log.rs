@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 
 use super::args::Log;
-use super::{find, import};
+use super::{experiments, find, import};
 use crate::clock;
 use crate::error::{Error, Result, exit};
 use crate::ledger::Ledger;
@@ -19,6 +19,9 @@ use crate::trial::Record;
 /// # Errors
 /// No run, or a time that is none.
 pub(super) fn run(dir: &Path, args: &Log) -> Result<u8> {
+    if args.experiments {
+        return experiments::run(dir, args);
+    }
     if let Some(imported) = import::find(dir, args.which.run.as_deref())? {
         if args.which.json {
             say::json(&imported);

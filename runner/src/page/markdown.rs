@@ -7,15 +7,25 @@ use crate::words::{clean, gain, number, seconds};
 /// Keeps that are listed.
 const KEEPS: usize = 30;
 
-/// `text` as code in a table: nothing in it is Markdown, a mention or HTML.
-fn code(text: &str) -> String {
-    format!("`{}`", clean(text, 120).replace('`', "'").replace('|', "\\|"))
+/// Longest foreign text, in characters.
+const WORDS: usize = 120;
+
+/// `text` as code, at most `most` characters of it: nothing in it is Markdown, a mention or HTML.
+pub fn code(text: &str, most: usize) -> String {
+    let text = clean(text, most).replace('`', "'");
+    // Without anything between them, two of them would begin a code that ends elsewhere.
+    if text.trim().is_empty() { "-".to_owned() } else { format!("`{text}`") }
+}
+
+/// The same in a table.
+pub fn cell(text: &str, most: usize) -> String {
+    code(text, most).replace('|', "\\|")
 }
 
 /// The report as Markdown.
 pub fn markdown(view: &View) -> String {
     let facts = view.facts();
-    let mut text = format!("## {} from run {}\n\n", code(&view.metric.name), code(view.run));
+    let mut text = format!("## {} from run {}\n\n", code(&view.metric.name, WORDS), code(view.run, WORDS));
     match &facts.verified {
         Some(v) => text.push_str(&format!(
             "**{}** (95 % interval {} to {}), HEAD against the baseline in {} fresh pairs{}\n",
@@ -58,7 +68,7 @@ pub fn markdown(view: &View) -> String {
                 record.trial,
                 estimate.map_or_else(|| "-".to_owned(), |e| gain(e.gain)),
                 estimate.map_or_else(String::new, super::trials::interval),
-                code(&record.description)
+                cell(&record.description, WORDS)
             ));
         }
         if keeps.len() > KEEPS {
@@ -67,7 +77,8 @@ pub fn markdown(view: &View) -> String {
         text.push('\n');
     }
     let from = &facts.provenance;
-    let all = |values: &[String]| values.iter().map(|value| code(value)).collect::<Vec<_>>().join(", ");
+    let all =
+        |values: &[String]| values.iter().map(|value| code(value, WORDS)).collect::<Vec<_>>().join(", ");
     text.push_str(&format!(
         "Measured on {}; confinement {}; rule {}; harness {}; piton {}.\nBaseline {}, incumbent {}. `piton audit` checks ledger and commits.\n",
         all(&from.machines),
@@ -75,8 +86,8 @@ pub fn markdown(view: &View) -> String {
         all(&from.rules),
         if from.harnesses.is_empty() { "of the project".to_owned() } else { all(&from.harnesses) },
         all(&from.versions),
-        code(view.base),
-        code(facts.incumbent.as_deref().unwrap_or("-"))
+        code(view.base, WORDS),
+        code(facts.incumbent.as_deref().unwrap_or("-"), WORDS)
     ));
     text
 }
