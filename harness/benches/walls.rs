@@ -1,4 +1,4 @@
-//! What a worker's walls cost in throughput: `cargo bench -p harness --bench walls -- CANDIDATE MODEL PAIRS`.
+//! What a worker's walls cost in throughput, and at its start: `cargo bench -p harness --bench walls -- CANDIDATE MODEL PAIRS`.
 //!
 //! The same binary answers the same prompts behind its walls and without any, pinned to the same core either way, in pairs
 //! whose order a coin decides. Printed is a case for `piton replay`, in which the worker without walls is the challenger.
@@ -47,11 +47,11 @@ fn main() -> Result<()> {
     let dir = tempfile::tempdir()?;
     let bare: PathBuf = dir.path().join(BARE);
     std::os::unix::fs::symlink(&own, &bare)?;
-    let rate = |exe: &Path, tasks: &[Task]| -> Result<f64> {
+    let rate = |exe: &Path, tasks: &[Task]| -> Result<(f64, Duration)> {
         let launch = Launch { harness: exe, worker: &candidate, model: &model, walls: &walls };
         speed(&launch, tasks, &checkpoint).map_err(|failure| format!("{failure:?}").into())
     };
-    let mut gains = vec![];
+    let (mut gains, mut starts) = (vec![], vec![]);
     for pair in 0..=pairs.parse()? {
         let drawn = random()?;
         let tasks = prompts::tokenise(source.draw(drawn >> 1), &tokenizer, &checkpoint.config)
@@ -65,7 +65,8 @@ fn main() -> Result<()> {
         };
         // The first pair brings everything into memory.
         if pair > 0 {
-            gains.push((open / walled).ln());
+            gains.push((open.0 / walled.0).ln());
+            starts.push(1e3 * (walled.1.as_secs_f64() - open.1.as_secs_f64()));
         }
     }
     let centre = median(gains.clone());
@@ -77,18 +78,21 @@ fn main() -> Result<()> {
         100.0 * tau,
         walls.least
     );
+    eprintln!("a start behind walls takes {:+.2} ms more (median)", median(starts));
     println!("{}", serde_json::json!({ "primary": { "tau": tau, "d": gains } }));
     Ok(())
 }
 
-/// Tokens a second over all tasks: see `harness explain`.
+/// Tokens a second over all tasks, as `harness explain` says, and the time until the worker was ready.
 fn speed(
     launch: &Launch,
     tasks: &[Task],
     checkpoint: &Checkpoint,
-) -> std::result::Result<f64, harness::outcome::Failure> {
+) -> std::result::Result<(f64, Duration), harness::outcome::Failure> {
     let patience = Patience { silence: Duration::from_secs(10), end: clock::now() + Duration::from_secs(60) };
+    let began = clock::now();
     let mut worker = Worker::start(launch, patience)?;
+    let start = clock::now().saturating_sub(began);
     let (mut tokens, mut time) = (0, Duration::ZERO);
     for task in tasks {
         let request = Request { nonce: 7, max_new: task.max_new as u32, prompt: task.tokens.clone() };
@@ -97,7 +101,7 @@ fn speed(
         time += timed.last;
     }
     worker.finish()?;
-    Ok(tokens as f64 / time.as_secs_f64())
+    Ok((tokens as f64 / time.as_secs_f64(), start))
 }
 
 /// What the walls' helper does, without the walls: the cores, then the command.

@@ -59,7 +59,8 @@ impl Real {
         };
         // What codex starts has of its environment what is named here.
         let last = last.or_else(|| {
-            let text = format!("mcp_servers.piton={{command={program}, args={rest}, env_vars=[\"PITON_SOCKET\"]}}");
+            let text =
+                format!("mcp_servers.piton={{command={program}, args={rest}, env_vars=[\"PITON_SOCKET\"]}}");
             (self == Self::Codex).then_some(text)
         });
         line.split(' ').map(str::to_owned).chain(last).collect()
@@ -195,7 +196,8 @@ impl User {
 fn opencode(url: &str) -> String {
     let options = json!({ "baseURL": format!("{url}/v1"), "apiKey": "x" });
     let models = json!({ "scripted": { "name": "scripted" } });
-    let provider = json!({ "npm": "@ai-sdk/openai-compatible", "name": "p", "options": options, "models": models });
+    let provider =
+        json!({ "npm": "@ai-sdk/openai-compatible", "name": "p", "options": options, "models": models });
     let server = json!({ "piton": { "type": "local", "command": ["piton", "mcp", "--block", "1s"] } });
     let all = json!({ "model": "p/scripted", "small_model": "p/scripted", "provider": { "p": provider }, "mcp": server });
     all.to_string()

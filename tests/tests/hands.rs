@@ -93,7 +93,9 @@ fn behind_the_walls_of_guard_its_shell_asks_for_a_trial_and_waits_for_it() {
     let shell = |line: &str| Step::Shell(line.to_owned());
     let plays = [Play::Does(vec![
         Step::Edit("100", "140"),
-        shell("piton trial -m 'wider tiles' --hypothesis 'fewer misses' --family tiles --expected 30 --wait 1s"),
+        shell(
+            "piton trial -m 'wider tiles' --hypothesis 'fewer misses' --family tiles --expected 30 --wait 1s",
+        ),
         Step::WhileRunning(Box::new(shell("piton wait --timeout 5s"))),
         shell("echo forged > .git/HEAD || piton note 'the second loop is cold'"),
     ])];
