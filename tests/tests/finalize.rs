@@ -151,7 +151,7 @@ fn ideas_that_share_no_file_have_branches_of_their_own_and_the_others_one_togeth
     assert_eq!(tree(&toy, "HEAD"), tree(&toy, "piton/r"));
     assert_eq!(tree(&toy, "piton-final/r/all"), tree(&toy, "piton/r"));
     let notes = plan["notes"].to_string();
-    assert!(notes.contains("a branch with a part of it was neither built nor measured"), "{notes}");
+    assert!(notes.contains("a branch with a part of the run was neither built nor measured"), "{notes}");
 }
 
 #[test]

@@ -252,8 +252,7 @@ impl Composer<'_> {
         }
         if plan.branches.len() > 1 || out > 1 {
             notes.push(
-                "the whole run was measured; a branch with a part of it was neither built nor measured"
-                    .to_owned(),
+                "a branch with a part of the run was neither built nor measured as it stands".to_owned(),
             );
         }
         match repo.get_ref(&format!("refs/heads/piton/{name}")) {
