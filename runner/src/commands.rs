@@ -5,6 +5,7 @@ mod args;
 mod brief;
 mod climb;
 mod compare;
+mod compose;
 mod diff;
 mod experiments;
 mod export;

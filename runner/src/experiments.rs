@@ -77,6 +77,8 @@ impl Status {
 pub struct Experiments {
     runs: Vec<Run>,
     ideas: BTreeMap<String, Idea>,
+    /// The idea of each trial of the present run.
+    names: BTreeMap<u32, String>,
     /// The records that say where the branch of the present run stands, without their pairs.
     line: Vec<Record>,
 }
@@ -150,6 +152,7 @@ impl Experiments {
     /// A run begins; what is taken in from here on is its.
     pub fn begin(&mut self, run: &str, experiment: &str, metric: &Metric) {
         self.line.clear();
+        self.names.clear();
         self.runs.push(Run {
             name: clean(run, 60),
             experiment: experiment.to_owned(),
@@ -172,14 +175,12 @@ impl Experiments {
         self.runs[at].kept += u32::from(kept);
         let name = match &record.outcome {
             // It is an earlier trial's idea, whatever it is called.
-            Outcome::Duplicate { of } | Outcome::Alike { of } => {
-                self.ideas.iter().find_map(|(name, idea)| {
-                    idea.tried.iter().any(|tried| (tried.run, tried.trial) == (at, *of)).then(|| name.clone())
-                })
-            }
+            Outcome::Duplicate { of } | Outcome::Alike { of } => self.names.get(of).cloned(),
             _ => Some(idea_of(record)),
         };
-        let Some(idea) = name.map(|name| self.idea(name)) else { return };
+        let Some(name) = name else { return };
+        self.names.insert(record.trial, name.clone());
+        let idea = self.idea(name);
         if !record.outcome.settles() && !matches!(record.outcome, Outcome::Tampered { .. }) {
             idea.silent += 1;
             return;

@@ -18,6 +18,9 @@ use crate::trial::{Outcome, Record};
 pub use message::{Evidence, again, message, subject};
 pub use plan::{Branch, Change, Difference, Fate, Holds, Plan, Planned, Step};
 
+/// A name that is longer than this is cut between words, in characters.
+const NAME: usize = 30;
+
 /// An idea that a run kept, and what is known of it besides its own trial.
 #[derive(Debug, Clone, Copy)]
 pub struct Idea<'a> {
@@ -86,8 +89,10 @@ pub fn prefix(run: &str) -> String {
 
 /// The branch of one idea: its trial and its words, as far as a ref may hold them.
 pub fn branch_of(run: &str, record: &Record) -> String {
-    let words = proposal::family(&record.description).map_or_else(String::new, |words| format!("-{words}"));
-    format!("{}{}{words}", prefix(run), record.trial)
+    let words = proposal::family(&record.description).unwrap_or_default();
+    let end = words.rfind('-').filter(|at| words.len() > NAME && *at > NAME / 2).unwrap_or(words.len());
+    let dash = if words.is_empty() { "" } else { "-" };
+    format!("{}{}{dash}{}", prefix(run), record.trial, &words[..end])
 }
 
 #[cfg(test)]

@@ -349,6 +349,10 @@ fn what_is_taken_home_carries_its_evidence_in_the_message_and_the_plan_says_what
     let trials: Vec<u32> = ideas.iter().map(|idea| idea.record.trial).collect();
     assert_eq!(trials, [1, 2, 4, 5, 8]);
     assert_eq!(ideas.iter().map(|idea| idea.pays()).collect::<Vec<_>>(), [true, false, true, true, true]);
+    assert_eq!(
+        finalize::branch_of("nov20", &records[4]),
+        "piton-final/nov20/4-one-loop-instead-of-two-and-what-the"
+    );
     let evidence = finalize::Evidence { alpha: 0.02, night: Some(&night) };
     let messages: Vec<String> = ideas.iter().map(|idea| finalize::message(idea, evidence)).collect();
     assert_golden(&golden("finalize.txt"), &messages.join("\n--------\n\n"));

@@ -151,7 +151,7 @@ fn ideas_that_share_no_file_have_branches_of_their_own_and_the_others_one_togeth
     assert_eq!(tree(&toy, "HEAD"), tree(&toy, "piton/r"));
     assert_eq!(tree(&toy, "piton-final/r/all"), tree(&toy, "piton/r"));
     let notes = plan["notes"].to_string();
-    assert!(notes.contains("a branch with a part of it was neither built nor measured"), "{notes}");
+    assert!(notes.contains("a branch with a part of the run was neither built nor measured"), "{notes}");
 }
 
 #[test]
@@ -196,8 +196,7 @@ fn what_no_longer_pays_and_is_built_upon_stays_and_is_named() {
     keep(&toy, "the first", &[("speed", "120")]);
     keep(&toy, "the second", &[("speed", "130")]);
     keep(&toy, "overtakes, and takes the second back", &[("speed", "120"), ("src/more", "150")]);
-    assert_eq!(toy.piton(&["verify", "--run", "r", "--each"]).status, 0);
-    let plan = plan(&toy, &["--apply"]);
+    let plan = plan(&toy, &["--verify", "--apply"]);
     assert_eq!(plan["ideas"][0]["fate"], "stuck", "{plan}");
     assert_eq!(plan["ideas"][0]["why"], "trial 3 builds on it in src/speed.rs");
     assert_eq!(plan["ideas"][1]["fate"], "left_out", "{plan}");
@@ -206,6 +205,28 @@ fn what_no_longer_pays_and_is_built_upon_stays_and_is_named() {
     assert_eq!(tree(&toy, "piton-final/r/all"), tree(&toy, "piton/r"));
     let told = toy.piton(&["finalize", "--run", "r"]).out;
     assert!(told.contains("no longer pays, but stays: trial 3 builds on it in src/speed.rs"), "{told}");
+}
+
+#[test]
+fn a_keep_for_now_is_told_with_the_bundle_in_which_it_held() {
+    let toy = Scratch::toy_with("[noise]", "[rule]\npreset = \"provisional\"\n[noise]");
+    toy.git(&["config", "user.name", "Nadia"]);
+    toy.git(&["config", "user.email", "nadia@example.org"]);
+    toy.baseline();
+    keep(&toy, "for now", &[("speed", "130")]);
+    assert!(plan(&toy, &[])["notes"].to_string().contains("not put to the full test since: 1"));
+    toy.git(&["switch", "--quiet", "main"]);
+    let agent = "echo 'const SPEED: u32 = 90;' > src/speed.rs";
+    assert_eq!(toy.piton(&["climb", "--run", "r", "--agent", agent, "--trials", "1"]).status, 0);
+    let plan = plan(&toy, &["--apply"]);
+    assert!(!plan["notes"].to_string().contains("full test"), "{plan}");
+    let message = toy.git(&["log", "-1", "--format=%B", "piton-final/r/all"]);
+    assert!(
+        message.contains("kept for now: +2")
+            && message.contains("then, in trial 3: trial 1 together: they hold;")
+    );
+    let bundle = toy.git(&["log", "-1", "--format=%(trailers:key=Bundle,valueonly)", "piton-final/r/all"]);
+    assert!(bundle.starts_with("trial 3, 1 together: +2") && bundle.contains(" pairs, alpha "), "{message}");
 }
 
 #[test]
