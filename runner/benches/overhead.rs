@@ -117,7 +117,8 @@ impl Toy {
     fn gaps(&self) -> Vec<f64> {
         let adapter = self.dir.path().join("agent.toml");
         let (script, own) = (self.dir.path().join("propose.sh"), &self.own);
-        let text = format!("name = \"scripted\"\ncommand = [\"sh\", {script:?}, {own:?}]\nevents = \"text\"\n");
+        let text =
+            format!("name = \"scripted\"\ncommand = [\"sh\", {script:?}, {own:?}]\nevents = \"text\"\n");
         fs::write(&adapter, text).expect("a file");
         let before = self.records().len();
         fs::remove_file(self.own.join("times")).expect("a file");
@@ -125,7 +126,8 @@ impl Toy {
         let work = self.records().split_off(before);
         let work = work.iter().map(|record| (record.seconds.build + record.seconds.measure) * 1e3);
         let times = fs::read_to_string(self.own.join("times")).expect("a file");
-        let times: Vec<f64> = times.split_whitespace().map(|ns| ns.parse::<f64>().expect("a time") / 1e6).collect();
+        let times: Vec<f64> =
+            times.split_whitespace().map(|ns| ns.parse::<f64>().expect("a time") / 1e6).collect();
         // Its begin, its end, the next one's begin, ...
         times[1..].chunks_exact(2).zip(work).map(|(gap, work)| gap[1] - gap[0] - work).collect()
     }

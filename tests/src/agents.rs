@@ -59,7 +59,8 @@ impl Real {
         };
         // What codex starts has of its environment what is named here.
         let last = last.or_else(|| {
-            let text = format!("mcp_servers.piton={{command={program}, args={rest}, env_vars=[\"PITON_SOCKET\"]}}");
+            let text =
+                format!("mcp_servers.piton={{command={program}, args={rest}, env_vars=[\"PITON_SOCKET\"]}}");
             (self == Self::Codex).then_some(text)
         });
         line.split(' ').map(str::to_owned).chain(last).collect()
@@ -123,6 +124,12 @@ impl User {
             fs::create_dir(home.path().join(".codex")).expect("a directory");
             fs::write(home.path().join(".codex/config.toml"), settings).expect("a file");
         }
+        // goose's shell is a login shell.
+        let path = crate::piton();
+        let profile = format!("PATH={}:$PATH\n", path.parent().expect("in a directory").display());
+        for name in [".profile", ".bashrc"] {
+            fs::write(home.path().join(name), &profile).expect("a file");
+        }
         Self { home, agent, model }
     }
 
@@ -146,7 +153,7 @@ impl User {
     /// A command line of the agent's, not started yet.
     pub fn agent(&self, line: &[String], cwd: &Path) -> Command {
         let mut command = Command::new(self.agent.dir().join(&line[0]));
-        command.args(&line[1..]).current_dir(cwd);
+        command.args(&line[1..]).current_dir(cwd).env("PWD", cwd);
         self.lend(&mut command);
         command
     }
@@ -195,7 +202,8 @@ impl User {
 fn opencode(url: &str) -> String {
     let options = json!({ "baseURL": format!("{url}/v1"), "apiKey": "x" });
     let models = json!({ "scripted": { "name": "scripted" } });
-    let provider = json!({ "npm": "@ai-sdk/openai-compatible", "name": "p", "options": options, "models": models });
+    let provider =
+        json!({ "npm": "@ai-sdk/openai-compatible", "name": "p", "options": options, "models": models });
     let server = json!({ "piton": { "type": "local", "command": ["piton", "mcp", "--block", "1s"] } });
     let all = json!({ "model": "p/scripted", "small_model": "p/scripted", "provider": { "p": provider }, "mcp": server });
     all.to_string()

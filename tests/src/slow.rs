@@ -54,12 +54,18 @@ impl Slow {
     /// Starts a command whose output nobody reads yet.
     pub fn start(&self, args: &[&str]) -> Child {
         let mut command = self.toy.command(args);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("piton starts")
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("piton starts")
     }
 
     /// The process that carries the trial out.
     pub fn carrier(&self) -> u32 {
-        let errand: Value = serde_json::from_str(&self.toy.read(".git/piton/errand/errand.json")).expect("JSON");
+        let errand: Value =
+            serde_json::from_str(&self.toy.read(".git/piton/errand/errand.json")).expect("JSON");
         u32::try_from(errand["process"].as_u64().expect("a process")).expect("its number")
     }
 }

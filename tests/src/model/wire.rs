@@ -58,9 +58,8 @@ pub(super) fn call(step: &Step, tools: &[String]) -> (String, Value) {
         Step::Edit(before, after) => {
             let line = |value: &str| format!("const SPEED: u32 = {value};");
             let (before, after) = (line(before), line(after));
-            let patch = format!(
-                "*** Begin Patch\n*** Update File: {FILE}\n@@\n-{before}\n+{after}\n*** End Patch"
-            );
+            let patch =
+                format!("*** Begin Patch\n*** Update File: {FILE}\n@@\n-{before}\n+{after}\n*** End Patch");
             call(&Step::Shell(format!("apply_patch <<'EOF'\n{patch}\nEOF")), tools)
         }
         Step::Call(name, arguments) => {
