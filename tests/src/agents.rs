@@ -124,6 +124,12 @@ impl User {
             fs::create_dir(home.path().join(".codex")).expect("a directory");
             fs::write(home.path().join(".codex/config.toml"), settings).expect("a file");
         }
+        // goose's shell is a login shell.
+        let path = crate::piton();
+        let profile = format!("PATH={}:$PATH\n", path.parent().expect("in a directory").display());
+        for name in [".profile", ".bashrc"] {
+            fs::write(home.path().join(name), &profile).expect("a file");
+        }
         Self { home, agent, model }
     }
 
@@ -147,7 +153,7 @@ impl User {
     /// A command line of the agent's, not started yet.
     pub fn agent(&self, line: &[String], cwd: &Path) -> Command {
         let mut command = Command::new(self.agent.dir().join(&line[0]));
-        command.args(&line[1..]).current_dir(cwd);
+        command.args(&line[1..]).current_dir(cwd).env("PWD", cwd);
         self.lend(&mut command);
         command
     }

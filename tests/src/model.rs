@@ -49,13 +49,16 @@ pub enum Step {
 
 /// The step that is due after these results.
 fn due(steps: &[Step], results: &[String]) -> usize {
-    let running = |result: &str| {
-        result.contains("is under way") || (result.contains("state") && result.contains("running"))
-    };
     results.iter().fold(0, |at, result| match steps.get(at) {
-        Some(Step::WhileRunning(_)) if running(result) => at,
+        Some(Step::WhileRunning(_)) if runs(result) => at,
         _ => at + 1,
     })
+}
+
+/// Whether a tool came back with the word that a trial is under way.
+pub fn runs(result: &str) -> bool {
+    let words = result.contains("is under way") && !result.contains("no trial is under way");
+    words || (result.contains("state") && result.contains("running"))
 }
 
 /// The server.

@@ -2,43 +2,50 @@
 //! and a trial outlasts their call.
 
 use std::fs::{self, File};
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::time::{Duration, Instant};
 
 use piton_tests::agents::{Real, User, present};
-use piton_tests::model::{Model, Play, Step};
-use piton_tests::slow::{Slow, said, until};
-use piton_tests::{Said, Scratch};
+use piton_tests::model::{Model, Play, Step, runs};
+use piton_tests::slow::{LIMIT, Slow};
 use serde_json::{Value, json};
 
 /// What piton is started as by a client: no call blocks for longer than a second.
 const SERVER: [&str; 4] = ["piton", "mcp", "--block", "1s"];
 
 /// Runs an agent that is told what `piton init --agents` says. The measurement goes on once the agent was told that the trial is under way.
-fn drive(slow: &Slow, user: &User, mut agent: Command) -> Said {
-    let prompt = user.home().join("prompt");
+/// Returns what it said.
+fn drive(slow: &Slow, user: &User, mut agent: Command) -> String {
+    let (prompt, out) = (user.home().join("prompt"), user.home().join("out"));
     fs::write(&prompt, "Read program.md and do what it says.").unwrap();
-    agent.stdin(File::open(&prompt).unwrap()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let agent = agent.spawn().unwrap();
-    std::thread::scope(|scope| {
-        let over = scope.spawn(|| said(agent));
-        let running = |result: &String| result.contains("running") || result.contains("is under way");
-        until("the agent is told that the trial is under way", || {
-            over.is_finished() || user.model().results().iter().any(running)
-        });
-        slow.go();
-        until("the agent has ended", || over.is_finished());
-        over.join().unwrap()
-    })
+    let both = File::create(&out).unwrap();
+    agent.stdin(File::open(&prompt).unwrap()).stdout(both.try_clone().unwrap()).stderr(both);
+    let (mut agent, since) = (agent.spawn().unwrap(), Instant::now());
+    let mut waits = true;
+    while agent.try_wait().unwrap().is_none() {
+        if waits && user.model().results().iter().any(|result| runs(result)) {
+            slow.go();
+            waits = false;
+        }
+        if since.elapsed() > LIMIT {
+            agent.kill().unwrap();
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    agent.wait().unwrap();
+    slow.go();
+    fs::read_to_string(&out).unwrap()
 }
 
 /// One trial, kept, and told the agent; nothing is left.
-fn judged(agent: Real, slow: &Slow, user: &User, said: &Said) -> Value {
+fn judged(agent: Real, slow: &Slow, user: &User, said: &str) -> Value {
     let results = user.model().results();
     let told = |words: &str| results.iter().any(|result| result.contains(words));
-    let toy: &Scratch = &slow.toy;
+    let toy = &slow.toy;
     let reasons: Vec<String> = toy.table().into_iter().map(|row| row[7].clone()).collect();
-    assert_eq!(reasons, ["baseline", "better"], "{agent:?}: {results:#?}\n{said:?}");
-    assert!(told("running") || told("is under way"), "{agent:?}: {results:#?}");
+    assert_eq!(reasons, ["baseline", "better"], "{agent:?}: {results:#?}\n{said}");
+    assert!(results.iter().any(|result| runs(result)), "{agent:?}: {results:#?}");
     assert!(told("trial 1: kept: +"), "{agent:?}: {results:#?}");
     assert_eq!(toy.git(&["show", "piton/r:src/speed.rs"]), "const SPEED: u32 = 140;");
     assert_eq!(toy.git(&["status", "--porcelain"]), "", "{agent:?}");
@@ -97,7 +104,9 @@ fn behind_the_walls_of_guard_its_shell_asks_for_a_trial_and_waits_for_it() {
             "piton trial -m 'wider tiles' --hypothesis 'fewer misses' --family tiles --expected 30 --wait 1s",
         ),
         Step::WhileRunning(Box::new(shell("piton wait --timeout 5s"))),
-        shell("echo forged > .git/HEAD || piton note 'the second loop is cold'"),
+        // Some refuse this by themselves, the others meet the wall.
+        shell("echo forged > .git/HEAD"),
+        shell("piton note 'the second loop is cold'"),
     ])];
     for agent in present() {
         let (slow, user) = (Slow::begun(), User::of(agent, Model::start(plays.to_vec())));
@@ -107,6 +116,6 @@ fn behind_the_walls_of_guard_its_shell_asks_for_a_trial_and_waits_for_it() {
         let record = judged(agent, &slow, &user, &said);
         assert_eq!(record["claim"]["expected_pct"], 30.0, "{record}");
         let notes = slow.toy.piton(&["notes", "--json"]).json();
-        assert_eq!(notes[0]["text"], "the second loop is cold", "{agent:?}: the wall held");
+        assert_eq!(notes[0]["text"], "the second loop is cold", "{agent:?}");
     }
 }

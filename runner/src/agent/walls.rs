@@ -87,11 +87,17 @@ impl Room<'_> {
         worktree.join(".piton/agent")
     }
 
-    /// What its environment is given: a temporary directory, and a place where it can build its edit to try it.
+    /// What its environment is given: a temporary directory, a place where it can build its edit to try it, and where it is: opencode
+    /// believes that variable, not its working directory.
     pub fn env(&self) -> Vec<(OsString, OsString)> {
         let target = Self::own(self.worktree).join("target");
         let temporary = |name: &str| (name.into(), self.temporary.as_os_str().to_owned());
-        vec![temporary("TMPDIR"), temporary("TMP"), ("CARGO_TARGET_DIR".into(), target.into())]
+        vec![
+            temporary("TMPDIR"),
+            temporary("TMP"),
+            ("CARGO_TARGET_DIR".into(), target.into()),
+            ("PWD".into(), self.worktree.into()),
+        ]
     }
 
     /// The walls. Makes the agent's own directory.
@@ -176,6 +182,7 @@ mod tests {
             more: &[],
             least: Level::Strong,
         };
+        assert!(room.env().contains(&("PWD".into(), worktree.clone().into())));
         let write = room.policy().unwrap().write;
         assert!(write.contains(&worktree.join("src")) && write.contains(&Room::own(&worktree)), "{write:?}");
         assert!(!write.contains(&worktree) && !write.contains(&worktree.join("absent")), "{write:?}");
