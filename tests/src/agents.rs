@@ -88,6 +88,11 @@ fn installed() -> PathBuf {
     std::env::var_os("PITON_TEST_AGENTS").map_or_else(cache, PathBuf::from)
 }
 
+/// Of those that are installed here, the ones that `.ci/run` installs: what they do with limits and silence is known and tested.
+pub fn usual() -> Vec<Real> {
+    present().into_iter().filter(|agent| matches!(agent, Real::Goose | Real::Codex)).collect()
+}
+
 /// Those that are installed here. Says which are not, past what catches the output of a test that passes.
 pub fn present() -> Vec<Real> {
     let (there, absent): (Vec<Real>, Vec<Real>) =

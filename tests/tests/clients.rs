@@ -5,7 +5,7 @@
 use std::fs;
 use std::time::Duration;
 
-use piton_tests::agents::{Real, User, present};
+use piton_tests::agents::{Real, User, present, usual};
 use piton_tests::model::{Model, Play, Step};
 use piton_tests::{Said, Scratch};
 
@@ -126,25 +126,24 @@ fn a_limit_that_ends_soon_costs_a_wait_and_no_trial() {
 #[test]
 fn a_limit_that_outlasts_the_time_ends_the_climb_and_is_named() {
     let plays = [Play::Limits(Duration::from_secs(3600))];
-    for agent in present() {
+    for agent in usual() {
         let night = match agent {
             Real::Goose => Night::new(agent, &plays, &["--for", "10m"]),
-            Real::Claude => Night::new(agent, &plays, &["--for", "10m"]),
             // It tells of a limit, not of its end, and sleeps.
-            Real::Codex | Real::Opencode => Night::new(agent, &plays, &["--for", "8s", "--stall", "2s"]),
+            _ => Night::new(agent, &plays, &["--for", "8s", "--stall", "2s"]),
         };
         night.came_to(&["baseline"]);
         night.told("the agent is limited: ");
         night.told(match agent {
-            Real::Goose | Real::Claude => "the agent's limit lasts longer than the time that was left",
-            Real::Codex | Real::Opencode => "the time is over",
+            Real::Goose => "the agent's limit lasts longer than the time that was left",
+            _ => "the time is over",
         });
     }
 }
 
 #[test]
 fn a_key_that_is_refused_ends_the_climb_without_a_trial() {
-    for agent in present() {
+    for agent in usual() {
         let night = Night::new(agent, &[Play::Refuses(401)], &["--trials", "3"]);
         night.came_to(&["baseline"]);
         night.told("the agent is not let in: ");
@@ -179,7 +178,7 @@ fn what_was_edited_before_the_server_died_is_judged_where_it_was_proposed() {
 
 #[test]
 fn an_agent_whose_model_is_silent_is_ended_and_asked_again() {
-    for agent in present() {
+    for agent in usual() {
         let plays = [Play::Hangs, three()[0].clone()];
         let night = Night::new(agent, &plays, &["--trials", "1", "--stall", "4s"]);
         night.came_to(&["baseline", "better"]);
