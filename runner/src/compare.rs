@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::metric::Direction;
 use crate::page::Facts;
+use crate::session;
 use crate::words::{clean, number, seconds};
 
 /// Two runs side by side.
@@ -32,11 +33,33 @@ pub struct Row {
     pub values: [String; 2],
 }
 
-/// Holds two runs side by side. `settings` are their experiments as JSON.
-pub fn compare(facts: [&Facts; 2], settings: [&Value; 2]) -> Comparison {
+/// One of two runs.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Side {
+    /// Its facts.
+    pub facts: Facts,
+    /// Its experiment, as JSON; `Null` where piton knows none.
+    pub settings: Value,
+    /// Whose claims the facts are, where they are not piton's.
+    pub claimed: Option<String>,
+}
+
+/// Holds two runs side by side.
+pub fn compare(sides: [&Side; 2]) -> Comparison {
+    let (facts, settings) = (sides.map(|side| &side.facts), sides.map(|side| &side.settings));
     let mut figures = vec![];
+    if sides.iter().any(|side| side.claimed.is_some()) {
+        let whose = |side: &Side| match &side.claimed {
+            Some(by) => format!("claimed by {by}"),
+            None => "measured by piton".to_owned(),
+        };
+        figures.push(Row { name: "figures".to_owned(), values: sides.map(whose) });
+    }
     let mut row = |name: &str, of: &dyn Fn(&Facts) -> String| {
-        figures.push(Row { name: name.to_owned(), values: facts.map(of) });
+        let value = |facts: &Facts| {
+            Some(of(facts)).filter(|value| !value.is_empty()).unwrap_or_else(|| "-".to_owned())
+        };
+        figures.push(Row { name: name.to_owned(), values: facts.map(value) });
     };
     let pct = |x: f64| format!("{x:+.1} %");
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
@@ -60,8 +83,12 @@ pub fn compare(facts: [&Facts; 2], settings: [&Value; 2]) -> Comparison {
     }
     row("time", &|f| {
         let s = f.seconds;
-        seconds(s.agent + s.build + s.measure + s.waiting)
+        let all = s.agent + s.build + s.measure + s.waiting;
+        if all > 0.0 { seconds(all) } else { String::new() }
     });
+    if facts.iter().any(|f| f.cost.calls > 0) {
+        row("cost", &|f| if f.cost.calls > 0 { session::cost(&f.cost) } else { String::new() });
+    }
     row("began", &|f| f.began.clone());
     row("from", &|f| f.base.chars().take(12).collect());
     row("rule", &|f| f.provenance.rules.join("; "));
@@ -82,14 +109,27 @@ pub fn compare(facts: [&Facts; 2], settings: [&Value; 2]) -> Comparison {
     Comparison {
         runs: facts.map(|f| f.run.clone()),
         figures,
-        settings: differing(settings),
-        not_comparable: not_comparable(facts, settings),
+        // Where one has no settings, all of the other's would differ.
+        settings: if settings.iter().any(|s| s.is_null()) { vec![] } else { differing(settings) },
+        not_comparable: not_comparable(sides),
     }
 }
 
 /// What keeps the figures of two runs apart.
-fn not_comparable([a, b]: [&Facts; 2], settings: [&Value; 2]) -> Vec<String> {
+fn not_comparable(sides: [&Side; 2]) -> Vec<String> {
+    let ([a, b], settings) = (sides.map(|side| &side.facts), sides.map(|side| &side.settings));
     let mut found = vec![];
+    for side in sides {
+        if let Some(by) = &side.claimed {
+            found.push(format!(
+                "anything: the figures of {} are claims of {by}, and piton measured none of them",
+                side.facts.run
+            ));
+        }
+    }
+    if !found.is_empty() {
+        return found;
+    }
     let mut add = |apart: bool, why: &str| {
         if apart {
             found.push(why.to_owned());

@@ -3,11 +3,15 @@
 //! What they hold was measured by somebody else, mostly once, and kept by another rule or none. So it stays what it is: claims. It has
 //! no verdict, no interval and no place in the ledger, and nothing that climbs, verifies or audits ever sees it.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::metric::Direction;
+use crate::metric::{Direction, Metric, percent};
+use crate::page::{Facts, Provenance, Spent};
 use crate::plot::{Kind, Mark, Staircase};
+use crate::trial::Cost;
 use crate::words::{clean, gain, number};
 
 /// Whose results.
@@ -53,8 +57,11 @@ pub struct Imported {
     pub direction: Direction,
     /// What it tells of its trials, oldest first.
     pub claims: Vec<Claim>,
-    /// Lines that are no trial.
+    /// Lines that could not be read: cut short, or of something else.
     pub skipped: usize,
+    /// Trials of earlier experiments in the same file, which had another metric or another beginning: left out.
+    #[serde(default)]
+    pub earlier: usize,
 }
 
 /// What another tool tells of a trial.
@@ -96,6 +103,7 @@ pub fn read(source: Source, text: &str, direction: Option<Direction>) -> Result<
         direction: direction.unwrap_or(Direction::Lower),
         claims: vec![],
         skipped: 0,
+        earlier: 0,
     };
     match source {
         Source::Autoresearch => table(text, &mut found)?,
@@ -147,49 +155,71 @@ fn table(text: &str, found: &mut Imported) -> Result<(), String> {
     Ok(())
 }
 
+/// What a line of a file is.
+enum Said {
+    Trial(Claim),
+    /// Settings, branches, hooks: known, and no trial.
+    Aside,
+    Nothing,
+}
+
 /// A file of JSON lines. One that is cut short, as a killed tool leaves it, is passed over.
-fn lines(
-    text: &str,
-    found: &mut Imported,
-    take: fn(&Value, &mut Imported) -> Option<Claim>,
-) -> Result<(), String> {
+fn lines(text: &str, found: &mut Imported, take: fn(&Value, &mut Imported) -> Said) -> Result<(), String> {
     for line in text.trim_start_matches('\u{feff}').lines().filter(|line| !line.trim().is_empty()) {
-        let claim = serde_json::from_str::<Value>(line).ok().and_then(|value| take(&value, found));
-        match claim {
-            Some(claim) => found.claims.push(claim),
-            None => found.skipped += 1,
+        match json(line).map_or(Said::Nothing, |value| take(&value, found)) {
+            Said::Trial(claim) => found.claims.push(claim),
+            Said::Aside => {}
+            Said::Nothing => found.skipped += 1,
         }
     }
     Ok(())
+}
+
+/// A line of JSON, also as Python writes it where a number is none.
+fn json(line: &str) -> Option<Value> {
+    let without = || {
+        ["NaN", "-Infinity", "Infinity"]
+            .iter()
+            .fold(line.to_owned(), |line, word| line.replace(&format!(": {word}"), ": null"))
+    };
+    serde_json::from_str(line).or_else(|_| serde_json::from_str(&without())).ok()
 }
 
 fn text_of(value: &Value, name: &str) -> String {
     value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned()
 }
 
-fn labloop(value: &Value, found: &mut Imported) -> Option<Claim> {
+fn labloop(value: &Value, found: &mut Imported) -> Said {
     if value.get("manifest").is_some() {
+        // What a run was resumed with holds for what it goes on with.
         found.metric = clean(&text_of(value, "metric"), 60);
         match text_of(value, "goal").as_str() {
             "maximize" => found.direction = Direction::Higher,
             "minimize" => found.direction = Direction::Lower,
             _ => {}
         }
+        return Said::Aside;
     }
-    value.get("index")?.as_u64()?;
-    let status = value.get("outcome")?.as_str()?.to_owned();
-    Some(Claim {
+    let status = value.get("outcome").and_then(Value::as_str);
+    let (Some(_), Some(status)) = (value.get("index").and_then(Value::as_u64), status) else {
+        return if value.get("fork").is_some() { Said::Aside } else { Said::Nothing };
+    };
+    let direction = Some(text_of(value, "direction")).filter(|name| !name.is_empty() && name != "main");
+    Said::Trial(Claim {
         trial: 0,
-        status,
+        status: status.to_owned(),
         value: value.get("metric").and_then(Value::as_f64),
         commit: text_of(value, "commit"),
-        description: text_of(value, "note"),
+        description: direction.map_or_else(String::new, |name| format!("[{name}] "))
+            + &text_of(value, "note"),
         seconds: value.get("duration_seconds").and_then(Value::as_f64),
     })
 }
 
-fn pi(value: &Value, found: &mut Imported) -> Option<Claim> {
+fn pi(value: &Value, found: &mut Imported) -> Said {
     if value.get("type").and_then(Value::as_str) == Some("config") {
+        // A configuration begins another experiment, with a baseline of its own.
+        found.earlier += std::mem::take(&mut found.claims).len();
         found.metric = clean(&text_of(value, "metricName"), 60);
         found.unit = clean(&text_of(value, "metricUnit"), 30);
         match text_of(value, "bestDirection").as_str() {
@@ -197,15 +227,20 @@ fn pi(value: &Value, found: &mut Imported) -> Option<Claim> {
             "lower" => found.direction = Direction::Lower,
             _ => {}
         }
-        return None;
+        return Said::Aside;
     }
-    value.get("run")?.as_u64()?;
-    let status = value.get("status")?.as_str()?.to_owned();
-    let crashed = status == "crash";
-    Some(Claim {
+    let status = value.get("status").and_then(Value::as_str);
+    let (Some(_), Some(status)) = (value.get("run").and_then(Value::as_u64), status) else {
+        return if value.get("type").is_some() { Said::Aside } else { Said::Nothing };
+    };
+    Said::Trial(Claim {
         trial: 0,
-        value: value.get("metric").and_then(Value::as_f64).filter(|value| !(crashed && *value == 0.0)),
-        status,
+        // A crash is logged with the value 0, the best of all where lower is better.
+        value: value
+            .get("metric")
+            .and_then(Value::as_f64)
+            .filter(|value| !(status == "crash" && *value == 0.0)),
+        status: status.to_owned(),
         commit: text_of(value, "commit"),
         description: text_of(value, "description"),
         seconds: None,
@@ -219,7 +254,7 @@ impl Claim {
             "keep" | "kept" | "baseline" => Kind::Kept,
             "discard" | "reverted" => Kind::Discarded,
             "checks_failed" => Kind::GateFailed,
-            "crash" | "failed" | "timed_out" => Kind::Crashed,
+            "crash" | "failed" | "timed_out" | "no_metric" | "not_finite" => Kind::Crashed,
             "interrupted" => Kind::Void,
             _ => Kind::NotJudged,
         }
@@ -253,6 +288,45 @@ impl Imported {
             line,
             night: None,
             claimed: Some(self.source.word().to_owned()),
+        }
+    }
+
+    /// The same facts that there are of a run of piton's, as far as it tells any: claims, all of them.
+    pub fn facts(&self) -> Facts {
+        let stairs = self.staircase();
+        let trials = self.claims.get(1..).unwrap_or_default();
+        let (mut counts, mut reasons) = (BTreeMap::new(), BTreeMap::new());
+        for claim in trials {
+            *counts.entry(claim.kind().word()).or_default() += 1;
+            *reasons.entry(clean(&claim.status, 40)).or_default() += 1;
+        }
+        Facts {
+            experiment: self.name.clone(),
+            run: self.name.clone(),
+            base: self.claims.first().map_or_else(String::new, |claim| claim.commit.clone()),
+            began: String::new(),
+            last_started: None,
+            metric: Metric {
+                name: self.metric.clone(),
+                direction: self.direction,
+                unit: self.unit.clone(),
+                memory: None,
+            },
+            baseline_value: stairs.start,
+            incumbent_value: stairs.start.map(|_| stairs.value(stairs.end())),
+            incumbent: None,
+            verified: None,
+            sum_of_keeps_pct: percent(stairs.end()),
+            trials: trials.len(),
+            counts,
+            reasons,
+            seconds: Spent {
+                measure: trials.iter().filter_map(|claim| claim.seconds).sum(),
+                ..Spent::default()
+            },
+            cost: Cost::default(),
+            provenance: Provenance::default(),
+            rows: vec![],
         }
     }
 
@@ -315,7 +389,7 @@ mod tests {
         let text = "{\"goal\": \"maximize\", \"manifest\": 1, \"metric\": \"acc\", \"run\": \"python train.py\"}\n{\"commit\": null, \"direction\": \"main\", \"duration_seconds\": 41.2, \"harness\": null, \"incumbent\": null, \"index\": 0, \"metric\": 0.5, \"note\": \"baseline\", \"outcome\": \"kept\", \"stdout_tail\": \"\"}\n{\"commit\": \"a1f4c02\", \"duration_seconds\": 38.9, \"incumbent\": 0.5, \"index\": 1, \"metric\": 0.6, \"note\": \"\", \"outcome\": \"kept\"}\n{\"duration_seconds\": 3.0, \"index\": 2, \"metric\": null, \"outcome\": \"timed_out\"}\n{\"index\": 3, \"outc";
         let found = read(Source::Labloop, text, None).unwrap();
         assert_eq!(kinds(&found), [Kind::Kept, Kind::Kept, Kind::Crashed]);
-        assert_eq!((found.direction, found.metric.as_str(), found.skipped), (Direction::Higher, "acc", 2));
+        assert_eq!((found.direction, found.metric.as_str(), found.skipped), (Direction::Higher, "acc", 1));
         assert!((found.staircase().end() - 1.2f64.ln()).abs() < 1e-12);
     }
 

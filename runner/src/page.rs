@@ -7,6 +7,7 @@
 mod facts;
 mod lineage;
 mod markdown;
+mod pictures;
 mod trials;
 
 use std::collections::BTreeMap;
@@ -15,15 +16,16 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::expensive;
 use crate::metric::{Direction, Metric, percent};
-use crate::plot::{self, Ink, Kind, Medium, Scatter, Share, Spot, Staircase, Wrap};
+use crate::plot::{self, Kind, Staircase};
 use crate::standing::Night;
 use crate::terms::{Guard, Second};
 use crate::trial::Record;
-use crate::words::{clean, gain, number, plural, printable, seconds};
+use crate::words::{clean, gain, number, plural, printable};
 
-pub use facts::{Facts, Row, Spent, Verified};
+pub use facts::{Facts, Provenance, Row, Spent, Verified};
 pub use lineage::line;
 pub use markdown::{cell, code, markdown};
+use pictures::{others, pictures};
 pub use trials::{DIFF_BYTES, order};
 
 /// What a report is made of.
@@ -80,6 +82,9 @@ impl View<'_> {
     }
 }
 
+/// Keeps that have a row of their own in the short table.
+const KEEPS: usize = 25;
+
 const STYLE: &str = include_str!("page/style.css");
 const SCRIPT: &str = include_str!("page/script.js");
 
@@ -107,13 +112,16 @@ fn headline(view: &View, facts: &Facts) -> Markup {
     html! {
         header {
             h1 { (clean(view.experiment, 60)) " " span class="faint" { "run " (clean(view.run, 60)) } }
+            nav aria-label="parts of this page" {
+                a href="#climb" { "the climb" } " " a href="#kept" { "what was kept" } " " a href="#trials" { "all trials" } " " a href="#source" { "what measured it" }
+            }
             div class="figures" {
                 div {
                     @match &facts.verified {
                         Some(v) => {
                             strong class="figure" { (pct(v.gain_pct)) }
                             span { "verified: HEAD against the baseline in " (plural(v.pairs, "fresh pair"))
-                                ", 95 % interval " (pct(v.low_pct)) " to " (pct(v.high_pct))
+                                ", 95\u{a0}% interval " (whole_words(&pct(v.low_pct))) " to " (whole_words(&pct(v.high_pct)))
                                 @if !v.of_incumbent { ". " b { "It was measured before the last keeps" } ": piton verify measures anew" }
                             }
                         }
@@ -152,116 +160,54 @@ fn glyph(kind: Kind) -> Markup {
     html! { b class={ "f-" (kind.ink().style().0) } aria-hidden="true" { (kind.glyph().character()) } }
 }
 
+/// Words that stay on one line.
+fn whole_words(text: &str) -> String {
+    text.replace(' ', "\u{a0}")
+}
+
 fn pct(value: f64) -> String {
     gain((value / 100.0).ln_1p())
 }
 
-/// A picture that does not shrink below what can be read: a narrow screen scrolls it.
-fn framed(svg: String, least: u32) -> Markup {
-    html! {
-        div class="scroll" tabindex="0" role="group" aria-label="a picture; scrolls where the screen is narrow" {
-            div style={ "min-width:" (least) "px" } { (PreEscaped(svg)) }
-        }
-    }
-}
-
-fn pictures(view: &View, facts: &Facts) -> Markup {
-    let stairs = view.staircase();
-    let picture = plot::staircase(&stairs, Medium::pixels(1000.0, 440.0));
-    let spent = &facts.seconds;
-    let shares = [
-        Share { ink: Ink::Agent, name: "agent", seconds: spent.agent },
-        Share { ink: Ink::Build, name: "build", seconds: spent.build },
-        Share { ink: Ink::Measure, name: "measure", seconds: spent.measure },
-        Share { ink: Ink::Waiting, name: "waiting", seconds: spent.waiting },
-    ];
-    let all: f64 = shares.iter().map(|share| share.seconds).sum();
-    html! {
-        section {
-            h2 { "The climb" }
-            (framed(plot::svg(&picture, Wrap::Inline("stairs")), 760))
-            p class="faint" { "Each trial stands at the incumbent's level plus what its own pairs measured; upright lines are intervals. Trials without a pair stand below." }
-        }
-        @if all > 0.0 {
-            section {
-                h2 { "Where the time went" }
-                (framed(plot::svg(&plot::strip(&shares, 1000.0), Wrap::Inline("time")), 420))
-                ul class="legend" {
-                    @for share in shares.iter().filter(|share| share.seconds > 0.0) {
-                        li { b class={ "f-" (share.ink.style().0) } aria-hidden="true" { "■" } " " (share.name) " " (seconds(share.seconds)) }
-                    }
-                    li { "together " (seconds(all)) ", " (seconds(all / facts.trials.max(1) as f64)) " a trial" }
-                }
-            }
-        }
-    }
-}
-
-/// What was kept, with what `verify --each` said of it.
+/// What was kept, with what `verify --each` said of it. Of many, the greatest.
 fn kept(view: &View) -> Markup {
-    let keeps: Vec<&Record> = view.records.iter().filter(|record| record.outcome.kept()).collect();
-    let again = |trial| view.night.and_then(|night| night.each.iter().find(|again| again.trial == trial));
-    let each = keeps.iter().any(|record| again(record.trial).is_some());
+    let all: Vec<&Record> = view.records.iter().filter(|record| record.outcome.kept()).collect();
+    let size =
+        |record: &&Record| record.outcome.estimate().map_or(f64::NEG_INFINITY, |estimate| estimate.gain);
+    let mut keeps = all.clone();
+    keeps.sort_by(|a, b| size(b).total_cmp(&size(a)));
+    keeps.truncate(KEEPS);
+    keeps.sort_by_key(|record| record.trial);
+    let each = view.night.map_or(&[][..], |night| &night.each);
+    let again = |trial| each.iter().find(|again| again.trial == trial);
+    let lost: Vec<u32> = each.iter().filter(|again| !again.pays()).map(|again| again.trial).collect();
     html! {
-        section {
+        section id="kept" {
             h2 { "What was kept" }
-            @if keeps.is_empty() {
-                p { "Nothing: no trial was shown to be better." }
-            } @else {
-                div class="scroll" tabindex="0" role="group" aria-label="table of what was kept" {
-                    table {
-                        thead { tr { th scope="col" { "trial" } th scope="col" class="r" { "gain" } th scope="col" class="r" { "interval" }
-                            @if each { th scope="col" { "once more" } } th scope="col" { "what" } } }
-                        tbody {
-                            @for record in keeps {
-                                @let estimate = record.outcome.estimate();
-                                tr {
-                                    td { a href={ "#t" (record.trial) } { (record.trial) } }
-                                    td class="r" { (estimate.map_or_else(|| "-".to_owned(), |e| gain(e.gain))) }
-                                    td class="r" { (estimate.map_or_else(String::new, trials::interval)) }
-                                    @if each {
-                                        td { @if let Some(again) = again(record.trial) {
-                                            (gain(again.own.0)) @if !again.pays() { b { " no longer pays" } }
-                                        } }
-                                    }
-                                    td { (clean(&record.description, 160)) }
-                                }
-                            }
-                        }
-                    }
-                }
+            @if all.is_empty() { p { "Nothing: no trial was shown to be better." } }
+            @if !lost.is_empty() {
+                p { (lost.len()) " of " (plural(each.len(), "keep")) " no longer " @if lost.len() == 1 { "pays" } @else { "pay" } ", measured once more: "
+                    @for (i, trial) in lost.iter().enumerate() { @if i > 0 { ", " } a href={ "#t" (trial) } { (trial) } } }
             }
-        }
-    }
-}
-
-/// Second metrics against the primary one.
-fn others(view: &View) -> Markup {
-    let name = &view.metric.name;
-    let scatters = view.others().into_iter().filter_map(|(other, direction)| {
-        let spot = |record: &Record| {
-            let at = (record.value(&other)?, record.value(name)?);
-            let finite = at.0.is_finite() && at.1.is_finite();
-            finite.then(|| Spot { trial: record.trial, kind: Kind::of(&record.outcome), at })
-        };
-        let spots: Vec<Spot> = view.records.iter().filter_map(spot).collect();
-        let x = (clean(&other, 60), direction);
-        (spots.len() > 1).then(|| Scatter { x, y: (clean(name, 60), view.metric.direction), spots })
-    });
-    let scatters: Vec<Scatter> = scatters.collect();
-    html! {
-        @if !scatters.is_empty() {
-            section {
-                h2 { "Other metrics" }
-                p class="faint" { "Values as measured in each trial, and not in pairs: the machine's moods are in them. The broken line joins the trials that nothing beats in both." }
-                div class="two" {
-                    @for (i, scatter) in scatters.iter().enumerate() {
-                        figure {
-                            (framed(plot::svg(&plot::scatter(scatter, Medium::pixels(480.0, 320.0)), Wrap::Inline(&format!("other{i}"))), 400))
-                            figcaption { "Best in both: "
-                                @for (i, spot) in scatter.front().iter().take(20).enumerate() {
-                                    @if i > 0 { ", " } a href={ "#t" (spot.trial) } { (spot.trial) }
-                                } }
+            @if keeps.len() < all.len() {
+                p class="faint" { "The " (keeps.len()) " greatest of " (all.len()) "; all of them are " a href="#trials" { "below" } " and in " code { "piton log --kept" } "." }
+            }
+            @if !keeps.is_empty() {
+                table class="keeps" {
+                    thead { tr { th scope="col" { "trial" } th scope="col" class="r" { "gain" } th scope="col" class="r" { "interval" }
+                        @if !each.is_empty() { th scope="col" class="r" { "once more" } } th scope="col" { "what" } } }
+                    tbody {
+                        @for record in keeps {
+                            @let estimate = record.outcome.estimate();
+                            tr {
+                                td { a href={ "#t" (record.trial) } { (record.trial) } }
+                                td class="r" { (estimate.map_or_else(|| "-".to_owned(), |e| gain(e.gain))) }
+                                td class="r" { (estimate.map_or_else(String::new, trials::interval)) }
+                                @if !each.is_empty() {
+                                    td class="r" { @if let Some(again) = again(record.trial) { (gain(again.own.0)) @if !again.pays() { b { " no longer" } } } }
+                                }
+                                td { (clean(&record.description, 160)) }
+                            }
                         }
                     }
                 }
@@ -281,7 +227,7 @@ fn provenance(view: &View, facts: &Facts) -> Markup {
         }
     };
     html! {
-        section {
+        section id="source" {
             h2 { "What measured it" }
             table class="facts" { tbody {
                 (row("baseline", &[view.base.to_owned()]))
@@ -294,6 +240,7 @@ fn provenance(view: &View, facts: &Facts) -> Markup {
                 (row("harness", &from.harnesses))
                 (row("seal", &from.seals))
                 (row("piton", &from.versions))
+                @if !from.agents.is_empty() { (row("agent", &from.agents)) }
             } }
             p { "Check it: " code { "piton audit --run " (clean(view.run, 60)) } " holds ledger, commits and table against each other; "
                 code { "git log piton/" (clean(view.run, 60)) } " shows each keep with its evidence; "
@@ -304,12 +251,11 @@ fn provenance(view: &View, facts: &Facts) -> Markup {
 
 /// The page of a run that piton did not measure: its staircase and its log, as claimed.
 pub fn claims(stairs: &Staircase, warning: &str, log: &str) -> String {
-    let picture = plot::staircase(stairs, Medium::pixels(1000.0, 440.0));
     let body = html! {
         h1 { (stairs.run) }
         p { b { (warning) "." } }
-        (framed(plot::svg(&picture, Wrap::Inline("stairs")), 760))
-        pre { (printable(log)) }
+        section id="climb" { h2 { "The climb, as claimed" } (pictures::stairs(stairs)) }
+        section { h2 { "All trials" } pre tabindex="0" { (printable(log)) } }
     };
     whole(&stairs.run, &body)
 }

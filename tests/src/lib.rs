@@ -1,7 +1,9 @@
 //! Scratch repositories and the real `piton` binary, for the tests in `tests/tests/`.
 
 pub mod agents;
+pub mod browser;
 pub mod model;
+pub mod night;
 pub mod slow;
 
 use std::fs;

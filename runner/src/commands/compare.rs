@@ -6,10 +6,9 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::args::Which;
-use super::{find, report};
-use crate::compare;
+use super::{find, import, report};
+use crate::compare::{self, Side};
 use crate::error::{Context, Result, exit};
-use crate::page::Facts;
 use crate::say;
 
 /// Compares two runs by name.
@@ -17,16 +16,20 @@ use crate::say;
 /// # Errors
 /// A run that is not there.
 pub(super) fn run(dir: &Path, names: [&str; 2], json: bool) -> Result<u8> {
-    let side = |name: &str| -> Result<(Facts, Value)> {
+    let side = |name: &str| -> Result<Side> {
+        if let Some(imported) = import::find(dir, Some(name))? {
+            let claimed = Some(imported.source.word().to_owned());
+            return Ok(Side { facts: imported.facts(), settings: Value::Null, claimed });
+        }
         let which = Which { run: Some(name.to_owned()), json };
         let (ledger, run, config) = find(dir, &which)?;
         let (records, night, none) =
             (ledger.records(&run.name)?, ledger.last_verified(&run.name)?, BTreeMap::new());
         let facts = report::view(&run, &config, &records, night.as_ref(), &none).facts();
-        Ok((facts, serde_json::to_value(&config).context("the runs were not compared")?))
+        let settings = serde_json::to_value(&config).context("the runs were not compared")?;
+        Ok(Side { facts, settings, claimed: None })
     };
-    let ((a, left), (b, right)) = (side(names[0])?, side(names[1])?);
-    let comparison = compare::compare([&a, &b], [&left, &right]);
+    let comparison = compare::compare([&side(names[0])?, &side(names[1])?]);
     if json {
         say::json(&comparison);
     } else {

@@ -1,18 +1,18 @@
 //! `piton import`: results of other tools, kept as claims beside the ledger and never in it.
 
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::args::Import;
-use super::beginning;
 use crate::error::{Context, Error, Result, exit};
 use crate::git::Repo;
 use crate::import::{self, Imported};
 use crate::ledger::Ledger;
+use crate::words::plural;
 use crate::{clock, say};
 
 /// Largest file that is read, in bytes.
@@ -24,10 +24,14 @@ const BYTES: u64 = 64 << 20;
 /// A file that is none of that tool's, a name that is taken, a disk that refuses.
 pub(super) fn run(dir: &Path, args: &Import) -> Result<u8> {
     let what = format!("{} was not imported", args.file.display());
-    let text = beginning(&dir.join(&args.file), BYTES).context(&what)?;
-    if text.len() as u64 > BYTES {
+    let mut bytes = vec![];
+    let file = fs::File::open(dir.join(&args.file)).context(&what)?;
+    file.take(BYTES + 1).read_to_end(&mut bytes).context(&what)?;
+    if bytes.len() as u64 > BYTES {
         return Err(Error::usage(&what).cause(format!("it is longer than {} MiB", BYTES >> 20)));
     }
+    // What is no UTF-8 in a description spoils nothing else.
+    let text = String::from_utf8_lossy(&bytes);
     let read = import::read(args.from, &text, args.direction).map_err(|why| {
         Error::usage(&what).cause(why).note("nothing was changed").hint("--from says whose file it is")
     })?;
@@ -42,15 +46,13 @@ pub(super) fn run(dir: &Path, args: &Import) -> Result<u8> {
             .hint("--name NAME"));
     }
     let path = place(&repo, &name);
-    let known =
-        repo.state_dir().join("ledger.db").exists() && Ledger::open(&repo.state_dir())?.run(&name)?.is_some();
-    if known || path.exists() {
+    if in_ledger(&repo, &name)? || path.exists() {
         return Err(Error::refused(&what)
             .cause(format!("there is a run {name} already"))
             .note("nothing was changed")
             .hint("--name gives it another name"));
     }
-    let digest = Sha256::digest(text.as_bytes());
+    let digest = Sha256::digest(&bytes);
     let sha256 = digest.iter().map(|byte| format!("{byte:02x}")).collect();
     let imported = Imported { name, at: clock::now(), sha256, ..read };
     let folder = path.parent().expect("below the state");
@@ -61,16 +63,22 @@ pub(super) fn run(dir: &Path, args: &Import) -> Result<u8> {
     file.persist(&path).map_err(|e| Error::new(&what).cause(e.error))?;
     if args.json {
         say::json(&json!({
-            "run": imported.name, "trials": imported.claims.len(), "skipped": imported.skipped, "measured_by_piton": false
+            "run": imported.name, "trials": imported.claims.len(), "skipped": imported.skipped, "earlier": imported.earlier, "measured_by_piton": false
         }));
     } else {
-        let skipped = match imported.skipped {
-            0 => String::new(),
-            n => format!("; {n} lines are no trial"),
-        };
+        let mut asides = String::new();
+        if imported.skipped > 0 {
+            asides.push_str(&format!("; {} could not be read", plural(imported.skipped, "line")));
+        }
+        if imported.earlier > 0 {
+            asides.push_str(&format!(
+                "; {} of experiments before it left out",
+                plural(imported.earlier, "trial")
+            ));
+        }
         say::answer(&format!(
-            "{} trials of {} imported as {}{skipped}\nthey are claims: piton measured none of them\nnext: piton log --run {2}, piton report --run {2}",
-            imported.claims.len(),
+            "{} of {} imported as {}{asides}\nthey are claims: piton measured none of them\nnext: piton log --run {2}, piton report --run {2}",
+            plural(imported.claims.len(), "trial"),
             args.from.word(),
             imported.name
         ));
@@ -83,14 +91,21 @@ fn place(repo: &Repo, name: &str) -> PathBuf {
     repo.state_dir().join("imports").join(format!("{name}.json"))
 }
 
+fn in_ledger(repo: &Repo, name: &str) -> Result<bool> {
+    let state = repo.state_dir();
+    Ok(state.join("ledger.db").exists() && Ledger::open(&state)?.run(name)?.is_some())
+}
+
 /// The imported run of that name, where the ledger has none.
 ///
 /// # Errors
 /// A file that cannot be read.
 pub(super) fn find(dir: &Path, name: Option<&str>) -> Result<Option<Imported>> {
     let Some(name) = name.filter(|name| !name.contains('/')) else { return Ok(None) };
-    let path = place(&Repo::open(dir)?, name);
-    if !path.exists() {
+    let repo = Repo::open(dir)?;
+    let path = place(&repo, name);
+    // A run of piton's that was begun later under the same name comes first.
+    if !path.exists() || in_ledger(&repo, name)? {
         return Ok(None);
     }
     let text = fs::read_to_string(&path).context(format!("{} was not read", path.display()))?;

@@ -8,7 +8,7 @@ use super::{View, in_percent};
 use crate::expensive;
 use crate::metric::Metric;
 use crate::plot::{self, Kind};
-use crate::trial::Record;
+use crate::trial::{Cost, Proposer, Record};
 use crate::words::clean;
 
 /// What a run came to.
@@ -44,6 +44,8 @@ pub struct Facts {
     pub reasons: BTreeMap<String, usize>,
     /// Where the time went.
     pub seconds: Spent,
+    /// What the agents have cost, as far as they tell.
+    pub cost: Cost,
     /// What measured it.
     pub provenance: Provenance,
     /// The trials.
@@ -95,6 +97,8 @@ pub struct Provenance {
     pub seals: Vec<String>,
     /// Versions of piton.
     pub versions: Vec<String>,
+    /// Agents, with their models.
+    pub agents: Vec<String>,
 }
 
 /// One trial.
@@ -124,6 +128,14 @@ pub struct Row {
     pub commit: Option<String>,
     /// What was tried.
     pub description: String,
+    /// The family of ideas that its proposer named.
+    pub family: Option<String>,
+    /// The gain that its proposer expected, in percent.
+    pub expected_pct: Option<f64>,
+    /// What its proposal cost, in US dollars, where the agent tells.
+    pub usd: Option<f64>,
+    /// Tokens that its agent read and wrote.
+    pub tokens: Option<u64>,
 }
 
 impl Facts {
@@ -139,6 +151,11 @@ impl Facts {
             of_incumbent: Some(&night.head) == incumbent.as_ref(),
         });
         let level = view.night.map_or(stairs.end(), |night| night.gain);
+        let mut cost = Cost::default();
+        view.records
+            .iter()
+            .filter_map(|record| record.agent.as_ref())
+            .for_each(|agent| cost.add(&agent.cost));
         let mut reasons = BTreeMap::new();
         for record in view.records.iter().filter(|record| record.trial > 0) {
             *reasons.entry(clean(&record.outcome.reason(), 60)).or_default() += 1;
@@ -159,6 +176,7 @@ impl Facts {
             counts: plot::counts(view.records).into_iter().map(|(kind, n)| (kind.word(), n)).collect(),
             reasons,
             seconds: spent(view.records),
+            cost,
             provenance: provenance(view.records),
             rows: view.records.iter().map(|record| row(record, view.metric)).collect(),
         }
@@ -194,6 +212,7 @@ fn provenance(records: &[Record]) -> Provenance {
         harnesses: distinct(&|r| r.harness.clone()),
         seals: distinct(&|r| Some(r.seal.clone())),
         versions: distinct(&|r| Some(r.piton.clone())),
+        agents: distinct(&|r| r.agent.as_ref().map(agent)),
     }
 }
 
@@ -213,5 +232,15 @@ fn row(record: &Record, metric: &Metric) -> Row {
         seconds: record.seconds.total,
         commit: record.commit.clone(),
         description: record.description.clone(),
+        family: record.claim.family.clone(),
+        expected_pct: record.claim.expected_pct,
+        usd: record.agent.as_ref().and_then(|agent| agent.cost.usd),
+        tokens: record.agent.as_ref().map(|agent| agent.cost.tokens()).filter(|tokens| *tokens > 0),
     }
+}
+
+/// An agent with its model, where it tells one.
+pub(super) fn agent(agent: &Proposer) -> String {
+    let model = agent.model.as_ref().map_or_else(String::new, |model| format!(" ({model})"));
+    format!("{}{model}", agent.name)
 }

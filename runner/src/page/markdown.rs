@@ -1,8 +1,8 @@
 //! The report in a few lines of Markdown, for a pull request.
 
 use super::{View, pct};
-use crate::plot;
 use crate::words::{clean, gain, number, seconds};
+use crate::{plot, session};
 
 /// Keeps that are listed.
 const KEEPS: usize = 30;
@@ -50,13 +50,18 @@ pub fn markdown(view: &View) -> String {
     let counts: Vec<String> =
         plot::counts(view.records).into_iter().map(|(kind, n)| format!("{n} {}", kind.word())).collect();
     text.push_str(&format!(
-        "{} trials: {}. Agent {}, build {}, measure {}, waiting {}.\n\n",
+        "{} trials: {}. Agent {}, build {}, measure {}, waiting {}.{}\n\n",
         facts.trials,
         if counts.is_empty() { "none".to_owned() } else { counts.join(", ") },
         seconds(spent.agent),
         seconds(spent.build),
         seconds(spent.measure),
-        seconds(spent.waiting)
+        seconds(spent.waiting),
+        if facts.cost.calls > 0 {
+            format!(" The agent: {}.", session::cost(&facts.cost))
+        } else {
+            String::new()
+        }
     ));
     let keeps: Vec<_> = view.records.iter().filter(|record| record.outcome.kept()).collect();
     if !keeps.is_empty() {

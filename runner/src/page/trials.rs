@@ -2,12 +2,13 @@
 
 use maud::{Markup, html};
 
-use super::{View, glyph};
+use super::{View, facts, glyph};
 use crate::metric::percent;
 use crate::plot::{self, Kind, Wrap};
 use crate::rule::Estimate;
+use crate::session;
 use crate::trial::{Outcome, Record};
-use crate::words::{clean, gain, number, printable, seconds, verdict};
+use crate::words::{self, clean, gain, number, printable, seconds, verdict};
 
 /// The page is not longer than this, in bytes, unless its rows alone are.
 const PAGE_BYTES: usize = 2_850_000;
@@ -142,14 +143,21 @@ impl Shared<'_> {
             _ => None,
         };
         html! {
-            p { (clean(&verdict(record, self.view.alpha), 700)) }
+            // Where its log stands below, the first line is enough.
+            p { (clean(&verdict(record, self.view.alpha), 700).split("\\n").next().unwrap_or_default()) }
             @if record.description.chars().nth(120).is_some() { p { (printable(&record.description)) } }
+            (said(record))
             p class="faint" {
                 (record.started)
                 @if let Some(commit) = &record.commit { ", commit " code { (&commit[..12.min(commit.len())]) } }
                 @if let Some(parent) = &record.parent { " against " code { (&parent[..12.min(parent.len())]) } }
+                "; build " (seconds(record.seconds.build)) ", measure " (seconds(record.seconds.measure))
+                @if let Some(agent) = &record.agent {
+                    "; " (clean(&facts::agent(agent), 80)) " took " (seconds(record.seconds.agent)) ", " (session::cost(&agent.cost))
+                    @if agent.end != "done" { ", the last ended: " (clean(&agent.end, 40)) }
+                }
             }
-            @if let Some(text) = log.filter(|text| text.len() > 80) { pre { (printable(text)) } }
+            @if let Some(text) = log.filter(|text| text.len() > 80 || text.trim().contains('\n')) { pre { (printable(text)) } }
             @if let Some(changes) = &record.changes {
                 ul { @for line in changes.lines().iter().take(40) { li { (clean(line, 200)) } } }
             }
@@ -175,6 +183,23 @@ impl Shared<'_> {
                 }
             }
         }
+    }
+}
+
+/// What its proposer said of it, and where it comes from.
+fn said(record: &Record) -> Markup {
+    let claim = &record.claim;
+    let measured = record.outcome.estimate().map(|estimate| gain(estimate.gain));
+    html! {
+        @if claim.family.is_some() || claim.hypothesis.is_some() || claim.expected_pct.is_some() {
+            p {
+                @if let Some(family) = &claim.family { b { (clean(family, 40)) } ": " }
+                @if let Some(why) = &claim.hypothesis { (clean(why, 400)) }
+                @if let Some(pct) = claim.expected_pct { " (expects " (super::pct(pct)) @if let Some(measured) = measured { ", measured " (measured) } ")" }
+            }
+        }
+        @if let Some(trial) = record.begun_as { p { "It began as " a href={ "#t" (trial) } { "trial " (trial) } ", a near miss, laid over the incumbent." } }
+        @if let Some(earlier) = &record.like { p { (clean(&words::like(earlier), 200)) } }
     }
 }
 

@@ -27,13 +27,21 @@ pub struct Placed {
 /// Lines away from its mark that a label may stand.
 const FAR: u32 = 6;
 
-/// Places labels in `room`, clear of `obstacles` and of each other. What has no place is missing from the answer.
-pub fn place(wanted: &[Wanted], room: &Rect, mut obstacles: Vec<Rect>, medium: &Medium) -> Vec<Placed> {
+/// Places labels in `room`, clear of `obstacles` and of each other, and where there is room also clear of `marks`. What has no place is
+/// missing from the answer.
+pub fn place(
+    wanted: &[Wanted],
+    room: &Rect,
+    mut obstacles: Vec<Rect>,
+    marks: &[Rect],
+    medium: &Medium,
+) -> Vec<Placed> {
     let mut placed = vec![];
     for label in wanted {
-        if let Some((found, rects)) =
-            label.texts.iter().find_map(|text| free(text, label.mark, room, &obstacles, medium))
-        {
+        let find = |marks: &[Rect]| {
+            label.texts.iter().find_map(|text| free(text, label.mark, room, (&obstacles, marks), medium))
+        };
+        if let Some((found, rects)) = find(marks).or_else(|| find(&[])) {
             obstacles.extend(rects);
             placed.push(found);
         }
@@ -45,11 +53,12 @@ fn free(
     text: &str,
     mark: Point,
     room: &Rect,
-    obstacles: &[Rect],
+    (obstacles, marks): (&[Rect], &[Rect]),
     medium: &Medium,
 ) -> Option<(Placed, Vec<Rect>)> {
     let (line, gap) = (medium.line(), medium.radius() * 1.5);
-    let clear = |rect: &Rect| room.holds(rect) && !obstacles.iter().any(|other| rect.overlaps(other));
+    let clear =
+        |rect: &Rect| room.holds(rect) && !obstacles.iter().chain(marks).any(|other| rect.overlaps(other));
     for away in 1..=FAR {
         for up in [true, false] {
             let distance = gap + line * (f64::from(away) - 0.5);

@@ -20,6 +20,9 @@ const LABELS: usize = 200;
 /// Trials above which discarded ones have no bars.
 const BARS: usize = 150;
 
+/// Trials above which labels do not make way for the marks of what was not kept: there is no room then.
+const CROWD: usize = 700;
+
 /// A level beyond this, natural logarithm, is no measurement: what has it is drawn as if it had none.
 const FAR: f64 = 300.0;
 
@@ -218,13 +221,12 @@ pub fn staircase(stairs: &Staircase, medium: Medium) -> Picture {
     let most = ((medium.height / line) as usize / 4).clamp(2, 7);
     let values = axis::values(range.0, range.1, most);
     let step = values.get(1).zip(values.first()).map_or(1.0, |(b, a)| b - a);
-    let names: Vec<(String, String)> = values
-        .iter()
-        .map(|value| {
-            let log = value.ln() - stairs.start.unwrap_or(1.0).ln();
-            (axis::label(*value, step), gain(stairs.direction.sign() * log))
-        })
-        .collect();
+    let shares = shares(values.iter().map(|value| {
+        let log = value.ln() - stairs.start.unwrap_or(1.0).ln();
+        gain(stairs.direction.sign() * log)
+    }));
+    let labels = values.iter().map(|value| axis::label(*value, step));
+    let names: Vec<(String, String)> = labels.zip(shares).collect();
     let widest = |texts: &mut dyn Iterator<Item = &str>| {
         texts.map(|text| medium.width_of(text, 1.0)).fold(0.0, f64::max)
     };
@@ -256,6 +258,13 @@ pub fn staircase(stairs: &Staircase, medium: Medium) -> Picture {
     verified(&frame, &mut picture, &mut taken);
     names_of_keeps(&frame, &mut picture, taken);
     picture
+}
+
+/// Gains along an axis: without a decimal where none has one.
+fn shares(gains: impl Iterator<Item = String>) -> Vec<String> {
+    let gains: Vec<String> = gains.collect();
+    let round = gains.iter().all(|gain| gain.ends_with(".0 %"));
+    if round { gains.iter().map(|gain| gain.replace(".0 %", " %")).collect() } else { gains }
 }
 
 /// Every kind that occurs with its mark and its number, and what the axes are; returns where the rest may begin.
@@ -402,10 +411,14 @@ fn names_of_keeps(frame: &Frame, picture: &mut Picture, mut taken: Vec<Rect>) {
     });
     let place_of =
         |mark: &Mark| Point { x: frame.x(mark.trial.into()), y: frame.y_within(mark.level.unwrap_or(0.0)) };
-    taken.extend(keeps.iter().map(|mark| {
+    let around = |mark: &Mark| {
         let at = place_of(mark);
         Rect { left: at.x - radius, right: at.x + radius, top: at.y - radius, bottom: at.y + radius }
-    }));
+    };
+    taken.extend(keeps.iter().map(|mark| around(mark)));
+    let others = frame.stairs.marks.iter().filter(|mark| mark.kind != Kind::Kept && mark.level.is_some());
+    let others: Vec<Rect> =
+        if frame.stairs.marks.len() > CROWD { vec![] } else { others.map(around).collect() };
     let most = (medium.width / medium.width_of("x", 1.0) / 4.0) as usize;
     let names = |mark: &Mark| {
         let by = mark.gain.map_or_else(String::new, |g| format!(" {}", gain(g)));
@@ -424,7 +437,7 @@ fn names_of_keeps(frame: &Frame, picture: &mut Picture, mut taken: Vec<Rect>) {
             .take(LABELS)
             .map(|mark| Wanted { mark: place_of(mark), texts: names(mark)[from..].to_vec() })
             .collect();
-        place(&wanted, &frame.plot, taken.clone(), &medium)
+        place(&wanted, &frame.plot, taken.clone(), &others, &medium)
     });
     let placed =
         placed.reduce(|best, other| if other.len() > best.len() { other } else { best }).unwrap_or_default();

@@ -27,7 +27,7 @@ pub fn stylesheet() -> String {
         Ink::ALL.into_iter().map(rule).collect()
     };
     let (light, dark) = (rules(|ink| ink.style().1), rules(|ink| ink.style().2));
-    format!("{light}@media (prefers-color-scheme:dark){{{dark}}}")
+    format!("{light}@media screen and (prefers-color-scheme:dark){{{dark}}}")
 }
 
 /// `text` as it may stand in SVG.
@@ -145,14 +145,10 @@ fn draw(shape: &Shape, picture: &Picture, out: &mut String) {
 /// A mark as a path around `at`.
 fn outline(glyph: Glyph, at: Point, r: f64) -> String {
     match glyph.outline(at, r) {
+        // Nearly around, and closed.
         Outline::Circle(r) => {
-            let (radius, across) = (n(r), n(2.0 * r));
-            let left = at.x - r;
-            format!(
-                "M{} {}a{radius} {radius} 0 1 0 {across} 0a{radius} {radius} 0 1 0 -{across} 0",
-                n(left),
-                n(at.y)
-            )
+            let radius = n(r);
+            format!("M{} {}a{radius} {radius} 0 1 1 0 .1z", n(at.x - r), n(at.y))
         }
         Outline::Area(points) => through(&points) + "Z",
         Outline::Strokes(strokes) => strokes.iter().map(|stroke| through(stroke)).collect(),
