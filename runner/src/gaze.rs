@@ -62,18 +62,20 @@ pub struct Gaze {
     version: Option<i64>,
     said: Option<(i64, i64, u64)>,
     alive: Stopwatch,
+    /// The run that began last, when it was looked.
+    latest: Option<String>,
     scene: Option<Arc<Scene>>,
     live: Live,
 }
 
 impl Gaze {
-    /// At the repository `repo`: at the run that is wanted, else at the one that is at work or was seen last, else at that of the
-    /// branch, else the latest.
+    /// At the repository `repo`: at the run that is wanted, else at the one that is at work, or began, or was seen last, else at
+    /// that of the branch, else the latest.
     pub fn new(repo: Repo, wanted: Option<String>) -> Self {
         let state = repo.state_dir();
         let (ledger, version, said) = (None, None, None);
         let (alive, scene, live) = (Stopwatch::start(), None, Live::default());
-        Self { repo, state, wanted, ledger, version, said, alive, scene, live }
+        Self { repo, state, wanted, ledger, version, said, alive, latest: None, scene, live }
     }
 
     /// The repository.
@@ -147,7 +149,10 @@ impl Gaze {
         if self.version == Some(version) && !again && self.live.trouble.is_none() {
             return Ok(Change::Nothing);
         }
-        let change = match self.choose(ledger)? {
+        let latest = ledger.latest()?;
+        let chosen = self.choose(ledger, latest.as_ref())?;
+        self.latest = latest.map(|run| run.name);
+        let change = match chosen {
             None => {
                 if self.scene.take().is_some() {
                     Change::Run
@@ -162,7 +167,7 @@ impl Gaze {
     }
 
     /// The run to look at.
-    fn choose(&self, ledger: &Ledger) -> Result<Option<Run>> {
+    fn choose(&self, ledger: &Ledger, latest: Option<&Run>) -> Result<Option<Run>> {
         if let Some(name) = &self.wanted {
             return ledger.run(name);
         }
@@ -171,17 +176,16 @@ impl Gaze {
         {
             return Ok(Some(run));
         }
-        // What is shown is gone on with, also when its climb has ended.
-        let shown = self.scene.as_ref().map(|scene| ledger.run(&scene.run.name)).transpose()?.flatten();
-        if shown.is_some() {
-            return Ok(shown);
-        }
-        let here =
-            self.repo.head().ok().and_then(|head| head.branch.strip_prefix("piton/").map(str::to_owned));
-        match here.map(|name| ledger.run(&name)).transpose()?.flatten() {
-            Some(run) => Ok(Some(run)),
-            None => ledger.latest(),
-        }
+        // What is shown is gone on with, also when its climb has ended, until another has begun.
+        let shown = self.scene.as_ref().map(|scene| scene.run.name.as_str());
+        let here = || Some(self.repo.head().ok()?.branch.strip_prefix("piton/")?.to_owned());
+        let name = match (shown, latest) {
+            (Some(_), Some(latest)) if self.latest.as_ref() != Some(&latest.name) => None,
+            (Some(shown), _) => Some(shown.to_owned()),
+            (None, _) => here(),
+        };
+        let run = name.map(|name| ledger.run(&name)).transpose()?.flatten();
+        Ok(run.or_else(|| latest.cloned()))
     }
 
     /// Takes in what is new of `run`.

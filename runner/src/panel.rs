@@ -123,6 +123,7 @@ impl Panel {
         let rest = usize::from(above(area).height).saturating_sub(1 + now.len() + 2);
         let stairs = rest >= usize::from(STAIRS.1) + 3 && area.width >= STAIRS.0;
         let last = if stairs { (rest - usize::from(STAIRS.1) - 1).min(LAST) } else { rest.min(LAST) };
+        let last = last.min(view.records.len());
         let size = if stairs { (area.width, (rest - last - 1) as u16) } else { (0, 0) };
         let climbed = self.climbed(view, size);
         let mut lines = vec![climbed.head.clone()];

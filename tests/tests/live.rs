@@ -3,10 +3,10 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use piton_tests::Scratch;
 use serde_json::Value;
@@ -112,8 +112,10 @@ struct Events {
 impl Events {
     /// The next one; the transfer's own lines are passed over.
     fn next(&mut self) -> Event {
-        let mut event = Event::default();
+        let (mut event, since) = (Event::default(), Instant::now());
         loop {
+            // What keeps the connection open is no event.
+            assert!(since.elapsed() < PATIENCE, "no event came");
             let mut line = String::new();
             assert!(self.lines.read_line(&mut line).expect("an event") > 0, "it was cut off after {event:?}");
             let line = line.trim_end();
@@ -131,42 +133,60 @@ impl Events {
 
     /// The next one of this name.
     fn until(&mut self, wanted: &str) -> Event {
-        loop {
-            let event = self.next();
-            if event.0 == wanted {
-                return event;
-            }
-        }
+        self.first(|event| event.0 == wanted).unwrap_or_else(|seen| panic!("no {wanted} came, but {seen:?}"))
     }
 
     /// The next strip that says this.
     fn strip(&mut self, says: &str) -> String {
+        let found = self.first(|event| event.0 == "strip" && event.2.contains(says));
+        found.unwrap_or_else(|seen| panic!("no strip said {says:?}, but {seen:?}")).2
+    }
+
+    /// The first one that is wanted, or the last that came meanwhile.
+    fn first(&mut self, wanted: impl Fn(&Event) -> bool) -> Result<Event, Event> {
+        let since = Instant::now();
         loop {
-            let (_, _, strip) = self.until("strip");
-            if strip.contains(says) {
-                return strip;
+            let event = self.next();
+            if wanted(&event) {
+                return Ok(event);
+            }
+            if since.elapsed() > PATIENCE {
+                return Err(event);
             }
         }
     }
 }
 
-/// A toy that takes its time: `until` is there before a sample ends.
-fn waiting(until: &Path) -> Scratch {
+/// A toy whose challenger's samples wait at a gate; returned is the file that says how many are let through.
+fn waiting() -> (Scratch, PathBuf) {
     let toy = Scratch::toy();
+    let gate = toy.path().join(".git/gate");
+    std::fs::create_dir(&gate).unwrap();
+    let open = format!("timeout_s = 20\nwrite = [\"{}\"]\n[noise]", gate.display());
+    toy.write("piton.toml", &toy.read("piton.toml").replace("timeout_s = 20\n[noise]", &open));
     let measure = toy.read("measure.sh");
-    let gate =
-        format!("while [ ! -e {} ] && [ $(cat \"$1\") = 130 ]; do sleep 0.02; done\n", until.display());
-    toy.write("measure.sh", &format!("{gate}{measure}"));
+    let wait = format!(
+        "if [ $(cat \"$1\") != 100 ]; then cd {}; n=$(cat n 2>/dev/null || echo 0); echo $((n + 1)) > n
+while [ $n -ge $(cat let) ]; do sleep 0.02; done; cd \"$OLDPWD\"; fi\n",
+        gate.display()
+    );
+    toy.write("measure.sh", &format!("{wait}{measure}"));
     toy.commit("slowly");
-    toy
+    toy.baseline();
+    let open = gate.join("let");
+    let_through(&open, 0);
+    (toy, open)
+}
+
+fn let_through(open: &Path, samples: u32) {
+    let new = open.with_extension("new");
+    std::fs::write(&new, format!("{samples}\n")).unwrap();
+    std::fs::rename(new, open).unwrap();
 }
 
 #[test]
 fn a_page_that_is_open_is_sent_the_trial_as_it_goes_on_and_its_row_when_it_ends() {
-    let signs = tempfile::tempdir().unwrap();
-    let go = signs.path().join("go");
-    let toy = waiting(&go);
-    toy.baseline();
+    let (toy, open) = waiting();
     let served = Served::start(&toy, &[]);
     let page = served.get("/");
     assert_eq!(page.status, 200, "{page:?}");
@@ -179,9 +199,12 @@ fn a_page_that_is_open_is_sent_the_trial_as_it_goes_on_and_its_row_when_it_ends(
     let trial =
         toy.command(&["trial", "-m", "<b>faster</b>"]).stderr(Stdio::null()).stdout(Stdio::null()).spawn();
     events.strip("trial 1: warming up");
-    std::fs::write(&go, "").unwrap();
+    // The warm-up, and two pairs.
+    let_through(&open, 3);
     let strip = events.strip("of the 50 that keep");
     assert!(strip.contains("&lt;b&gt;faster&lt;/b&gt;") && strip.contains("<meter"), "{strip}");
+    assert!(strip.contains("trial 1: pair 3") && strip.contains("2 pairs of at most"), "{strip}");
+    let_through(&open, 1000);
     let (_, id, row) = events.until("trial");
     assert_eq!(id, "1");
     assert!(row.starts_with("<details class=\"trial\" id=\"t1\"") && row.contains("kept"), "{row}");
@@ -297,8 +320,10 @@ fn the_buttons_do_what_the_commands_do() {
     assert_eq!(toy.piton(&["notes", "--json"]).json()[0]["text"], "mind the <gap>");
     let other = served.press("/stop", "when=after&run=other");
     assert!(other.status == 409 && other.body.contains("not of run other"), "{other:?}");
-    let mut events = served.events("run=r");
-    events.strip("agent");
+    let page = served.get("/").body;
+    let last = page.split("data-last=\"").nth(1).unwrap().split('"').next().unwrap();
+    let mut events = served.events(&format!("run=r&last={last}"));
+    events.strip("<dt>agent</dt>");
     let stopped = served.press("/stop", "when=after&run=r");
     assert!(stopped.status == 200 && stopped.body.contains("was asked to end"), "{stopped:?}");
     assert_eq!(climb.wait_with_output().unwrap().status.code(), Some(0));
@@ -447,7 +472,7 @@ fn a_terminal_is_drawn_on_and_given_back_by_q_and_by_every_signal() {
     for end in ["q", "\u{3}", "INT", "TERM", "HUP"] {
         let mut terminal = Terminal::watch(&toy);
         let screen = terminal.shows("n: leave a note");
-        for there in ["toy  run r, 1 trial: 1 kept", "nothing is at work", "● ", "faster", "┌"] {
+        for there in ["toy  run r, 1 trial: 1 kept", "nothing is at work", "● ", "faster", "┘"] {
             assert!(screen.contains(there), "{there}: {screen}");
         }
         if end.len() == 1 {

@@ -15,6 +15,8 @@ use crate::page::{self, View};
 
 /// After so long a browser asks again where the answer broke off.
 const AGAIN: Duration = Duration::from_secs(1);
+/// Trials that a page may be behind before it is loaded again.
+const BEHIND: u32 = 20;
 
 /// The page at a moment, as far as it changes.
 #[derive(Debug, Clone, Default)]
@@ -23,7 +25,7 @@ pub(super) struct Frame {
     run: Option<String>,
     /// The strip.
     strip: Arc<str>,
-    /// What stands above the table, where it has changed.
+    /// What stands above the table.
     top: Option<Arc<str>>,
     /// The trial that the first of the rows is of.
     first: u32,
@@ -36,18 +38,20 @@ impl Frame {
     pub fn next(&self, gaze: &Gaze, change: Change, fresh: bool) -> Self {
         let strip = page::strip(gaze.live(), clock::unix()).into();
         let Some(scene) = gaze.scene() else { return Self { strip, ..Self::default() } };
-        let last = scene.records.last().map_or(0, |record| record.trial);
-        if fresh || change == Change::Run {
-            let run = Some(scene.run.name.clone());
-            return Self { run, strip, top: None, first: last + 1, rows: Arc::default() };
-        }
-        let mut next = Self { strip, ..self.clone() };
-        if change == Change::Trials {
-            let seen = self.first + self.rows.len() as u32;
+        let fresh = fresh || change == Change::Run;
+        let mut next = if fresh {
+            let last = scene.records.last().map_or(0, |record| record.trial);
+            let first = (last + 1).saturating_sub(BEHIND);
+            Self { run: Some(scene.run.name.clone()), strip, top: None, first, rows: Arc::default() }
+        } else {
+            Self { strip, ..self.clone() }
+        };
+        if fresh || change == Change::Trials {
+            let seen = next.first + next.rows.len() as u32;
             let new: Vec<_> = scene.records.iter().filter(|record| record.trial >= seen).cloned().collect();
             let diffs = report::diffs(gaze.repo(), &new);
             let view = of(scene, &diffs);
-            let mut rows = self.rows.to_vec();
+            let mut rows = next.rows.to_vec();
             rows.extend(new.iter().map(|record| page::row(&view, record)));
             let (top, kinds) = page::news(&view);
             next.rows = Arc::new(rows);
