@@ -43,13 +43,14 @@ impl World {
         let name = self.free_name(name, &ledger)?;
         self.repo.exclude(&LEFT_BEHIND)?;
         let branch = format!("piton/{name}");
+        let beat = self.pulse.begin(&name);
         self.progress.line(Tone::Plain, &format!("run {name}: {}, on branch {branch}", config.name));
         fs::create_dir_all(state.join("logs")).context("the run did not begin")?;
         self.runner.transcribe(&self.repo.main_root().join("run.log"))?;
 
         let watch = Stopwatch::start();
         if config.harness.is_some() {
-            self.progress.long("building the harness from the sealed tree; minutes the first time");
+            self.long("building the harness from the sealed tree; minutes the first time");
         }
         let harness = self.workshop().harness(head.commit, config.harness.as_ref())?;
         if let Some(hash) = &harness.hash {
@@ -59,7 +60,7 @@ impl World {
             );
         }
         let built_from = Stopwatch::start();
-        self.progress.long("building the baseline");
+        self.long("building the baseline");
         let broken = |why: String| {
             Error::new("the run did not begin: the baseline cannot be measured")
                 .status(exit::BASELINE)
@@ -76,7 +77,7 @@ impl World {
         let baseline = build(self.workshop().challenger(head.commit, None, config.build.as_ref(), true)?)?;
         let build_s = built_from.seconds();
         self.progress.line(Tone::Plain, &format!("baseline built in {}", seconds(build_s)));
-        self.progress.doing("building the baseline a second time");
+        self.doing("building the baseline a second time");
         let again = build(self.workshop().again(head.commit, config.build.as_ref())?)?;
 
         let measured_from = Stopwatch::start();
@@ -130,7 +131,7 @@ impl World {
         let mut book = Book::open(ledger, run)?;
         book.create_branch(&self.repo)?;
         book.apply(&self.repo, None, 0, Owner::User)?;
-        Ok(Session { world: self, book, harness, lock, turn: Turn::default() })
+        Ok(Session { world: self, book, harness, beat, lock, turn: Turn::default() })
     }
 
     /// Takes up a run that has begun.
@@ -144,6 +145,7 @@ impl World {
                 .note("nothing was changed")
                 .hint(format!("begin it: piton baseline --run {name}"))
         })?;
+        let beat = self.pulse.begin(name);
         let config = Config::parse(&run.config)?;
         self.repo.exclude(&LEFT_BEHIND)?;
         fs::create_dir_all(self.repo.state_dir().join("logs")).context("the run was not taken up")?;
@@ -163,7 +165,7 @@ impl World {
         }
         let book = Book::open(ledger, run)?;
         book.settle_branch(&self.repo)?;
-        Ok(Session { world: self, book, harness, lock, turn: Turn::default() })
+        Ok(Session { world: self, book, harness, beat, lock, turn: Turn::default() })
     }
 
     fn free_name(&self, name: Option<&str>, ledger: &Ledger) -> Result<String> {

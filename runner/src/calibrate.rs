@@ -79,7 +79,7 @@ impl World {
     ) -> Result<Option<String>> {
         let bench = self.bench(config, harness);
         for run in 0..BASELINE_RUNS {
-            self.progress.doing(&format!("the baseline, run {} of {BASELINE_RUNS}", run + 1));
+            self.doing(&format!("the baseline, run {} of {BASELINE_RUNS}", run + 1));
             let draw = rule::draw(seed, run);
             match bench.sample(baseline, draw.prompts, draw.padding)? {
                 Sampled::Measured(values) => record.runs.push(values),

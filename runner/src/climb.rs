@@ -21,7 +21,7 @@ use crate::session::{self, Ascent, Budget, Call, Order, Spent, Stop};
 use crate::trial::{Outcome, Proposer};
 use crate::{book, standing, words};
 
-pub use hold::{forget, request};
+pub use hold::{forget, request, requested};
 
 /// A climb.
 pub struct Climber<'a> {
@@ -107,7 +107,10 @@ impl Session<'_> {
         let left = Left { trials: left.trials, seconds, usd: left.usd, tokens: left.tokens };
         let mut brief = self.brief(work, agent, climber.owner, next, left)?;
         brief.extend(note.map(|note| format!("\n{note}\n")));
-        self.world.progress.doing(&format!("trial {next}: {} is thinking", agent.name()));
+        let thinking = format!("{} is thinking", agent.name());
+        self.world.progress.doing(&format!("trial {next}: {thinking}"));
+        let deadline = left.seconds.map(|seconds| clock::unix() + seconds as u64);
+        self.world.pulse.turn(&thinking, deadline);
         let (book, config) = (&self.book, &self.book.config);
         let desk = Desk {
             worktree: work.root(),

@@ -10,6 +10,7 @@ mod diff;
 mod experiments;
 mod export;
 mod finalize;
+mod frames;
 mod guard;
 mod import;
 mod init;
@@ -19,9 +20,11 @@ mod note;
 mod pointers;
 mod report;
 mod search;
+mod serve;
 mod stop;
 mod trial;
 mod wait;
+mod watch;
 
 use std::io::Read;
 use std::path::Path;
@@ -41,6 +44,7 @@ use crate::ledger::{Ledger, Lock, Run};
 use crate::plot::{Medium, Staircase};
 use crate::proc::Runner;
 use crate::proposal::{Claim, Proposal};
+use crate::pulse::Pulse;
 use crate::report as tables;
 use crate::rule::{self, Case};
 use crate::say::{self, Progress};
@@ -100,6 +104,8 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
         Command::Export(args) => export::run(dir, &args),
         Command::Import(args) => import::run(dir, &args),
         Command::Report(args) => report::run(dir, &args),
+        Command::Serve(args) => serve::run(dir, &args),
+        Command::Watch { run } => watch::run(dir, run),
         Command::Verify { each, which } => verify(dir, least, each, &which),
         Command::Finalize(args) => finalize::run(dir, least, &args),
         Command::Rule { command: RuleCommand::Explain { json } } => explain(dir, json),
@@ -186,7 +192,8 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
 fn world(dir: &Path, least: Level) -> Result<World> {
     let repo = Repo::open(dir)?;
     let walls = Walls::look(&repo.state_dir(), least)?;
-    Ok(World { repo, runner: Runner::install()?, progress: Progress::new(), walls })
+    let pulse = Pulse::new(repo.state_dir());
+    Ok(World { repo, runner: Runner::install()?, progress: Progress::new(), pulse, walls })
 }
 
 fn baseline(dir: &Path, least: Level, name: Option<&str>, json: bool) -> Result<u8> {

@@ -17,6 +17,7 @@ use crate::git::{Id, Repo};
 use crate::judge::Judge;
 use crate::ledger::{Lock, Run};
 use crate::proposal::{Claim, Proposal};
+use crate::pulse::Beat;
 use crate::say::Tone;
 use crate::trial::{Outcome, Proposer, Record, Seconds, Status};
 use crate::world::World;
@@ -35,6 +36,8 @@ pub struct Session<'w> {
     pub book: Book,
     /// The sealed tree and the harness.
     pub harness: Built,
+    /// Those who look on are told of it for as long.
+    pub beat: Beat<'w>,
     /// Held for as long as the run is in progress.
     pub lock: Lock,
     /// What the proposer of the next trial did, besides its edit.
@@ -218,6 +221,7 @@ impl Session<'_> {
     }
 
     fn announce(&self, record: &Record) {
+        self.world.pulse.trial(record);
         let progress = &self.world.progress;
         progress.line(
             Tone::Plain,

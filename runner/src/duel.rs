@@ -113,6 +113,7 @@ impl<'a> Duel<'a> {
         let draw = rule::draw(self.seed, WARM_UP);
         for side in [First::Challenger, First::Incumbent] {
             self.world.progress.doing(&format!("warming up: {side:?}"));
+            self.world.pulse.stage("warming up");
             match self.bench.sample(self.side(side), draw.prompts, draw.padding)? {
                 Sampled::Measured(values) if side == First::Challenger && !look(&values) => {
                     return Ok(Some(Round::Enough));
@@ -136,6 +137,8 @@ impl<'a> Duel<'a> {
                 First::Incumbent => [First::Incumbent, First::Challenger],
                 First::Challenger => [First::Challenger, First::Incumbent],
             };
+            // Before the machine is watched. Those who look on are told the gains apart.
+            self.world.pulse.stage(doing.split(" [").next().unwrap_or(doing));
             let meter = Meter::start();
             let (mut values, mut clock): ([Option<Values>; 2], _) = ([None, None], None);
             for side in order {
@@ -191,7 +194,7 @@ impl<'a> Duel<'a> {
         let told = format!("paused for {} s at most: {reason}", self.limits.pause_s);
         self.world.progress.line(Tone::Dim, &told);
         while watch.elapsed() < Duration::from_secs(self.limits.pause_s) {
-            self.world.progress.doing(&told);
+            self.world.doing(&told);
             let meter = Meter::start();
             clock::wait(WATCH);
             if self.world.runner.interrupted() {

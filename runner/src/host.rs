@@ -26,6 +26,18 @@ pub fn boot() -> String {
     text.trim().to_owned()
 }
 
+/// The name that this machine has in its network; `localhost` where it has none.
+pub fn name() -> String {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    if name.trim().is_empty() { "localhost".to_owned() } else { name.trim().to_owned() }
+}
+
+/// From now on this process has what processor time nobody else wants.
+pub fn stand_back() {
+    // A system that refuses even that is none to argue with.
+    let _ = rustix::process::nice(19);
+}
+
 /// Cores that this process may use.
 pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)

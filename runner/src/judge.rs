@@ -11,8 +11,10 @@ use crate::expensive::{self, FRESH_RUNS, Judgement};
 use crate::flight::State;
 use crate::gate::{self, Gate, Reading};
 use crate::git::{Id, Repo};
+use crate::live::Evidence;
 use crate::measure::Sampled;
 use crate::metric::Values;
+use crate::pulse::Pulse;
 use crate::rule::{self, Asked, Estimate, First, Path, Question, Verdict};
 use crate::terms::Preset;
 use crate::trial::{Outcome, Pair, Record, Stage, medians};
@@ -38,7 +40,7 @@ impl Judge<'_> {
         let (world, config) = (self.world, &self.book.config);
         let challenger = work.commit_id(record.commit.as_deref().unwrap_or_default())?;
         let building = Stopwatch::start();
-        world.progress.doing("building the challenger");
+        world.doing("building the challenger");
         let build = config.build.as_ref();
         let built = world.workshop().challenger(challenger, Some(base), build, false)?;
         record.seconds.build = building.seconds();
@@ -99,7 +101,7 @@ impl Judge<'_> {
         let measuring = Stopwatch::start();
         let mut drawn = 0;
         let mut sample = |side: &Built, doing: &str| {
-            self.world.progress.doing(doing);
+            self.world.doing(doing);
             let draw = rule::draw(seed, drawn);
             drawn += 1;
             bench.sample(side, draw.prompts, draw.padding)
@@ -213,7 +215,7 @@ impl Judge<'_> {
                 return Ok(Outcome::Interrupted { stage: Stage::Measure });
             }
         }
-        let outcome = trial.run(&mut duel)?;
+        let outcome = trial.run(&mut duel, &self.world.pulse)?;
         let Held { samples, pairs, asked, courses, .. } = trial;
         // The warm-up counts for the gates only: it was not there to be timed.
         let timed: Vec<Values> = pairs.iter().map(|pair: &Pair| pair.challenger.clone()).collect();
@@ -248,7 +250,7 @@ struct Held<'a> {
 }
 
 impl Held<'_> {
-    fn run(&mut self, duel: &mut Duel) -> Result<Outcome> {
+    fn run(&mut self, duel: &mut Duel, pulse: &Pulse) -> Result<Outcome> {
         let (gates, tau) = (&self.config.gates, self.courses.primary.tau);
         let samples = &mut self.samples;
         let warm = (!self.provisional).then(|| duel.warm_up(&mut |values| look(gates, samples, values)));
@@ -275,6 +277,8 @@ impl Held<'_> {
             (pair.gain, pair.position) = (gain, position);
             self.pairs.push(pair);
             let (verdict, estimate) = self.hear();
+            let better = self.asked.first().filter(|_| !self.provisional);
+            pulse.measured(&self.courses.primary.gains, better.map(Evidence::of));
             if verdict == Verdict::Continue {
                 continue;
             }

@@ -15,7 +15,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row, params};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -157,6 +157,38 @@ impl Ledger {
         }
         notes::prepare(&db).context(what)?;
         Ok(Self { db, dir: dir.to_owned(), memory: OnceCell::new(), last_mark: None })
+    }
+
+    /// Opens the ledger in `dir` to look at, where there is one: nothing is made, and nobody who writes waits.
+    ///
+    /// # Errors
+    /// A file that is no ledger of this version.
+    pub fn look(dir: &Path) -> Result<Option<Self>> {
+        let path = dir.join("ledger.db");
+        if !path.exists() {
+            return Ok(None);
+        }
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(path, flags).context(NOT_READ)?;
+        db.busy_timeout(std::time::Duration::from_secs(1)).context(NOT_READ)?;
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).context(NOT_READ)?;
+        let found: i64 = db.pragma_query_value(None, "user_version", |row| row.get(0)).context(NOT_READ)?;
+        match found {
+            // It is being made.
+            0 => Ok(None),
+            SCHEMA_VERSION => {
+                Ok(Some(Self { db, dir: dir.to_owned(), memory: OnceCell::new(), last_mark: None }))
+            }
+            _ => Err(Error::refused(NOT_READ).cause(format!("its schema is {found}, not {SCHEMA_VERSION}"))),
+        }
+    }
+
+    /// A number that is another one after others have written.
+    ///
+    /// # Errors
+    /// A disk that refuses.
+    pub fn version(&self) -> Result<i64> {
+        self.db.pragma_query_value(None, "data_version", |row| row.get(0)).context(NOT_READ)
     }
 
     /// Does `write` in one transaction.

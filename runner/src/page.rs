@@ -6,6 +6,7 @@
 
 mod facts;
 mod lineage;
+mod live;
 mod markdown;
 mod pictures;
 mod trials;
@@ -24,6 +25,7 @@ use crate::words::{clean, gain, number, plural, printable};
 
 pub use facts::{Facts, Provenance, Row, Spent, Verified};
 pub use lineage::line;
+pub use live::{Served, answer, live, news, row, strip};
 pub use markdown::{cell, code, markdown};
 use pictures::{others, pictures};
 pub use trials::{DIFF_BYTES, order};
@@ -101,9 +103,13 @@ pub fn page(view: &View) -> String {
         (lineage::section(view.records))
         (provenance(view, &facts))
     };
-    let title = format!("{}: {}", clean(view.run, 60), clean(&view.metric.name, 60));
+    let title = title(view);
     let spent = whole(&title, &html! { (top) (rest) }).len();
     whole(&title, &html! { (top) (trials::section(view, spent)) (rest) })
+}
+
+fn title(view: &View) -> String {
+    format!("{}: {}", clean(view.run, 60), clean(&view.metric.name, 60))
 }
 
 fn headline(view: &View, facts: &Facts) -> Markup {
@@ -260,8 +266,13 @@ pub fn claims(stairs: &Staircase, warning: &str, log: &str) -> String {
     whole(&stairs.run, &body)
 }
 
-/// A whole document.
+/// A whole document, that fetches nothing.
 fn whole(title: &str, body: &Markup) -> String {
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+    document(title, body, Some(policy), None, SCRIPT)
+}
+
+fn document(title: &str, body: &Markup, policy: Option<&str>, nonce: Option<&str>, script: &str) -> String {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -270,14 +281,15 @@ fn whole(title: &str, body: &Markup) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 // Nothing is fetched, whatever stands in a description.
-                meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; base-uri 'none'; form-action 'none'";
+                @if let Some(policy) = policy { meta http-equiv="Content-Security-Policy" content=(policy); }
+                @if policy.is_none() { link rel="icon" href="data:,"; }
                 title { (title) }
                 style { (PreEscaped(plot::stylesheet())) (PreEscaped(STYLE)) }
             }
             body {
                 main { (body) }
                 footer { "piton " (env!("CARGO_PKG_VERSION")) }
-                script { (PreEscaped(SCRIPT)) }
+                script nonce=[nonce] { (PreEscaped(script)) }
             }
         }
     }

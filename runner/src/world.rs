@@ -6,6 +6,7 @@ use crate::confine::Walls;
 use crate::git::Repo;
 use crate::measure::Bench;
 use crate::proc::Runner;
+use crate::pulse::Pulse;
 use crate::say::Progress;
 
 /// The repository, the processes and the terminal.
@@ -16,11 +17,25 @@ pub struct World {
     pub runner: Runner,
     /// Tells what is going on.
     pub progress: Progress,
+    /// Tells it to those who look on, too.
+    pub pulse: Pulse,
     /// What programs are started behind.
     pub walls: Walls,
 }
 
 impl World {
+    /// Says what is done now: to a person at the terminal, and to those who look on.
+    pub fn doing(&self, text: &str) {
+        self.progress.doing(text);
+        self.pulse.stage(text);
+    }
+
+    /// The same of long work.
+    pub fn long(&self, text: &str) {
+        self.progress.long(text);
+        self.pulse.stage(text);
+    }
+
     /// Where things are built.
     pub fn workshop(&self) -> Workshop<'_> {
         Workshop {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 /// The one order of the modules: each may use only those before it.
-const ORDER: [&str; 72] = [
+const ORDER: [&str; 77] = [
     // compute, and touch nothing
     "error",
     "metric",
@@ -37,11 +37,14 @@ const ORDER: [&str; 72] = [
     "brief",
     "standing",
     "plot",
+    "live",
     "page",
+    "panel",
     "compare",
     "import",
     "finalize",
-    "experiments", // touch the world, and decide nothing
+    "experiments",
+    "door", // touch the world, and decide nothing
     "config",
     "clock",
     "host",
@@ -52,6 +55,7 @@ const ORDER: [&str; 72] = [
     "survivors",
     "confine",
     "proc",
+    "pulse",
     "git",
     "guard",
     "errand",
@@ -68,6 +72,7 @@ const ORDER: [&str; 72] = [
     "judge",
     "drive",
     "climb",
+    "gaze",
     "recover",
     "audit",
     "begin",

@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -12,12 +13,15 @@ use piton::ledger::Table;
 use piton::metric::{Direction, Metric, Values};
 use piton::monitor::{Changes, ConstantChange};
 use piton::note::Note;
+use piton::panel::Panel;
 use piton::proposal::Claim;
 use piton::report::{self, Discrimination};
 use piton::rule::{Answer, Asked, Estimate, Evidence, First, Path as Why, Question, Verdict};
 use piton::terms::Settings;
 use piton::trial::{Cost, Outcome, Pair, Proposer, Record, Seconds, Stage, Status};
 use piton::{finalize, page, plot, standing, words};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
 
 fn metric() -> Metric {
     Metric {
@@ -496,23 +500,56 @@ fn a_staircase_in_characters_and_as_svg() {
 }
 
 #[test]
-fn a_report_as_markdown_and_its_page() {
-    let (records, metric) = (records(), metric());
-    let diffs =
-        [(1, "@@ -1 +1 @@\n-const A: u32 = 1;\n+const A: u32 = 2;\n".to_owned())].into_iter().collect();
-    let view = page::View {
+fn a_run_that_goes_on_as_the_terminal_shows_it() {
+    use piton::live::{Evidence, Live, Now, Trial};
+    let (records, metric, diffs) = (records(), metric(), BTreeMap::new());
+    let view = page::View { records: &records[..6], ..view(&records, &metric, &diffs) };
+    let evidence =
+        Evidence { log_e: 1.8, keeps_at: 50f64.ln(), futility: -0.4, gives_up_at: 0.2f64.ln(), most: 64 };
+    let trial = Trial {
+        number: 6,
+        what: "fuse the gate and up projections".into(),
+        began: 1000,
+        pairs: 4,
+        gains: vec![0.021, 0.034, -0.004, 0.027],
+        evidence: Some(evidence),
+    };
+    let now = Now { stage: "pair 5".into(), since: 1075, trial: Some(trial), ..Now::default() };
+    let live = Live { now: Some(now), notes: 2, bundle: 3, last: Some(5), ..Live::default() };
+    let mut terminal = Terminal::new(TestBackend::new(100, 40)).unwrap();
+    terminal.draw(|frame| Panel::default().draw(frame, Some(&view), &live, "", 1090)).unwrap();
+    let lines: Vec<String> = terminal
+        .backend()
+        .buffer()
+        .content()
+        .chunks(100)
+        .map(|row| row.iter().map(|cell| cell.symbol()).collect::<String>().trim_end().to_owned())
+        .collect();
+    assert_golden(&golden("watch.txt"), &(lines.join("\n") + "\n"));
+}
+
+fn view<'a>(records: &'a [Record], metric: &'a Metric, diffs: &'a BTreeMap<u32, String>) -> page::View<'a> {
+    page::View {
         experiment: "llm-inference",
         run: "nov20",
         base: "1111111111111111111111111111111111111111",
         began: "2026-11-20T22:00:00Z",
-        metric: &metric,
+        metric,
         seconds: &[],
         guards: &[],
         alpha: 0.02,
-        records: &records,
+        records,
         night: None,
-        diffs: &diffs,
-    };
+        diffs,
+    }
+}
+
+#[test]
+fn a_report_as_markdown_and_its_page() {
+    let (records, metric) = (records(), metric());
+    let diffs =
+        [(1, "@@ -1 +1 @@\n-const A: u32 = 1;\n+const A: u32 = 2;\n".to_owned())].into_iter().collect();
+    let view = view(&records, &metric, &diffs);
     assert_golden(&golden("report.md"), &page::markdown(&view));
     let page = page::page(&view);
     for record in &records {

@@ -66,7 +66,7 @@ impl Session<'_> {
         ascent.waiting = Some(Waiting { what, until: then });
         self.keep(ascent)?;
         self.world.progress.line(Tone::Neutral, &format!("{told} ({})", seconds(time.as_secs_f64())));
-        self.world.progress.doing(&told);
+        self.world.doing(&told);
         let watch = Stopwatch::start();
         let over = || until.map_or_else(|| watch.elapsed() >= time, |until| clock::unix() >= until);
         while !over() && !self.world.runner.interrupted() && !self.asked_to_stop() {
@@ -79,9 +79,13 @@ impl Session<'_> {
 
     /// Whether somebody asked this climb to end after the trial in progress.
     pub(super) fn asked_to_stop(&self) -> bool {
-        let text = fs::read_to_string(place(&self.world.repo.state_dir())).unwrap_or_default();
-        text.trim() == std::process::id().to_string()
+        requested(&self.world.repo.state_dir(), std::process::id())
     }
+}
+
+/// Whether somebody asked the climb of this process to end after the trial in progress.
+pub fn requested(state: &Path, process: u32) -> bool {
+    fs::read_to_string(place(state)).unwrap_or_default().trim() == process.to_string()
 }
 
 /// Where the request stands: it names the process that it is for, so that an old one is nobody's.

@@ -1,6 +1,7 @@
 //! The command line: commands, arguments and their help.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -231,6 +232,24 @@ pub(super) enum Command {
         after_help = "Examples: piton report\n          piton report --md > pull-request.md\n          piton report --png --card -o card.png"
     )]
     Report(Report),
+    /// Serve the report as a page that follows the run: what goes on now, and buttons to stop the climb and to leave a note.
+    ///
+    /// The same page as that of `piton report`, with the trial under way, its stage, its time, its pairs so far and how far the evidence is
+    /// from either end; with the queue and what is left of the budget. It asks nothing of the network, and can be read without scripts. It
+    /// reads only: a climb is not slowed, and may end and begin meanwhile. The address that it prints holds a token: who opens
+    /// that address finds the buttons. Without the token, only this machine may look, and off loopback (--listen) nobody may. There is no
+    /// TLS: over a network that others can read, use `ssh -L`. Ctrl-C ends it.
+    #[command(after_help = "Example: piton serve\n         piton serve --listen 192.168.1.5:7480")]
+    Serve(Serve),
+    /// Follow a run in the terminal: the staircase, what goes on now, the last trials and what is left of the budget.
+    ///
+    /// Reads only, as `piton serve` does. Keys: q ends it, s asks the climb to end after the trial in progress, n leaves a note.
+    #[command(after_help = "Example: piton watch\n         ssh -t box 'cd repo && piton watch'")]
+    Watch {
+        /// The run; the one at work where absent, else that of the present branch, else the latest.
+        #[arg(long, value_name = "NAME")]
+        run: Option<String>,
+    },
     /// Try the gates: measure variants of the candidate whose quality is known, and say which gate catches what.
     ///
     /// Builds each variant in a file of variants from the commit at HEAD and measures it on the same prompts.
@@ -689,6 +708,23 @@ pub(super) struct Finalize {
     pub verify: bool,
     #[command(flatten)]
     pub which: Which,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// Listen here; 127.0.0.1:7480 where absent, or another port where that one is taken.
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = address)]
+    pub listen: Option<SocketAddr>,
+    /// Ask for the token on loopback, too, before anything is shown: agents and other users of this machine can reach it.
+    #[arg(long)]
+    pub token: bool,
+    /// The run; the one at work where absent, else that of the present branch, else the latest.
+    #[arg(long, value_name = "NAME")]
+    pub run: Option<String>,
+}
+
+fn address(text: &str) -> std::result::Result<SocketAddr, String> {
+    text.parse().map_err(|_| "write an address and a port, e.g. 127.0.0.1:7480 or [::1]:0".to_owned())
 }
 
 #[derive(Debug, Args)]

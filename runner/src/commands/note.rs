@@ -14,6 +14,20 @@ use crate::{clock, guard, say};
 /// # Errors
 /// No run, no text, or a disk that refuses.
 pub(super) fn leave(dir: &Path, text: &str, by: Option<&str>, which: &Which) -> Result<u8> {
+    let note = keep(dir, text, by, which)?;
+    if which.json {
+        say::json(&note);
+    } else {
+        say::answer(&kept(&note));
+    }
+    Ok(exit::DONE)
+}
+
+/// Keeps a note.
+///
+/// # Errors
+/// No run, no text, or a disk that refuses.
+pub(super) fn keep(dir: &Path, text: &str, by: Option<&str>, which: &Which) -> Result<Note> {
     let (_, ledger, run) = chosen(dir, which)?;
     let text = note::text(text).ok_or_else(|| {
         Error::usage("the note was not kept: it says nothing").hint("piton note \"an idea in a sentence\"")
@@ -21,12 +35,12 @@ pub(super) fn leave(dir: &Path, text: &str, by: Option<&str>, which: &Which) -> 
     let by = note::author(by, guard::asked_from_inside());
     let note = Note { run: run.name, at: clock::now(), by, text, guidance: false };
     ledger.leave(&note)?;
-    if which.json {
-        say::json(&note);
-    } else {
-        say::answer(&format!("noted for run {}: the next brief tells it, `piton notes` lists it", note.run));
-    }
-    Ok(exit::DONE)
+    Ok(note)
+}
+
+/// What is said of a note that was kept.
+pub(super) fn kept(note: &Note) -> String {
+    format!("noted for run {}: the next brief tells it, `piton notes` lists it", note.run)
 }
 
 /// Lists the notes of a run, guidance among them.

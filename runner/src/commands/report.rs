@@ -138,7 +138,7 @@ fn card(view: &View) -> Card {
 }
 
 /// The diffs that the page has room for. A commit that is gone has none.
-fn diffs(repo: &Repo, records: &[Record]) -> BTreeMap<u32, String> {
+pub(super) fn diffs(repo: &Repo, records: &[Record]) -> BTreeMap<u32, String> {
     let (mut diffs, mut used) = (BTreeMap::new(), 0);
     for record in page::order(records) {
         if used > page::DIFF_BYTES {

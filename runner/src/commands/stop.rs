@@ -14,15 +14,40 @@ use crate::{climb, proc, say};
 /// How long a climb that is interrupted may take to end: its agent is given five seconds.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Asks the climb to end, and says what was done.
+/// What was done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Done {
+    /// In a word.
+    pub did: &'static str,
+    /// The run, once it has one.
+    pub run: Option<String>,
+    /// In a sentence.
+    pub words: String,
+}
+
+/// `piton stop`.
 ///
 /// # Errors
 /// Another command at work, or another run than the one named.
 pub(super) fn run(dir: &Path, now: bool, run: Option<&str>, json: bool) -> Result<u8> {
+    let done = ask(&Repo::open(dir)?.state_dir(), now, run)?;
+    if json {
+        say::json(&json!({ "did": done.did, "run": done.run }));
+    } else {
+        say::answer(&done.words);
+    }
+    Ok(exit::DONE)
+}
+
+/// Asks the climb to end, and says what was done.
+///
+/// # Errors
+/// Another command at work, or another run than the one named.
+pub(super) fn ask(state: &Path, now: bool, run: Option<&str>) -> Result<Done> {
     let what = "no climb was asked to end";
-    let state = Repo::open(dir)?.state_dir();
-    let Some(holder) = Lock::holder(&state) else {
-        return Ok(tell(json, "none", None, "no climb is at work in this repository"));
+    let Some(holder) = Lock::holder(state) else {
+        let words = "no climb is at work in this repository".to_owned();
+        return Ok(Done { did: "none", run: None, words });
     };
     if holder.command != "piton climb" {
         return Err(Error::refused(what)
@@ -31,7 +56,7 @@ pub(super) fn run(dir: &Path, now: bool, run: Option<&str>, json: bool) -> Resul
             .hint("wait for it, or end it with Ctrl-C where it runs"));
     }
     // Until its baseline is measured, a climb has no run.
-    let ascent = climb::last(&Ledger::open(&state)?, None)?.filter(|ascent| ascent.process == holder.process);
+    let ascent = climb::last(&Ledger::open(state)?, None)?.filter(|ascent| ascent.process == holder.process);
     let is = ascent.as_ref().map(|ascent| ascent.run.as_str());
     if let Some(run) = run.filter(|run| is != Some(*run)) {
         return Err(Error::refused(what)
@@ -41,7 +66,7 @@ pub(super) fn run(dir: &Path, now: bool, run: Option<&str>, json: bool) -> Resul
             ))
             .note("it goes on; nothing was changed"));
     }
-    climb::request(&state, holder.process)?;
+    climb::request(state, holder.process)?;
     let name = is.map_or_else(String::new, |run| format!(" of run {run}"));
     let process = holder.process;
     if !now {
@@ -51,19 +76,15 @@ pub(super) fn run(dir: &Path, now: bool, run: Option<&str>, json: bool) -> Resul
         } else {
             "it ends after the trial in progress"
         };
-        return Ok(tell(
-            json,
-            "asked",
-            is,
-            &format!("the climb{name} was asked to end, process {process}: {when}"),
-        ));
+        let words = format!("the climb{name} was asked to end, process {process}: {when}");
+        return Ok(Done { did: "asked", run: is.map(str::to_owned), words });
     }
     proc::interrupt(process)?;
     let watch = Stopwatch::start();
-    while Lock::holder(&state).as_ref() == Some(&holder) && watch.elapsed() < PATIENCE {
+    while Lock::holder(state).as_ref() == Some(&holder) && watch.elapsed() < PATIENCE {
         clock::wait(Duration::from_millis(50));
     }
-    let (word, told) = if Lock::holder(&state).as_ref() == Some(&holder) {
+    let (did, words) = if Lock::holder(state).as_ref() == Some(&holder) {
         (
             "interrupted",
             format!("the climb{name} was interrupted, process {process}: it is still cleaning up"),
@@ -71,14 +92,5 @@ pub(super) fn run(dir: &Path, now: bool, run: Option<&str>, json: bool) -> Resul
     } else {
         ("ended", format!("the climb{name} was interrupted and has ended; `piton resume` goes on with it"))
     };
-    Ok(tell(json, word, is, &told))
-}
-
-fn tell(json: bool, did: &str, run: Option<&str>, words: &str) -> u8 {
-    if json {
-        say::json(&json!({ "did": did, "run": run }));
-    } else {
-        say::answer(words);
-    }
-    exit::DONE
+    Ok(Done { did, run: is.map(str::to_owned), words })
 }

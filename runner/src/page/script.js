@@ -1,8 +1,9 @@
 (function(){
 var list=document.getElementById("list"),tools=document.getElementById("tools");
 if(!list)return;
-var rows=Array.prototype.slice.call(list.children),find=document.getElementById("find"),kind=document.getElementById("kind"),count=document.getElementById("count");
-var words=rows.map(function(r){return r.firstElementChild.textContent.toLowerCase()});
+var rows,words,find=document.getElementById("find"),kind=document.getElementById("kind"),count=document.getElementById("count");
+function read(){rows=Array.prototype.slice.call(list.children);words=rows.map(function(r){return r.firstElementChild.textContent.toLowerCase()})}
+read();
 function filter(){
 var text=find.value.trim().toLowerCase(),k=kind.value,n=0;
 rows.forEach(function(r,i){var on=(!k||r.dataset.k===k)&&(!text||words[i].indexOf(text)>=0);r.hidden=!on;if(on)n++});
@@ -19,6 +20,7 @@ find.addEventListener("input",filter);
 kind.addEventListener("change",filter);
 tools.addEventListener("click",function(e){if(e.target.dataset.sort)sort(e.target)});
 addEventListener("hashchange",unfold);
+list.addEventListener("more",function(){read();filter()});
 tools.hidden=false;
 unfold();
 })();

@@ -52,7 +52,7 @@ pub(super) fn section(view: &View, spent: usize) -> Markup {
         }
     }
     for record in order(view.records).into_iter().filter(|record| has_diff(record)) {
-        let diff = view.diffs.get(&record.trial).map(|text| diff(text, view.run, record.trial));
+        let diff = view.diffs.get(&record.trial).map(|text| diff_of(text, view.run, record.trial));
         match diff {
             Some(diff) if used + diff.0.len() <= PAGE_BYTES => {
                 used += diff.0.len();
@@ -70,10 +70,7 @@ pub(super) fn section(view: &View, spent: usize) -> Markup {
             }
             div id="tools" hidden {
                 label { "find " input id="find" type="search" placeholder="words, reason or number"; }
-                label { "show " select id="kind" {
-                    option value="" { "all" }
-                    @for (kind, n) in plot::counts(view.records) { option value=(kind.ink().style().0) { (kind.word()) " (" (n) ")" } }
-                } }
+                label { "show " select id="kind" { (kinds(view)) } }
                 span { "sort by " button type="button" data-sort="n" aria-pressed="true" { "trial" }
                     button type="button" data-sort="g" aria-pressed="false" { "gain" }
                     button type="button" data-sort="s" aria-pressed="false" { "time" } }
@@ -81,15 +78,35 @@ pub(super) fn section(view: &View, spent: usize) -> Markup {
             }
             div class="row head" aria-hidden="true" { span { "trial" } span { "outcome" } span class="r" { "gain" } span class="r" { "interval" } span { "reason" } span class="r" { "time" } span { "what" } }
             div id="list" {
-                @for (record, (summary, details, diff)) in view.records.iter().zip(rows) {
-                    @let estimate = record.outcome.estimate();
-                    details class="trial" id={ "t" (record.trial) } data-k=(Kind::of(&record.outcome).ink().style().0)
-                        data-g=[estimate.map(|e| format!("{:.5}", e.gain))] data-s=(format!("{:.0}", record.seconds.total)) {
-                        (summary) (details) (diff)
-                    }
-                }
+                @for (record, parts) in view.records.iter().zip(rows) { (whole(record, parts)) }
             }
         }
+    }
+}
+
+/// One row, whole, as it would stand in the table.
+pub(super) fn row(view: &View, record: &Record) -> Markup {
+    let shared = Shared { view };
+    let diff = view.diffs.get(&record.trial).filter(|_| has_diff(record));
+    let diff = diff.map_or_else(Markup::default, |text| diff_of(text, view.run, record.trial));
+    whole(record, (shared.summary(record), shared.details(record), diff))
+}
+
+fn whole(record: &Record, (summary, details, diff): (Markup, Markup, Markup)) -> Markup {
+    let estimate = record.outcome.estimate();
+    html! {
+        details class="trial" id={ "t" (record.trial) } data-k=(Kind::of(&record.outcome).ink().style().0)
+            data-g=[estimate.map(|e| format!("{:.5}", e.gain))] data-s=(format!("{:.0}", record.seconds.total)) {
+            (summary) (details) (diff)
+        }
+    }
+}
+
+/// What the table can be narrowed down to.
+pub(super) fn kinds(view: &View) -> Markup {
+    html! {
+        option value="" { "all" }
+        @for (kind, n) in plot::counts(view.records) { option value=(kind.ink().style().0) { (kind.word()) " (" (n) ")" } }
     }
 }
 
@@ -204,7 +221,7 @@ fn said(record: &Record) -> Markup {
 }
 
 /// A diff: what was added and removed by colour and by its sign. Lines of one kind stand together.
-fn diff(text: &str, run: &str, trial: u32) -> Markup {
+fn diff_of(text: &str, run: &str, trial: u32) -> Markup {
     let text = printable(text);
     let cut = text.char_indices().map(|(at, _)| at).take_while(|at| *at <= DIFF_MOST).last().unwrap_or(0);
     let shown = if text.len() > DIFF_MOST {
@@ -248,16 +265,16 @@ mod tests {
 
     #[test]
     fn a_diff_stays_text_and_a_long_one_is_cut_at_a_line_and_says_so() {
-        let text = diff("+<script>alert(1)</script>\n-\u{202e}b\n a\n", "r", 3).into_string();
+        let text = diff_of("+<script>alert(1)</script>\n-\u{202e}b\n a\n", "r", 3).into_string();
         assert_eq!(
             text,
             "<pre class=\"diff\"><ins>+&lt;script&gt;alert(1)&lt;/script&gt;</ins><del>-\\u{202e}b</del><span> a</span></pre>"
         );
-        let long = diff(&"+é a line\n".repeat(3000), "r", 3).into_string();
+        let long = diff_of(&"+é a line\n".repeat(3000), "r", 3).into_string();
         assert!(
             long.len() < 14_000 && long.contains("more lines: <code>piton show 3 --run r</code>"),
             "{long}"
         );
-        assert!(diff(&"é".repeat(9000), "r", 3).into_string().len() < 14_000);
+        assert!(diff_of(&"é".repeat(9000), "r", 3).into_string().len() < 14_000);
     }
 }

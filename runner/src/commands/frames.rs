@@ -1,0 +1,139 @@
+//! What those who have the page open are sent: parts of it, made once for all of them.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::response::sse::Event;
+use serde_json::json;
+use tokio::sync::watch;
+
+use super::report;
+use crate::clock;
+use crate::gaze::{Change, Gaze, Scene};
+use crate::page::{self, View};
+
+/// After so long a browser asks again where the answer broke off.
+const AGAIN: Duration = Duration::from_secs(1);
+/// Trials that a page may be behind before it is loaded again.
+const BEHIND: u32 = 20;
+
+/// The page at a moment, as far as it changes.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Frame {
+    /// The run.
+    run: Option<String>,
+    /// The strip.
+    strip: Arc<str>,
+    /// What stands above the table.
+    top: Option<Arc<str>>,
+    /// The trial that the first of the rows is of.
+    first: u32,
+    /// Rows of the trials since.
+    rows: Arc<Vec<String>>,
+}
+
+impl Frame {
+    /// The frame after this one. `fresh` where nobody has seen this one.
+    pub fn next(&self, gaze: &Gaze, change: Change, fresh: bool) -> Self {
+        let strip = page::strip(gaze.live(), clock::unix()).into();
+        let Some(scene) = gaze.scene() else { return Self { strip, ..Self::default() } };
+        let fresh = fresh || change == Change::Run;
+        let mut next = if fresh {
+            let last = scene.records.last().map_or(0, |record| record.trial);
+            let first = (last + 1).saturating_sub(BEHIND);
+            Self { run: Some(scene.run.name.clone()), strip, top: None, first, rows: Arc::default() }
+        } else {
+            Self { strip, ..self.clone() }
+        };
+        if fresh || change == Change::Trials {
+            let seen = next.first + next.rows.len() as u32;
+            let new: Vec<_> = scene.records.iter().filter(|record| record.trial >= seen).cloned().collect();
+            let diffs = report::diffs(gaze.repo(), &new);
+            let view = of(scene, &diffs);
+            let mut rows = next.rows.to_vec();
+            rows.extend(new.iter().map(|record| page::row(&view, record)));
+            let (top, kinds) = page::news(&view);
+            next.rows = Arc::new(rows);
+            next.top = Some(json!({ "top": top, "kinds": kinds }).to_string().into());
+        }
+        next
+    }
+}
+
+/// A scene, as a page shows it.
+pub(super) fn of<'a>(scene: &'a Scene, diffs: &'a BTreeMap<u32, String>) -> View<'a> {
+    report::view(&scene.run, &scene.config, &scene.records, scene.night.as_ref(), diffs)
+}
+
+/// Somebody who has the page open.
+pub(super) struct Viewer<Place> {
+    frames: watch::Receiver<Option<Arc<Frame>>>,
+    run: Option<String>,
+    /// The last trial that the page has.
+    last: Option<u32>,
+    strip: Arc<str>,
+    top: Option<Arc<str>>,
+    events: VecDeque<Event>,
+    over: bool,
+    _place: Place,
+}
+
+impl<Place> Viewer<Place> {
+    /// One whose page shows trials of `run` up to `last`.
+    pub fn new(
+        frames: watch::Receiver<Option<Arc<Frame>>>,
+        run: Option<String>,
+        last: Option<u32>,
+        place: Place,
+    ) -> Self {
+        let events = VecDeque::from([Event::default().retry(AGAIN)]);
+        let (strip, top) = (Arc::default(), None);
+        Self { frames, run, last, strip, top, events, over: false, _place: place }
+    }
+
+    /// What he is sent next; nothing where that was all.
+    pub async fn next(&mut self) -> Option<Event> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Some(event);
+            }
+            if self.over {
+                return None;
+            }
+            let frame = self.frames.borrow_and_update().clone();
+            if let Some(frame) = frame {
+                self.take(&frame);
+            }
+            if self.events.is_empty() {
+                self.frames.changed().await.ok()?;
+            }
+        }
+    }
+
+    fn take(&mut self, frame: &Frame) {
+        let next = self.last.map_or(0, |last| last + 1);
+        let known = frame.first..=frame.first + frame.rows.len() as u32;
+        if frame.run != self.run || (frame.run.is_some() && !known.contains(&next)) {
+            self.events
+                .push_back(Event::default().event("reload").data("another run, or too much has happened"));
+            self.over = true;
+            return;
+        }
+        let skip = (next.saturating_sub(frame.first)) as usize;
+        for (row, trial) in frame.rows.iter().skip(skip).zip(next..) {
+            self.events.push_back(Event::default().event("trial").id(trial.to_string()).data(row));
+            self.last = Some(trial);
+        }
+        if let Some(top) =
+            frame.top.as_ref().filter(|top| self.top.as_ref().is_none_or(|is| !Arc::ptr_eq(is, top)))
+        {
+            self.events.push_back(Event::default().event("top").data(top.as_ref()));
+            self.top = Some(Arc::clone(top));
+        }
+        if !Arc::ptr_eq(&self.strip, &frame.strip) {
+            self.events.push_back(Event::default().event("strip").data(frame.strip.as_ref()));
+            self.strip = Arc::clone(&frame.strip);
+        }
+    }
+}

@@ -1,0 +1,371 @@
+//! `piton serve`: the page of a run, as it goes on.
+//!
+//! One thread looks on and makes what has changed, once for all who have the page open; another answers them. Nobody who is slow, and
+//! nobody who leaves without a word, keeps the others waiting: each is sent the latest, whenever he has taken what came before.
+
+use std::convert::Infallible;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use axum::body::Bytes;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::middleware::{self, Next};
+use axum::response::sse::{KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::serve::ListenerExt;
+use axum::{Extension, Router};
+use tokio::sync::watch;
+
+use super::args::{Serve, Which};
+use super::frames::{self, Frame, Viewer};
+use super::{note, report, stop};
+use crate::clock;
+use crate::door::{Door, Entry, Knock};
+use crate::error::{Context, Error, Result, exit};
+use crate::gaze::{self, Change, Gaze};
+use crate::git::Repo;
+use crate::page::{self, Served};
+use crate::proc::Asked;
+use crate::{host, say};
+
+/// Where it listens unless somebody says otherwise.
+const PORT: u16 = 7480;
+/// How often it is looked whether anything is new.
+const EVERY: Duration = Duration::from_millis(50);
+/// Most pages that are kept up to date at once.
+const MOST: usize = 64;
+/// Longest request, in bytes: a note has four thousand characters.
+const LONGEST: usize = 64 << 10;
+
+const WHAT: &str = "nothing is served";
+
+/// Serves until Ctrl-C.
+///
+/// # Errors
+/// No repository, a run that is not there, an address that cannot be had.
+pub(super) fn run(dir: &Path, args: &Serve) -> Result<u8> {
+    let repo = Repo::open(dir)?;
+    let asked = Asked::install()?;
+    let mut gaze = Gaze::new(repo, args.run.clone());
+    gaze.look();
+    gaze::insist(&gaze)?;
+    let listener = listen(args.listen)?;
+    let address = listener.local_addr().context(WHAT)?;
+    let door = Door::new(address, args.token, secret()?, secret()?);
+    let (loopback, url) = (door.loopback, url(address, &door.token));
+    let eye = Mutex::new(Eye { gaze, pending: Change::Nothing });
+    let shared = Arc::new(Shared {
+        dir: dir.to_owned(),
+        wanted: args.run.clone(),
+        door,
+        eye,
+        drawing: Mutex::new(()),
+        frames: watch::Sender::new(None),
+        open: AtomicUsize::new(0),
+    });
+    listener.set_nonblocking(true).context(WHAT)?;
+    let served = Arc::clone(&shared);
+    let server = std::thread::spawn(move || answer(listener, served));
+    if !loopback {
+        say::told("whoever has this address may stop the climb; it crosses the network unencrypted");
+    }
+    say::answer(&url);
+    say::told("Ctrl-C ends it");
+    // A measurement may be going on.
+    host::stand_back();
+    let mut shown = None;
+    while !asked.interrupted() && !asked.to_end() && !server.is_finished() {
+        shared.project(&mut shown);
+        clock::wait(EVERY);
+    }
+    if server.is_finished() {
+        server.join().unwrap_or_else(|_| Err(Error::new("piton serve ended")))?;
+    }
+    Ok(exit::DONE)
+}
+
+fn listen(at: Option<SocketAddr>) -> Result<TcpListener> {
+    let usual = SocketAddr::from(([127, 0, 0, 1], PORT));
+    let bound = match at {
+        Some(address) => TcpListener::bind(address),
+        None => {
+            TcpListener::bind(usual).or_else(|_| TcpListener::bind(SocketAddr::from(([127, 0, 0, 1], 0))))
+        }
+    };
+    bound.map_err(|e| {
+        let address = at.unwrap_or(usual);
+        let error = Error::refused(WHAT).cause(format!("{address} cannot be listened at: {e}"));
+        error.hint("piton serve --listen 127.0.0.1:0 takes a port that is free")
+    })
+}
+
+fn url(address: SocketAddr, token: &str) -> String {
+    let host = match address.ip() {
+        // All addresses of this machine: its name is one that others may know it by.
+        ip if ip.is_unspecified() => format!("{}:{}", host::name(), address.port()),
+        _ => address.to_string(),
+    };
+    format!("http://{host}/?token={token}")
+}
+
+/// 128 bits that nobody can guess.
+fn secret() -> Result<String> {
+    Ok(format!("{:016x}{:016x}", host::fresh_seed()?, host::fresh_seed()?))
+}
+
+/// Who looks on, and what was seen since the frame before.
+struct Eye {
+    gaze: Gaze,
+    pending: Change,
+}
+
+struct Shared {
+    dir: PathBuf,
+    wanted: Option<String>,
+    door: Door,
+    eye: Mutex<Eye>,
+    /// Held while a page is drawn: one at a time.
+    drawing: Mutex<()>,
+    frames: watch::Sender<Option<Arc<Frame>>>,
+    /// Pages that are kept up to date.
+    open: AtomicUsize,
+}
+
+impl Shared {
+    fn look(&self) -> MutexGuard<'_, Eye> {
+        let mut eye = self.eye.lock().unwrap_or_else(PoisonError::into_inner);
+        eye.pending = eye.gaze.look().max(eye.pending);
+        eye
+    }
+
+    /// Makes the next frame, where somebody has the page open and anything is new.
+    fn project(&self, shown: &mut Option<Arc<Frame>>) {
+        if self.frames.receiver_count() == 0 {
+            if shown.take().is_some() {
+                self.frames.send_replace(None);
+            }
+            return;
+        }
+        let mut eye = self.look();
+        let change = std::mem::replace(&mut eye.pending, Change::Nothing);
+        if change > Change::Nothing || shown.is_none() {
+            let next = shown.as_deref().unwrap_or(&Frame::default()).next(&eye.gaze, change, shown.is_none());
+            drop(eye);
+            let next = Arc::new(next);
+            self.frames.send_replace(Some(Arc::clone(&next)));
+            *shown = Some(next);
+        }
+    }
+
+    /// The page as it is now; with buttons for who is `known`.
+    fn page(&self, known: bool, nonce: &str) -> Result<String> {
+        let _drawing = self.drawing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (scene, live) = {
+            let eye = self.look();
+            (eye.gaze.scene().cloned(), eye.gaze.live().clone())
+        };
+        let diffs = match &scene {
+            Some(scene) => report::diffs(&Repo::open(&self.dir)?, &scene.records),
+            None => Default::default(),
+        };
+        let view = scene.as_ref().map(|scene| frames::of(scene, &diffs));
+        let nothing = gaze::nothing(self.wanted.as_deref(), live.now.as_ref());
+        let key = known.then_some(self.door.key.as_str());
+        let served = Served { key, nonce, at: clock::unix(), nothing: &nothing };
+        Ok(page::live(view.as_ref(), &live, served))
+    }
+}
+
+/// Answers until this process ends.
+fn answer(listener: TcpListener, shared: Arc<Shared>) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context(WHAT)?;
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::from_std(listener).context(WHAT)?.tap_io(|stream| {
+            // A few bytes that are late are what somebody waits for.
+            let _ = stream.set_nodelay(true);
+        });
+        let app = Router::new()
+            .route("/", get(whole))
+            .route("/events", get(events))
+            .route("/stop", post(press_stop))
+            .route("/note", post(press_note))
+            .fallback(|| async { (StatusCode::NOT_FOUND, "there is nothing here; the page is at /\n") })
+            .layer(DefaultBodyLimit::max(LONGEST))
+            .layer(middleware::from_fn_with_state(Arc::clone(&shared), guard))
+            .with_state(shared);
+        axum::serve(listener, app).await.context("piton serve ended")
+    })
+}
+
+fn knock<'a>(headers: &'a HeaderMap, asked: Option<&'a str>) -> Knock<'a> {
+    let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    Knock {
+        host: text(header::HOST),
+        origin: text(header::ORIGIN),
+        site: text(header::HeaderName::from_static("sec-fetch-site")),
+        asked,
+        bearer: text(header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer ")),
+        cookies: text(header::COOKIE),
+    }
+}
+
+/// A value of a form, or of what stands behind the question mark.
+fn field(form: &[u8], name: &str) -> Option<String> {
+    let mut fields = form_urlencoded::parse(form);
+    fields.find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
+
+fn query(uri: &Uri, name: &str) -> Option<String> {
+    field(uri.query().unwrap_or_default().as_bytes(), name)
+}
+
+/// Whether who asks knows the token.
+#[derive(Debug, Clone, Copy)]
+struct Known(bool);
+
+/// Lets in who may come in, and sees to it that no browser makes anything else of an answer.
+async fn guard(State(shared): State<Arc<Shared>>, mut request: Request, next: Next) -> Response {
+    let asked = query(request.uri(), "token");
+    let mut response = match shared.door.enter(&knock(request.headers(), asked.as_deref())) {
+        Entry::Open { known } => {
+            request.extensions_mut().insert(Known(known));
+            next.run(request).await
+        }
+        Entry::Keep => {
+            let Door { cookie, token, .. } = &shared.door;
+            let cookie = format!("{cookie}={token}; HttpOnly; SameSite=Strict; Path=/");
+            (StatusCode::SEE_OTHER, [(header::LOCATION, "/".to_owned()), (header::SET_COOKIE, cookie)])
+                .into_response()
+        }
+        Entry::Shut(why) => refused(StatusCode::FORBIDDEN, why),
+        Entry::Unknown => {
+            refused(StatusCode::UNAUTHORIZED, "open the address that piton serve printed: it holds a token")
+        }
+    };
+    let headers = response.headers_mut();
+    for (name, value) in [
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        // Without any, a browser would send its buttons' origin as null.
+        (header::REFERRER_POLICY, "same-origin"),
+    ] {
+        headers.insert(name, header::HeaderValue::from_static(value));
+    }
+    response
+}
+
+fn refused(status: StatusCode, why: &str) -> Response {
+    (status, format!("refused: {why}\n")).into_response()
+}
+
+/// Does what takes time where it keeps nobody else waiting.
+async fn apart<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|e| Err(Error::new("it was not done").cause(e)))
+}
+
+/// A page with its one script.
+fn html(status: StatusCode, nonce: &str, page: String) -> Response {
+    let policy = format!(
+        "default-src 'none'; style-src 'unsafe-inline'; script-src 'nonce-{nonce}'; connect-src 'self'; img-src data:; \
+         form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    );
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8".to_owned()),
+        (header::CONTENT_SECURITY_POLICY, policy),
+    ];
+    (status, headers, page).into_response()
+}
+
+fn failed(error: &Error) -> Response {
+    (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response()
+}
+
+async fn whole(State(shared): State<Arc<Shared>>, Extension(Known(known)): Extension<Known>) -> Response {
+    let made = apart(move || {
+        let nonce = secret()?;
+        shared.page(known, &nonce).map(|page| (nonce, page))
+    });
+    match made.await {
+        Ok((nonce, page)) => html(StatusCode::OK, &nonce, page),
+        Err(error) => failed(&error),
+    }
+}
+
+/// One of the pages that are kept up to date.
+struct Place(Arc<Shared>);
+
+impl Place {
+    fn take(shared: &Arc<Shared>) -> Option<Self> {
+        let place = Self(Arc::clone(shared));
+        (shared.open.fetch_add(1, Ordering::Relaxed) < MOST).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+async fn events(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap) -> Response {
+    let Some(place) = Place::take(&shared) else {
+        return refused(StatusCode::SERVICE_UNAVAILABLE, "too many pages are open; close one");
+    };
+    // A browser that was cut off says what it had last.
+    let id = headers.get("last-event-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
+    let last = id.or_else(|| query(&uri, "last")).and_then(|last| last.parse().ok());
+    let run = query(&uri, "run").filter(|run| !run.is_empty());
+    let viewer = Viewer::new(shared.frames.subscribe(), run, last, place);
+    let events = futures_util::stream::unfold(viewer, |mut viewer| async move {
+        let event = viewer.next().await?;
+        Some((Ok::<_, Infallible>(event), viewer))
+    });
+    Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))).into_response()
+}
+
+async fn press_stop(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
+    press(shared, headers, body, |shared, form| {
+        let (now, run) = (field(form, "when").as_deref() == Some("now"), field(form, "run"));
+        let state = Repo::open(&shared.dir)?.state_dir();
+        Ok(stop::ask(&state, now, run.as_deref())?.words)
+    })
+    .await
+}
+
+async fn press_note(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
+    press(shared, headers, body, |shared, form| {
+        let which = Which { run: field(form, "run"), json: false };
+        let text = field(form, "text").unwrap_or_default();
+        Ok(note::kept(&note::keep(&shared.dir, &text, None, &which)?))
+    })
+    .await
+}
+
+/// Has a button do what it does, where it was pressed on our own page, and tells what came of it.
+async fn press(
+    shared: Arc<Shared>,
+    headers: HeaderMap,
+    body: Bytes,
+    act: impl FnOnce(&Shared, &[u8]) -> Result<String> + Send + 'static,
+) -> Response {
+    if let Err(why) = shared.door.press(&knock(&headers, None), field(&body, "key").as_deref()) {
+        return refused(StatusCode::FORBIDDEN, why);
+    }
+    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let page = accepted.contains("text/html");
+    let (status, words) = match apart(move || act(&shared, &body)).await {
+        Ok(words) => (StatusCode::OK, words),
+        Err(error) if error.status == exit::FAILED => (StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+        Err(error) => (StatusCode::CONFLICT, error.to_string()),
+    };
+    match secret() {
+        Ok(nonce) if page => html(status, &nonce, page::answer(&words, &nonce)),
+        _ => (status, format!("{words}\n")).into_response(),
+    }
+}

@@ -1,0 +1,131 @@
+//! `piton watch`: the run in the terminal, as it goes on.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::Duration;
+
+use ratatui::DefaultTerminal;
+use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+
+use super::args::Which;
+use super::{frames, note, stop};
+use crate::clock;
+use crate::error::{Context, Error, Result, exit};
+use crate::gaze::{self, Change, Gaze};
+use crate::git::Repo;
+use crate::panel::{Deed, Key, Panel};
+use crate::proc::Asked;
+use crate::{host, say};
+
+/// How often it is looked whether anything is new.
+const EVERY: Duration = Duration::from_millis(100);
+
+const WHAT: &str = "nothing is drawn";
+
+/// Draws until it is told to end.
+///
+/// # Errors
+/// No terminal, no repository, a run that is not there.
+pub(super) fn run(dir: &Path, wanted: Option<String>) -> Result<u8> {
+    if !say::answers_a_terminal() {
+        return Err(Error::refused(WHAT)
+            .cause("standard output is no terminal")
+            .hint("piton status --plot prints the staircase once; piton log prints the trials"));
+    }
+    let asked = Asked::install()?;
+    let mut gaze = Gaze::new(Repo::open(dir)?, wanted.clone());
+    gaze.look();
+    gaze::insist(&gaze)?;
+    // A measurement may be going on.
+    host::stand_back();
+    let screen = Screen::take()?;
+    let ended = follow(dir, wanted.as_deref(), &mut gaze, screen, &asked);
+    ended.map(|()| exit::DONE)
+}
+
+/// The terminal, which is given back as it was however this ends; a panic gives it back before it is told.
+struct Screen(DefaultTerminal);
+
+impl Screen {
+    fn take() -> Result<Self> {
+        ratatui::try_init().map(Self).inspect_err(|_| ratatui::restore()).context(WHAT)
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        ratatui::restore();
+    }
+}
+
+fn follow(
+    dir: &Path,
+    wanted: Option<&str>,
+    gaze: &mut Gaze,
+    mut screen: Screen,
+    asked: &Asked,
+) -> Result<()> {
+    let (mut panel, diffs, mut drawn) = (Panel::default(), BTreeMap::new(), None);
+    let mut anew = true;
+    while !asked.interrupted() && !asked.to_end() {
+        anew |= gaze.look() > Change::Nothing;
+        let now = clock::unix();
+        // While something is at work its time goes on.
+        if anew || (gaze.live().now.is_some() && drawn != Some(now)) {
+            let view = gaze.scene().map(|scene| frames::of(scene, &diffs));
+            let nothing = gaze::nothing(wanted, gaze.live().now.as_ref());
+            screen
+                .0
+                .draw(|frame| panel.draw(frame, view.as_ref(), gaze.live(), &nothing, now))
+                .context("the terminal cannot be drawn on any longer")?;
+            (anew, drawn) = (false, Some(now));
+        }
+        let Some(key) = pressed(&mut anew)? else { continue };
+        anew = true;
+        let run = gaze.scene().map(|scene| scene.run.name.clone());
+        let done = match panel.press(key) {
+            None => continue,
+            Some(Deed::Quit) => return Ok(()),
+            Some(Deed::Stop) => {
+                stop::ask(&gaze.repo().state_dir(), false, run.as_deref()).map(|done| done.words)
+            }
+            Some(Deed::Note(text)) => {
+                note::keep(dir, &text, None, &Which { run, json: false }).map(|note| note::kept(&note))
+            }
+        };
+        panel.say(&done.unwrap_or_else(|error| error.to_string()));
+    }
+    Ok(())
+}
+
+/// Waits a little for a key. `anew` is set where the terminal has another size.
+fn pressed(anew: &mut bool) -> Result<Option<Key>> {
+    let what = "no key can be read any longer";
+    match event::poll(EVERY) {
+        Ok(true) => {}
+        Ok(false) => return Ok(None),
+        // A signal came.
+        Err(e) if e.kind() == std::io::ErrorKind::Interrupted => return Ok(None),
+        Err(e) => return Err(Error::new(what).cause(e)),
+    }
+    Ok(match event::read().context(what)? {
+        Event::Key(key) if key.kind != KeyEventKind::Release => meant(key),
+        Event::Resize(..) => {
+            *anew = true;
+            None
+        }
+        _ => None,
+    })
+}
+
+fn meant(key: KeyEvent) -> Option<Key> {
+    match key.code {
+        KeyCode::Char('c' | 'd') if key.modifiers.contains(KeyModifiers::CONTROL) => Some(Key::Interrupt),
+        KeyCode::Char(_) if key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) => None,
+        KeyCode::Char(c) => Some(Key::Character(c)),
+        KeyCode::Enter => Some(Key::Enter),
+        KeyCode::Esc => Some(Key::Escape),
+        KeyCode::Backspace => Some(Key::Back),
+        _ => None,
+    }
+}
