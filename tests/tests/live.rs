@@ -443,7 +443,7 @@ impl Terminal {
                 column += 1;
             } else if chars.next() == Some('[') {
                 let mut sequence = String::new();
-                while let Some(c) = chars.next() {
+                for c in chars.by_ref() {
                     sequence.push(c);
                     if c.is_ascii_alphabetic() {
                         break;
