@@ -194,7 +194,10 @@ impl Agent {
             Self::Known(known) => Some(clean(&known.kind.name, 80)),
             Self::Command(command) => {
                 let program = command.split_whitespace().find(|word| !word.contains('='))?;
-                Some(clean(program.rsplit('/').next().unwrap_or(program), 80))
+                let name = program.rsplit('/').next().unwrap_or(program);
+                let fit = |c: char| c.is_alphanumeric() || "._-+".contains(c);
+                // A script rather than a command: it is its shell's.
+                Some(if name.chars().all(fit) { clean(name, 80) } else { "sh".to_owned() })
             }
         }
     }
@@ -257,6 +260,7 @@ mod tests {
     fn of_a_command_line_the_record_names_the_program_alone() {
         let name = |text: &str| Agent::Command(text.to_owned()).program();
         assert_eq!(name("KEY=secret /usr/bin/claude -p --key secret"), Some("claude".to_owned()));
+        assert_eq!(name("n=$(cat steps); echo $n"), Some("sh".to_owned()));
         assert_eq!(Agent::Tuner.program(), None);
     }
 }
