@@ -125,12 +125,16 @@ impl<Place> Viewer<Place> {
             self.events.push_back(Event::default().event("trial").id(trial.to_string()).data(row));
             self.last = Some(trial);
         }
-        if let Some(top) =
-            frame.top.as_ref().filter(|top| self.top.as_ref().is_none_or(|is| !Arc::ptr_eq(is, top)))
-        {
+        // What the page was made with is what it has, unless a trial has come since.
+        let known = self.top.is_none() && self.events.is_empty();
+        let other = match (&self.top, &frame.top) {
+            (Some(is), Some(top)) => !Arc::ptr_eq(is, top),
+            (is, top) => is.is_some() != top.is_some(),
+        };
+        if let Some(top) = frame.top.as_ref().filter(|_| other && !known) {
             self.events.push_back(Event::default().event("top").data(top.as_ref()));
-            self.top = Some(Arc::clone(top));
         }
+        self.top.clone_from(&frame.top);
         if !Arc::ptr_eq(&self.strip, &frame.strip) {
             self.events.push_back(Event::default().event("strip").data(frame.strip.as_ref()));
             self.strip = Arc::clone(&frame.strip);
