@@ -214,6 +214,8 @@ pub(super) enum Command {
         json: bool,
     },
     /// Write the trials of a run for other programs: CSV, or the ledger's own records as JSON lines.
+    ///
+    /// Not as Parquet: the lightest crate that writes it brings twenty others, and any tool that reads Parquet reads CSV.
     #[command(after_help = "Example: piton export --format jsonl -o night.jsonl")]
     Export(Export),
     /// Keep the results of another tool as a run to look at: karpathy/autoresearch, labloop or pi-autoresearch.
