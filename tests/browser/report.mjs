@@ -33,7 +33,6 @@ try {
       }
       if (variant === VARIANTS[1]) await paper(page, rows, name);
       await context.close();
-      if (process.env.T) console.log(name, variant.width, variant.scheme, Math.round(performance.now()));
     }
     at(`${name} without scripts`);
     const { page, context } = await open(browser, url, { scripts: false });
