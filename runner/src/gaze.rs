@@ -2,7 +2,7 @@
 //!
 //! It reads, and no more: no lock, nothing written, and of the ledger only what has come since. So any number of those who look on cost
 //! a climb nothing but the processor's time, of which they take little: whether there is anything new is a look at a counter in
-//! shared memory and at the times of two files.
+//! shared memory and at the beginnings of two files.
 
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -60,7 +60,7 @@ pub struct Gaze {
     ledger: Option<(Ledger, (u64, u64))>,
     /// How far it was read.
     version: Option<i64>,
-    said: Option<(i64, i64, u64)>,
+    said: Option<[u8; 16]>,
     alive: Stopwatch,
     /// The run that began last, when it was looked.
     latest: Option<String>,
@@ -114,7 +114,7 @@ impl Gaze {
 
     /// Looks at what is said. `Some` where that was done at all, with whether it is new.
     fn hear(&mut self) -> Option<bool> {
-        let said = pulse::stamp(&self.state);
+        let said = pulse::number(&self.state);
         if said == self.said {
             // It may have been said by one that was killed since.
             let due = self.live.now.is_some() && self.alive.seconds() >= ALIVE;

@@ -1,12 +1,15 @@
-//! Where a piton at work says what it does: a small file beside the ledger, replaced whole, which no piton ever reads back to decide
-//! anything.
+//! Where a piton at work says what it does: a small file beside the ledger, which no piton ever reads back to decide anything.
 //!
-//! It is written between samples and never during one, by whoever holds the lock, and not synced: a few dozen microseconds each time.
-//! What cannot be written is left unsaid. Who reads it takes no lock, not even a shared one, since a climb that begins at that moment
-//! would take it for another piton; that the file is not a dead one's is known by its process.
+//! It is written between samples and never during one, by whoever holds the lock: one write in place, not synced, a few microseconds. A file
+//! that is replaced whole would take a tenth of a trial's own time. So that nobody takes half of one state and half of the next for a
+//! state, its number stands before and behind it. What cannot be written is left unsaid.
+//!
+//! Who reads it takes no lock, not even a shared one, since a climb that begins at that moment would take it for another piton. That the
+//! file is not a dead one's is known by its process.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt;
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -14,26 +17,56 @@ use crate::live::{Evidence, Now};
 use crate::trial::Record;
 use crate::{clock, host, proc};
 
-const NAME: &str = "now.json";
+const NAME: &str = "now";
+/// Length of the file: a state that is longer is not said.
+const BYTES: usize = 8 << 10;
+/// Length of its number, in digits.
+const DIGITS: usize = 16;
+/// How often it is read again where a write came between: each takes a moment.
+const TRIES: usize = 20;
 
 /// Says what is done now.
 #[derive(Debug)]
 pub struct Pulse {
     dir: PathBuf,
     /// Nothing until a run is in progress: then the lock is held.
-    now: Mutex<Option<Now>>,
+    voice: Mutex<Option<Voice>>,
+}
+
+#[derive(Debug)]
+struct Voice {
+    file: File,
+    serial: u64,
+    now: Now,
+}
+
+impl Voice {
+    fn say(&mut self) -> std::io::Result<()> {
+        self.serial += 1;
+        let number = format!("{:0DIGITS$x}", self.serial);
+        let room = BYTES - 2 * DIGITS;
+        let text = serde_json::to_string(&self.now)?;
+        if text.len() > room {
+            return Ok(());
+        }
+        self.file.write_all_at(format!("{number}{text:room$}{number}").as_bytes(), 0)
+    }
 }
 
 impl Pulse {
     /// Says it in the state directory `dir`.
     pub fn new(dir: PathBuf) -> Self {
-        Self { dir, now: Mutex::new(None) }
+        Self { dir, voice: Mutex::new(None) }
     }
 
     /// The lock is held, and `run` is in progress for as long as what is returned.
     pub fn begin(&self, run: &str) -> Beat<'_> {
-        let (process, run) = (std::process::id(), run.to_owned());
-        *self.lock() = Some(Now { process, boot: host::boot(), run, ..Now::default() });
+        let file = File::options().write(true).create(true).truncate(false).open(self.dir.join(NAME));
+        let now =
+            Now { process: std::process::id(), boot: host::boot(), run: run.to_owned(), ..Now::default() };
+        // No two pitons begin with the same number.
+        let serial = clock::unix() << 24 | u64::from(now.process & 0xffff);
+        *self.lock() = file.ok().map(|file| Voice { file, serial, now });
         Beat(self)
     }
 
@@ -69,22 +102,15 @@ impl Pulse {
     }
 
     fn say(&self, change: impl FnOnce(&mut Now) -> bool) {
-        if let Some(now) = self.lock().as_mut()
-            && change(now)
+        if let Some(voice) = self.lock().as_mut()
+            && change(&mut voice.now)
         {
-            let _ = self.replace(now);
+            let _ = voice.say();
         }
     }
 
-    /// A reader finds the old content or the new, never a part. Only who holds the lock writes, so one name is enough.
-    fn replace(&self, now: &Now) -> std::io::Result<()> {
-        let new = self.dir.join("now.new");
-        fs::write(&new, serde_json::to_vec(now)?)?;
-        fs::rename(new, self.dir.join(NAME))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Option<Now>> {
-        self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Option<Voice>> {
+        self.voice.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -94,15 +120,24 @@ pub struct Beat<'a>(&'a Pulse);
 
 impl Drop for Beat<'_> {
     fn drop(&mut self) {
-        *self.0.lock() = None;
-        let _ = fs::remove_file(self.0.dir.join(NAME));
+        if self.0.lock().take().is_some() {
+            let _ = fs::remove_file(self.0.dir.join(NAME));
+        }
     }
 }
 
 /// What the piton at work in `state` says, where one is.
 pub fn read(state: &Path) -> Option<Now> {
-    let now: Now = serde_json::from_slice(&fs::read(state.join(NAME)).ok()?).ok()?;
+    let now = (0..TRIES).find_map(|_| whole(&fs::read(state.join(NAME)).ok()?))?;
     is_at_work(state, &now).then_some(now)
+}
+
+/// A state, where it is one.
+fn whole(bytes: &[u8]) -> Option<Now> {
+    let (before, rest) = bytes.split_at_checked(DIGITS)?;
+    let (text, behind) = rest.split_at_checked(rest.len().checked_sub(DIGITS)?)?;
+    let same = before == behind && bytes.len() == BYTES;
+    same.then(|| serde_json::from_slice(text).ok())?
 }
 
 /// Whether it is still at work.
@@ -114,10 +149,11 @@ pub fn is_at_work(state: &Path, now: &Now) -> bool {
         && proc::is_there(now.process)
 }
 
-/// When it was said, for who would know whether it was said anew.
-pub fn stamp(state: &Path) -> Option<(i64, i64, u64)> {
-    let meta = fs::metadata(state.join(NAME)).ok()?;
-    Some((meta.mtime(), meta.mtime_nsec(), meta.ino()))
+/// The number of what is said, for who would know whether it was said anew.
+pub fn number(state: &Path) -> Option<[u8; DIGITS]> {
+    let mut number = [0; DIGITS];
+    File::open(state.join(NAME)).ok()?.read_exact(&mut number).ok()?;
+    Some(number)
 }
 
 #[cfg(test)]
@@ -130,21 +166,38 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let pulse = Pulse::new(dir.path().to_owned());
         pulse.stage("before the lock is held");
-        assert_eq!(stamp(dir.path()), None);
+        assert_eq!(number(dir.path()), None);
         let lock = Lock::take(dir.path(), "piton climb").unwrap();
         let beat = pulse.begin("r");
         pulse.turn("thinking", Some(9));
         assert_eq!(read(dir.path()).unwrap().stage, "thinking");
-        let stamped = stamp(dir.path());
+        let said = number(dir.path());
         pulse.stage("thinking");
-        assert_eq!(stamp(dir.path()), stamped, "the same is not said twice");
+        assert_eq!(number(dir.path()), said, "the same is not said twice");
+        pulse.stage("building");
+        assert_ne!(number(dir.path()), said);
         fs::write(dir.path().join("lock"), "process 1 (piton climb)\n").unwrap();
         assert_eq!(read(dir.path()), None, "the lock is another's");
         drop(beat);
         drop(lock);
-        assert_eq!(stamp(dir.path()), None);
-        fs::write(dir.path().join(NAME), "{\"process\"").unwrap();
-        assert_eq!(read(dir.path()), None);
+        assert_eq!(number(dir.path()), None);
+    }
+
+    #[test]
+    fn half_of_one_state_and_half_of_the_next_are_none() {
+        let dir = tempfile::tempdir().unwrap();
+        let pulse = Pulse::new(dir.path().to_owned());
+        let _beat = pulse.begin("r");
+        let said = |stage: &str| {
+            pulse.stage(stage);
+            fs::read(dir.path().join(NAME)).unwrap()
+        };
+        let (one, next) = (said("one"), said("next"));
+        assert_eq!((whole(&one).unwrap().stage, whole(&next).unwrap().stage), ("one".into(), "next".into()));
+        for at in [DIGITS, 100, BYTES - DIGITS] {
+            assert_eq!(whole(&[&one[..at], &next[at..]].concat()), None, "{at}");
+        }
+        assert_eq!((whole(b""), whole(&one[..50]), whole(&[b'0'; BYTES])), (None, None, None));
     }
 
     #[test]
