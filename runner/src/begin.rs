@@ -41,7 +41,7 @@ impl World {
         let Entered { lock, ledger, .. } = entered;
         let state = self.repo.state_dir();
         let name = self.free_name(name, &ledger)?;
-        self.repo.exclude(&LEFT_BEHIND)?;
+        self.make_room()?;
         let branch = format!("piton/{name}");
         let beat = self.pulse.begin(&name);
         self.progress.line(Tone::Plain, &format!("run {name}: {}, on branch {branch}", config.name));
@@ -134,6 +134,15 @@ impl World {
         Ok(Session { world: self, book, harness, beat, lock, turn: Turn::default() })
     }
 
+    /// Has git overlook what a run leaves in the checkout, and makes the place where a human may leave guidance.
+    fn make_room(&self) -> Result<()> {
+        self.repo.exclude(&LEFT_BEHIND)?;
+        match fs::create_dir(self.repo.main_root().join(".piton")) {
+            Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => Err(e).context(".piton was not made"),
+            _ => Ok(()),
+        }
+    }
+
     /// Takes up a run that has begun.
     ///
     /// # Errors
@@ -147,7 +156,7 @@ impl World {
         })?;
         let beat = self.pulse.begin(name);
         let config = Config::parse(&run.config)?;
-        self.repo.exclude(&LEFT_BEHIND)?;
+        self.make_room()?;
         fs::create_dir_all(self.repo.state_dir().join("logs")).context("the run was not taken up")?;
         self.runner.transcribe(&self.repo.main_root().join("run.log"))?;
         let harness = self.workshop().harness(self.repo.commit_id(&run.base)?, config.harness.as_ref())?;

@@ -21,12 +21,13 @@ mod pointers;
 mod report;
 mod search;
 mod serve;
+mod show;
+mod status;
 mod stop;
 mod trial;
 mod wait;
 mod watch;
 
-use std::io::Read;
 use std::path::Path;
 
 use piton_confine::Level;
@@ -40,17 +41,15 @@ use crate::confine::Walls;
 use crate::doctor::{self, Known};
 use crate::error::{Error, Result, exit};
 use crate::git::Repo;
-use crate::ledger::{Ledger, Lock, Run};
-use crate::plot::{Medium, Staircase};
+use crate::ledger::{Ledger, Run};
 use crate::proc::Runner;
 use crate::proposal::{Claim, Proposal};
 use crate::pulse::Pulse;
 use crate::report as tables;
-use crate::rule::{self, Case};
 use crate::say::{self, Progress};
 use crate::trial::{Outcome, Record, Status};
 use crate::world::World;
-use crate::{audit, discriminate, forecast, host, noise, plot, redteam, rehearse, simulate, standing, words};
+use crate::{audit, discriminate, forecast, host, noise, redteam, rehearse, simulate, standing, words};
 
 /// Carries out the command in the repository that holds `dir`. Returns the exit status.
 ///
@@ -98,7 +97,7 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
         Command::Stop { now, run, json } => stop::run(dir, now, run.as_deref(), json),
         Command::Resume { run, json } => climb::resume(dir, least, run.as_deref(), json),
         Command::Log(args) => log::run(dir, &args),
-        Command::Show { trial, pairs, which } => show(dir, trial, pairs, &which),
+        Command::Show { trial, pairs, which } => show::run(dir, trial, pairs, &which),
         Command::Diff { from, to, which } => diff::run(dir, &from, &to, &which),
         Command::Compare { one, other, json } => compare::run(dir, [&one, &other], json),
         Command::Export(args) => export::run(dir, &args),
@@ -159,7 +158,7 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
             }
             Ok(if found.unfit.is_empty() { exit::DONE } else { exit::FAILED })
         }
-        Command::Replay { file } => replay(&dir.join(file)),
+        Command::Replay { file } => show::replay(&dir.join(file)),
         Command::Discriminate { variants, only, samples, json } => {
             let world = world(dir, least)?;
             let rows = discriminate::run(&world, &dir.join(variants), only.as_deref(), samples)?;
@@ -179,7 +178,7 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
             }
             Ok(exit::DONE)
         }
-        Command::Status { plot, which } => status(dir, plot, &which),
+        Command::Status { plot, which } => status::run(dir, plot, &which),
         Command::Brief { which } => brief::run(dir, &which),
         Command::Search(search) => search.run(dir),
         Command::Note { text, by, which } => note::leave(dir, &text, by.as_deref(), &which),
@@ -291,81 +290,6 @@ fn reading(dir: &Path, which: &Which) -> Result<(Repo, Run, Config, Vec<Record>)
     Ok((repo, run, config, records))
 }
 
-fn show(dir: &Path, trial: u32, pairs: bool, which: &Which) -> Result<u8> {
-    let (repo, run, config, records) = reading(dir, which)?;
-    let record = records.iter().find(|r| r.trial == trial).ok_or_else(|| {
-        Error::refused(format!("run {} has no trial {trial}", run.name))
-            .hint(format!("it has 0 to {}", records.len().saturating_sub(1)))
-    })?;
-    if pairs {
-        say::json(&case(&config, &records, record));
-        return Ok(exit::DONE);
-    }
-    let diff = match (&record.parent, &record.commit) {
-        (Some(from), Some(to)) => repo.diff(repo.commit_id(from)?, repo.commit_id(to)?)?.text,
-        _ => String::new(),
-    };
-    if which.json {
-        let mut value = serde_json::to_value(record).expect("our own types serialise");
-        value["diff"] = json!(diff);
-        say::json(&value);
-    } else {
-        say::answer(&words::printable(&tables::show(record, &config.metric, config.rule.alpha)));
-        if !diff.is_empty() {
-            say::diff(&format!("\n{diff}"));
-        }
-    }
-    Ok(exit::DONE)
-}
-
-/// What the rule was asked about this record.
-fn case(config: &Config, records: &[Record], record: &Record) -> Case {
-    let before: Vec<Record> = records.iter().filter(|r| r.trial < record.trial).cloned().collect();
-    let mut courses = config.courses(&before, record.changes.as_ref().is_some_and(|changes| changes.simpler));
-    for pair in &record.pairs {
-        courses.pair(pair.first, &pair.incumbent, &pair.challenger);
-    }
-    courses.case(&config.rule)
-}
-
-/// A file as text; of one with more than `most` bytes, one byte more.
-fn beginning(file: &Path, most: u64) -> std::io::Result<String> {
-    let mut text = String::new();
-    std::fs::File::open(file)?.take(most + 1).read_to_string(&mut text)?;
-    Ok(text)
-}
-
-/// Largest case that is judged again, in bytes: a thousand pairs of a hundred metrics have less.
-const CASE_BYTES: u64 = 16 << 20;
-
-fn replay(file: &Path) -> Result<u8> {
-    let what = format!("{} was not judged", file.display());
-    let usage = |cause: String| {
-        Error::usage(&what).cause(cause).hint("`piton show N --pairs` prints a case of a recorded trial")
-    };
-    let text = if file.ends_with("-") { say::input(CASE_BYTES) } else { beginning(file, CASE_BYTES) };
-    let text = text.map_err(|e| usage(e.to_string()))?;
-    if text.len() as u64 > CASE_BYTES {
-        return Err(usage(format!("it is longer than {} MiB", CASE_BYTES >> 20)));
-    }
-    let case: Case =
-        serde_json::from_str(text.trim_start_matches('\u{feff}')).map_err(|e| usage(e.to_string()))?;
-    if let Some(problem) = case.problem() {
-        return Err(Error::usage(&what).cause(problem));
-    }
-    let (verdict, estimate, asked) = rule::hear(&case);
-    let better = asked.first().map(|asked| asked.evidence);
-    say::json(&json!({
-        "verdict": verdict,
-        "n": better.map_or(estimate.pairs, |evidence| evidence.pairs),
-        "log_e": better.map(|evidence| evidence.log_e),
-        "futility": better.map(|evidence| evidence.futility),
-        "estimate": estimate,
-        "asked": asked,
-    }));
-    Ok(exit::DONE)
-}
-
 /// The experiment of the commit at HEAD, and what the latest run knows of the machine.
 fn experiment(dir: &Path) -> Result<(Config, Known)> {
     let repo = Repo::open(dir)?;
@@ -403,38 +327,6 @@ fn verify(dir: &Path, least: Level, each: bool, which: &Which) -> Result<u8> {
         say::json(&night);
     } else {
         say::answer(&standing::night_words(&night));
-    }
-    Ok(exit::DONE)
-}
-
-fn status(dir: &Path, plot: bool, which: &Which) -> Result<u8> {
-    let (repo, run, config, records) = reading(dir, which)?;
-    let ledger = Ledger::open(&repo.state_dir())?;
-    let night = ledger.last_verified(&run.name)?;
-    let mut status = standing::status(&run.name, &run.base, &records, &config.metric, night.as_ref());
-    status.notes = ledger.notes(&run.name, false, usize::MAX)?.len();
-    if let Some(ascent) = crate::climb::last(&ledger, Some(&run.name))? {
-        let runs = Lock::holder(&repo.state_dir()).is_some_and(|holder| holder.process == ascent.process);
-        status.climb = Some(standing::Climb { runs, lines: ascent.lines(runs), ascent });
-    }
-    let now = wait::of_run(&repo, &run.name);
-    if which.json {
-        let mut value = serde_json::to_value(&status).expect("our own types serialise");
-        value["under_way"] = json!(now);
-        say::json(&value);
-    } else {
-        let mut text = standing::status_words(&status, &config.metric);
-        now.iter()
-            .for_each(|now| text.push_str(&format!("  {:<12} {}\n", "now", wait::under_way_words(now))));
-        if plot {
-            let stairs = Staircase::of(&run.name, &records, &config.metric, night.as_ref());
-            let columns = say::columns().unwrap_or(100).clamp(40, 160);
-            text.push_str(&format!(
-                "\n{}",
-                plot::text(&plot::staircase(&stairs, Medium::cells(columns, 24)))
-            ));
-        }
-        say::answer(&text);
     }
     Ok(exit::DONE)
 }

@@ -78,6 +78,9 @@ pub struct Spent {
     pub unauthorised: u32,
     /// Trials in a row that crashed.
     pub crashing: u32,
+    /// Proposals of an agent in a row that had been judged before.
+    #[serde(default)]
+    pub repeating: u32,
     /// Whether the agent's limit lasts longer than the time that is left.
     pub barred: bool,
     /// Whether the user asked to stop at once.
@@ -122,6 +125,8 @@ pub enum Stop {
     Limited,
     /// Too many trials in a row crashed.
     Crashing,
+    /// Too many proposals of an agent in a row had been judged before.
+    Repeating,
     /// piton itself failed.
     Broken,
 }
@@ -147,6 +152,7 @@ impl Stop {
             }
             Self::Limited => "the agent's limit lasts longer than the time that was left",
             Self::Crashing => "eight trials in a row crashed",
+            Self::Repeating => "the agent proposed what had been judged before ten times in a row",
             Self::Broken => "piton itself failed, and said why",
         }
     }
@@ -160,6 +166,8 @@ pub const FAILING_LIMIT: u32 = 20;
 pub const UNAUTHORISED_LIMIT: u32 = 2;
 /// Trials in a row that crash, after which a climb ends.
 pub const CRASHING_LIMIT: u32 = 8;
+/// Proposals of an agent in a row that had been judged before, after which a climb ends.
+pub const REPEATING_LIMIT: u32 = 10;
 
 /// Whether to go on, and if not, why.
 pub fn stop(budget: &Budget, spent: &Spent) -> Option<Stop> {
@@ -178,6 +186,7 @@ pub fn stop(budget: &Budget, spent: &Spent) -> Option<Stop> {
         (spent.unauthorised >= UNAUTHORISED_LIMIT, Stop::Unauthorised),
         (spent.barred, Stop::Limited),
         (spent.crashing >= CRASHING_LIMIT, Stop::Crashing),
+        (spent.repeating >= REPEATING_LIMIT, Stop::Repeating),
         (spent.idle >= IDLE_LIMIT, Stop::Idle),
         (spent.failing >= FAILING_LIMIT, Stop::Failing),
     ];
@@ -212,6 +221,9 @@ impl Spent {
         self.since_keep = if kept { 0 } else { self.since_keep + 1 };
         let nothing = matches!(record.outcome, Outcome::NoEdit | Outcome::Tampered { .. });
         self.idle = if nothing { self.idle + 1 } else { 0 };
+        let again = matches!(record.outcome, Outcome::Duplicate { .. } | Outcome::Alike { .. });
+        // The tuner comes to its end by itself.
+        self.repeating = if again && record.agent.is_some() { self.repeating + 1 } else { 0 };
         match (&record.outcome, record.outcome.status()) {
             (_, Status::Crash) => self.crashing += 1,
             // What said nothing about the challenger ends no row.

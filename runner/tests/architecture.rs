@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The one order of the modules: each may use only those before it.
 const ORDER: [&str; 77] = [
@@ -105,19 +105,25 @@ const OWNERS: [(&str, &[&str]); 12] = [
 /// What the computing modules may not touch at all.
 const WORLD: [&str; 6] = ["std::fs", "std::env", "std::process", "std::net", "std::thread", "std::io"];
 
+fn within(dir: &Path) -> Vec<PathBuf> {
+    fs::read_dir(dir).unwrap().flatten().map(|entry| entry.path()).collect()
+}
+
+fn files(path: PathBuf) -> Vec<PathBuf> {
+    if path.is_dir() { within(&path).into_iter().flat_map(files).collect() } else { vec![path] }
+}
+
 /// Sources by module, without their tests and comments.
 fn sources() -> BTreeMap<String, String> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut sources = BTreeMap::new();
-    let files =
-        |dir: &Path| fs::read_dir(dir).unwrap().flatten().map(|entry| entry.path()).collect::<Vec<_>>();
-    for path in files(&dir) {
+    for path in within(&dir) {
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();
         if name == "main" || name == "lib" {
             continue;
         }
         // A module in several files is one module: its parts stand in a directory of its name.
-        for path in if path.is_dir() { files(&path) } else { vec![path] } {
+        for path in files(path) {
             let text = fs::read_to_string(path).unwrap();
             let text = text.split("#[cfg(test)]\nmod tests").next().unwrap();
             let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));

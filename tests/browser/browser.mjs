@@ -143,7 +143,7 @@ function inPage() {
     if (ids.has(id)) faults.push(`two things have the id ${id}`);
     ids.add(id);
   }
-  for (const control of document.querySelectorAll("input, select, button, textarea")) {
+  for (const control of document.querySelectorAll("input:not([type=hidden]), select, button, textarea")) {
     const name = control.getAttribute("aria-label") || control.labels?.[0]?.textContent || control.textContent;
     if (!name.trim()) faults.push(`a control without a name: ${control.outerHTML}`);
   }

@@ -4,6 +4,7 @@ pub mod agents;
 pub mod browser;
 pub mod model;
 pub mod night;
+pub mod served;
 pub mod slow;
 
 use std::fs;

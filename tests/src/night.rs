@@ -341,24 +341,34 @@ pub fn night(plan: Plan) -> Scratch {
         config: EXPERIMENT.into(),
         began: "2026-11-01T00:00:00Z".into(),
     };
-    let flight = |record: Record| Flight {
-        state: State::Proposed,
-        record,
-        tree: None,
-        work: "x".into(),
-        owner: Owner::Piton,
-    };
     ledger.begin(&run, &flight(record(&steps[0], &commits))).expect("a run");
     for step in &steps[1..] {
-        let record = record(step, &commits);
-        ledger.propose(&flight(record.clone())).expect("a trial");
-        ledger.decide(&record, None).expect("a verdict");
-        ledger.applied(RUN, step.trial).expect("a mark");
+        enter(&ledger, record(step, &commits));
     }
     if plan.verified {
         ledger.verified(&verified(&steps, head.1, (base, commits[&head.0].clone()))).expect("a figure");
     }
     toy
+}
+
+fn flight(record: Record) -> Flight {
+    Flight { state: State::Proposed, record, tree: None, work: "x".into(), owner: Owner::Piton }
+}
+
+fn enter(ledger: &Ledger, record: Record) {
+    let trial = record.trial;
+    ledger.propose(&flight(record.clone())).expect("a trial");
+    ledger.decide(&record, None).expect("a verdict");
+    ledger.applied(RUN, trial).expect("a mark");
+}
+
+/// Enters one trial more into a night: what trial `like` came to, once again. Returns its number.
+pub fn one_more(toy: &Scratch, like: u32) -> u32 {
+    let ledger = Ledger::open(&toy.path().join(".git/piton")).expect("a ledger");
+    let last = ledger.last(RUN, 1).expect("a ledger")[0].trial;
+    let record = ledger.record(RUN, like).expect("a ledger").expect("a trial");
+    enter(&ledger, Record { trial: last + 1, ..record });
+    last + 1
 }
 
 /// The night's figure: what is left of the sum of the keeps when it is measured anew.

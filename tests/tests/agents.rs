@@ -307,6 +307,15 @@ fn an_agent_that_is_refused_every_tool_says_so_though_it_exits_in_order() {
 }
 
 #[test]
+fn an_agent_that_proposes_the_same_again_and_again_does_not_run_all_night() {
+    let night = Night::new().with("claude", r#"init; edit 90; propose "smaller tiles"; result false done"#);
+    let said = night.climb("claude", &[]);
+    assert_eq!(said.status, 0, "{said:?}");
+    assert!(said.out.contains("judged before ten times in a row"), "{}", said.out);
+    assert_eq!(night.reasons()[1..], [vec!["worse"], vec!["duplicate"; 10]].concat());
+}
+
+#[test]
 fn money_and_tokens_end_a_climb_and_an_agent_that_does_not_tell_them_is_named() {
     let edits = r#"edit $((100 + 20 * n)); propose "step $n";"#;
     let claude = Night::new().with("claude", &format!("init; {edits} result false done"));

@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::{Child, Stdio};
 use std::time::Instant;
 
-use piton_tests::night::{Plan, night};
+use piton_tests::night::{self, Plan, night};
+use piton_tests::served::{Served, let_through, waiting};
 use piton_tests::{Scratch, browser};
 
 /// Puts a page and what it must say into `dir`.
@@ -42,4 +44,50 @@ fn every_report_can_be_read_at_1280_and_400_px_light_dark_printed_without_script
     }
     let Some(said) = browser::run("report.mjs", &[pages.path()]) else { return };
     assert_eq!(said.status, 0, "{}\n{}", said.out, said.err);
+}
+
+#[test]
+fn a_page_that_is_open_shows_the_trial_as_it_goes_on_and_its_buttons_and_stays_sound() {
+    let (toy, open) = waiting();
+    let served = Served::start(&toy, &[]);
+    let mut trial: Option<Child> = None;
+    let sound = browser::talk("live.mjs", &[&served.url()], |word| match word {
+        "begin" => {
+            toy.speed("130");
+            let mut command = toy.command(&["trial", "-m", "<b>faster</b> tiles"]);
+            trial = command.stderr(Stdio::null()).stdout(Stdio::null()).spawn().ok();
+        }
+        // The warm-up, and two pairs.
+        "pairs" => let_through(&open, 3),
+        "end" => let_through(&open, 1000),
+        other => panic!("nobody knows what {other} means"),
+    });
+    let Some(sound) = sound else { return };
+    assert!(sound);
+    assert!(trial.expect("it began").wait().unwrap().success());
+    assert_eq!(toy.piton(&["notes", "--json"]).json()[0]["text"], "mind the <gap>");
+}
+
+#[test]
+fn a_page_of_2000_trials_takes_in_what_comes() {
+    let toy = night(Plan { trials: 2000, keeps: 150, verified: false });
+    let served = Served::start(&toy, &["--run", night::RUN]);
+    let mut entered = Instant::now();
+    let mut times = vec![];
+    let sound = browser::talk("rows.mjs", &[&served.url(), "2001", "12"], |word| match word {
+        "enter" => {
+            night::one_more(&toy, 1999);
+            entered = Instant::now();
+        }
+        "painted" => times.push(entered.elapsed().as_secs_f64() * 1e3),
+        other => panic!("nobody knows what {other} means"),
+    });
+    let Some(sound) = sound else { return };
+    assert!(sound);
+    times.sort_by(f64::total_cmp);
+    assert_eq!(times.len(), 12);
+    eprintln!(
+        "from the ledger to the eye, 2,000 trials: median {:.0} ms, longest {:.0} ms",
+        times[6], times[11]
+    );
 }

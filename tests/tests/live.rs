@@ -1,190 +1,13 @@
 //! Those who look on while a run goes on: the page that is served, and the terminal.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
-use std::time::{Duration, Instant};
 
 use piton_tests::Scratch;
+use piton_tests::served::{Events, PATIENCE, Served, let_through, waiting};
 use serde_json::Value;
-
-/// No answer takes so long: a test that waits longer fails.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A `piton serve` on loopback, ended when dropped.
-struct Served {
-    child: Child,
-    address: String,
-    token: String,
-}
-
-impl Served {
-    fn start(toy: &Scratch, more: &[&str]) -> Self {
-        let mut command = toy.command(&["serve", "--listen", "127.0.0.1:0"]);
-        let mut child =
-            command.args(more).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("piton starts");
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let (address, token) =
-            line.trim().strip_prefix("http://").unwrap().split_once("/?token=").expect("an address");
-        Self { child, address: address.to_owned(), token: token.to_owned() }
-    }
-
-    /// Sends a request with these headers, `Host` among them, and returns the stream with the answer.
-    fn send(&self, line: &str, headers: &[(&str, &str)], body: &str) -> BufReader<TcpStream> {
-        let mut stream = TcpStream::connect(&self.address).expect("it listens");
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let mut text = format!("{line} HTTP/1.1\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
-        for (name, value) in headers {
-            text.push_str(&format!("{name}: {value}\r\n"));
-        }
-        stream.write_all(format!("{text}\r\n{body}").as_bytes()).expect("it reads");
-        BufReader::new(stream)
-    }
-
-    fn ask(&self, line: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-        let mut text = String::new();
-        self.send(line, headers, body).read_to_string(&mut text).expect("it answers");
-        let (head, body) = text.split_once("\r\n\r\n").expect("a head");
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Answer { status, head: head.to_lowercase(), body: body.to_owned() }
-    }
-
-    /// As a browser does that has opened the printed address.
-    fn get(&self, path: &str) -> Answer {
-        self.ask(&format!("GET {path}"), &[("Host", &self.address), ("Cookie", &self.cookie())], "")
-    }
-
-    fn cookie(&self) -> String {
-        format!("piton-{}={}", self.address.rsplit_once(':').unwrap().1, self.token)
-    }
-
-    /// What the page's buttons send along.
-    fn key(&self) -> String {
-        let page = self.get("/").body;
-        page.split("name=\"key\" value=\"").nth(1).expect("buttons").split('"').next().unwrap().to_owned()
-    }
-
-    /// Presses a button as its page does.
-    fn press(&self, path: &str, fields: &str) -> Answer {
-        let (key, cookie, origin) = (self.key(), self.cookie(), format!("http://{}", self.address));
-        let host = ("Host", self.address.as_str());
-        let headers = [host, ("Cookie", &cookie), ("Origin", &origin), ("Sec-Fetch-Site", "same-origin")];
-        self.ask(&format!("POST {path}"), &headers, &format!("key={key}&{fields}"))
-    }
-
-    fn events(&self, query: &str) -> Events {
-        let headers = [("Host", self.address.as_str()), ("Accept", "text/event-stream")];
-        let mut lines = self.send(&format!("GET /events?{query}"), &headers, "");
-        let mut line = String::new();
-        while line != "\r\n" {
-            line.clear();
-            assert!(lines.read_line(&mut line).expect("a head") > 0, "it was cut off");
-        }
-        Events { lines }
-    }
-}
-
-impl Drop for Served {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-#[derive(Debug)]
-struct Answer {
-    status: u16,
-    head: String,
-    body: String,
-}
-
-/// An event: its name, its id and its data.
-type Event = (String, String, String);
-
-struct Events {
-    lines: BufReader<TcpStream>,
-}
-
-impl Events {
-    /// The next one; the transfer's own lines are passed over.
-    fn next(&mut self) -> Event {
-        let (mut event, since) = (Event::default(), Instant::now());
-        loop {
-            // What keeps the connection open is no event.
-            assert!(since.elapsed() < PATIENCE, "no event came");
-            let mut line = String::new();
-            assert!(self.lines.read_line(&mut line).expect("an event") > 0, "it was cut off after {event:?}");
-            let line = line.trim_end();
-            if let Some(name) = line.strip_prefix("event: ") {
-                event.0 = name.to_owned();
-            } else if let Some(id) = line.strip_prefix("id: ") {
-                event.1 = id.to_owned();
-            } else if let Some(data) = line.strip_prefix("data: ") {
-                event.2.push_str(data);
-            } else if line.is_empty() && !event.0.is_empty() {
-                return event;
-            }
-        }
-    }
-
-    /// The next one of this name.
-    fn until(&mut self, wanted: &str) -> Event {
-        self.first(|event| event.0 == wanted).unwrap_or_else(|seen| panic!("no {wanted} came, but {seen:?}"))
-    }
-
-    /// The next strip that says this.
-    fn strip(&mut self, says: &str) -> String {
-        let found = self.first(|event| event.0 == "strip" && event.2.contains(says));
-        found.unwrap_or_else(|seen| panic!("no strip said {says:?}, but {seen:?}")).2
-    }
-
-    /// The first one that is wanted, or the last that came meanwhile.
-    fn first(&mut self, wanted: impl Fn(&Event) -> bool) -> Result<Event, Event> {
-        let since = Instant::now();
-        loop {
-            let event = self.next();
-            if wanted(&event) {
-                return Ok(event);
-            }
-            if since.elapsed() > PATIENCE {
-                return Err(event);
-            }
-        }
-    }
-}
-
-/// A toy whose challenger's samples wait at a gate; returned is the file that says how many are let through.
-fn waiting() -> (Scratch, PathBuf) {
-    let toy = Scratch::toy();
-    let gate = toy.path().join(".git/gate");
-    std::fs::create_dir(&gate).unwrap();
-    let open = format!("timeout_s = 20\nwrite = [\"{}\"]\n[noise]", gate.display());
-    toy.write("piton.toml", &toy.read("piton.toml").replace("timeout_s = 20\n[noise]", &open));
-    // No two samples are the same: the rule then asks its question.
-    let measure = toy.read("measure.sh").replace("$((PITON_SEED % 10))", "$(date +%N | cut -c4-6)");
-    assert!(measure.contains("date"), "{measure}");
-    let wait = format!(
-        "if [ $(cat \"$1\") != 100 ]; then cd {}; n=$(cat n 2>/dev/null || echo 0); echo $((n + 1)) > n
-while [ $n -ge $(cat let) ]; do sleep 0.02; done; cd \"$OLDPWD\"; fi\n",
-        gate.display()
-    );
-    toy.write("measure.sh", &format!("{wait}{measure}"));
-    toy.commit("slowly");
-    toy.baseline();
-    let open = gate.join("let");
-    let_through(&open, 0);
-    (toy, open)
-}
-
-fn let_through(open: &Path, samples: u32) {
-    let new = open.with_extension("new");
-    std::fs::write(&new, format!("{samples}\n")).unwrap();
-    std::fs::rename(new, open).unwrap();
-}
 
 #[test]
 fn a_page_that_is_open_is_sent_the_trial_as_it_goes_on_and_its_row_when_it_ends() {
@@ -218,7 +41,7 @@ fn a_page_that_is_open_is_sent_the_trial_as_it_goes_on_and_its_row_when_it_ends(
     assert!(trial.unwrap().wait().unwrap().success());
     // Who was cut off before gets what was missed; who is too far behind loads the page again.
     assert_eq!(served.events("run=r&last=0").until("trial").1, "1");
-    assert_eq!(served.events("run=another&last=0").next().0, "reload");
+    assert_eq!(served.events("run=another&last=0").wait().0, "reload");
     assert_eq!(toy.piton(&["audit"]).status, 0);
 }
 

@@ -284,7 +284,6 @@ fn notes_and_guidance_reach_the_next_brief_and_the_ledger_also_while_a_climb_is_
     toy.piton(&["climb", "--run", "r", "--trials", "0"]);
     assert_eq!(toy.piton(&["note", "```\nthe cache is read twice", "--by", "nadia"]).status, 0);
     assert_eq!(toy.piton(&["note", "  "]).status, 2);
-    fs::create_dir_all(toy.path().join(".piton")).unwrap();
     toy.write(".piton/guidance.md", "Leave the tokenizer alone.\n");
     // The agent's piton is the human's second terminal: it writes while the climb holds the lock.
     let piton = piton_tests::piton();

@@ -31,8 +31,8 @@ pub struct Served<'a> {
 pub fn live(view: Option<&View>, live: &Live, served: Served) -> String {
     let (run, last) = (view.map(|view| view.run), live.last);
     let strip = html! {
-        section id="now" data-run=[run] data-last=[last] {
-            h2 { "Now" }
+        section id="now" aria-label="now" data-run=[run] data-last=[last] {
+            p class="title" { "Now" }
             div id="strip" { (PreEscaped(strip(live, served.at))) }
             output id="said" {}
             @match served.key {

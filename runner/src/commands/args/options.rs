@@ -1,0 +1,236 @@
+//! The arguments of the commands that have many.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::values::{Words, address, count, direction, duration, source, usd, words};
+use crate::import::Source;
+use crate::metric::Direction;
+
+/// A proposer's words.
+#[derive(Debug, Args)]
+pub struct ProposalWords {
+    /// What is tried, in one line.
+    #[arg(short = 'm', long)]
+    pub message: Option<String>,
+    /// Why it should help.
+    #[arg(long, value_name = "TEXT")]
+    pub hypothesis: Option<String>,
+    /// The family of ideas that it belongs to, e.g. `loop fusion`.
+    #[arg(long, value_name = "NAME")]
+    pub family: Option<String>,
+    /// Gain that you expect, in percent: `piton status` tells how good such guesses were.
+    #[arg(long, value_name = "PCT", allow_negative_numbers = true)]
+    pub expected: Option<f64>,
+}
+
+#[derive(Debug, Args)]
+pub struct Search {
+    /// What is sought; a word also finds what begins with it.
+    #[arg(value_name = "WORDS", required_unless_present = "diff")]
+    pub words: Vec<String>,
+    /// Only in changed lines; without words: by the edit in this checkout.
+    #[arg(long)]
+    pub diff: bool,
+    /// In all runs of this repository.
+    #[arg(long, conflicts_with = "run")]
+    pub all: bool,
+    /// Most trials to show.
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub limit: u32,
+    #[command(flatten)]
+    pub which: Which,
+}
+
+#[derive(Debug, Args)]
+pub struct Climb {
+    /// `tuner`; an agent that `piton agents` lists; a file with an adapter, *.toml; or a command line for sh.
+    #[arg(long, default_value = "tuner", value_name = "AGENT")]
+    pub agent: String,
+    /// Model for the agent.
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// Further arguments for the agent, as one text, quoted as in a shell.
+    #[arg(long, value_name = "TEXT", value_parser = words, default_value = "", hide_default_value = true, allow_hyphen_values = true)]
+    pub agent_args: Words,
+    /// Limit on the turns of one call, where the agent has one.
+    #[arg(long, value_name = "N")]
+    pub agent_turns: Option<u32>,
+    /// Go on with one session instead of a fresh one for each proposal; it fills up.
+    #[arg(long)]
+    pub same_session: bool,
+    /// Stop after so many trials.
+    #[arg(long, value_name = "N")]
+    pub trials: Option<u32>,
+    /// Stop after so long, e.g. 30m or 8h; the trial in progress is finished.
+    #[arg(long = "for", value_name = "TIME", value_parser = duration)]
+    pub wall: Option<Duration>,
+    /// Stop when the agent has cost so many US dollars, as it tells; the trial in progress is finished.
+    #[arg(long, value_name = "USD", value_parser = usd)]
+    pub max_usd: Option<f64>,
+    /// Stop when the agent has used so many tokens, as it tells, e.g. 500k or 20M.
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub max_tokens: Option<u64>,
+    /// Stop after so many keeps.
+    #[arg(long, value_name = "N")]
+    pub keeps: Option<u32>,
+    /// Stop when the incumbent's metric, as measured in the trial that kept it, has reached this.
+    #[arg(long, value_name = "VALUE", allow_negative_numbers = true)]
+    pub target: Option<f64>,
+    /// Stop after so many trials in a row without a keep.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub plateau: Option<u32>,
+    /// Go on with this run, or give a new one this name; a new run named by today's date where absent.
+    #[arg(long, value_name = "NAME")]
+    pub run: Option<String>,
+    /// Let the agent write this too, besides its worktree and what its kind keeps in your home directory. May be given again.
+    #[arg(long = "allow-write", value_name = "PATH")]
+    pub more: Vec<PathBuf>,
+    /// Limit on one call of the agent.
+    #[arg(long, value_name = "TIME", default_value = "30m", value_parser = duration)]
+    pub agent_timeout: Duration,
+    /// End a call in which the agent neither says nor edits anything for so long, and try again.
+    #[arg(long, value_name = "TIME", default_value = "10m", value_parser = duration)]
+    pub stall: Duration,
+    /// Command line for sh that is told of each keep, as JSON on standard input. It runs as you do, outside the walls, for 30 s at most.
+    #[arg(long, value_name = "COMMAND")]
+    pub on_keep: Option<String>,
+    /// The same for each trial.
+    #[arg(long, value_name = "COMMAND")]
+    pub on_trial: Option<String>,
+    /// The same when the climb ends.
+    #[arg(long, value_name = "COMMAND")]
+    pub on_stop: Option<String>,
+    /// Print the trials of the run as JSON at the end.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Log {
+    /// Only what was kept.
+    #[arg(long)]
+    pub kept: bool,
+    /// Only what ended so.
+    #[arg(long, value_name = "keep|discard|crash", value_parser = ["keep", "discard", "crash"])]
+    pub status: Option<String>,
+    /// Only what ended for this reason, e.g. worse, gate:sanity_check; `gate` means any gate.
+    #[arg(long, value_name = "REASON")]
+    pub reason: Option<String>,
+    /// Only this family of ideas, as its proposers name it.
+    #[arg(long, value_name = "FAMILY")]
+    pub family: Option<String>,
+    /// Only what began since: 8h ago, a date or a time (UTC).
+    #[arg(long, value_name = "TIME")]
+    pub since: Option<String>,
+    /// Only the last so many of those.
+    #[arg(long, value_name = "N")]
+    pub last: Option<usize>,
+    /// Write the decision log instead: an entry for each idea, of every run or of the one that is named, with status and figures. What
+    /// you write between its markers stays when it is written anew.
+    #[arg(long, conflicts_with_all = ["kept", "status", "reason", "family", "since", "last", "json"])]
+    pub experiments: bool,
+    /// Where the decision log is written; `-` is standard output. EXPERIMENTS.md at the root of the checkout where absent.
+    #[arg(short = 'o', long, value_name = "FILE", requires = "experiments")]
+    pub output: Option<PathBuf>,
+    #[command(flatten)]
+    pub which: Which,
+}
+
+#[derive(Debug, Args)]
+pub struct Export {
+    /// How it is written.
+    #[arg(long, value_enum, default_value_t = Format::Csv)]
+    pub format: Format,
+    /// Write here; standard output where absent.
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// The run; that of the present branch where absent, else the latest.
+    #[arg(long, value_name = "NAME")]
+    pub run: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A row for each trial, its commits whole, a column for each metric.
+    Csv,
+    /// The records as they stand in the ledger.
+    Jsonl,
+}
+
+#[derive(Debug, Args)]
+pub struct Import {
+    /// The file: results.tsv, labloop.jsonl or autoresearch.jsonl.
+    pub file: PathBuf,
+    /// Whose it is.
+    #[arg(long, value_name = "autoresearch|labloop|pi-autoresearch", value_parser = source)]
+    pub from: Source,
+    /// Its name here; the tool's and the file's where absent.
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// Which way is better, higher or lower, where the file does not say; lower where absent.
+    #[arg(long, value_name = "higher|lower", value_parser = direction)]
+    pub direction: Option<Direction>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Report {
+    /// Write here; `-` is standard output.
+    #[arg(short = 'o', long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// A few lines of Markdown, for a pull request.
+    #[arg(long, conflicts_with_all = ["json", "svg", "png"])]
+    pub md: bool,
+    /// The staircase alone, as SVG.
+    #[arg(long, conflicts_with_all = ["json", "png"])]
+    pub svg: bool,
+    /// The staircase alone, as PNG.
+    #[arg(long, conflicts_with = "json")]
+    pub png: bool,
+    /// A card to share: the figure and the staircase, 1200 by 630, as PNG unless --svg is given.
+    #[arg(long, conflicts_with_all = ["json", "md"])]
+    pub card: bool,
+    #[command(flatten)]
+    pub which: Which,
+}
+
+#[derive(Debug, Args)]
+pub struct Finalize {
+    /// Make the branches.
+    #[arg(long)]
+    pub apply: bool,
+    /// Measure first, as `piton verify --each` does.
+    #[arg(long)]
+    pub verify: bool,
+    #[command(flatten)]
+    pub which: Which,
+}
+
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Listen here; 127.0.0.1:7480 where absent, or another port where that one is taken.
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = address)]
+    pub listen: Option<SocketAddr>,
+    /// Ask for the token on loopback, too, before anything is shown: agents and other users of this machine can reach it.
+    #[arg(long)]
+    pub token: bool,
+    /// The run; the one at work where absent, else that of the present branch, else the latest.
+    #[arg(long, value_name = "NAME")]
+    pub run: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Which {
+    /// The run; that of the present branch where absent, else the latest.
+    #[arg(long, value_name = "NAME")]
+    pub run: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}

@@ -1,0 +1,57 @@
+//! Texts of the command line, read as what they stand for.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::import::Source;
+use crate::metric::Direction;
+
+/// Words as a shell would see them.
+#[derive(Debug, Clone, Default)]
+pub struct Words(pub Vec<String>);
+
+pub fn words(text: &str) -> std::result::Result<Words, String> {
+    shlex::split(text).map(Words).ok_or_else(|| "a quotation mark is left open".to_owned())
+}
+
+pub fn usd(text: &str) -> std::result::Result<f64, String> {
+    let usd: f64 = text.trim_start_matches('$').parse().map_err(|e| format!("{e}; write e.g. 2.50"))?;
+    if usd.is_finite() && usd >= 0.0 {
+        Ok(usd)
+    } else {
+        Err("it is a number of US dollars, 0 or more".to_owned())
+    }
+}
+
+pub fn count(text: &str) -> std::result::Result<u64, String> {
+    let (digits, unit) = match text.strip_suffix(['k', 'K']) {
+        Some(digits) => (digits, 1_000),
+        None => text.strip_suffix(['m', 'M']).map_or((text, 1), |digits| (digits, 1_000_000)),
+    };
+    let n: u64 = digits.parse().map_err(|e| format!("{e}; write e.g. 300000, 500k or 20M"))?;
+    n.checked_mul(unit).ok_or_else(|| "that is too many".to_owned())
+}
+
+pub fn source(text: &str) -> std::result::Result<Source, String> {
+    let known = [Source::Autoresearch, Source::Labloop, Source::PiAutoresearch];
+    known
+        .into_iter()
+        .find(|source| source.word() == text)
+        .ok_or_else(|| "autoresearch, labloop and pi-autoresearch are known".to_owned())
+}
+
+pub fn direction(text: &str) -> std::result::Result<Direction, String> {
+    match text {
+        "higher" => Ok(Direction::Higher),
+        "lower" => Ok(Direction::Lower),
+        _ => Err("write higher or lower".to_owned()),
+    }
+}
+
+pub fn address(text: &str) -> std::result::Result<SocketAddr, String> {
+    text.parse().map_err(|_| "write an address and a port, e.g. 127.0.0.1:7480 or [::1]:0".to_owned())
+}
+
+pub fn duration(text: &str) -> std::result::Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|e| format!("{e}; write e.g. 90s, 30m or 8h"))
+}

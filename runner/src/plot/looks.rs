@@ -1,0 +1,291 @@
+//! What stands for what: a shape and a colour of its own for each kind of trial.
+
+use super::Point;
+use crate::rule::Verdict;
+use crate::trial::{Outcome, Record};
+
+/// What became of a trial, for the eye: each kind has a shape and a colour of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// The incumbent moved to it; also the baseline.
+    Kept,
+    /// Measured, and not kept.
+    Discarded,
+    /// A gate failed.
+    GateFailed,
+    /// It did not run to the end.
+    Crashed,
+    /// Nothing can be said: the machine moved, or the user stopped it.
+    Void,
+    /// There was nothing to judge: out of scope, a duplicate, no edit, tampered with.
+    NotJudged,
+    /// piton's own: the incumbent against itself, provisional keeps together.
+    Check,
+}
+
+impl Kind {
+    /// All of them, in the order in which they are told.
+    pub const ALL: [Self; 7] = [
+        Self::Kept,
+        Self::Discarded,
+        Self::GateFailed,
+        Self::Crashed,
+        Self::Void,
+        Self::NotJudged,
+        Self::Check,
+    ];
+
+    /// The kind of a recorded trial.
+    pub fn of(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Baseline | Outcome::Judged { verdict: Verdict::Keep(_), .. } => Self::Kept,
+            Outcome::Judged { .. } => Self::Discarded,
+            Outcome::GateFailed { .. } => Self::GateFailed,
+            Outcome::BuildFailed { .. }
+            | Outcome::RunFailed { .. }
+            | Outcome::TimedOut { .. }
+            | Outcome::OutOfMemory { .. } => Self::Crashed,
+            Outcome::Void { .. } | Outcome::Interrupted { .. } => Self::Void,
+            Outcome::Bundle { .. } | Outcome::Blind { .. } => Self::Check,
+            _ => Self::NotJudged,
+        }
+    }
+
+    /// In words.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::Discarded => "discarded",
+            Self::GateFailed => "gate failed",
+            Self::Crashed => "crashed",
+            Self::Void => "void",
+            Self::NotJudged => "not judged",
+            Self::Check => "check",
+        }
+    }
+
+    /// Its colour.
+    pub fn ink(self) -> Ink {
+        match self {
+            Self::Kept => Ink::Kept,
+            Self::Discarded => Ink::Discarded,
+            Self::GateFailed => Ink::GateFailed,
+            Self::Crashed => Ink::Crashed,
+            Self::Void => Ink::Void,
+            Self::NotJudged => Ink::NotJudged,
+            Self::Check => Ink::Check,
+        }
+    }
+
+    /// Its shape.
+    pub fn glyph(self) -> Glyph {
+        match self {
+            Self::Kept => Glyph::Disc,
+            Self::Discarded => Glyph::Ring,
+            Self::GateFailed => Glyph::Square,
+            Self::Crashed => Glyph::Cross,
+            Self::Void => Glyph::Triangle,
+            Self::NotJudged => Glyph::Plus,
+            Self::Check => Glyph::Frame,
+        }
+    }
+}
+
+/// How many trials of each kind there are, the baseline not among them.
+pub fn counts(records: &[Record]) -> Vec<(Kind, usize)> {
+    let of = |kind| records.iter().filter(|r| r.trial > 0 && Kind::of(&r.outcome) == kind).count();
+    Kind::ALL.into_iter().map(|kind| (kind, of(kind))).filter(|(_, n)| *n > 0).collect()
+}
+
+/// What a shape stands for, and so its colour.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Ink {
+    Paper,
+    Text,
+    Faint,
+    Grid,
+    Line,
+    Bar,
+    Kept,
+    Discarded,
+    GateFailed,
+    Crashed,
+    Void,
+    NotJudged,
+    Check,
+    Verified,
+    Agent,
+    Build,
+    Measure,
+    Waiting,
+}
+
+impl Ink {
+    /// All of them.
+    pub const ALL: [Self; 18] = [
+        Self::Paper,
+        Self::Text,
+        Self::Faint,
+        Self::Grid,
+        Self::Line,
+        Self::Bar,
+        Self::Kept,
+        Self::Discarded,
+        Self::GateFailed,
+        Self::Crashed,
+        Self::Void,
+        Self::NotJudged,
+        Self::Check,
+        Self::Verified,
+        Self::Agent,
+        Self::Build,
+        Self::Measure,
+        Self::Waiting,
+    ];
+
+    /// Its name in style sheets, and its colour on light and on dark paper.
+    pub fn style(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Paper => ("paper", "#ffffff", "#12161c"),
+            Self::Text => ("text", "#1b2430", "#e6e9ee"),
+            Self::Faint => ("faint", "#566070", "#a3adba"),
+            Self::Grid => ("grid", "#e2e6eb", "#2b333d"),
+            Self::Line => ("line", "#0b6b2f", "#58d68d"),
+            Self::Bar => ("bar", "#8fb89c", "#4c7f5f"),
+            Self::Kept => ("kept", "#0b6b2f", "#58d68d"),
+            Self::Discarded => ("discarded", "#66707d", "#a3adba"),
+            Self::GateFailed => ("gate", "#a34a00", "#f5b041"),
+            Self::Crashed => ("crashed", "#b3161b", "#ff8a80"),
+            Self::Void => ("void", "#6b2fb3", "#cbb2f7"),
+            Self::NotJudged => ("notjudged", "#00697a", "#6fd7e8"),
+            Self::Check => ("check", "#1d4fb8", "#9dc1ff"),
+            Self::Verified => ("verified", "#1b2430", "#ffffff"),
+            Self::Agent => ("agent", "#6b2fb3", "#cbb2f7"),
+            Self::Build => ("build", "#a34a00", "#f5b041"),
+            Self::Measure => ("measure", "#0b6b2f", "#58d68d"),
+            Self::Waiting => ("waiting", "#8a94a1", "#77818e"),
+        }
+    }
+}
+
+/// The shape of a mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names say it")]
+pub enum Glyph {
+    Disc,
+    Ring,
+    Square,
+    Frame,
+    Cross,
+    Plus,
+    Triangle,
+    Diamond,
+    Up,
+    Down,
+}
+
+impl Glyph {
+    /// As a character.
+    pub fn character(self) -> char {
+        match self {
+            Self::Disc => '●',
+            Self::Ring => '○',
+            Self::Square => '■',
+            Self::Frame => '□',
+            Self::Cross => '×',
+            Self::Plus => '+',
+            Self::Triangle => '△',
+            Self::Diamond => '◆',
+            Self::Up => '▲',
+            Self::Down => '▼',
+        }
+    }
+}
+
+/// The form of a mark.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Outline {
+    /// A circle of this radius.
+    Circle(f64),
+    /// A closed area.
+    Area(Vec<Point>),
+    /// Lines.
+    Strokes(Vec<Vec<Point>>),
+}
+
+impl Glyph {
+    /// Whether it is drawn with lines, and not filled.
+    pub fn is_hollow(self) -> bool {
+        matches!(self, Self::Ring | Self::Frame | Self::Triangle | Self::Cross | Self::Plus)
+    }
+
+    /// Its form around `at`, where marks have the radius `r`.
+    pub fn outline(self, at: Point, r: f64) -> Outline {
+        let points = |corners: &[(f64, f64)]| -> Vec<Point> {
+            corners.iter().map(|(x, y)| Point { x: at.x + x * r, y: at.y + y * r }).collect()
+        };
+        let square = |half: f64| points(&[(-half, -half), (half, -half), (half, half), (-half, half)]);
+        match self {
+            Self::Disc => Outline::Circle(r),
+            Self::Ring => Outline::Circle(r * 0.75),
+            Self::Square => Outline::Area(square(0.9)),
+            Self::Frame => Outline::Area(square(0.8)),
+            Self::Triangle | Self::Up => Outline::Area(points(&[(0.0, -1.0), (1.0, 0.8), (-1.0, 0.8)])),
+            Self::Down => Outline::Area(points(&[(0.0, 1.0), (1.0, -0.8), (-1.0, -0.8)])),
+            Self::Diamond => Outline::Area(points(&[(0.0, -1.4), (1.2, 0.0), (0.0, 1.4), (-1.2, 0.0)])),
+            Self::Cross => Outline::Strokes(vec![
+                points(&[(-0.8, -0.8), (0.8, 0.8)]),
+                points(&[(0.8, -0.8), (-0.8, 0.8)]),
+            ]),
+            Self::Plus => {
+                Outline::Strokes(vec![points(&[(-0.9, 0.0), (0.9, 0.0)]), points(&[(0.0, -0.9), (0.0, 0.9)])])
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Relative luminance and contrast. Source: WCAG 2.2, section 1.4.3.
+    fn contrast(a: &str, b: &str) -> f64 {
+        let luminance = |colour: &str| {
+            let part = |at: usize| {
+                let c = f64::from(u8::from_str_radix(&colour[at..at + 2], 16).unwrap()) / 255.0;
+                if c <= 0.04045 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
+            };
+            0.2126 * part(1) + 0.7152 * part(3) + 0.0722 * part(5)
+        };
+        let (a, b) = (luminance(a), luminance(b));
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    #[test]
+    fn what_is_read_has_a_contrast_of_4_5_and_what_is_seen_of_3_on_light_and_dark_paper() {
+        let (_, light, dark) = Ink::Paper.style();
+        for ink in Ink::ALL {
+            let least = match ink {
+                // Behind everything, or beside something that says the same.
+                Ink::Paper | Ink::Grid | Ink::Bar => continue,
+                Ink::Waiting => 3.0,
+                _ => 4.5,
+            };
+            let (name, on_light, on_dark) = ink.style();
+            assert!(contrast(on_light, light) >= least, "{name} on light: {}", contrast(on_light, light));
+            assert!(contrast(on_dark, dark) >= least, "{name} on dark: {}", contrast(on_dark, dark));
+        }
+    }
+
+    #[test]
+    fn no_two_kinds_have_the_same_shape_or_the_same_colour() {
+        for (i, a) in Kind::ALL.into_iter().enumerate() {
+            for b in &Kind::ALL[i + 1..] {
+                assert_ne!(a.glyph().character(), b.glyph().character());
+                assert_ne!(a.ink().style().1, b.ink().style().1);
+                assert_ne!(a.ink().style().2, b.ink().style().2);
+            }
+        }
+    }
+}
