@@ -236,7 +236,7 @@ fn answer(record: &Record, config: &Config) -> String {
         | Outcome::Duplicate { .. }
         | Outcome::Alike { .. } => "your edit is as it was".to_owned(),
         _ => format!(
-            "the checkout is back at the incumbent; the edit is kept: git restore --source refs/piton/{}/trials/{} {}",
+            "the checkout is back at the incumbent; the edit is kept: git diff HEAD refs/piton/{}/trials/{} -- {} | git apply",
             record.run,
             record.trial,
             config.scope.editable.join(" ")

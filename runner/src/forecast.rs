@@ -36,6 +36,32 @@ pub fn forecast(settings: &Settings, tau: f64) -> Vec<Forecast> {
     effects.iter().map(|effect| of(&question, *effect)).collect()
 }
 
+/// Why the rule does not ask whether a change is as good, in a run that has spent `spent` of what such keeps may cost. `None` where it
+/// asks, and where nobody wants it to.
+pub fn unasked(settings: &Settings, tau: f64, spent: f64) -> Option<String> {
+    if !settings.as_good || tau <= 0.0 || Question::as_good(settings, tau, spent).is_some() {
+        return None;
+    }
+    let (margin, budget) = (percent(Question::margin(settings, tau)), settings.margin_budget_pct);
+    let left = percent((budget / 100.0).ln_1p() - spent).max(0.0);
+    Some(if margin > left {
+        let of = if spent > 0.0 {
+            format!("{left:.1} % that are left of {budget} %")
+        } else {
+            format!("{budget} %")
+        };
+        format!(
+            "at this noise one such keep may cost {margin:.1} %, more than the {of} of all of them (tau = {:.2} %)",
+            percent(tau)
+        )
+    } else {
+        format!(
+            "a margin of {margin:.1} % cannot be told from nothing at this noise (tau = {:.2} %)",
+            percent(tau)
+        )
+    })
+}
+
 /// The smallest gain that the question says yes to four times out of five, natural logarithm, to a hundredth of tau.
 pub fn resolved(question: &Question) -> f64 {
     let (mut low, mut high) = (0.0, 4.0 * question.tau);
@@ -99,6 +125,9 @@ pub fn explain(settings: &Settings, tau: Option<f64>, pair_s: Option<f64>) -> St
         );
         return text;
     }
+    unasked(settings, tau, 0.0)
+        .iter()
+        .for_each(|why| text.push_str(&format!("on this machine that is not asked: {why}\n")));
     text.push_str(&format!("\non this machine the scale of a pair, tau, is {:.2} %:\n\n", percent(tau)));
     text.push_str("  true gain   kept in   mean pairs   time\n");
     for line in forecast(settings, tau) {
@@ -135,5 +164,18 @@ mod tests {
         let question = Question::better(&Settings::default(), 0.02);
         let kept = of(&question, resolved(&question)).kept;
         assert!((0.79..0.84).contains(&kept), "{kept}");
+    }
+
+    #[test]
+    fn why_being_as_good_is_not_asked_about_is_said_in_words() {
+        let settings = Settings { as_good: true, ..Settings::default() };
+        assert_eq!(unasked(&settings, 0.02, 0.0), None);
+        assert_eq!(unasked(&Settings::default(), 0.5, 0.0), None, "nobody wants to know");
+        let noisy = unasked(&settings, 0.1, 0.0).unwrap();
+        assert!(noisy.contains("may cost 6.2 %, more than the 3 % of all of them"), "{noisy}");
+        let spent = unasked(&settings, 0.02, 0.02).unwrap();
+        assert!(spent.contains("more than the 1.0 % that are left of 3 %"), "{spent}");
+        let fine = Settings { margin_pct: Some(1.0), ..settings };
+        assert!(unasked(&fine, 0.1, 0.0).unwrap().contains("cannot be told from nothing"));
     }
 }

@@ -69,7 +69,8 @@ impl Gate {
         }
     }
 
-    fn read(&self, samples: &[Values]) -> Reading {
+    /// What it says of these samples.
+    pub fn read(&self, samples: &[Values]) -> Reading {
         let values = samples.iter().map(|sample| sample.get(&self.metric).copied().unwrap_or(f64::NAN));
         let lowest = self.min.is_some();
         let value = match self.pool {

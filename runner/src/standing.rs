@@ -248,8 +248,11 @@ pub fn night_words(night: &Night) -> String {
             cell(&again.own),
             again.without.as_ref().map_or_else(|| "built upon, cannot be taken out".to_owned(), cell),
             clean(&again.description, 60),
-            if again.pays() { "" } else { "   <- no longer pays" }
+            if again.pays() { "" } else { "   <- no longer pays, as far as was shown" }
         ));
+    }
+    if night.each.iter().any(|again| !again.own.2 || again.without.is_some_and(|without| !without.2)) {
+        text.push_str("UNSURE: not shown again in so many pairs, which is less than shown to be gone\n");
     }
     text.push_str(&format!("measured in {}\n", seconds(night.seconds)));
     text

@@ -11,6 +11,7 @@ use piton::ledger::Table;
 use piton::metric::{Direction, Format, Metric, read};
 use piton::note::Note;
 use piton::rule::{Case, hear};
+use piton::terms::Settings;
 use piton::trial::{Cost, Proposer, Record};
 use piton::{finalize, page, plot, report, standing, words};
 use proptest::prelude::*;
@@ -201,7 +202,7 @@ fn printed(records: &[Record]) -> Result<(), TestCaseError> {
     ];
     for record in records {
         texts.extend([
-            report::show(record, &metric(), 0.02),
+            report::show(record, &metric(), &Settings::default(), &[], 0.0),
             report::keep_message(record, 0.02, "78"),
             words::verdict(record, 0.02),
         ]);

@@ -1,5 +1,7 @@
 //! One trial at a time, through the real binary, in a toy repository.
 
+use std::process::Command;
+
 use piton_tests::Scratch;
 
 /// `(exit status, reason, the answer)` of a trial of what stands in the worktree.
@@ -129,7 +131,11 @@ fn a_challenger_that_does_not_build_gives_its_first_error_and_the_log_the_rest()
     assert_eq!((status, reason.as_str()), (11, "build_failed"));
     assert!(answer.contains("error: this is broken"), "{answer}");
     assert!(toy.read("run.log").contains("this is broken"), "{}", toy.read("run.log"));
-    assert!(answer.contains("git restore --source refs/piton/r/trials/1 src"), "{answer}");
+    let back = answer.split("the edit is kept: ").nth(1).expect("how to have it back").trim();
+    assert_eq!(back, "git diff HEAD refs/piton/r/trials/1 -- src | git apply");
+    let mut sh = Command::new("sh");
+    assert!(sh.args(["-c", back]).current_dir(toy.path()).status().unwrap().success());
+    assert!(toy.read("src/speed.rs").contains("BROKEN"));
 }
 
 #[test]

@@ -69,10 +69,15 @@ impl Question {
         Self { tau, k, margin: 0.0, alpha: settings.alpha, beta, n_max: settings.n_max() }
     }
 
+    /// What a keep for being as good may cost, natural logarithm.
+    pub fn margin(settings: &Settings, tau: f64) -> f64 {
+        settings.margin_pct.map_or_else(|| (0.6 * tau).max(log(1.0)), log)
+    }
+
     /// "Is it as good?", where the run has spent `spent` of its margins. `None` where as-good is not asked for, where what is
     /// left of the budget does not reach, or where the noise is too high for the question.
     pub fn as_good(settings: &Settings, tau: f64, spent: f64) -> Option<Self> {
-        let margin = settings.margin_pct.map_or_else(|| (0.6 * tau).max(log(1.0)), log);
+        let margin = Self::margin(settings, tau);
         let k = (margin / tau).min(1.0);
         let affordable = margin <= log(settings.margin_budget_pct) - spent;
         let (_, beta, _) = settings.preset.constants();
