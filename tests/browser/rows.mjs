@@ -1,4 +1,5 @@
-// A page that is served, of a long run, while trials come: "now enter" asks for one, "now painted" tells that it can be seen.
+// A page that is served, of a long run, while trials come: "now enter" asks for one, "now row" and "now picture" tell
+// what of it can be seen.
 import { at, check, end, launch, open, sound } from "./browser.mjs";
 
 const [url, first, rounds] = [process.argv[2], +process.argv[3], +process.argv[4]];
@@ -10,21 +11,20 @@ try {
   // From here on it is kept up to date.
   await page.waitForFunction(() => document.querySelector("#strip").innerText.includes("nothing is at work"));
   for (let trial = first; trial < first + rounds; trial++) {
-    // Seen: its row is there, and the two frames after that are painted.
-    const seen = page.evaluate((id) => new Promise((done) => {
-      const look = () => {
-        if (!document.getElementById(id)) return false;
-        requestAnimationFrame(() => requestAnimationFrame(done));
-        return true;
-      };
-      if (!look()) {
-        const watch = new MutationObserver(() => look() && watch.disconnect());
-        watch.observe(document.getElementById("list"), { childList: true });
-      }
-    }), `t${trial}`);
+    // Seen: it is there, and the two frames after that are painted.
+    const seen = (id, place) => page.evaluate(([id, place]) => new Promise((done) => {
+      const there = () => !id || document.getElementById(id);
+      const frames = () => requestAnimationFrame(() => requestAnimationFrame(done));
+      if (id && there()) return frames();
+      const watch = new MutationObserver(() => there() && (watch.disconnect(), frames()));
+      watch.observe(document.getElementById(place), { childList: true });
+    }), [id, place]);
+    const [row, picture] = [seen(`t${trial}`, "list"), seen(null, "top")];
     console.log("now enter");
-    await seen;
-    console.log("now painted");
+    await row;
+    console.log("now row");
+    await picture;
+    console.log("now picture");
   }
   check((await page.locator("#list > details").count()) >= rounds, "rows");
   await sound(page);

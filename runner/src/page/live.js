@@ -14,11 +14,18 @@ list.insertAdjacentHTML("beforeend",html);
 list.dispatchEvent(new Event("more"));
 said.textContent="trial "+e.lastEventId+": "+list.lastElementChild.firstElementChild.children[1].textContent;
 });
+var top=null;
 on("top",function(text){
-var parts=JSON.parse(text),kind=document.getElementById("kind"),chosen=kind.value;
+var waits=top!==null;
+top=text;
+// The row first: the pictures of a long run take longer than a frame.
+if(!waits)requestAnimationFrame(function(){setTimeout(function(){
+var parts=JSON.parse(top),kind=document.getElementById("kind"),chosen=kind.value;
+top=null;
 document.getElementById("top").innerHTML=parts.top;
 kind.innerHTML=parts.kinds;
 kind.value=chosen;
+},0)});
 });
 on("reload",function(){events.close();location.reload()});
 events.onerror=function(){lost=true;said.textContent="piton serve does not answer; trying again"};
