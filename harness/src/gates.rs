@@ -108,7 +108,7 @@ mod tests {
             nll_sum: 300.0,
             exact_positions: 1000,
             exact_nll_sum: 300.0,
-            checks: [("short/sum".to_owned(), all(30)), ("long/recall".to_owned(), all(10))].into(),
+            checks: [("short/sum".to_owned(), all(60)), ("long/recall".to_owned(), all(10))].into(),
             ..Quality::default()
         }
     }

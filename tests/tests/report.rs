@@ -114,6 +114,7 @@ fn a_report_of_nothing_and_one_that_cannot_be_written_say_so() {
     assert!(said.out.contains("Nothing: no trial was shown to be better."), "{said:?}");
     let said = toy.piton(&["report", "-o", "no/such/place.html"]);
     assert!(said.status == 1 && said.err.contains("no/such/place.html was not written"), "{said:?}");
+    std::fs::remove_dir(toy.path().join(".piton")).unwrap();
     std::os::unix::fs::symlink("/tmp", toy.path().join(".piton")).unwrap();
     let said = toy.piton(&["report"]);
     assert!(said.status == 3 && said.err.contains(".piton is a link"), "{said:?}");
