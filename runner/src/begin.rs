@@ -138,7 +138,9 @@ impl World {
     fn make_room(&self) -> Result<()> {
         self.repo.exclude(&LEFT_BEHIND)?;
         match fs::create_dir(self.repo.main_root().join(".piton")) {
-            Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => Err(e).context(".piton was not made"),
+            Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => {
+                Err(e).context("the run did not go on: .piton, where guidance is left, cannot be made")
+            }
             _ => Ok(()),
         }
     }

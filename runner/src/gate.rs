@@ -69,8 +69,7 @@ impl Gate {
         }
     }
 
-    /// What it says of these samples.
-    pub fn read(&self, samples: &[Values]) -> Reading {
+    fn read(&self, samples: &[Values]) -> Reading {
         let values = samples.iter().map(|sample| sample.get(&self.metric).copied().unwrap_or(f64::NAN));
         let lowest = self.min.is_some();
         let value = match self.pool {

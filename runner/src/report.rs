@@ -6,24 +6,22 @@ use serde::Serialize;
 
 use crate::conditions::Conditions;
 use crate::forecast;
-use crate::gate::{Gate, Reading};
+use crate::gate::{self, Gate, Reading};
 use crate::metric::{Metric, Values, percent};
 use crate::rule::Case;
 use crate::session;
 use crate::stats;
-use crate::terms::Settings;
 use crate::trial::Record;
 use crate::words::{clean, gain, like, number, plural, seconds, slow_start, verdict};
 
 pub use log::{Filter, Line, log_header, log_line};
 
-/// Everything about one trial, for `piton show`, except its diff. The run had `spent` of the margins of its keeps before it, natural
-/// logarithm.
-pub fn show(record: &Record, metric: &Metric, settings: &Settings, gates: &[Gate], spent: f64) -> String {
+/// Everything about one trial, for `piton show`, except its diff: with what it was judged by.
+pub fn show(record: &Record, metric: &Metric, gates: &[Gate], case: &Case) -> String {
     let mut text =
         format!("trial {} of run {}: {}\n\n", record.trial, record.run, clean(&record.description, 200));
     let mut line = |name: &str, value: &str| text.push_str(&format!("  {name:<12} {value}\n"));
-    line("verdict", &verdict(record, settings.alpha));
+    line("verdict", &verdict(record, case.settings.alpha));
     slow_start(record).iter().for_each(|warning| line("warning", warning));
     record.claim.hypothesis.iter().for_each(|text| line("hypothesis", &clean(text, 400)));
     record.claim.family.iter().for_each(|name| line("family", &clean(name, 40)));
@@ -74,13 +72,14 @@ pub fn show(record: &Record, metric: &Metric, settings: &Settings, gates: &[Gate
         changes.lines().iter().for_each(|l| text.push_str(&format!("  {}\n", clean(l, 400))));
     }
     if !record.gates.is_empty() {
-        text.push_str("\ngates, over all samples of the challenger, and beside them the incumbent's in the same pairs\n");
         let incumbent: Vec<Values> = record.pairs.iter().map(|pair| pair.incumbent.clone()).collect();
+        let beside = gate::read_all(gates, &incumbent);
+        text.push_str("\ngates, over all samples of the challenger; the incumbent's over the pairs\n");
         for g in &record.gates {
             let word = if g.pass { "pass" } else { "FAIL" };
-            let beside = gates.iter().find(|gate| gate.metric == g.metric).filter(|_| !incumbent.is_empty());
-            let beside = beside.map(|gate| gate.read(&incumbent).value).filter(|value| value.is_finite());
-            let beside = beside.map_or_else(String::new, |value| format!("   incumbent {}", number(value)));
+            let beside = beside.iter().find(|i| (&i.metric, &i.bound) == (&g.metric, &g.bound));
+            let beside = beside.filter(|i| i.value.is_finite() && !incumbent.is_empty());
+            let beside = beside.map_or_else(String::new, |i| format!("   incumbent {}", number(i.value)));
             let line = format!("  {word}  {:<24} {:>10}  {:<10}{beside}", g.metric, number(g.value), g.bound);
             text.push_str(line.trim_end());
             text.push('\n');
@@ -130,10 +129,9 @@ pub fn show(record: &Record, metric: &Metric, settings: &Settings, gates: &[Gate
                 question.beta.ln()
             ));
         }
-        // What is simpler is kept where it is as good: who waits for that is told why it was not asked.
-        let simpler = record.changes.as_ref().is_some_and(|changes| changes.simpler);
-        if simpler && !record.asked.iter().any(|asked| asked.about == "as good") {
-            let why = record.tau.and_then(|tau| forecast::unasked(settings, tau, spent));
+        // Who waits for a keep by being as good is told why that was not asked.
+        if case.simpler || !case.seconds.is_empty() {
+            let why = forecast::unasked(&case.settings, case.primary.tau, case.margin_spent);
             why.iter().for_each(|why| text.push_str(&format!("  {:<12} not asked: {why}\n", "as good")));
         }
     }

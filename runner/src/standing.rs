@@ -248,7 +248,7 @@ pub fn night_words(night: &Night) -> String {
             cell(&again.own),
             again.without.as_ref().map_or_else(|| "built upon, cannot be taken out".to_owned(), cell),
             clean(&again.description, 60),
-            if again.pays() { "" } else { "   <- no longer pays, as far as was shown" }
+            if again.pays() { "" } else { "   <- no longer pays" }
         ));
     }
     if night.each.iter().any(|again| !again.own.2 || again.without.is_some_and(|without| !without.2)) {

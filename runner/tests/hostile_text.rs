@@ -10,7 +10,7 @@ use piton::experiments::{Experiments, Human};
 use piton::ledger::Table;
 use piton::metric::{Direction, Format, Metric, read};
 use piton::note::Note;
-use piton::rule::{Case, hear};
+use piton::rule::{Case, Track, hear};
 use piton::terms::Settings;
 use piton::trial::{Cost, Proposer, Record};
 use piton::{finalize, page, plot, report, standing, words};
@@ -202,7 +202,12 @@ fn printed(records: &[Record]) -> Result<(), TestCaseError> {
     ];
     for record in records {
         texts.extend([
-            report::show(record, &metric(), &Settings::default(), &[], 0.0),
+            report::show(
+                record,
+                &metric(),
+                &[],
+                &Case::of(Settings::default(), Track { tau: 0.02, d: vec![] }),
+            ),
             report::keep_message(record, 0.02, "78"),
             words::verdict(record, 0.02),
         ]);

@@ -16,7 +16,7 @@ use piton::note::Note;
 use piton::panel::Panel;
 use piton::proposal::Claim;
 use piton::report::{self, Discrimination};
-use piton::rule::{Answer, Asked, Estimate, Evidence, First, Path as Why, Question, Verdict};
+use piton::rule::{Answer, Asked, Case, Estimate, Evidence, First, Path as Why, Question, Track, Verdict};
 use piton::terms::Settings;
 use piton::trial::{Cost, Outcome, Pair, Proposer, Record, Seconds, Stage, Status};
 use piton::{finalize, page, plot, standing, words};
@@ -112,8 +112,7 @@ fn records() -> Vec<Record> {
         ("fuse gate and up", Outcome::Void { reason: "the incumbent was not measured".into() }),
         ("=fuse\tgate and up\u{202e}", Outcome::Interrupted { stage: Stage::Measure }),
     ];
-    let gates =
-        [Gate { metric: "agreement".into(), min: Some(0.998), max: None, pool: Pool::Mean, after: 1 }];
+    let gates = gates();
     let commit = |n: usize| Some(format!("{n:x}").repeat(40).chars().take(40).collect::<String>());
     let mut incumbent = commit(1);
     endings
@@ -224,6 +223,10 @@ fn night(records: &[Record], head: usize) -> standing::Night {
     }
 }
 
+fn gates() -> [Gate; 1] {
+    [Gate { metric: "agreement".into(), min: Some(0.998), max: None, pool: Pool::Mean, after: 1 }]
+}
+
 fn assert_golden(path: &Path, text: &str) {
     if std::env::var_os("PITON_BLESS").is_some() {
         fs::write(path, text).unwrap();
@@ -293,13 +296,12 @@ fn the_last_words_of_a_candidate_cannot_reach_the_terminal_raw() {
 
 #[test]
 fn a_trial_is_shown_whole() {
-    let gates =
-        [Gate { metric: "agreement".into(), min: Some(0.998), max: None, pool: Pool::Mean, after: 1 }];
     // At its noise, being as good is not asked about: that is said where the change is simpler.
     let settings = Settings { as_good: true, margin_budget_pct: 0.5, ..Settings::default() };
+    let case = Case { simpler: true, ..Case::of(settings, Track { tau: 0.02, d: vec![] }) };
     let mut record = records()[2].clone();
     record.changes.as_mut().unwrap().simpler = true;
-    assert_golden(&golden("show.txt"), &report::show(&record, &metric(), &settings, &gates, 0.0));
+    assert_golden(&golden("show.txt"), &report::show(&record, &metric(), &gates(), &case));
 }
 
 #[test]
@@ -467,8 +469,7 @@ fn the_decision_log_says_of_each_idea_what_became_of_it_and_why() {
 
 #[test]
 fn the_table_of_variants_names_what_was_judged_wrongly() {
-    let gates =
-        [Gate { metric: "agreement".into(), min: Some(0.998), max: None, pool: Pool::Mean, after: 1 }];
+    let gates = gates();
     let row = |name: &str, should_pass, agreement, caught| Discrimination {
         name: name.to_owned(),
         should_pass,

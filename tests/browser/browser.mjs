@@ -17,10 +17,6 @@ export function at(where) {
   place = where;
 }
 
-export function launch() {
-  return chromium.launch({ executablePath: process.env.PITON_TEST_CHROMIUM, args: ["--disable-gpu"] });
-}
-
 // A page on which everything that it says, and everything that it asks for beside `url` and what begins with it, is a fault.
 export async function open(browser, url, { width = 1280, scheme = "light", scripts = true, allow = () => false } = {}) {
   const context = await browser.newContext({
@@ -42,6 +38,14 @@ export async function open(browser, url, { width = 1280, scheme = "light", scrip
   // Two frames: then what is to be seen is painted.
   if (scripts) await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))));
   return { page, context, ms: performance.now() - begun };
+}
+
+// The page that `piton serve` has at `url`, which may ask its server for what it needs.
+export async function follow(browser, url, variant) {
+  const { origin } = new URL(url);
+  const { page } = await open(browser, url, { ...variant, allow: (wanted) => new URL(wanted).origin === origin });
+  check(page.url() === `${origin}/`, "the address that is kept holds the token:", page.url());
+  return page;
 }
 
 // What must hold of any page of piton's, as it stands.
@@ -165,8 +169,16 @@ export async function printed(page) {
   return { pages: pdf.toString("latin1").match(/\/Type\s*\/Page\b(?!s)/g)?.length ?? 0, bytes: pdf.length };
 }
 
-// Ends with what was found.
-export function end() {
+// Does `work` with a browser, and ends with what was found.
+export async function within(work) {
+  const browser = await chromium.launch({ executablePath: process.env.PITON_TEST_CHROMIUM, args: ["--disable-gpu"] });
+  try {
+    await work(browser);
+  } catch (error) {
+    check(false, error.stack);
+  } finally {
+    await browser.close();
+  }
   faults.slice(0, 60).forEach((fault) => console.error(fault));
   console.log(`${faults.length} faults`);
   process.exitCode = faults.length ? 1 : 0;

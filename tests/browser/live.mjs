@@ -1,16 +1,12 @@
 // A page that is served, while a trial goes on as far as the test lets it: "now WORD" asks for the next step.
-import { VARIANTS, at, check, end, launch, open, sound } from "./browser.mjs";
+import { VARIANTS, at, check, follow, sound, within } from "./browser.mjs";
 
 const url = process.argv[2], keep = process.env.PITON_KEEP_SCREENSHOTS;
-const origin = new URL(url).origin;
-const browser = await launch();
-try {
+await within(async (browser) => {
   const pages = [];
   for (const variant of VARIANTS) {
     at(`at ${variant.width} px, ${variant.scheme}`);
-    const { page } = await open(browser, url, { ...variant, allow: (wanted) => new URL(wanted).origin === origin });
-    check(page.url() === `${origin}/`, "the address that is kept holds the token:", page.url());
-    pages.push({ page, name: `${variant.width}-${variant.scheme}` });
+    pages.push({ page: await follow(browser, url, variant), name: `${variant.width}-${variant.scheme}` });
   }
   const all = async (where, look) => {
     for (const { page, name } of pages) {
@@ -51,9 +47,4 @@ try {
   await page.getByRole("button", { name: "stop after this trial" }).click();
   await says("no climb is at work");
   await sound(page);
-} catch (error) {
-  check(false, error.stack);
-} finally {
-  await browser.close();
-}
-end();
+});

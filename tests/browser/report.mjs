@@ -2,12 +2,11 @@
 // With PITON_KEEP_SCREENSHOTS, a directory, what was seen is kept there.
 import { readFileSync, readdirSync } from "node:fs";
 import { pathToFileURL } from "node:url";
-import { VARIANTS, at, check, end, launch, open, printed, sound } from "./browser.mjs";
+import { VARIANTS, at, check, open, printed, sound, within } from "./browser.mjs";
 
 const dir = process.argv[2], keep = process.env.PITON_KEEP_SCREENSHOTS;
 const names = readdirSync(dir).filter((file) => file.endsWith(".html")).map((file) => file.slice(0, -5));
-const browser = await launch();
-try {
+await within(async (browser) => {
   for (const name of names) {
     const url = pathToFileURL(`${dir}/${name}.html`).href;
     const facts = JSON.parse(readFileSync(`${dir}/${name}.json`, "utf8"));
@@ -39,12 +38,7 @@ try {
     if (!claimed && rows.length > 1) await bare(page);
     await context.close();
   }
-} catch (error) {
-  check(false, error.stack);
-} finally {
-  await browser.close();
-}
-end();
+});
 
 async function content(page, facts) {
   const text = await page.locator("main").innerText();

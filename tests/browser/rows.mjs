@@ -1,13 +1,11 @@
 // A page that is served, of a long run, while trials come: "now enter" asks for one, "now row" and "now picture" tell
 // what of it can be seen.
-import { at, check, end, launch, open, sound } from "./browser.mjs";
+import { at, check, follow, sound, within } from "./browser.mjs";
 
 const [url, first, rounds] = [process.argv[2], +process.argv[3], +process.argv[4]];
-const origin = new URL(url).origin;
-const browser = await launch();
-try {
+await within(async (browser) => {
   at("a long page that is served");
-  const { page } = await open(browser, url, { allow: (wanted) => new URL(wanted).origin === origin });
+  const page = await follow(browser, url, {});
   // From here on it is kept up to date.
   await page.waitForFunction(() => document.querySelector("#strip").innerText.includes("nothing is at work"));
   for (let trial = first; trial < first + rounds; trial++) {
@@ -28,9 +26,4 @@ try {
   }
   check((await page.locator("#list > details").count()) >= rounds, "rows");
   await sound(page);
-} catch (error) {
-  check(false, error.stack);
-} finally {
-  await browser.close();
-}
-end();
+});

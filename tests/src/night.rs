@@ -362,13 +362,12 @@ fn enter(ledger: &Ledger, record: Record) {
     ledger.applied(RUN, trial).expect("a mark");
 }
 
-/// Enters one trial more into a night: what trial `like` came to, once again. Returns its number.
-pub fn one_more(toy: &Scratch, like: u32) -> u32 {
+/// Enters one trial more into a night: what trial `like` came to, once again.
+pub fn one_more(toy: &Scratch, like: u32) {
     let ledger = Ledger::open(&toy.path().join(".git/piton")).expect("a ledger");
     let last = ledger.last(RUN, 1).expect("a ledger")[0].trial;
     let record = ledger.record(RUN, like).expect("a ledger").expect("a trial");
     enter(&ledger, Record { trial: last + 1, ..record });
-    last + 1
 }
 
 /// The night's figure: what is left of the sum of the keeps when it is measured anew.

@@ -37,8 +37,8 @@ pub(super) fn run(dir: &Path, trial: u32, pairs: bool, which: &Which) -> Result<
         value["diff"] = json!(diff);
         say::json(&value);
     } else {
-        let spent: f64 = records.iter().filter(|r| r.trial < trial).map(Record::margin_spent).sum();
-        let shown = tables::show(record, &config.metric, &config.rule, &config.gates, spent);
+        let case = case(&config, &records, record);
+        let shown = tables::show(record, &config.metric, &config.gates, &case);
         say::answer(&words::printable(&shown));
         if !diff.is_empty() {
             say::diff(&format!("\n{diff}"));
