@@ -11,6 +11,7 @@ mod looks;
 mod scatter;
 mod small;
 mod staircase;
+mod stairs;
 mod svg;
 mod text;
 
@@ -20,7 +21,8 @@ pub use card::{Card, card};
 pub use looks::{Glyph, Ink, Kind, Outline, counts};
 pub use scatter::{Scatter, Spot, scatter};
 pub use small::{Share, pairs, strip};
-pub use staircase::{Mark, Staircase, staircase};
+pub use staircase::staircase;
+pub use stairs::{Mark, Staircase};
 pub use svg::{Wrap, stylesheet, svg};
 pub use text::text;
 
@@ -289,5 +291,19 @@ fn shortened(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
         None => text.to_owned(),
         Some((at, _)) => format!("{}…", text[..at].trim_end()),
+    }
+}
+
+#[cfg(test)]
+impl Picture {
+    /// No text stands on another, and none leaves the paper.
+    fn assert_apart(&self) {
+        let texts: Vec<(&str, Rect)> = self.texts().collect();
+        for (i, (text, rect)) in texts.iter().enumerate() {
+            for (other, taken) in &texts[i + 1..] {
+                assert!(!rect.overlaps(taken), "{:?}: {text} on {other}", self.medium);
+            }
+            assert!(rect.left >= -0.01 && rect.right <= self.medium.width + 0.01, "{text}: {rect:?}");
+        }
     }
 }

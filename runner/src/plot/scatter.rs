@@ -90,7 +90,10 @@ pub fn scatter(scatter: &Scatter, medium: Medium) -> Picture {
     for (value, name) in rows.iter().zip(&row_names) {
         let y = y(*value);
         picture.line(Ink::Grid, vec![Point { x: plot.left, y }, Point { x: plot.right, y }]);
-        picture.write(Ink::Faint, Point { x: plot.left - radius, y }, Anchor::End, name);
+        // Lower down its words would stand on those of the other axis.
+        if y <= plot.bottom - line * 0.3 {
+            picture.write(Ink::Faint, Point { x: plot.left - radius, y }, Anchor::End, name);
+        }
     }
     let widest = names(&axis::ticks(x0, x1, 5)).iter().map(|n| medium.width_of(n, 1.0)).fold(1.0, f64::max);
     let most = ((plot.right - plot.left) / (widest * 1.6)).clamp(1.0, 6.0) as usize;
@@ -98,7 +101,10 @@ pub fn scatter(scatter: &Scatter, medium: Medium) -> Picture {
     for (value, name) in columns.iter().zip(names(&columns)) {
         let x = x(*value);
         picture.line(Ink::Grid, vec![Point { x, y: plot.top }, Point { x, y: plot.bottom }]);
-        picture.write(Ink::Faint, Point { x, y: plot.bottom + line * 0.7 }, Anchor::Middle, name);
+        let half = medium.width_of(&name, 1.0) / 2.0;
+        if (half..=medium.width - half).contains(&x) {
+            picture.write(Ink::Faint, Point { x, y: plot.bottom + line * 0.7 }, Anchor::Middle, name);
+        }
     }
     let points: Vec<Point> = front.iter().map(|spot| Point { x: x(spot.at.0), y: y(spot.at.1) }).collect();
     if points.len() > 1 {
@@ -132,5 +138,21 @@ mod tests {
         assert_eq!(scatter.front().iter().map(|s| s.trial).collect::<Vec<_>>(), [1, 0, 4]);
         let other = Scatter { x: ("n".into(), Direction::Higher), ..scatter };
         assert_eq!(other.front().iter().map(|s| s.trial).collect::<Vec<_>>(), [4]);
+    }
+
+    #[test]
+    fn labels_do_not_overlap_wherever_the_values_of_the_axes_fall() {
+        for tenth in 0..300 {
+            let by = f64::from(tenth) / 10.0;
+            let spot = |trial, at| Spot { trial, kind: Kind::Discarded, at };
+            let scatter = Scatter {
+                x: ("memory".into(), Direction::Lower),
+                y: ("speed".into(), Direction::Higher),
+                spots: vec![spot(1, (1e4 + by * 70.0, 80.0 + by)), spot(2, (12e3, 120.0 + by / 3.0))],
+            };
+            for medium in [Medium::pixels(960.0, 420.0), Medium::pixels(360.0, 300.0)] {
+                super::scatter(&scatter, medium).assert_apart();
+            }
+        }
     }
 }

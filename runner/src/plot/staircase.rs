@@ -1,19 +1,10 @@
-//! The staircase: the best so far, and every trial at the level that its pairs gave it.
-//!
-//! A level is a gain over the baseline: the incumbent's, plus what the pairs of the trial said of it. Values that were measured
-//! hours apart hold the machine's moods as well; gains in pairs do not. The axis shows levels as values of the metric, from the value
-//! that the baseline had. Their sum is still inflated, since each keep was kept for having come out well: so the verified figure, where
-//! there is one, stands beside the end of the line.
-
-use std::collections::BTreeMap;
+//! The staircase, drawn. The axis shows levels as values of the metric, from the value that the baseline had; the verified figure,
+//! where there is one, stands beside the end of the line.
 
 use super::labels::{Wanted, place};
+use super::stairs::{Mark, Staircase};
 use super::{Anchor, Glyph, Ink, Kind, Medium, Picture, Point, Rect, Shape, axis, shortened};
-use crate::expensive::Line;
-use crate::metric::{Direction, Metric};
-use crate::standing::Night;
-use crate::trial::Record;
-use crate::words::{clean, gain, number, plural};
+use crate::words::{gain, plural};
 
 /// Keeps that are labelled at most: among more, a label is a needle.
 const LABELS: usize = 200;
@@ -22,159 +13,6 @@ const BARS: usize = 150;
 
 /// Trials above which labels do not make way for the marks of what was not kept: there is no room then.
 const CROWD: usize = 700;
-
-/// A level beyond this, natural logarithm, is no measurement: what has it is drawn as if it had none.
-const FAR: f64 = 300.0;
-
-/// What a staircase shows, and no more: it has as many marks as there are trials, and short labels.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Staircase {
-    /// The run.
-    pub run: String,
-    /// The metric's name.
-    pub metric: String,
-    /// Its unit.
-    pub unit: String,
-    /// Which way is better.
-    pub direction: Direction,
-    /// The baseline's value, where it is above zero.
-    pub start: Option<f64>,
-    /// Every trial, the baseline first.
-    pub marks: Vec<Mark>,
-    /// Where the branch stood after each trial at which it moved: number and level.
-    pub line: Vec<(u32, f64)>,
-    /// The verified gain with both ends, natural logarithm.
-    pub night: Option<(f64, f64, f64)>,
-    /// Whose figures they are, where they are not piton's.
-    pub claimed: Option<String>,
-}
-
-/// One trial.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Mark {
-    /// Its number.
-    pub trial: u32,
-    /// What became of it.
-    pub kind: Kind,
-    /// Its gain over the baseline, natural logarithm; absent where no pair was measured.
-    pub level: Option<f64>,
-    /// Both ends of its interval, likewise.
-    pub ends: Option<(f64, f64)>,
-    /// Its gain over the incumbent that it was held against.
-    pub gain: Option<f64>,
-    /// What was tried, in a few words.
-    pub label: String,
-}
-
-impl Staircase {
-    /// The staircase of a run.
-    pub fn of(run: &str, records: &[Record], metric: &Metric, night: Option<&Night>) -> Self {
-        let mut levels: BTreeMap<&str, f64> = BTreeMap::new();
-        let (mut at, mut heights) = (Line::default(), BTreeMap::from([(0, 0.0)]));
-        let (mut marks, mut line) = (vec![], vec![(0, 0.0)]);
-        for record in records {
-            let estimate = record.outcome.estimate();
-            let base = record.parent.as_deref().and_then(|id| levels.get(id)).copied().unwrap_or(0.0);
-            let finite = |x: f64| Some(base + x).filter(|level| level.abs() < FAR);
-            let level = if record.trial == 0 { Some(0.0) } else { estimate.and_then(|e| finite(e.gain)) };
-            let ends = estimate.and_then(|e| Some((finite(e.low?)?, finite(e.high?)?)));
-            let before = at.incumbent;
-            at.take(record);
-            if let (true, Some(level)) = (record.outcome.kept(), level) {
-                heights.insert(record.trial, level);
-                record.commit.as_deref().map(|commit| levels.insert(commit, level));
-            }
-            if at.incumbent != before {
-                line.push((record.trial, heights.get(&at.incumbent).copied().unwrap_or(0.0)));
-            }
-            marks.push(Mark {
-                trial: record.trial,
-                kind: Kind::of(&record.outcome),
-                level,
-                ends,
-                gain: estimate.map(|e| e.gain),
-                label: clean(&record.description, 40),
-            });
-        }
-        let start = records.first().and_then(|r| r.value(&metric.name));
-        Self {
-            run: clean(run, 60),
-            metric: clean(&metric.name, 60),
-            unit: clean(&metric.unit, 30),
-            direction: metric.direction,
-            start: start.filter(|value| value.is_normal() && *value > 0.0),
-            marks,
-            line,
-            night: night.map(|night| (night.gain, night.low, night.high)),
-            claimed: None,
-        }
-    }
-
-    /// The value of the metric at a level.
-    pub fn value(&self, level: f64) -> f64 {
-        self.start.unwrap_or(1.0) * (self.direction.sign() * level).exp()
-    }
-
-    /// The level where the line ends.
-    pub fn end(&self) -> f64 {
-        self.line.last().map_or(0.0, |(_, level)| *level)
-    }
-
-    fn last(&self) -> u32 {
-        self.marks.last().map_or(0, |mark| mark.trial)
-    }
-
-    fn keeps(&self) -> impl Iterator<Item = &Mark> {
-        self.marks.iter().filter(|mark| mark.trial > 0 && mark.kind == Kind::Kept)
-    }
-
-    fn words(&self) -> String {
-        let mut text = format!(
-            "{} after trial 0 to {}: from {} to {} {}, {} as the trials that kept it measured.",
-            self.metric,
-            self.last(),
-            number(self.value(0.0)),
-            number(self.value(self.end())),
-            self.unit,
-            gain(self.end()),
-        );
-        if let Some((middle, low, high)) = self.night {
-            text.push_str(&format!(" Verified: {} ({} to {}).", gain(middle), gain(low), gain(high)));
-        }
-        for kind in Kind::ALL {
-            let n = self.marks.iter().filter(|m| m.trial > 0 && m.kind == kind).count();
-            if n > 0 {
-                text.push_str(&format!(" {n} {}.", kind.word()));
-            }
-        }
-        text
-    }
-
-    /// The levels that the axis runs over, as logarithms of values: from the lower value to the higher.
-    fn range(&self) -> (f64, f64) {
-        let line = self.line.iter().map(|(_, level)| *level);
-        let night = self.night.into_iter().flat_map(|(gain, low, high)| [gain, low, high]);
-        let kept = self.keeps().filter_map(|mark| mark.level);
-        let (low, high) = line
-            .chain(night)
-            .chain(kept)
-            .fold((0.0f64, 0.0f64), |(low, high), level| (low.min(level), high.max(level)));
-        // Beyond half of what was climbed a mark is drawn at the edge: one bad trial must not flatten the stairs.
-        let near = ((high - low) * 0.5).max(0.02);
-        let all = self.marks.iter().flat_map(|mark| {
-            mark.level.into_iter().chain(mark.ends.into_iter().flat_map(|(low, high)| [low, high]))
-        });
-        let inside = all.filter(|level| (low - near..=high + near).contains(level));
-        let (low, high) = inside.fold((low, high), |(a, b), level| (a.min(level), b.max(level)));
-        let room = ((high - low) * 0.1).max(0.005);
-        let (low, high) = (low - room, high + room);
-        let log = self.start.unwrap_or(1.0).ln();
-        match self.direction {
-            Direction::Higher => (log + low, log + high),
-            Direction::Lower => (log - high, log - low),
-        }
-    }
-}
 
 /// Where things stand in the picture.
 struct Frame<'a> {
@@ -248,8 +86,12 @@ pub fn staircase(stairs: &Staircase, medium: Medium) -> Picture {
     for (value, (name, share)) in values.iter().zip(&names) {
         let y = frame.y_of_log(value.ln());
         picture.line(Ink::Grid, vec![Point { x: plot.left, y }, Point { x: plot.right, y }]);
-        picture.write(Ink::Faint, Point { x: plot.left - gap / 2.0, y }, Anchor::End, name);
-        picture.write(Ink::Faint, Point { x: medium.width, y }, Anchor::End, share);
+        // At an edge its words would stand on those of the legend or of the trials.
+        let half = if medium.cells { 0.0 } else { line / 2.0 - radius };
+        if (plot.top + half..=plot.bottom - half).contains(&y) {
+            picture.write(Ink::Faint, Point { x: plot.left - gap / 2.0, y }, Anchor::End, name);
+            picture.write(Ink::Faint, Point { x: medium.width, y }, Anchor::End, share);
+        }
     }
     trials(&frame, &rows, &mut picture);
     let stairs_line = climbed(&frame, &mut picture);
@@ -456,6 +298,7 @@ fn names_of_keeps(frame: &Frame, picture: &mut Picture, mut taken: Vec<Rect>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metric::Direction;
 
     fn stairs(keeps: u32, every: u32) -> Staircase {
         let mut marks = vec![];
@@ -504,13 +347,25 @@ mod tests {
                     [Medium::pixels(960.0, 420.0), Medium::pixels(360.0, 300.0), Medium::cells(80, 24)]
                 {
                     let stairs = Staircase { direction, ..stairs(keeps, every) };
-                    let picture = staircase(&stairs, medium);
-                    let texts: Vec<(&str, Rect)> = picture.texts().collect();
-                    for (i, (text, rect)) in texts.iter().enumerate() {
-                        for (other, taken) in &texts[i + 1..] {
-                            assert!(!rect.overlaps(taken), "{keeps}/{every} {medium:?}: {text} on {other}");
-                        }
-                        assert!(rect.left >= -0.01 && rect.right <= medium.width + 0.01, "{text}: {rect:?}");
+                    staircase(&stairs, medium).assert_apart();
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn labels_do_not_overlap_wherever_the_values_of_the_axis_fall() {
+        for tenth in 0..400 {
+            for keeps in [0, 2] {
+                for medium in
+                    [Medium::pixels(960.0, 420.0), Medium::pixels(360.0, 300.0), Medium::cells(80, 24)]
+                {
+                    let start = Some(80.0 + f64::from(tenth) / 10.0);
+                    for rows in [true, false] {
+                        let mut stairs = Staircase { start, ..stairs(keeps, 3) };
+                        // Without a row for trials that have no level, the axis of trials is next.
+                        stairs.marks.retain(|mark| rows || mark.level.is_some());
+                        staircase(&stairs, medium).assert_apart();
                     }
                 }
             }
