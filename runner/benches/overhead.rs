@@ -1,7 +1,8 @@
 //! What a trial costs apart from its build and its samples: `cargo bench --bench overhead -- [--labloop PATH] [--rounds N]`.
 //!
 //! A toy repository whose measuring command returns at once; 30 trials, half of them kept. Processor time is that of the
-//! process alone, without what it starts. Where the path of a labloop is given, it runs on a toy of its own in turns.
+//! process alone, without what it starts; what it spends on a sample is measured by trials that are rehearsed, which are samples and little
+//! else, and told apart. Where the path of a labloop is given, it runs on a toy of its own in turns, each trial with its one sample.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -39,6 +40,9 @@ if [ $((n % 2)) = 0 ]; then s=$((1000 + n)); else s=1.$n; fi
 echo "{\"speed\": $s}" > src/value
 echo $begin $(date +%s%N) >> "$1/times"
 "#;
+
+/// HEAD against itself.
+const NOTHING: &str = "[[variant]]\nname = \"nothing\"\nshould = \"pass\"\n";
 
 /// What a number of trials cost, in milliseconds for each.
 #[derive(Debug, Clone, Copy)]
@@ -86,11 +90,15 @@ impl Toy {
     }
 
     fn run(&self, program: &str, args: &[&str]) -> Cost {
+        self.run_into(Stdio::null(), program, args)
+    }
+
+    fn run_into(&self, out: Stdio, program: &str, args: &[&str]) -> Cost {
         let watch = Instant::now();
         let child = Command::new(program)
             .args(args)
             .current_dir(self.root())
-            .stdout(Stdio::null())
+            .stdout(out)
             .stderr(Stdio::null())
             .spawn()
             .expect("it starts");
@@ -130,6 +138,24 @@ impl Toy {
             times.split_whitespace().map(|ns| ns.parse::<f64>().expect("a time") / 1e6).collect();
         // Its begin, its end, the next one's begin, ...
         times[1..].chunks_exact(2).zip(work).map(|(gap, work)| gap[1] - gap[0] - work).collect()
+    }
+
+    /// Milliseconds of processor time that piton itself spends on one sample.
+    fn sample(&self) -> f64 {
+        let (variants, found) = (self.dir.path().join("nothing.toml"), self.dir.path().join("found.json"));
+        fs::write(&variants, NOTHING).expect("a file");
+        let rehearse = |trials: &str| {
+            let path = variants.display().to_string();
+            let out = fs::File::create(&found).expect("a file");
+            let args = ["rehearse", "--json", "--variants", &path, "--trials", trials];
+            let cost = self.run_into(out.into(), env!("CARGO_BIN_EXE_piton"), &args);
+            let found: serde_json::Value =
+                serde_json::from_slice(&fs::read(&found).expect("a file")).expect("JSON");
+            let pairs = found[0]["pairs"].as_array().expect("pairs of each trial");
+            (cost.cpu, pairs.iter().map(|n| n.as_f64().expect("a number")).sum::<f64>() * 2.0)
+        };
+        let (few, many) = (rehearse("1"), rehearse("100"));
+        (many.0 - few.0) / (many.1 - few.1)
     }
 
     fn records(&self) -> Vec<Record> {
@@ -182,18 +208,21 @@ fn per_trial(long: Cost, short: Cost) -> Cost {
     }
 }
 
-/// One climb of 30 trials; what each costs, and how much of that is build and samples as recorded.
-fn piton(toy: &Toy) -> (Cost, f64, f64) {
+/// One climb of 30 trials; what each costs, how much of that is build and samples as recorded, how much is outside of them, and how many samples
+/// each took.
+fn piton(toy: &Toy) -> (Cost, f64, f64, f64) {
     let before = toy.records().len();
-    let short = toy.climb(0);
-    let whole = per_trial(toy.climb(TRIALS), short);
+    let short: Vec<Cost> = (0..3).map(|_| toy.climb(0)).collect();
+    let of = |pick: fn(&Cost) -> f64| median(short.iter().map(pick).collect());
+    let whole = per_trial(toy.climb(TRIALS), Cost { wall: of(|c| c.wall), cpu: of(|c| c.cpu) });
     let records = toy.records().split_off(before);
     let kept = records.iter().filter(|record| record.outcome.kept()).count();
     assert_eq!((records.len(), kept), (TRIALS as usize, TRIALS as usize / 2), "half of the trials are kept");
     let mean =
         |of: &dyn Fn(&Record) -> f64| records.iter().map(of).sum::<f64>() * 1e3 / records.len().max(1) as f64;
     let work = mean(&|r| r.seconds.build + r.seconds.measure);
-    (whole, work, mean(&|r| r.seconds.total - r.seconds.build - r.seconds.measure))
+    let samples = mean(&|r| r.pairs.len() as f64 * 2e-3);
+    (whole, work, mean(&|r| r.seconds.total - r.seconds.build - r.seconds.measure), samples)
 }
 
 fn by_hand(toy: &Toy) -> Cost {
@@ -266,12 +295,16 @@ fn main() {
         ["piton, 20 rows", "piton, 20,000 rows", "labloop"].map(|name| (name, vec![])).into();
     for _ in 0..rounds {
         for (i, toy) in [(0, &small), (1, &large)] {
-            let (whole, work, recorded) = piton(toy);
+            let (whole, work, recorded, samples) = piton(toy);
+            let sample = spare.sample();
             println!(
-                "{}: a trial takes {:.1} ms, {work:.1} of them build and samples; {recorded:.1} ms outside as recorded; {:.1} ms of processor time",
-                rows[i].0, whole.wall, whole.cpu
+                "{}: a trial takes {:.1} ms, {work:.1} of them build and samples; {recorded:.1} ms outside as recorded; {:.1} ms of processor time, {:.1} of them {samples:.1} samples",
+                rows[i].0,
+                whole.wall,
+                whole.cpu,
+                sample * samples
             );
-            rows[i].1.push(Cost { wall: whole.wall - work - propose, cpu: whole.cpu });
+            rows[i].1.push(Cost { wall: whole.wall - work - propose, cpu: whole.cpu - sample * samples });
         }
         if let Some(program) = &labs {
             let whole = labloop(program, &other);

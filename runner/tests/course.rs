@@ -1,15 +1,12 @@
-//! A run in its course: what records teach the rule, where the branch stands, when to stop; and the statistics under all of it.
+//! A run in its course: what records teach the rule, and where the branch stands; and the statistics under all of it.
 
 mod support;
-
-use std::time::Duration;
 
 use piton::calibration::{Course, Courses};
 use piton::expensive::{self, Judgement, Known, Line, Runs, provisional};
 use piton::gate::{Gate, Pool, read, read_all};
 use piton::metric::{Direction, Metric, Values};
 use piton::rule::{Answer, Asked, Estimate, Evidence, First, Path, Question, Verdict};
-use piton::session::{Budget, IDLE_LIMIT, Spent, Stop, Unblinded, stop};
 use piton::stats;
 use piton::terms::{Guard, Preset, Second, Settings};
 use piton::trial::{Outcome, Pair, Record};
@@ -281,71 +278,6 @@ fn an_incumbent_that_moved_either_way_asks_for_pairs() {
     for side in [-1.0, 1.0] {
         assert!(KNOWN.drifts(10.0 + side * 9.8) && !KNOWN.drifts(10.0 + side * 9.4));
     }
-}
-
-#[test]
-fn a_climb_stops_for_the_first_reason_there_is() {
-    let budget = Budget { trials: Some(3), wall: Some(Duration::from_secs(60)), ..Budget::default() };
-    let mut spent =
-        Spent { trials: 2, wall: Duration::from_secs(59), idle: IDLE_LIMIT - 1, ..Spent::default() };
-    assert_eq!(stop(&budget, &spent), None, "every limit is still ahead");
-    let mut now = |change: fn(&mut Spent)| {
-        change(&mut spent);
-        stop(&budget, &spent)
-    };
-    assert_eq!(now(|spent| spent.idle = IDLE_LIMIT), Some(Stop::Idle));
-    assert_eq!(now(|spent| spent.exhausted = true), Some(Stop::Exhausted));
-    assert_eq!(now(|spent| spent.wall = Duration::from_secs(60)), Some(Stop::Time));
-    assert_eq!(now(|spent| spent.trials = 3), Some(Stop::Trials));
-    assert_eq!(now(|spent| spent.interrupted = true), Some(Stop::Interrupted));
-    let reasons = [
-        Stop::Trials,
-        Stop::Time,
-        Stop::Money,
-        Stop::Tokens,
-        Stop::Keeps,
-        Stop::Target,
-        Stop::Plateau,
-        Stop::Interrupted,
-        Stop::Asked,
-        Stop::Exhausted,
-        Stop::Idle,
-        Stop::Failing,
-        Stop::Unauthorised,
-        Stop::Limited,
-        Stop::Crashing,
-        Stop::Broken,
-    ];
-    let words: std::collections::BTreeSet<&str> = reasons.iter().map(Stop::words).collect();
-    assert_eq!(words.len(), reasons.len(), "each has words of its own");
-    assert!(words.iter().all(|words| words.len() > 10));
-}
-
-#[test]
-fn a_blind_trial_comes_after_so_many_that_were_measured_and_an_attempt_at_one_counts() {
-    let mut since = Unblinded::default();
-    let measured = |trial| with_pairs(trial, judged(Verdict::Worse), &[0.1]);
-    since.take(&blank(0, Outcome::Baseline));
-    for trial in 1..=3 {
-        assert!(!since.blind_is_due(3));
-        since.take(&measured(trial));
-        (0..5).for_each(|_| since.take(&blank(trial, Outcome::NoEdit)));
-    }
-    assert!(
-        since.blind_is_due(3) && since.blind_is_due(2) && !since.blind_is_due(4) && !since.blind_is_due(0)
-    );
-    let mut attempt = blank(9, Outcome::Void { reason: String::new() });
-    attempt.parent.clone_from(&attempt.commit);
-    let mut blinded = since;
-    blinded.take(&attempt);
-    assert!(!blinded.blind_is_due(1));
-    // What has no commit is no attempt, though neither has it a parent.
-    let mut nothing = blank(9, Outcome::NoEdit);
-    (nothing.commit, nothing.parent) = (None, None);
-    since.take(&nothing);
-    assert!(since.blind_is_due(3));
-    since.take(&measured(0));
-    assert!(!since.blind_is_due(1), "a new baseline begins anew");
 }
 
 #[test]

@@ -196,4 +196,57 @@ mod tests {
         assert_eq!(told(Some(0.421), Some(100_000), Some(20_500)), "2 calls, $0.42, 120k tokens");
         assert_eq!(told(None, Some(3_449_000), None), "2 calls, 3.4M tokens");
     }
+
+    #[test]
+    fn counts_grow_short() {
+        let told = [0, 9_999, 10_000, 999_999, 1_000_000].map(count);
+        assert_eq!(told, ["0", "9999", "10k", "999k", "1M"]);
+    }
+
+    #[test]
+    fn what_was_spent_names_calls_and_failures_where_there_were_any() {
+        let mut so_far = Spent { trials: 1, wall: Duration::from_secs(90), ..Spent::default() };
+        assert_eq!(spent(&so_far), "1 trial, 90 s");
+        so_far.cost.calls = 3;
+        so_far.failed = 2;
+        assert_eq!(spent(&so_far), "1 trial, 90 s, 3 calls, 2 of the calls failed");
+    }
+
+    #[test]
+    fn a_climb_tells_whether_it_is_at_work_waits_or_has_ended_and_why() {
+        let order = serde_json::json!({
+            "agent": "claude", "model": null, "words": [], "turns": null, "same_session": false,
+            "budget": Budget { trials: Some(9), ..Budget::default() },
+            "timeout_s": 60.0, "stall_s": 60.0, "more": [], "hooks": {},
+        });
+        let mut ascent = Ascent {
+            run: "r".to_owned(),
+            process: 78,
+            began: String::new(),
+            order: serde_json::from_value(order).unwrap(),
+            spent: Spent::default(),
+            pending: Cost::default(),
+            waiting: None,
+            trouble: None,
+            stopped: None,
+        };
+        let lines = ascent.lines(true);
+        assert_eq!(
+            lines.iter().map(|(name, _)| *name).collect::<Vec<_>>(),
+            ["climb", "agent", "spent", "limits"]
+        );
+        assert_eq!((&*lines[0].1, &*lines[1].1, &*lines[3].1), ("at work, process 78", "claude", "9 trials"));
+        ascent.order.budget = Budget::default();
+        ascent.trouble = Some("failed: 500".to_owned());
+        let lines = ascent.lines(true);
+        assert_eq!(lines.len(), 4);
+        assert_eq!(lines[3], ("trouble", "the agent failed: 500".to_owned()));
+        ascent.waiting = Some(Waiting { what: "claude's limit".to_owned(), until: "06:00".to_owned() });
+        assert_eq!(ascent.lines(true)[0].1, "waiting for claude's limit until 06:00");
+        assert!(ascent.lines(false)[0].1.starts_with("ended without a word"));
+        ascent.stopped = Some(Stop::Keeps);
+        for runs in [true, false] {
+            assert_eq!(ascent.lines(runs)[0].1, "ended: the number of keeps is reached");
+        }
+    }
 }

@@ -179,4 +179,49 @@ mod tests {
         assert!(line.ends_with("decide yourself, edit, and stop."));
         assert_eq!(note(&limited(None)), None);
     }
+
+    #[test]
+    fn each_end_of_a_call_has_its_word_and_what_went_wrong_is_told() {
+        let why = || "w".to_owned();
+        let ends = [
+            (Call::Done, "done", false, None),
+            (Call::Asked(why()), "asked", false, Some("ended with a question: w")),
+            (Call::Denied(vec![why(), why()]), "denied", false, Some("was refused: w, w")),
+            (Call::Spent, "spent", true, Some("used up the turns or the money of its call")),
+            (limited(None), "limited", true, Some("is limited: 429")),
+            (Call::Unauthorised(why()), "unauthorised", true, Some("is not let in: w")),
+            (Call::Failed(why()), "failed", true, Some("failed: w")),
+            (
+                Call::Stalled(9),
+                "stalled",
+                true,
+                Some("failed: it neither said nor edited anything for 9 s, and was ended"),
+            ),
+            (Call::TimedOut(9), "timed_out", true, Some("failed: it took longer than 9 s")),
+            (Call::Interrupted, "interrupted", true, None),
+            (Call::Exhausted, "exhausted", false, None),
+        ];
+        for (call, word, failed, words) in ends {
+            assert_eq!((call.word(), call.failed()), (word, failed));
+            assert_eq!(call.words().as_deref(), words);
+        }
+    }
+
+    #[test]
+    fn a_turn_without_an_edit_is_answered_by_what_to_do_else() {
+        let told = |call: Call| note(&call).unwrap();
+        assert!(told(Call::Done).ends_with("decide yourself, edit, and stop."));
+        assert!(told(Call::Spent).ends_with("make a smaller change."));
+        assert!(told(Call::Denied(vec!["Web`Fetch".to_owned()])).contains("you were refused: `Web'Fetch`"));
+    }
+
+    #[test]
+    fn a_limit_that_ends_now_is_waited_for_and_other_failures_pause_alike() {
+        assert_eq!(pause(&limited(Some(400)), &Spent::default(), MINUTE, 400), Pause::Until(401));
+        let thrice = Spent { failing: 3, limited: 2, ..Spent::default() };
+        for call in [Call::Stalled(9), Call::TimedOut(9)] {
+            assert_eq!(pause(&call, &thrice, MINUTE, 0), Pause::For(2 * MINUTE));
+        }
+        assert_eq!(pause(&Call::Spent, &thrice, MINUTE, 0), Pause::None);
+    }
 }
