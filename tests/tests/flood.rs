@@ -67,34 +67,46 @@ fn a_build_that_floods_and_fails_is_told_by_a_line() {
     let toy = Scratch::toy();
     toy.write("build.sh", &format!("grep -q BROKEN \"$1/src/speed.rs\" && {{ yes x$(printf '\\033')[2J | head -c {}M >&2; printf '\\nerror: it is broken\\n' >&2; exit 1; }}\necho 100 > \"$2/speed\"", flood_mib()));
     toy.commit("a loud build");
-    assert_eq!(piton(&toy, &["baseline", "--run", "r"]).status, 0);
+    let said = piton(&toy, &["baseline", "--run", "r"]);
+    assert_eq!(said.status, 0, "{said:?}");
     let said = trial(&toy, "BROKEN");
     assert_eq!(said.status, 11, "{said:?}");
     assert!(said.out.contains("does not build: error: it is broken"), "{}", said.out);
     assert!(!said.err.contains('\u{1b}') && !said.out.contains('\u{1b}'));
 }
 
-#[test]
-fn an_artifact_of_any_size_is_never_held_whole() {
+/// A toy whose build makes an artifact of so many MiB.
+fn with_artifact(mib: u32) -> Scratch {
     let toy = Scratch::toy();
-    toy.write(
-        "build.sh",
-        &format!(
-            "grep -o '[0-9]*;' \"$1/src/speed.rs\" > \"$2/speed\"; truncate -s {}M \"$2/speed\"",
-            flood_mib()
-        ),
-    );
+    let build =
+        format!("grep -o '[0-9]*;' \"$1/src/speed.rs\" > \"$2/speed\"; truncate -s {mib}M \"$2/speed\"");
+    toy.write("build.sh", &build);
     toy.write("measure.sh", "s=$(head -c 3 \"$1\")\necho \"{\\\"speed\\\":$s,\\\"quality\\\":1}\"");
     toy.commit("a giant artifact");
-    assert_eq!(piton(&toy, &["baseline", "--run", "r"]).status, 0);
+    toy
+}
+
+#[test]
+fn an_artifact_is_never_held_whole() {
+    let toy = with_artifact(flood_mib().min(512));
+    let said = piton(&toy, &["baseline", "--run", "r"]);
+    assert_eq!(said.status, 0, "{said:?}");
     let said = trial(&toy, "110");
     assert_eq!(said.status, 0, "{said:?}");
 }
 
 #[test]
+fn an_artifact_beyond_what_one_may_have_is_refused_unread() {
+    let said = piton(&with_artifact(flood_mib().max(513)), &["baseline", "--run", "r"]);
+    assert_eq!(said.status, 4, "{said:?}");
+    assert!(said.err.contains("it may have 536870912"), "{}", said.err);
+}
+
+#[test]
 fn giants_that_an_agent_leaves_in_scope_are_refused_unread() {
     let toy = Scratch::toy_with("max_file_bytes = 10000", "max_file_bytes = 1000000");
-    assert_eq!(piton(&toy, &["baseline", "--run", "r"]).status, 0);
+    let said = piton(&toy, &["baseline", "--run", "r"]);
+    assert_eq!(said.status, 0, "{said:?}");
     for n in 0..40 {
         let make = |name: String, bytes: u64| {
             let path = toy.path().join(name);
