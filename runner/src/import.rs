@@ -363,7 +363,11 @@ impl Imported {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use proptest::{collection, sample};
+
     use super::*;
+    use crate::plot;
 
     fn kinds(imported: &Imported) -> Vec<Kind> {
         imported.claims.iter().map(Claim::kind).collect()
@@ -408,14 +412,86 @@ mod tests {
         assert!(read(Source::PiAutoresearch, "", None).is_err());
     }
 
-    proptest::proptest! {
+    /// A line of JSON of the words that the readers look for, with values as nobody would write them.
+    fn line() -> impl Strategy<Value = String> {
+        let word = sample::select(vec![
+            "manifest",
+            "metric",
+            "goal",
+            "maximize",
+            "minimize",
+            "outcome",
+            "index",
+            "fork",
+            "direction",
+            "commit",
+            "note",
+            "duration_seconds",
+            "type",
+            "config",
+            "metricName",
+            "metricUnit",
+            "bestDirection",
+            "lower",
+            "higher",
+            "status",
+            "run",
+            "keep",
+            "crash",
+            "failed",
+            "main",
+            "description",
+        ]);
+        let value = prop_oneof![
+            any::<f64>().prop_map(|x| if x.is_finite() { x.to_string() } else { format!(" {x}") }),
+            sample::select(vec![
+                "0",
+                "1",
+                "-0.0",
+                "1e308",
+                "5e-324",
+                "null",
+                "true",
+                "[[]]",
+                " NaN",
+                " -Infinity"
+            ])
+            .prop_map(str::to_owned),
+            word.clone().prop_map(|word| format!("\"{word}\"")),
+            "[^\"\\\\]{0,12}".prop_map(|text| format!("\"{text}\"")),
+        ];
+        let pairs = collection::vec((word, value), 0..8);
+        let object = pairs.prop_map(|pairs| {
+            let pairs = pairs.iter().map(|(name, value)| format!("\"{name}\":{value}"));
+            format!("{{{}}}", pairs.collect::<Vec<_>>().join(","))
+        });
+        // Trials more often than chance would make them.
+        prop_oneof![
+            2 => object,
+            2 => any::<f64>().prop_map(|x| format!("{{\"index\":1,\"outcome\":\"kept\",\"metric\":{x}}}")),
+            2 => any::<f64>().prop_map(|x| format!("{{\"run\":1,\"status\":\"keep\",\"metric\":{x}}}")),
+            1 => "[\\x00-\\x7f]{0,80}",
+        ]
+    }
+
+    proptest! {
         #[test]
-        fn no_text_makes_a_reader_panic(text in "[\\x00-\\x7f]{0,200}", rows in 0usize..3) {
-            let table = format!("commit\tm\tmemory_gb\tstatus\td\n{}", format!("{text}\t1\t2\tkeep\tx\n").repeat(rows));
-            for (source, text) in [(Source::Autoresearch, &table), (Source::Labloop, &text), (Source::PiAutoresearch, &text)] {
-                if let Ok(found) = read(source, text, None) {
+        fn no_text_makes_a_reader_panic(
+            lines in collection::vec(line(), 0..7),
+            rows in collection::vec(("[^\n]{0,40}", any::<f64>(), "keep|crash|discard|[a-z]{0,9}"), 0..4),
+            higher in any::<bool>(),
+        ) {
+            let rows = rows.iter().map(|(text, value, status)| format!("{text}\t{value}\t2\t{status}\tx\n"));
+            let table = format!("commit\tm\tmemory_gb\tstatus\td\n{}", rows.collect::<String>());
+            let direction = higher.then_some(Direction::Higher);
+            let lines = lines.join("\n");
+            for (source, text) in
+                [(Source::Autoresearch, &table), (Source::Labloop, &lines), (Source::PiAutoresearch, &lines)]
+            {
+                if let Ok(found) = read(source, text, direction) {
                     found.log();
-                    found.staircase();
+                    let stairs = found.staircase();
+                    plot::staircase(&stairs, plot::Medium::pixels(360.0, 300.0));
                 }
             }
         }
