@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::metric::Values;
+use crate::stats;
 
 /// A bound on a metric of the challenger: `[[gate]]` in `piton.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -73,7 +74,7 @@ impl Gate {
         let values = samples.iter().map(|sample| sample.get(&self.metric).copied().unwrap_or(f64::NAN));
         let lowest = self.min.is_some();
         let value = match self.pool {
-            Pool::Mean => mean(&values.collect::<Vec<_>>()),
+            Pool::Mean => stats::mean(&values.collect::<Vec<_>>()).unwrap_or(f64::NAN),
             Pool::Worst => values.fold(if lowest { f64::INFINITY } else { f64::NEG_INFINITY }, |worst, v| {
                 match (v.is_nan() || worst.is_nan(), lowest) {
                     (true, _) => f64::NAN,
@@ -90,13 +91,6 @@ impl Gate {
         };
         Reading { metric: self.metric.clone(), value, bound, pass }
     }
-}
-
-fn mean(values: &[f64]) -> f64 {
-    let (sum, n) = (values.iter().sum::<f64>(), values.len() as f64);
-    // The sum of numbers near the largest there is may be none, and a record can only hold numbers.
-    let mean = if sum.is_infinite() { values.iter().map(|value| value / n).sum() } else { sum / n };
-    mean.clamp(f64::MIN, f64::MAX)
 }
 
 /// Reads every gate, due or not.

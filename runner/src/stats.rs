@@ -13,9 +13,12 @@ pub fn median(values: &[f64]) -> Option<f64> {
     }
 }
 
-/// Arithmetic mean. `None` for an empty slice.
+/// Arithmetic mean, which of numbers is a number, however large they are. `None` for an empty slice.
 pub fn mean(values: &[f64]) -> Option<f64> {
-    (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
+    let (sum, n) = (values.iter().sum::<f64>(), values.len() as f64);
+    // The sum of numbers near the largest there is may be none, and a record can only hold numbers.
+    let mean = if sum.is_infinite() { values.iter().map(|value| value / n).sum() } else { sum / n };
+    (!values.is_empty()).then(|| mean.clamp(f64::MIN, f64::MAX))
 }
 
 /// 1.4826 times the median absolute deviation from the median, in the unit of the values.

@@ -423,7 +423,8 @@ proptest! {
 }
 
 #[test]
-fn the_deviation_of_known_values_is_known() {
+fn the_mean_and_the_deviation_of_known_values_are_known() {
+    assert_eq!((stats::mean(&[1.0, 2.0, 6.0]), stats::mean(&[])), (Some(3.0), None));
     assert!(close(stats::deviation(&[1.0, 2.0, 3.0, 4.0, 100.0]).unwrap(), 1.4826));
     assert_eq!((stats::deviation(&[1.0]), stats::deviation(&[])), (None, None));
     assert_eq!(
