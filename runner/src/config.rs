@@ -284,6 +284,11 @@ mod tests {
     }
 
     #[test]
+    fn the_experiment_that_ships_can_be_used() {
+        Config::parse(include_str!("../../piton.toml")).unwrap();
+    }
+
+    #[test]
     fn an_unknown_key_is_refused_by_name() {
         assert!(refusal("timeout_s", "timeout_seconds = 1\ntimeout_s").contains("timeout_seconds"));
     }
