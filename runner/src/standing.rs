@@ -222,8 +222,12 @@ pub struct Again {
 
 /// The night's figure for people.
 pub fn night_words(night: &Night) -> String {
+    let luck = match percent(night.naive) - percent(night.gain) {
+        points @ 0.0.. => format!("{points:+.1} points of it were luck"),
+        points => format!("measured anew it is {:.1} points more", -points),
+    };
     let mut text = format!(
-        "run {}: {} against the baseline {} in {} on fresh prompts\n  the night's gain   {} (95 % interval {:+.1} .. {:+.1} %)\n  sum of the keeps   {}; {:+.1} points of it were luck\n",
+        "run {}: {} against the baseline {} in {} on fresh prompts\n  the night's gain   {} (95 % interval {:+.1} .. {:+.1} %)\n  sum of the keeps   {}; {luck}\n",
         night.run,
         &night.head[..7.min(night.head.len())],
         &night.baseline[..7.min(night.baseline.len())],
@@ -232,7 +236,6 @@ pub fn night_words(night: &Night) -> String {
         percent(night.low),
         percent(night.high),
         gain(night.naive),
-        percent(night.naive) - percent(night.gain),
     );
     if !night.each.is_empty() {
         text.push_str("\nevery keep once more: as recorded, against its own incumbent, and what HEAD loses without it\n");

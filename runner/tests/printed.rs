@@ -295,6 +295,15 @@ fn the_last_words_of_a_candidate_cannot_reach_the_terminal_raw() {
 }
 
 #[test]
+fn the_nights_figure_stands_beside_the_sum_of_its_keeps_and_what_of_that_was_luck() {
+    let mut night = night(&records(), 5);
+    assert_golden(&golden("verify.txt"), &standing::night_words(&night));
+    night.naive = 0.3;
+    let more = standing::night_words(&night);
+    assert!(more.contains("sum of the keeps   +35.0 %; measured anew it is 14.2 points more"), "{more}");
+}
+
+#[test]
 fn a_trial_is_shown_whole() {
     // At its noise, being as good is not asked about: that is said where the change is simpler.
     let settings = Settings { as_good: true, margin_budget_pct: 0.5, ..Settings::default() };
