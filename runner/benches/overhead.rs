@@ -140,7 +140,7 @@ impl Toy {
         times[1..].chunks_exact(2).zip(work).map(|(gap, work)| gap[1] - gap[0] - work).collect()
     }
 
-    /// Milliseconds of processor time that piton itself spends on one sample.
+    /// Milliseconds of processor time that piton itself spends on one sample, of the warm-up or of a pair.
     fn sample(&self) -> f64 {
         let (variants, found) = (self.dir.path().join("nothing.toml"), self.dir.path().join("found.json"));
         fs::write(&variants, NOTHING).expect("a file");
@@ -152,7 +152,7 @@ impl Toy {
             let found: serde_json::Value =
                 serde_json::from_slice(&fs::read(&found).expect("a file")).expect("JSON");
             let pairs = found[0]["pairs"].as_array().expect("pairs of each trial");
-            (cost.cpu, pairs.iter().map(|n| n.as_f64().expect("a number")).sum::<f64>() * 2.0)
+            (cost.cpu, pairs.iter().map(|n| samples(n.as_f64().expect("a number"))).sum::<f64>())
         };
         let (few, many) = (rehearse("1"), rehearse("100"));
         (many.0 - few.0) / (many.1 - few.1)
@@ -201,6 +201,11 @@ fn each(times: u32, mut run: impl FnMut()) -> f64 {
     watch.elapsed().as_secs_f64() * 1e3 / f64::from(times)
 }
 
+/// Samples of a trial of so many pairs: a warm-up of either side comes first.
+fn samples(pairs: f64) -> f64 {
+    2.0 * (pairs + 1.0)
+}
+
 fn per_trial(long: Cost, short: Cost) -> Cost {
     Cost {
         wall: (long.wall - short.wall) / f64::from(TRIALS),
@@ -221,7 +226,7 @@ fn piton(toy: &Toy) -> (Cost, f64, f64, f64) {
     let mean =
         |of: &dyn Fn(&Record) -> f64| records.iter().map(of).sum::<f64>() * 1e3 / records.len().max(1) as f64;
     let work = mean(&|r| r.seconds.build + r.seconds.measure);
-    let samples = mean(&|r| r.pairs.len() as f64 * 2e-3);
+    let samples = mean(&|r| samples(r.pairs.len() as f64) * 1e-3);
     (whole, work, mean(&|r| r.seconds.total - r.seconds.build - r.seconds.measure), samples)
 }
 

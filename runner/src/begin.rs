@@ -139,7 +139,11 @@ impl World {
         self.repo.exclude(&LEFT_BEHIND)?;
         match fs::create_dir(self.repo.main_root().join(".piton")) {
             Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => {
-                Err(e).context("the run did not go on: .piton, where guidance is left, cannot be made")
+                let what = "the run does not begin or go on: .piton, where guidance is left, cannot be made";
+                Err(Error::new(what)
+                    .cause(e)
+                    .note("nothing was measured, and what is recorded is as it was")
+                    .hint("let this user write to the checkout, or make room on its disk"))
             }
             _ => Ok(()),
         }
