@@ -10,14 +10,13 @@ use crate::drive::{LEFT_BEHIND, Session, Turn, blank};
 use crate::error::{Context, Error, Result, exit};
 use crate::flight::Owner;
 use crate::ledger::{Ledger, Run};
-use crate::metric::percent;
 use crate::proc;
 use crate::recover::Entered;
 use crate::say::Tone;
 use crate::trial::{Outcome, Record, Seconds};
 use crate::words::{number, plural, seconds};
 use crate::world::World;
-use crate::{disk, fail, host};
+use crate::{disk, fail, host, words};
 
 impl World {
     /// Begins a run at HEAD: seals, builds, measures and records the baseline, makes the branch.
@@ -105,9 +104,11 @@ impl World {
         record.seconds =
             Seconds { agent: 0.0, build: build_s, measure: measured_from.seconds(), total: watch.seconds() };
         self.progress.idle();
-        let tau = record
-            .tau
-            .map_or_else(String::new, |tau| format!(", tau of a pair's gain {:.2} %", percent(tau)));
+        let config = config.settled(Some(&record));
+        let metric = &config.metric;
+        let tau = record.tau.map_or_else(String::new, |tau| {
+            format!(", tau of a pair's gain {}", words::size(tau, 2, metric))
+        });
         let value = record.value(&config.metric.name).map_or_else(String::new, number);
         self.progress.line(
             Tone::Plain,

@@ -41,7 +41,7 @@ impl Book {
     /// # Errors
     /// When the ledger cannot be read.
     pub fn open(ledger: Ledger, run: Run) -> Result<Self> {
-        let config = Config::parse(&run.config)?;
+        let config = ledger.config(&run)?;
         let none = || Error::new(format!("run {} has no baseline", run.name));
         let snapshot = ledger.tally(&run.name)?.filter(|tally| tally.records > 0);
         let mut tally = match snapshot {
@@ -117,7 +117,7 @@ impl Book {
             let base = parent_of(repo, &record)?;
             let (_, head) = self.ledger.head()?;
             let tree = repo.object_id(tree.unwrap_or_default())?;
-            let message = report::keep_message(&record, self.config.rule.alpha, &head);
+            let message = report::keep_message(&record, &self.config.metric, self.config.rule.alpha, &head);
             let commit = repo.commit(tree, base, &message)?;
             // Its tree is that of the challenger.
             repo.sync_objects(&[commit])?;

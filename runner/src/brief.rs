@@ -8,11 +8,11 @@ use serde::Serialize;
 use crate::frontier::{Directive, Frontier, Near, STARTS};
 use crate::gate::Gate;
 use crate::lessons::{Family, Lessons};
-use crate::metric::{Direction, Metric, percent};
+use crate::metric::{Direction, Metric, Scale};
 use crate::note::Note;
 use crate::scope::Scope;
 use crate::trial::Record;
-use crate::words::{clean, gain, interval, like, number, plural, printable, seconds, verdict};
+use crate::words::{clean, ends, gain, interval, like, number, plural, printable, seconds, size, verdict};
 
 /// Records that a brief tells of.
 pub const RECORDS: usize = 10;
@@ -122,24 +122,22 @@ pub fn text(facts: &Facts) -> String {
         &mut diff.lines().map(str::to_owned),
         part::DIFF,
     ));
-    let kept = &mut lessons
-        .kept
-        .iter()
-        .rev()
-        .map(|kept| format!("{} {} {}", kept.trial, gain(kept.gain), clean(&kept.description, 80)));
+    let kept = &mut lessons.kept.iter().rev().map(|kept| {
+        format!("{} {} {}", kept.trial, gain(kept.gain, facts.metric), clean(&kept.description, 80))
+    });
     text.push_str(&data("Kept, the last first", "", kept, part::KEPT));
     text.push_str(&data(
         "Last trials, the last first",
         "",
-        &mut facts.last.iter().rev().map(told),
+        &mut facts.last.iter().rev().map(|record| told(record, facts.metric)),
         part::LAST,
     ));
-    let families = &mut lessons.families.iter().take(FAMILIES).flat_map(family);
+    let families = &mut lessons.families.iter().take(FAMILIES).flat_map(|one| family(one, facts.metric));
     text.push_str(&data("Families of ideas, the last tried first", "", families, part::FAMILIES));
     text.push_str(&data(
         "Near misses: better in the pairs, not shown to be",
         "",
-        &mut facts.frontier.near().iter().take(STARTS).map(near),
+        &mut facts.frontier.near().iter().take(STARTS).map(|one| near(one, facts.metric)),
         part::NEAR,
     ));
     let notes = &mut facts
@@ -148,11 +146,15 @@ pub fn text(facts: &Facts) -> String {
         .rev()
         .map(|note| format!("{}: {}", clean(&note.by, 30), clean(&note.text, 300)));
     text.push_str(&data("Ideas that were left", "", notes, part::NOTES));
-    text.push_str(
+    let expected = match facts.metric.scale() {
+        Scale::Ratio => "percent".to_owned(),
+        Scale::Difference => format!("number of {}", clean(facts.metric.units(), 30)),
+    };
+    text.push_str(&format!(
         "\n## What to leave\n\nONE atomic change: one idea that can be kept or thrown away by itself. Then the file `$PITON_PROPOSAL`:\n\
-         {\"description\": \"what you tried, in one line\", \"hypothesis\": \"why it should help\", \"family\": \"kind of idea, one or two words\",\n\
-         \"expected_gain\": percent}. Then exit: piton commits, builds, measures in pairs, and keeps or resets it. Never wait for a person.\n",
-    );
+         {{\"description\": \"what you tried, in one line\", \"hypothesis\": \"why it should help\", \"family\": \"kind of idea, one or two words\",\n\
+         \"expected_gain\": {expected}}}. Then exit: piton commits, builds, measures in pairs, and keeps or resets it. Never wait for a person.\n",
+    ));
     text
 }
 
@@ -189,21 +191,21 @@ fn standing(facts: &Facts) -> String {
     let value = |x: Option<f64>| {
         x.map_or_else(|| "-".to_owned(), |x| format!("{} {}", number(x), cut(&metric.unit, 40)))
     };
-    let total = baseline.zip(best.1).and_then(|(from, to)| metric.direction.log_gain(from, to));
+    let total = baseline.zip(best.1).and_then(|(from, to)| metric.gain(from, to));
     let noise = match (facts.lessons.resolves, facts.tau) {
         (_, Some(0.0)) => "none: the metric gives the same value every time".to_owned(),
         (Some(least), _) => format!(
-            "this machine resolves {:.1} %: of gains that size four in five are kept, of smaller ones fewer",
-            percent(least)
+            "this machine resolves {}: of gains that size four in five are kept, of smaller ones fewer",
+            size(least, 1, metric)
         ),
-        (None, Some(tau)) => format!("a pair's gain is uncertain by {:.1} %", percent(tau)),
+        (None, Some(tau)) => format!("a pair's gain is uncertain by {}", size(tau, 1, metric)),
         (None, None) => "not known yet".to_owned(),
     };
     format!(
         "\nBest so far: {} (trial {}{}); baseline {}.\nNoise: {noise}.\nBudget left: {}.\n",
         value(best.1),
         best.0,
-        total.map_or_else(String::new, |total| format!(", {} over the baseline", gain(total))),
+        total.map_or_else(String::new, |total| format!(", {} over the baseline", gain(total, metric))),
         value(*baseline),
         facts.left.words()
     )
@@ -223,8 +225,8 @@ fn this_proposal(facts: &Facts) -> String {
             "Your files begin as trial {}, a near miss: {}{}. They are not the incumbent, and what you leave is judged against the\n\
              incumbent, its edit and yours together. Make it pay, or undo it and do better; leave it as it is, and nothing is tried.\n",
             from.trial,
-            gain(from.gain),
-            ends(from)
+            gain(from.gain, facts.metric),
+            apart(from, facts.metric)
         ));
     }
     text.push_str(match facts.directive {
@@ -249,41 +251,42 @@ fn this_proposal(facts: &Facts) -> String {
     text
 }
 
-fn ends(near: &Near) -> String {
+fn apart(near: &Near, metric: &Metric) -> String {
     match (near.low, near.high) {
-        (Some(low), Some(high)) => format!(" ({:+.1} .. {:+.1})", percent(low), percent(high)),
+        (Some(_), Some(_)) => format!(" ({})", ends(near.low, near.high, metric)),
         _ => String::new(),
     }
 }
 
-fn near(near: &Near) -> String {
-    format!("{} {}{} {}", near.trial, gain(near.gain), ends(near), clean(&near.description, 100))
+fn near(near: &Near, metric: &Metric) -> String {
+    let (by, apart) = (gain(near.gain, metric), apart(near, metric));
+    format!("{} {by}{apart} {}", near.trial, clean(&near.description, 100))
 }
 
 /// A trial in one line.
-fn told(record: &Record) -> String {
+fn told(record: &Record, metric: &Metric) -> String {
     let family =
         record.claim.family.as_ref().map_or_else(String::new, |name| format!("[{}] ", clean(name, 40)));
     let begun = record.begun_as.map_or_else(String::new, |trial| format!(" (began as {trial})"));
     let earlier = match &record.like {
         Some(earlier) if !matches!(record.outcome, crate::trial::Outcome::Alike { .. }) => {
-            format!("; {}", like(earlier))
+            format!("; {}", like(earlier, metric))
         }
         _ => String::new(),
     };
     // The rule's error belongs to a keep's bound, which is left out here.
     let came = match record.outcome.estimate().filter(|_| record.outcome.kept()) {
-        Some(estimate) => format!("kept: {}{}", gain(estimate.gain), interval(estimate)),
-        None => verdict(record, f64::NAN),
+        Some(estimate) => format!("kept: {}{}", gain(estimate.gain, metric), interval(estimate, metric)),
+        None => verdict(record, metric, f64::NAN),
     };
     let (description, came) = (cut(&clean(&record.description, 90), 100), cut(&clean(&came, 110), 120));
     format!("{} {family}{description}{begun} -> {came}{}", record.trial, cut(&earlier, 70))
 }
 
 /// A family in a few lines: what it came to, then its last failures.
-fn family(family: &Family) -> Vec<String> {
+fn family(family: &Family, metric: &Metric) -> Vec<String> {
     let name = if family.name.is_empty() { "(no family named)".to_owned() } else { clean(&family.name, 40) };
-    let best = family.best.map_or_else(String::new, |best| format!(", best {}", gain(best)));
+    let best = family.best.map_or_else(String::new, |best| format!(", best {}", gain(best, metric)));
     let reasons: Vec<String> =
         family.reasons.iter().map(|(reason, n)| format!("{n} {}", clean(reason, 30))).collect();
     let failed = if reasons.is_empty() { String::new() } else { format!("; {}", reasons.join(", ")) };

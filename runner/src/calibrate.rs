@@ -1,18 +1,18 @@
 //! Measures the baseline against itself: the first value of the metric, and how noisy it is here.
 
+use crate::alone::{Alone, Run};
 use crate::build::Built;
 use crate::config::Config;
 use crate::duel::{Duel, Round};
 use crate::error::Result;
 use crate::expensive::BASELINE_RUNS;
-use crate::gate;
 use crate::measure::Sampled;
 use crate::metric::Values;
-use crate::rule;
 use crate::terms::Preset;
 use crate::trial::{Record, medians};
 use crate::words::number;
 use crate::world::World;
+use crate::{calibration, gate, rule};
 
 impl World {
     /// Fills the baseline's record from two builds of it: pairs, or single runs where the rule takes those. Returns why it cannot
@@ -40,6 +40,13 @@ impl World {
         let samples: Vec<Values> = both.chain(&record.runs).cloned().collect();
         record.metrics = medians(&samples);
         record.gates = gate::read_all(&config.gates, &samples);
+        match calibration::scales(&config.metric, &config.seconds, &config.guards, &config.rule, &samples) {
+            Ok(scales) => record.scales = scales,
+            Err(why) => return Ok(Some(why)),
+        }
+        if let Some(why) = gains(&config.clone().settled(Some(record)), record) {
+            return Ok(Some(why));
+        }
         Ok(record.gates.iter().find(|reading| !reading.pass).map(|failed| {
             let value = number(failed.value);
             format!("it fails a gate itself: {} {value} is not {}", failed.metric, failed.bound)
@@ -47,25 +54,16 @@ impl World {
     }
 
     fn null_pairs(&self, config: &Config, mut duel: Duel, record: &mut Record) -> Result<Option<String>> {
-        let mut courses = config.courses(&[], false);
         let mut ended = duel.warm_up(&mut |_| true)?;
         let wanted = config.rule.calibration_pairs;
         while ended.is_none() && record.pairs.len() < wanted as usize {
             let doing = format!("the baseline against itself, pair {} of {wanted}", record.pairs.len() + 1);
             match duel.round(&doing, &mut |_| true)? {
-                Round::Pair(mut pair) => {
-                    let Some(gain) = courses.pair(pair.first, &pair.incumbent, &pair.challenger) else {
-                        return Ok(Some(format!("{} is not greater than zero", config.metric.name)));
-                    };
-                    (pair.gain, pair.position) = gain;
-                    record.pairs.push(pair);
-                }
+                Round::Pair(pair) => record.pairs.push(pair),
                 other => ended = Some(other),
             }
         }
         record.void_pairs = duel.void_pairs;
-        courses.primary.end(true);
-        record.tau = Some(courses.primary.tau);
         Ok(ended.map(|round| round.words(config.measure.timeout_s)))
     }
 
@@ -77,15 +75,35 @@ impl World {
         seed: u64,
         record: &mut Record,
     ) -> Result<Option<String>> {
-        let bench = self.bench(config, harness);
+        let mut alone = Alone::new(self, config, harness);
         for run in 0..BASELINE_RUNS {
-            self.doing(&format!("the baseline, run {} of {BASELINE_RUNS}", run + 1));
-            let draw = rule::draw(seed, run);
-            match bench.sample(baseline, draw.prompts, draw.padding)? {
-                Sampled::Measured(values) => record.runs.push(values),
-                other => return Ok(Some(other.words(config.measure.timeout_s))),
+            let doing = format!("the baseline, run {} of {BASELINE_RUNS}", run + 1);
+            let prompts = rule::draw(seed, run).prompts;
+            match alone.sample(baseline, prompts, &doing)? {
+                Run::Counts(Sampled::Measured(values)) => {
+                    record.runs.push(values);
+                    record.run_seeds.push(prompts);
+                }
+                Run::Counts(other) => return Ok(Some(other.words(config.measure.timeout_s))),
+                Run::Void(reason) => return Ok(Some(format!("the machine is too busy: {reason}"))),
             }
         }
+        record.void_pairs = alone.void_runs;
         Ok(None)
     }
+}
+
+/// Fills in what the baseline's pairs come to, now that it is known how values are compared. Returns why they come to nothing, where they do.
+fn gains(config: &Config, record: &mut Record) -> Option<String> {
+    let mut courses = config.courses(&[], false);
+    for pair in &mut record.pairs {
+        match courses.pair(pair.first, &pair.incumbent, &pair.challenger) {
+            Some(gain) => (pair.gain, pair.position) = gain,
+            None => return Some(format!("{} is missing, or no number", config.metric.name)),
+        }
+    }
+    if !record.pairs.is_empty() {
+        record.tau = Some(config.courses(std::slice::from_ref(record), false).primary.tau);
+    }
+    None
 }

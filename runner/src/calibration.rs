@@ -1,8 +1,10 @@
 //! What the pairs of a run say about a metric: gains free of what being second is worth, and the scale they are judged by.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use crate::metric::{Direction, Metric, Values};
+use crate::metric::{Direction, Metric, Scale, Values};
 use crate::rule::{Case, First, History, Track};
 use crate::stats;
 use crate::terms::{Guard, Second, Settings};
@@ -10,7 +12,7 @@ use crate::trial::{Outcome, Record};
 
 /// tau this many times the run's median is a noisy spell.
 const SPELL: f64 = 2.0;
-/// A first run is slow when it is worse by this, natural logarithm.
+/// A first run is slow when it is worse by this, natural logarithm, or by this share of the value.
 const SLOW: f64 = 0.105;
 
 /// One metric in the course of a trial.
@@ -18,8 +20,16 @@ const SLOW: f64 = 0.105;
 pub struct Course {
     metric: String,
     direction: Direction,
+    #[serde(default)]
+    scale: Scale,
     history: History,
-    /// Frozen when the trial began, natural logarithm.
+    /// Size of the baseline's value.
+    #[serde(default)]
+    level: f64,
+    /// What the values of two seeds differ by, where the baseline's sides agreed on every seed and its seeds did not.
+    #[serde(default)]
+    seeds: Option<f64>,
+    /// Frozen when the trial began, in the unit of gains.
     pub tau: f64,
     /// d of every pair so far; a pair without a value of this metric has none.
     pub gains: Vec<f64>,
@@ -27,11 +37,14 @@ pub struct Course {
 
 impl Course {
     /// A trial that begins after these records.
-    pub fn begin(metric: &str, direction: Direction, records: &[Record]) -> Self {
+    pub fn begin(metric: &str, direction: Direction, scale: Scale, records: &[Record]) -> Self {
         let mut course = Self {
             metric: metric.to_owned(),
             direction,
+            scale,
             history: History::default(),
+            level: 0.0,
+            seeds: None,
             tau: 0.0,
             gains: vec![],
         };
@@ -44,15 +57,43 @@ impl Course {
         for pair in &record.pairs {
             self.pair(pair.first, &pair.incumbent, &pair.challenger);
         }
+        if record.outcome == Outcome::Baseline {
+            let samples = record.pairs.iter().map(|pair| &pair.incumbent).chain(&record.runs);
+            self.baseline(&samples.collect::<Vec<_>>());
+        }
         // The same program on both sides: every gain is a deviation.
         self.end(matches!(record.outcome, Outcome::Baseline | Outcome::Blind { .. }));
     }
 
-    /// Adds a pair; returns its d, and the b that was taken off. `None` where a value is missing or not above zero.
+    /// Takes in the baseline's samples, one for each seed, while its pairs are there.
+    fn baseline(&mut self, samples: &[&Values]) {
+        let values: Vec<f64> =
+            samples.iter().filter_map(|values| values.get(&self.metric).copied()).collect();
+        self.level = stats::median(&values).unwrap_or(0.0).abs();
+        let agree = !self.gains.is_empty() && self.gains.iter().all(|gain| *gain == 0.0);
+        self.seeds = if agree { self.between_seeds(&values) } else { None };
+    }
+
+    /// What two values of different seeds differ by: a standard deviation, in the unit of gains. `None` where all values are the same.
+    fn between_seeds(&self, values: &[f64]) -> Option<f64> {
+        let from = values.first()?;
+        let apart: Vec<f64> =
+            values.iter().filter_map(|value| self.scale.gain(self.direction, *from, *value)).collect();
+        let mean = stats::mean(&apart)?;
+        let squares: f64 = apart.iter().map(|gain| (gain - mean).powi(2)).sum();
+        let plain = (squares / (apart.len() as f64 - 1.0).max(1.0)).sqrt();
+        let robust = stats::deviation(&apart).filter(|deviation| *deviation > 0.0);
+        let one = robust.unwrap_or(plain);
+        (one > 0.0 && one.is_finite()).then_some(one * std::f64::consts::SQRT_2)
+    }
+
+    /// Adds a pair; returns its d, and the b that was taken off. `None` where a value is missing or no number.
     pub fn pair(&mut self, first: First, incumbent: &Values, challenger: &Values) -> Option<(f64, f64)> {
         let value = |values: &Values| values.get(&self.metric).copied().unwrap_or(f64::NAN);
-        let gain = self.direction.log_gain(value(incumbent), value(challenger))?;
-        let (d, b) = self.history.pair(first.sign(), first.sign() * gain, self.tau);
+        let gain = self.scale.gain(self.direction, value(incumbent), value(challenger))?;
+        // Where the baseline agreed with itself whoever ran first, being second is worth nothing.
+        let tau = if self.seeds.is_some() { 0.0 } else { self.tau };
+        let (d, b) = self.history.pair(first.sign(), first.sign() * gain, tau);
         self.gains.push(d);
         Some((d, b))
     }
@@ -65,13 +106,70 @@ impl Course {
             self.history.trial(&self.gains);
         }
         self.gains.clear();
-        self.tau = self.history.tau();
+        self.tau = self.seeds.unwrap_or_else(|| self.history.tau());
     }
 
     /// For the rule.
     pub fn track(&self) -> Track {
-        Track { tau: self.tau, d: self.gains.clone() }
+        self.track_of(self.gains.clone())
     }
+
+    /// The same of other gains.
+    pub fn track_of(&self, d: Vec<f64>) -> Track {
+        Track { tau: self.tau, d, scale: self.scale, level: self.level, seeded: self.seeds.is_some() }
+    }
+}
+
+/// The scale of every metric that a run is judged by, from the baseline's samples: the key of the metric's part in `piton.toml` and its
+/// name, apart from the primary one's.
+///
+/// # Errors
+/// What the experiment says about a scale and the samples contradict, in one sentence, and what to do.
+pub fn scales(
+    metric: &Metric,
+    seconds: &[Second],
+    guards: &[Guard],
+    settings: &Settings,
+    samples: &[Values],
+) -> Result<BTreeMap<String, Scale>, String> {
+    let values =
+        |name: &str| -> Vec<f64> { samples.iter().filter_map(|values| values.get(name).copied()).collect() };
+    let told = |name: &str, unit: &str, said: Option<Scale>| {
+        let values = values(name);
+        match (said, values.iter().find(|value| **value <= 0.0)) {
+            (Some(Scale::Ratio), Some(value)) => Err(format!(
+                "{name} came out {value}, and a ratio needs values above zero: say scale = \"difference\", or nothing"
+            )),
+            (Some(scale), _) => Ok(scale),
+            (None, _) => Ok(Scale::of(name, unit, &values)),
+        }
+    };
+    let (units, percent) = (settings.speaks(Scale::Difference), settings.speaks(Scale::Ratio));
+    let said = match (metric.scale, units, percent) {
+        (_, Some(units), Some(percent)) => {
+            return Err(format!(
+                "{percent} and {units} contradict each other: gains are told in percent or in a unit"
+            ));
+        }
+        (Some(Scale::Ratio), Some(key), _) => {
+            return Err(format!("{key} is in the unit of {}, and metric.scale is ratio", metric.name));
+        }
+        (Some(Scale::Difference), _, Some(key)) => {
+            return Err(format!("{key} is in percent, and metric.scale is difference: leave off `_pct`"));
+        }
+        (Some(scale), ..) => Some(scale),
+        (None, Some(_), _) => Some(Scale::Difference),
+        (None, None, Some(_)) => Some(Scale::Ratio),
+        (None, None, None) => None,
+    };
+    let mut scales = BTreeMap::from([(metric.name.clone(), told(&metric.name, &metric.unit, said)?)]);
+    for second in seconds {
+        scales.insert(format!("second {}", second.metric), told(&second.metric, "", second.scale)?);
+    }
+    for guard in guards {
+        scales.insert(format!("guard {}", guard.metric), guard.scale_of(&values(&guard.metric)));
+    }
+    Ok(scales)
 }
 
 /// tau is so much larger than the run mostly had that the machine is in a noisy spell: how many times.
@@ -83,8 +181,12 @@ pub fn noisy_spell(tau: f64, taus: &[f64]) -> Option<f64> {
 /// The warm-up against the median of the timed samples, as a gain, where it is a slow start: worse by 10 % and by three tau.
 pub fn slow_start(metric: &Metric, warm_up: &Values, timed: &Values, tau: f64) -> Option<f64> {
     let value = |values: &Values| values.get(&metric.name).copied();
-    let gain = metric.direction.log_gain(value(timed)?, value(warm_up)?)?;
-    (gain < -(3.0 * tau).max(SLOW)).then_some(gain)
+    let gain = metric.gain(value(timed)?, value(warm_up)?)?;
+    let slow = match metric.scale() {
+        Scale::Ratio => SLOW,
+        Scale::Difference => SLOW * value(timed)?.abs(),
+    };
+    (gain < -(3.0 * tau).max(slow)).then_some(gain)
 }
 
 /// All metrics that a trial is judged by, in the course of it.
@@ -107,11 +209,13 @@ impl Courses {
         records: &[Record],
         simpler: bool,
     ) -> Self {
-        let begin = |metric: &str, direction| Course::begin(metric, direction, &[]);
+        let begin = |metric: &str, direction, scale: Option<Scale>| {
+            Course::begin(metric, direction, scale.unwrap_or_default(), &[])
+        };
         let mut courses = Self {
-            primary: begin(&metric.name, metric.direction),
-            seconds: seconds.iter().map(|s| (s.clone(), begin(&s.metric, s.direction))).collect(),
-            guards: guards.iter().map(|g| (g.clone(), begin(&g.metric, g.direction))).collect(),
+            primary: begin(&metric.name, metric.direction, metric.scale),
+            seconds: seconds.iter().map(|s| (s.clone(), begin(&s.metric, s.direction, s.scale))).collect(),
+            guards: guards.iter().map(|g| (g.clone(), begin(&g.metric, g.direction, g.scale))).collect(),
             simpler,
             margin_spent: 0.0,
         };
@@ -136,7 +240,7 @@ impl Courses {
         std::iter::once(&mut self.primary).chain(others)
     }
 
-    /// Adds a pair to every metric. Returns d and b of the primary one; `None` where its value is not above zero.
+    /// Adds a pair to every metric. Returns d and b of the primary one; `None` where its value is missing or no number.
     pub fn pair(&mut self, first: First, incumbent: &Values, challenger: &Values) -> Option<(f64, f64)> {
         let others =
             self.seconds.iter_mut().map(|s| &mut s.1).chain(self.guards.iter_mut().map(|g| &mut g.1));
@@ -144,6 +248,15 @@ impl Courses {
             course.pair(first, incumbent, challenger);
         });
         self.primary.pair(first, incumbent, challenger)
+    }
+
+    /// A guard whose metric the pairs so far do not all have.
+    pub fn unread(&self) -> Option<&str> {
+        let pairs = self.primary.gains.len();
+        self.guards
+            .iter()
+            .find(|(_, course)| course.gains.len() < pairs)
+            .map(|(guard, _)| guard.metric.as_str())
     }
 
     /// The case so far, for the rule.
@@ -164,7 +277,7 @@ mod tests {
     use super::*;
 
     fn metric(direction: Direction) -> Metric {
-        Metric { name: "speed".to_owned(), direction, unit: String::new(), memory: None }
+        Metric { name: "speed".to_owned(), direction, unit: String::new(), scale: None, memory: None }
     }
 
     fn speed(value: f64) -> Values {

@@ -115,12 +115,12 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
                     .progress
                     .line(say::Tone::Plain, &format!("{}: {} of {} kept", row.name, row.kept, row.trials));
             };
-            let (rows, alpha) =
+            let (rows, metric, alpha) =
                 rehearse::run(&world, &dir.join(variants), only.as_deref(), trials, reversed, &mut told)?;
             if json {
                 say::json(&rows);
             } else {
-                say::answer(&tables::rehearsal_table(&rows, alpha));
+                say::answer(&tables::rehearsal_table(&rows, &metric, alpha));
             }
             Ok(exit::DONE)
         }
@@ -150,7 +150,7 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
         Command::Doctor { json } => {
             let (config, known) = experiment(dir)?;
             let walls = Walls::look(&Repo::open(dir)?.state_dir(), Level::None)?;
-            let found = doctor::examine(&config.rule, &config.noise, known, walls.found());
+            let found = doctor::examine((&config.rule, &config.metric), &config.noise, known, walls.found());
             if json {
                 say::json(&found);
             } else {
@@ -221,7 +221,7 @@ impl ProposalWords {
 
 /// The verdict of a trial in an agent's or a person's checkout, and what comes next.
 fn answer(record: &Record, config: &Config) -> String {
-    let verdict = words::verdict(record, config.rule.alpha);
+    let verdict = words::verdict(record, &config.metric, config.rule.alpha);
     let next = match &record.outcome {
         outcome if outcome.kept() => {
             format!("piton/{} is now at {}", record.run, record.commit.as_deref().unwrap_or("-"))
@@ -278,14 +278,14 @@ fn chosen(dir: &Path, which: &Which) -> Result<(Repo, Ledger, Run)> {
 /// A run to read about, with its ledger and its experiment.
 fn find(dir: &Path, which: &Which) -> Result<(Ledger, Run, Config)> {
     let (_, ledger, run) = chosen(dir, which)?;
-    let config = Config::parse(&run.config)?;
+    let config = ledger.config(&run)?;
     Ok((ledger, run, config))
 }
 
 /// A run to read about, with its experiment and its records.
 fn reading(dir: &Path, which: &Which) -> Result<(Repo, Run, Config, Vec<Record>)> {
     let (repo, ledger, run) = chosen(dir, which)?;
-    let config = Config::parse(&run.config)?;
+    let config = ledger.config(&run)?;
     let records = ledger.records(&run.name)?;
     Ok((repo, run, config, records))
 }
@@ -303,6 +303,7 @@ fn experiment(dir: &Path) -> Result<(Config, Known)> {
         None => vec![],
     };
     let measured = records.iter().any(|record| !record.pairs.is_empty());
+    let config = config.settled(records.first());
     let tau = measured.then(|| config.courses(&records, false).primary.tau);
     let (pair_s, turn_s) = (standing::pair_seconds(&records), standing::turn_seconds(&records));
     Ok((config, Known { tau, pair_s, turn_s }))
@@ -311,22 +312,24 @@ fn experiment(dir: &Path) -> Result<(Config, Known)> {
 fn explain(dir: &Path, json: bool) -> Result<u8> {
     let (config, Known { tau, pair_s, .. }) = experiment(dir)?;
     if json {
-        let forecast = tau.filter(|tau| *tau > 0.0).map(|tau| forecast::forecast(&config.rule, tau));
+        let forecast = tau
+            .filter(|tau| *tau > 0.0)
+            .map(|tau| forecast::forecast(&config.rule, config.metric.scale(), tau));
         say::json(&json!({ "settings": config.rule, "tau": tau, "forecast": forecast }));
     } else {
-        say::answer(&forecast::explain(&config.rule, tau, pair_s));
+        say::answer(&forecast::explain(&config.rule, &config.metric, tau, pair_s));
     }
     Ok(exit::DONE)
 }
 
 fn verify(dir: &Path, least: Level, each: bool, which: &Which) -> Result<u8> {
-    let (_, run, _, _) = reading(dir, which)?;
+    let (_, run, config, _) = reading(dir, which)?;
     let world = world(dir, least)?;
     let night = world.resume(world.enter("piton verify", false)?, &run.name)?.verify(each)?;
     if which.json {
         say::json(&night);
     } else {
-        say::answer(&standing::night_words(&night));
+        say::answer(&standing::night_words(&night, &config.metric));
     }
     Ok(exit::DONE)
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::metric::Direction;
 use crate::page::Facts;
 use crate::session;
-use crate::words::{clean, number, seconds};
+use crate::words::{clean, ends, gain, number, seconds};
 
 /// Two runs side by side.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -61,7 +61,6 @@ pub fn compare(sides: [&Side; 2]) -> Comparison {
         };
         figures.push(Row { name: name.to_owned(), values: facts.map(value) });
     };
-    let pct = |x: f64| format!("{x:+.1} %");
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     row("metric", &|f| {
         let better = if f.metric.direction == Direction::Higher { "higher" } else { "lower" };
@@ -70,10 +69,10 @@ pub fn compare(sides: [&Side; 2]) -> Comparison {
     row("baseline", &|f| or_dash(f.baseline_value.map(number)));
     row("incumbent", &|f| or_dash(f.incumbent_value.map(number)));
     row("verified", &|f| match &f.verified {
-        Some(v) => format!("{} ({:+.1} .. {:+.1})", pct(v.gain_pct), v.low_pct, v.high_pct),
+        Some(v) => format!("{} ({})", gain(v.gain, &f.metric), ends(Some(v.low), Some(v.high), &f.metric)),
         None => "not verified".to_owned(),
     });
-    row("sum of keeps", &|f| pct(f.sum_of_keeps_pct));
+    row("sum of keeps", &|f| gain(f.sum_of_keeps, &f.metric));
     row("trials", &|f| f.trials.to_string());
     let mut words: Vec<&str> = facts.iter().flat_map(|f| f.counts.keys().copied()).collect();
     words.sort_unstable();

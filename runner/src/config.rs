@@ -199,6 +199,17 @@ impl Config {
             })
     }
 
+    /// The experiment as the baseline settled it: the scale of every metric is what its record says, and that of ratios in runs from
+    /// before there was a choice.
+    pub fn settled(mut self, baseline: Option<&Record>) -> Self {
+        let Some(record) = baseline else { return self };
+        let scale = |key: &str| Some(record.scales.get(key).copied().unwrap_or_default());
+        self.metric.scale = scale(&self.metric.name);
+        self.seconds.iter_mut().for_each(|s| s.scale = scale(&format!("second {}", s.metric)));
+        self.guards.iter_mut().for_each(|g| g.scale = scale(&format!("guard {}", g.metric)));
+        self
+    }
+
     /// A trial that begins after these records.
     pub fn courses(&self, records: &[Record], simpler: bool) -> Courses {
         Courses::begin(&self.metric, &self.seconds, &self.guards, records, simpler)

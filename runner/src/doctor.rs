@@ -9,10 +9,10 @@ use crate::clock;
 use crate::conditions::{Conditions, Limits};
 use crate::forecast;
 use crate::host::{self, Meter};
-use crate::metric::percent;
+use crate::metric::{Metric, Scale, percent};
 use crate::rule::Question;
 use crate::terms::{Preset, Settings};
-use crate::words::{number, seconds};
+use crate::words::{number, seconds, size};
 
 /// How long the machine is watched.
 const WATCH: Duration = Duration::from_secs(2);
@@ -34,8 +34,12 @@ pub struct Findings {
     pub pair_s: Option<f64>,
     /// Seconds that an agent's turn took in that run; absent where no agent was waited for.
     pub turn_s: Option<f64>,
-    /// The smallest gain that the rule keeps four times out of five, in percent.
+    /// The smallest gain that the rule keeps four times out of five: a natural logarithm, or a difference in the metric's unit.
+    pub resolves: Option<f64>,
+    /// The same in percent; absent where differences are compared.
     pub resolves_pct: Option<f64>,
+    /// What is climbed.
+    pub metric: Metric,
     /// What the walls are worth here, and the attacks that they were tried with.
     pub confinement: Found,
     /// What is wrong, a sentence each; none where the machine is fit.
@@ -56,15 +60,22 @@ pub struct Known {
 }
 
 /// Looks at the machine, with what the latest run knows of it.
-pub fn examine(settings: &Settings, limits: &Limits, known: Known, walls: &Found) -> Findings {
+pub fn examine(
+    (settings, metric): (&Settings, &Metric),
+    limits: &Limits,
+    known: Known,
+    walls: &Found,
+) -> Findings {
     let meter = Meter::start();
     clock::wait(WATCH);
     let now = meter.stop();
     let governor = host::governor();
-    let resolves_pct = known
+    let resolves = known
         .tau
         .filter(|tau| *tau > 0.0)
-        .map(|tau| percent(forecast::resolved(&Question::better(settings, tau))));
+        .map(|tau| forecast::resolved(&Question::better_on(settings, metric.scale(), tau)));
+    // What is much of a unit nobody knows.
+    let resolves_pct = resolves.filter(|_| metric.scale() == Scale::Ratio).map(percent);
     let (mut unfit, advice) = judge(settings, limits, &now, governor.as_deref(), resolves_pct, known);
     if walls.level < Level::Strong {
         unfit.push(format!("the walls reach the level {}: a score could be forged", walls.level));
@@ -77,7 +88,9 @@ pub fn examine(settings: &Settings, limits: &Limits, known: Known, walls: &Found
         tau,
         pair_s,
         turn_s,
+        resolves,
         resolves_pct,
+        metric: metric.clone(),
         confinement,
         unfit,
         advice,
@@ -161,7 +174,7 @@ pub fn words(found: &Findings) -> String {
     line(
         "tau",
         found.tau.map_or_else(unknown, |tau| {
-            format!("{:.2} %: the scale of one pair's gain, in the latest run", percent(tau))
+            format!("{}: the scale of one pair's gain, in the latest run", size(tau, 2, &found.metric))
         }),
     );
     line("pair", found.pair_s.map_or_else(unknown, seconds));
@@ -174,8 +187,8 @@ pub fn words(found: &Findings) -> String {
     );
     line(
         "resolves",
-        found.resolves_pct.map_or_else(unknown, |pct| {
-            format!("{pct:.1} %: a gain of that size is kept four times out of five")
+        found.resolves.map_or_else(unknown, |gain| {
+            format!("{}: a gain of that size is kept four times out of five", size(gain, 1, &found.metric))
         }),
     );
     for (name, value) in walls(&found.confinement) {

@@ -5,6 +5,7 @@
 
 mod start;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::book::{self, Book};
@@ -188,7 +189,7 @@ impl Session<'_> {
         self.book.ledger.progress(State::Measured, &flight.record)?;
         fail::point("measured");
         let record = self.book.decide(work, flight.record, flight.tree.as_deref())?;
-        let warning = words::slow_start(&record);
+        let warning = words::slow_start(&record, &self.book.config.metric);
         warning.iter().for_each(|text| self.world.progress.line(Tone::Dim, &format!("         {text}")));
         let tone = match record.outcome.status() {
             Status::Keep => Tone::Good,
@@ -196,7 +197,7 @@ impl Session<'_> {
             Status::Crash => Tone::Bad,
         };
         let say = |tone, text: &str| self.world.progress.line(tone, &format!("         {text}\n"));
-        say(tone, &words::verdict(&record, self.book.config.rule.alpha));
+        say(tone, &words::verdict(&record, &self.book.config.metric, self.book.config.rule.alpha));
         if self.book.apply(&self.world.repo, Some(work), record.trial, flight.owner)? {
             say(Tone::Dim, "the files were edited meanwhile, and are left as they are");
         }
@@ -318,6 +319,8 @@ pub fn blank(run: &Run, trial: u32, config: &Config) -> Record {
         artifact: None,
         seed: None,
         seconds: Seconds::default(),
+        run_seeds: vec![],
+        scales: BTreeMap::new(),
         agent: None,
         harness: run.harness.clone(),
         seal: run.seal.clone(),

@@ -73,7 +73,7 @@ impl Round {
 /// The draw of the warm-up: no pair gets so far.
 const WARM_UP: u32 = u32::MAX;
 /// The harness's word for a clock that ran at another rate meanwhile, whatever it measured: that voids a pair.
-const CLOCK: &str = "clock";
+pub const CLOCK: &str = "clock";
 /// How long the machine is watched before a pause ends.
 const WATCH: Duration = Duration::from_secs(2);
 
@@ -190,20 +190,25 @@ impl<'a> Duel<'a> {
 
     /// Waits until the machine is calm, or long enough. False when the user asked to stop.
     pub fn calm(&self, reason: &str) -> bool {
-        let watch = Stopwatch::start();
-        let told = format!("paused for {} s at most: {reason}", self.limits.pause_s);
-        self.world.progress.line(Tone::Dim, &told);
-        while watch.elapsed() < Duration::from_secs(self.limits.pause_s) {
-            self.world.doing(&told);
-            let meter = Meter::start();
-            clock::wait(WATCH);
-            if self.world.runner.interrupted() {
-                return false;
-            }
-            if self.limits.void(&meter.stop()).is_none() {
-                break;
-            }
-        }
-        true
+        calm(self.world, self.limits, reason)
     }
+}
+
+/// Waits until the machine is calm, or long enough. False when the user asked to stop.
+pub fn calm(world: &World, limits: &Limits, reason: &str) -> bool {
+    let watch = Stopwatch::start();
+    let told = format!("paused for {} s at most: {reason}", limits.pause_s);
+    world.progress.line(Tone::Dim, &told);
+    while watch.elapsed() < Duration::from_secs(limits.pause_s) {
+        world.doing(&told);
+        let meter = Meter::start();
+        clock::wait(WATCH);
+        if world.runner.interrupted() {
+            return false;
+        }
+        if limits.void(&meter.stop()).is_none() {
+            break;
+        }
+    }
+    true
 }

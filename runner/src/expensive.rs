@@ -6,9 +6,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::metric::{Metric, Values};
-use crate::rule::{Path, Verdict};
+use crate::metric::{Direction, Metric, Scale, Values};
+use crate::rule::{self, Case, Path, SECOND_ALPHA, Verdict};
 use crate::stats;
+use crate::terms::Guard;
 use crate::trial::{Outcome, Record, Status};
 
 /// Provisional keeps after which they are put to the test together.
@@ -29,45 +30,98 @@ pub struct Known {
     pub mean: f64,
     /// How many they are.
     pub runs: u32,
-    /// Standard deviation of one run, from the baseline's runs.
+    /// Standard deviation of one run, from the runs of the baseline and of the incumbents since.
     pub sigma: f64,
     /// Degrees of freedom of `sigma`.
     pub freedom: u32,
 }
 
-/// The runs that the incumbent is known by, in the course of a run. Values as in [`Known`].
+/// A metric of single runs.
+#[derive(Debug, Clone, Copy)]
+pub struct Side<'a> {
+    /// Its name.
+    pub metric: &'a str,
+    /// Which way is better.
+    pub direction: Direction,
+    /// How its values are compared.
+    pub scale: Scale,
+}
+
+impl Side<'_> {
+    /// The value of a run on the scale of gains, higher being better. `None` where it is missing or no number.
+    pub fn of(&self, run: &Values) -> Option<f64> {
+        let from = if self.scale == Scale::Ratio { 1.0 } else { 0.0 };
+        self.scale.gain(self.direction, from, *run.get(self.metric)?)
+    }
+}
+
+impl Metric {
+    /// The primary metric of single runs.
+    pub fn side(&self) -> Side<'_> {
+        Side { metric: &self.name, direction: self.direction, scale: self.scale() }
+    }
+}
+
+impl Guard {
+    /// The guard's metric of single runs.
+    pub fn side(&self) -> Side<'_> {
+        Side { metric: &self.metric, direction: self.direction, scale: self.scale.unwrap_or_default() }
+    }
+}
+
+/// The runs that the incumbents are known by, in the course of a run.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Runs {
-    baseline: Vec<f64>,
-    incumbent: Vec<f64>,
+    /// Those of the baseline, then of each incumbent that was kept: none of them chose it.
+    incumbents: Vec<Vec<Values>>,
+    /// Seeds of the last incumbent's.
+    seeds: Vec<u64>,
 }
 
 impl Runs {
     /// Takes in a trial that has ended.
-    pub fn take(&mut self, record: &Record, metric: &Metric) {
-        let values = |runs: &[Values]| -> Vec<f64> {
-            runs.iter().filter_map(|run| metric.direction.log_gain(1.0, *run.get(&metric.name)?)).collect()
-        };
+    pub fn take(&mut self, record: &Record) {
         if record.trial == 0 {
-            self.baseline = values(&record.runs);
-            self.incumbent = self.baseline.clone();
+            self.incumbents = vec![record.runs.clone()];
+            self.seeds = record.run_seeds.clone();
         } else if record.outcome.kept() {
-            self.incumbent.clear();
-        } else {
-            self.incumbent.extend(values(&record.reference));
+            self.incumbents.push(vec![]);
+            self.seeds.clear();
+        } else if let Some(last) = self.incumbents.last_mut() {
+            last.extend(record.reference.iter().cloned());
+            self.seeds.extend(record.run_seeds.iter().take(record.reference.len()));
         }
     }
 
-    /// What they say of the incumbent.
-    pub fn known(&self) -> Option<Known> {
+    /// Seeds of the runs that the incumbent is known by. Runs from before they were recorded have none.
+    pub fn seeds(&self) -> &[u64] {
+        &self.seeds
+    }
+
+    /// The baseline's value of a metric, for shares of it.
+    pub fn level(&self, metric: &str) -> f64 {
+        let values = self.incumbents.first().into_iter().flatten().filter_map(|run| run.get(metric).copied());
+        stats::median(&values.collect::<Vec<_>>()).unwrap_or(0.0).abs()
+    }
+
+    /// What they say of the incumbent. The spread is that of all incumbents' runs, each about the mean of its own.
+    pub fn known(&self, side: Side) -> Option<Known> {
+        let values =
+            |runs: &Vec<Values>| -> Vec<f64> { runs.iter().filter_map(|run| side.of(run)).collect() };
+        let all: Vec<Vec<f64>> = self.incumbents.iter().map(values).collect();
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
-        let (n, middle) = (self.baseline.len() as f64, mean(&self.baseline));
-        let sigma = (self.baseline.iter().map(|v| (v - middle).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
-        (self.baseline.len() >= 2).then(|| Known {
-            mean: if self.incumbent.is_empty() { f64::NAN } else { mean(&self.incumbent) },
-            runs: self.incumbent.len() as u32,
-            sigma,
-            freedom: self.baseline.len() as u32 - 1,
+        let (mut squares, mut freedom) = (0.0, 0);
+        for runs in all.iter().filter(|runs| runs.len() >= 2) {
+            let middle = mean(runs);
+            squares += runs.iter().map(|value| (value - middle).powi(2)).sum::<f64>();
+            freedom += runs.len() as u32 - 1;
+        }
+        let incumbent = all.last()?;
+        (all[0].len() >= 2).then(|| Known {
+            mean: if incumbent.is_empty() { f64::NAN } else { mean(incumbent) },
+            runs: incumbent.len() as u32,
+            sigma: (squares / f64::from(freedom)).sqrt(),
+            freedom,
         })
     }
 }
@@ -89,8 +143,8 @@ impl Known {
     /// kept only runs after its keep count: those before it chose it. `None` where the baseline has too few runs.
     pub fn of(records: &[Record], metric: &Metric) -> Option<Self> {
         let mut runs = Runs::default();
-        records.iter().for_each(|record| runs.take(record, metric));
-        runs.known()
+        records.iter().for_each(|record| runs.take(record));
+        runs.known(metric.side())
     }
 
     /// The same with one more run of the incumbent.
@@ -125,6 +179,16 @@ impl Known {
         }
     }
 
+    /// Whether the runs are proven to be worse than the incumbent's by more than `limit`: Student's t at .05, and plainly where the runs do
+    /// not vary.
+    pub fn worse(&self, runs: &[f64], limit: f64) -> bool {
+        let k = runs.len() as f64;
+        let over = self.mean - runs.iter().sum::<f64>() / k - limit;
+        let error = self.sigma * (1.0 / k + 1.0 / f64::from(self.runs)).sqrt();
+        over > 1e-9 * limit.abs()
+            && over >= stats::t_quantile(1.0 - SECOND_ALPHA, f64::from(self.freedom)) * error
+    }
+
     /// Whether a fresh run of the incumbent lies so far from its mean that the metric drifts and pairs are wanted: outside Student's
     /// prediction interval for one more run, so that a mean of few runs and a sigma from few are not taken for the truth.
     pub fn drifts(&self, fresh: f64) -> bool {
@@ -133,12 +197,17 @@ impl Known {
     }
 }
 
-/// What two pairs say where a pair is too expensive for more: both must be gains.
-pub fn provisional(gains: &[f64]) -> Verdict {
-    match gains {
-        _ if gains.iter().any(|gain| *gain <= 0.0) && gains.iter().all(|gain| *gain < 0.0) => Verdict::Worse,
-        _ if gains.iter().any(|gain| *gain <= 0.0) => Verdict::NotShownBetter,
-        [_, _, ..] => Verdict::Keep(Path::Provisional),
+/// What two pairs say where a pair is too expensive for more: both must be gains, and neither may break a guard. What does not vary is judged in
+/// full: two pairs are all that takes.
+pub fn provisional(case: &Case) -> Verdict {
+    let heard = rule::hear(case).0;
+    let least = case.primary.least(&case.settings);
+    let gains = &case.primary.d;
+    match gains.as_slice() {
+        _ if matches!(heard, Verdict::Guarded(_)) || case.primary.exact(&case.settings) => heard,
+        _ if gains.iter().all(|gain| *gain < 0.0) && !gains.is_empty() => Verdict::Worse,
+        _ if gains.iter().any(|gain| *gain <= least) => Verdict::NotShownBetter,
+        [_, _, ..] => rule::plainly_guarded(case).map_or(Verdict::Keep(Path::Provisional), Verdict::Guarded),
         _ => Verdict::Continue,
     }
 }
@@ -193,13 +262,61 @@ pub fn incumbent(records: &[Record]) -> Option<&Record> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rule::Track;
+    use crate::terms::{Preset, Settings};
 
     #[test]
     fn two_gains_keep_for_now_and_one_that_is_none_ends_it() {
+        let provisional = |d: &[f64]| provisional(&case(d));
         assert_eq!(provisional(&[0.1]), Verdict::Continue);
         assert_eq!(provisional(&[0.1, 0.02]), Verdict::Keep(Path::Provisional));
         assert_eq!(provisional(&[0.1, -0.02]), Verdict::NotShownBetter);
         assert_eq!(provisional(&[-0.1]), Verdict::Worse);
+    }
+
+    fn case(d: &[f64]) -> Case {
+        let settings = Settings { preset: Preset::Provisional, ..Settings::default() };
+        Case::of(settings, Track::of(0.01, d.to_vec()))
+    }
+
+    #[test]
+    fn a_guard_that_both_pairs_break_discards_what_would_be_kept_for_now() {
+        let mut case = case(&[0.1, 0.1]);
+        for (tau, losses, broken) in [
+            (0.001, [-3.9, -3.9], true),
+            (0.0, [-3.9, -3.9], true),
+            (0.001, [-0.05, -0.05], false),
+            (0.001, [-3.9, 0.0], false),
+        ] {
+            let track = Track::of(tau, losses.to_vec());
+            case.guards = vec![(Guard::percent("rss", Direction::Lower, 10.0), track)];
+            let guarded = provisional(&case) == Verdict::Guarded("rss".to_owned());
+            assert_eq!(guarded, broken, "tau {tau}, {losses:?}: {:?}", provisional(&case));
+        }
+    }
+
+    #[test]
+    fn single_runs_are_proven_worse_by_their_spread_and_plainly_where_they_have_none() {
+        let memory = Known { mean: 0.0, runs: 5, sigma: 0.001, freedom: 4 };
+        assert!(memory.worse(&[-3.9], 0.1) && !memory.worse(&[-0.1], 0.1) && !memory.worse(&[1.0], 0.1));
+        assert!(!Known { sigma: 1.0, ..memory }.worse(&[-1.0], 0.1), "within the noise");
+        let exact = Known { sigma: 0.0, ..memory };
+        assert!(exact.worse(&[-0.11], 0.1) && !exact.worse(&[-0.1], 0.1));
+    }
+
+    #[test]
+    fn later_incumbents_runs_tell_of_the_spread_too() {
+        let run = |value: f64| Values::from([("loss".to_owned(), value)]);
+        let side = Side { metric: "loss", direction: Direction::Lower, scale: Scale::Difference };
+        let mut runs = Runs {
+            incumbents: vec![[1.0, 2.0, 3.0, 4.0, 5.0].map(run).to_vec(), [7.0, 9.0].map(run).to_vec()],
+            seeds: vec![],
+        };
+        let known = runs.known(side).unwrap();
+        assert_eq!((known.mean, known.runs, known.freedom), (-8.0, 2, 5), "turned so that higher is better");
+        assert!((known.sigma - (12.0f64 / 5.0).sqrt()).abs() < 1e-12);
+        runs.incumbents.push(vec![]);
+        assert!(runs.known(side).unwrap().mean.is_nan() && runs.level("loss") == 3.0);
     }
 
     const KNOWN: Known = Known { mean: 10.0, runs: 5, sigma: 1.0, freedom: 4 };

@@ -2,11 +2,11 @@
 
 use serde::Serialize;
 
-use crate::metric::percent;
+use crate::metric::{Metric, Scale};
 use crate::random::Random;
 use crate::rule::{Answer, Question};
-use crate::terms::Settings;
-use crate::words::number;
+use crate::terms::{Preset, Settings};
+use crate::words::{gain, number, size};
 
 /// Trials that each figure is counted over: a share of one half is then known to 1 point.
 const TRIALS: u32 = 2000;
@@ -28,8 +28,8 @@ pub struct Forecast {
 /// The forecast for changes that do nothing, win or lose 1, 2 and 3 scales' worth, and for the smallest gain that is kept four times
 /// out of five. The noise of a pair is normal with standard deviation tau, and one pair in ten is spoiled by something
 /// large on either side, as happens on shared machines.
-pub fn forecast(settings: &Settings, tau: f64) -> Vec<Forecast> {
-    let question = Question::better(settings, tau);
+pub fn forecast(settings: &Settings, scale: Scale, tau: f64) -> Vec<Forecast> {
+    let question = Question::better_on(settings, scale, tau);
     let mut effects = vec![-3.0 * tau, -tau, 0.0, 0.5 * tau, tau, 2.0 * tau, 3.0 * tau];
     effects.push(resolved(&question));
     effects.sort_by(f64::total_cmp);
@@ -38,27 +38,29 @@ pub fn forecast(settings: &Settings, tau: f64) -> Vec<Forecast> {
 
 /// Why the rule does not ask whether a change is as good, in a run that has spent `spent` of what such keeps may cost. `None` where it
 /// asks, and where nobody wants it to.
-pub fn unasked(settings: &Settings, tau: f64, spent: f64) -> Option<String> {
-    if !settings.as_good || tau <= 0.0 || Question::as_good(settings, tau, spent).is_some() {
+pub fn unasked(settings: &Settings, metric: &Metric, tau: f64, spent: f64) -> Option<String> {
+    let scale = metric.scale();
+    if !settings.as_good || tau <= 0.0 || Question::as_good_on(settings, scale, tau, spent).is_some() {
         return None;
     }
-    let (margin, budget) = (percent(Question::margin(settings, tau)), settings.margin_budget_pct);
-    let left = percent((budget / 100.0).ln_1p() - spent).max(0.0);
+    let (margin, all) =
+        (Question::margin_on(settings, scale, tau), Question::budget_on(settings, scale, tau));
+    let left = (all - spent).max(0.0);
+    let budget = match scale {
+        Scale::Ratio => format!("{} %", settings.margin_budget_pct),
+        Scale::Difference => size(all, 1, metric),
+    };
+    let (cost, tau) = (size(margin, 1, metric), size(tau, 2, metric));
     Some(if margin > left {
-        let of = if spent > 0.0 {
-            format!("{left:.1} % that are left of {budget} %")
-        } else {
-            format!("{budget} %")
+        let of = match spent > 0.0 {
+            true => format!("{} that are left of {budget}", size(left, 1, metric)),
+            false => budget,
         };
         format!(
-            "at this noise one such keep may cost {margin:.1} %, more than the {of} of all of them (tau = {:.2} %)",
-            percent(tau)
+            "at this noise one such keep may cost {cost}, more than the {of} of all of them (tau = {tau})"
         )
     } else {
-        format!(
-            "a margin of {margin:.1} % cannot be told from nothing at this noise (tau = {:.2} %)",
-            percent(tau)
-        )
+        format!("a margin of {cost} cannot be told from nothing at this noise (tau = {tau})")
     })
 }
 
@@ -95,8 +97,12 @@ fn of(question: &Question, effect: f64) -> Forecast {
 }
 
 /// What the settings mean, in plain words; `tau` of this machine where it is known, and the seconds that a pair takes.
-pub fn explain(settings: &Settings, tau: Option<f64>, pair_s: Option<f64>) -> String {
+pub fn explain(settings: &Settings, metric: &Metric, tau: Option<f64>, pair_s: Option<f64>) -> String {
+    let scale = metric.scale();
     let (_, beta, _) = settings.preset.constants();
+    if settings.preset == Preset::Replicates {
+        return replicates(settings);
+    }
     let mut text = format!(
         "a change that does nothing is kept with probability {} % at most, whatever the noise looks like\n\
          a trial has {} pairs at most, and {} before it can keep\n\
@@ -106,13 +112,27 @@ pub fn explain(settings: &Settings, tau: Option<f64>, pair_s: Option<f64>) -> St
         settings.fewest_pairs(),
         number(1.0 / beta),
     );
-    if settings.delta_min_pct > 0.0 {
-        text.push_str(&format!("gains below {} % are not looked for\n", number(settings.delta_min_pct)));
+    if settings.preset == Preset::Provisional {
+        text.push_str(PROVISIONAL);
+    }
+    text.push_str(match scale {
+        Scale::Ratio => "values are compared by their ratio, and gains are told in percent\n",
+        Scale::Difference => {
+            "values are compared by their difference, and gains are told in the metric's unit\n"
+        }
+    });
+    let delta = settings.delta(scale);
+    if delta > 0.0 {
+        text.push_str(&format!("gains below {} are not looked for\n", size(delta, 1, metric)));
     }
     if settings.as_good {
         text.push_str(&format!(
-            "what is as good and simpler, or as good and better in a [[second]] metric, is kept too; such keeps may cost {} % in all\n",
-            number(settings.margin_budget_pct)
+            "what is as good and simpler, or as good and better in a [[second]] metric, is kept too; such keeps may cost {} in all\n",
+            match (scale, settings.margin_budget) {
+                (Scale::Ratio, _) => format!("{} %", number(settings.margin_budget_pct)),
+                (Scale::Difference, Some(budget)) => size(budget, 1, metric),
+                (Scale::Difference, None) => "three margins".to_owned(),
+            }
         ));
     }
     let Some(tau) = tau else {
@@ -121,34 +141,56 @@ pub fn explain(settings: &Settings, tau: Option<f64>, pair_s: Option<f64>) -> St
     };
     if tau == 0.0 {
         text.push_str(
-            "the metric gave the same value every time: a gain is kept when a second pair shows it again\n",
+            "the metric gave the same value on every seed: a gain is kept when a second pair, on another seed, shows the same one; where the \
+             two differ, the test above decides, by the scale of the pairs before\n",
         );
         return text;
     }
-    unasked(settings, tau, 0.0)
+    unasked(settings, metric, tau, 0.0)
         .iter()
         .for_each(|why| text.push_str(&format!("on this machine that is not asked: {why}\n")));
-    text.push_str(&format!("\non this machine the scale of a pair, tau, is {:.2} %:\n\n", percent(tau)));
-    text.push_str("  true gain   kept in   mean pairs   time\n");
-    for line in forecast(settings, tau) {
+    text.push_str(&format!("\non this machine the scale of a pair, tau, is {}:\n\n", size(tau, 2, metric)));
+    text.push_str("   true change   kept in   mean pairs   time\n");
+    for line in forecast(settings, scale, tau) {
         let time = pair_s.map_or_else(|| "-".to_owned(), |s| crate::words::seconds(s * line.pairs));
         text.push_str(&format!(
-            "  {:>+7.1} %  {:>6.1} %   {:>10.1}   {time}\n",
-            percent(line.effect),
+            "  {:>12}  {:>6.1} %   {:>10.1}   {time}\n",
+            gain(line.effect, metric),
             line.kept * 100.0,
             line.pairs
         ));
     }
     text.push_str(&format!(
-        "\nso this machine resolves {:.1} %: a gain of that size is kept four times out of five\n",
-        percent(resolved(&Question::better(settings, tau)))
+        "\nso this machine resolves {}: a gain of that size is kept four times out of five\n",
+        size(resolved(&Question::better_on(settings, scale, tau)), 1, metric)
     ));
     text
+}
+
+/// What the preset `provisional` adds, and what it leaves out.
+const PROVISIONAL: &str = "provisional: two pairs that are both gains keep for now, and a change that does nothing is kept for now one time in four; \
+every four such keeps are put to the test above together, and what fails is taken back, so the probability above is that of such a bundle\n\
+a guard that both pairs break by more than its limit discards at once; the test of a bundle asks guards in full\n\
+of single trials [[second]] and as_good are not asked: two pairs cannot show that a change is as good, unless the metric does not vary\n";
+
+/// What the preset `replicates` does, and what it leaves out. Its errors are those that `piton simulate` measured (METHODOLOGY.md, section 2).
+fn replicates(settings: &Settings) -> String {
+    format!(
+        "single runs of a change are compared with the mean of the incumbent's, by Student's t at alpha {}: three runs at most\n\
+         this holds where runs vary normally and nothing drifts, on the average over baselines: in simulation 3.7 % of changes that do nothing \
+         are kept at alpha 0.05, 1.2 % at 0.02. It does not hold for each run by itself: where five runs of the baseline come out with half of the \
+         spread that runs have, about one baseline in eleven does so, 13 % and 5 % of such changes are kept in that run\n\
+         a change's runs are on prompts that runs of the incumbent had; that is fair as long as luck with a seed is not the opposite for the two\n\
+         a guard is asked by the same kind of test at 0.05, and plainly where its metric does not vary; [noise] voids single runs as it does pairs\n\
+         [[second]] and as_good are not asked, and no blind trials are made: three runs cannot show that a change is as good\n",
+        number(settings.alpha)
+    )
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metric::Direction;
 
     #[test]
     fn the_forecast_is_near_what_the_long_simulation_of_the_standard_rule_gives() {
@@ -169,6 +211,8 @@ mod tests {
     #[test]
     fn why_being_as_good_is_not_asked_about_is_said_in_words() {
         let settings = Settings { as_good: true, ..Settings::default() };
+        let metric = Metric::of("tps", Direction::Higher);
+        let unasked = |settings: &Settings, tau: f64, spent: f64| unasked(settings, &metric, tau, spent);
         assert_eq!(unasked(&settings, 0.02, 0.0), None);
         assert_eq!(unasked(&Settings::default(), 0.5, 0.0), None, "nobody wants to know");
         let noisy = unasked(&settings, 0.1, 0.0).unwrap();

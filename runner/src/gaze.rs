@@ -196,7 +196,7 @@ impl Gaze {
             Some(scene) => scene,
             None => {
                 change = Change::Run;
-                let config = Config::parse(&run.config)?;
+                let config = ledger.config(&run)?;
                 Arc::new(Scene { run, config, records: vec![], night: None })
             }
         };

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::metric::{Direction, Metric, percent};
+use crate::metric::{Direction, Metric, Scale};
 use crate::page::{Facts, Provenance, Spent};
-use crate::plot::{Kind, Mark, Staircase};
+use crate::plot::{Kind, Mark, Staircase, drawable};
 use crate::trial::Cost;
 use crate::words::{clean, gain, number};
 
@@ -264,8 +264,10 @@ impl Claim {
 impl Imported {
     /// Its staircase: the values as claimed, without any interval.
     pub fn staircase(&self) -> Staircase {
-        let start = self.claims.iter().find_map(|claim| claim.value.filter(|value| *value > 0.0));
-        let level = |claim: &Claim| self.direction.log_gain(start?, claim.value?);
+        let told = self.told();
+        let start =
+            self.claims.iter().find_map(|claim| claim.value.filter(|value| drawable(told.scale(), *value)));
+        let level = |claim: &Claim| told.gain(start?, claim.value?).filter(|level| level.is_finite());
         let (mut line, mut before) = (vec![(0, 0.0)], 0.0);
         let mut marks = vec![];
         for claim in &self.claims {
@@ -283,6 +285,7 @@ impl Imported {
             metric: self.metric.clone(),
             unit: self.unit.clone(),
             direction: self.direction,
+            scale: told.scale(),
             start,
             marks,
             line,
@@ -306,17 +309,13 @@ impl Imported {
             base: self.claims.first().map_or_else(String::new, |claim| claim.commit.clone()),
             began: String::new(),
             last_started: None,
-            metric: Metric {
-                name: self.metric.clone(),
-                direction: self.direction,
-                unit: self.unit.clone(),
-                memory: None,
-            },
+            metric: self.told(),
             baseline_value: stairs.start,
             incumbent_value: stairs.start.map(|_| stairs.value(stairs.end())),
             incumbent: None,
             verified: None,
-            sum_of_keeps_pct: percent(stairs.end()),
+            sum_of_keeps: stairs.end(),
+            sum_of_keeps_pct: self.told().gain_pct(stairs.end()),
             trials: trials.len(),
             counts,
             reasons,
@@ -330,6 +329,13 @@ impl Imported {
         }
     }
 
+    /// The metric: differences are compared where a value is claimed that a ratio cannot compare, or where all are small counts.
+    pub fn told(&self) -> Metric {
+        let values: Vec<f64> = self.claims.iter().filter_map(|claim| claim.value).collect();
+        let scale = Some(Scale::of(&self.metric, &self.unit, &values));
+        Metric { unit: self.unit.clone(), scale, ..Metric::of(&self.metric, self.direction) }
+    }
+
     /// What must stand above whatever is shown of it.
     pub fn warning(&self) -> String {
         format!(
@@ -341,14 +347,16 @@ impl Imported {
     /// Its log.
     pub fn log(&self) -> String {
         let mut text = format!("{}\n\n", self.warning());
+        let told = self.told();
         let width = self.metric.chars().count().max(9);
         text.push_str(&format!(
             "{:>6}  {:<15}  {:>width$}  {:>8}  {}\n",
-            "trial", "claimed", self.metric, "gain", "description"
+            "trial", "claimed", self.metric, "change", "description"
         ));
         for (claim, mark) in self.claims.iter().zip(self.staircase().marks) {
             let value = claim.value.map_or_else(|| "-".to_owned(), number);
-            let by = mark.gain.filter(|_| claim.trial > 0).map_or_else(|| "-".to_owned(), gain);
+            let by =
+                mark.gain.filter(|_| claim.trial > 0).map_or_else(|| "-".to_owned(), |by| gain(by, &told));
             let line = format!(
                 "{:>6}  {:<15}  {value:>width$}  {by:>8}  {}",
                 claim.trial,

@@ -1,5 +1,6 @@
 //! From a challenger's commit to an outcome: build it, measure it in pairs, ask the gates and the rule.
 
+use crate::alone::{Alone, Run};
 use crate::book::Book;
 use crate::build::{BuildEnd, Built};
 use crate::calibration::{Courses, noisy_spell, slow_start};
@@ -7,7 +8,7 @@ use crate::clock::Stopwatch;
 use crate::config::Config;
 use crate::duel::{Duel, Round};
 use crate::error::Result;
-use crate::expensive::{self, FRESH_RUNS, Judgement};
+use crate::expensive::{self, FRESH_RUNS, Judgement, Known, Side};
 use crate::flight::State;
 use crate::gate::{self, Gate, Reading};
 use crate::git::{Id, Repo};
@@ -95,69 +96,107 @@ impl Judge<'_> {
     /// Single runs of the challenger against the mean of the incumbent's.
     fn run_by_run(&self, incumbent: &Built, challenger: &Built, record: &mut Record) -> Result<Outcome> {
         let config = &self.book.config;
-        let bench = self.world.bench(config, self.harness);
         let seed = host::fresh_seed()?;
         record.seed = Some(seed);
         let measuring = Stopwatch::start();
-        let mut drawn = 0;
-        let mut sample = |side: &Built, doing: &str| {
-            self.world.doing(doing);
-            let draw = rule::draw(seed, drawn);
-            drawn += 1;
-            bench.sample(side, draw.prompts, draw.padding)
-        };
-        let value = |values: &Values| {
-            let value = values.get(&config.metric.name).copied().unwrap_or(f64::NAN);
-            config.metric.direction.log_gain(1.0, value)
-        };
-        let unreadable = || Outcome::RunFailed {
-            how: "unreadable".to_owned(),
-            reason: format!("{} is not greater than zero", config.metric.name),
-        };
-        let Some(mut known) = self.book.tally.known() else {
+        let mut alone = Alone::new(self.world, config, self.harness);
+        let outcome = self.runs(&mut alone, (incumbent, challenger), seed, record);
+        record.void_pairs = alone.void_runs;
+        record.seconds.measure = measuring.seconds();
+        outcome
+    }
+
+    fn runs(
+        &self,
+        alone: &mut Alone,
+        (incumbent, challenger): (&Built, &Built),
+        seed: u64,
+        record: &mut Record,
+    ) -> Result<Outcome> {
+        let config = &self.book.config;
+        let limit_s = config.measure.timeout_s;
+        let runs_before = self.book.tally.runs();
+        let side = config.metric.side();
+        let unreadable = |metric: &str| unreadable(&format!("{metric} is missing, or no number"));
+        let Some(mut known) = runs_before.known(side) else {
             return Ok(Outcome::Void { reason: "the baseline has too few runs".to_owned() });
         };
+        let mut seeds = runs_before.seeds().to_vec();
         while known.runs < FRESH_RUNS {
-            match sample(incumbent, "the incumbent once more")? {
-                Sampled::Measured(values) => {
-                    let Some(fresh) = value(&values) else { return Ok(unreadable()) };
+            let prompts = rule::draw(seed, record.reference.len() as u32).prompts;
+            match alone.sample(incumbent, prompts, "the incumbent once more")? {
+                Run::Counts(Sampled::Measured(values)) => {
+                    let Some(fresh) = side.of(&values) else { return Ok(unreadable(side.metric)) };
                     if known.runs > 0 && known.drifts(fresh) {
                         let reason = "the incumbent moved by more than its runs vary: this metric drifts, and wants pairs";
                         return Ok(Outcome::Void { reason: reason.to_owned() });
                     }
                     known = known.with(fresh);
                     record.reference.push(values);
+                    record.run_seeds.push(prompts);
+                    seeds.push(prompts);
                 }
-                Sampled::Interrupted => return Ok(Outcome::Interrupted { stage: Stage::Measure }),
-                other => return Ok(Outcome::Void { reason: other.words(config.measure.timeout_s) }),
+                Run::Counts(Sampled::Interrupted) => {
+                    return Ok(Outcome::Interrupted { stage: Stage::Measure });
+                }
+                Run::Counts(other) => return Ok(Outcome::Void { reason: other.words(limit_s) }),
+                Run::Void(reason) => return Ok(Outcome::Void { reason }),
             }
         }
         let mut runs = vec![];
         loop {
-            let values = match sample(challenger, &format!("run {} of at most 3", runs.len() + 1))? {
-                Sampled::Measured(values) => values,
-                other => return Ok(failed(other, config.measure.timeout_s)),
-            };
-            let Some(run) = value(&values) else { return Ok(unreadable()) };
+            // On prompts that the incumbent's runs had, not the same ones in every trial.
+            let turn = record.trial as usize + runs.len();
+            let fresh = || rule::draw(seed, FRESH_RUNS + runs.len() as u32).prompts;
+            let prompts = seeds.get(turn % seeds.len().max(1)).copied().unwrap_or_else(fresh);
+            let values =
+                match alone.sample(challenger, prompts, &format!("run {} of at most 3", runs.len() + 1))? {
+                    Run::Counts(Sampled::Measured(values)) => values,
+                    Run::Counts(other) => return Ok(failed(other, limit_s)),
+                    Run::Void(reason) => return Ok(Outcome::Void { reason }),
+                };
+            let Some(run) = side.of(&values) else { return Ok(unreadable(side.metric)) };
             runs.push(run);
             record.runs.push(values);
+            record.run_seeds.push(prompts);
             record.metrics = medians(&record.runs);
             record.gates = gate::read_all(&config.gates, &record.runs);
-            record.seconds.measure = measuring.seconds();
             let mean = runs.iter().sum::<f64>() / runs.len() as f64;
-            let estimate =
-                Estimate { pairs: runs.len() as u32, gain: mean - known.mean, low: None, high: None };
+            let gain = mean - known.mean;
+            let estimate = Estimate { pairs: runs.len() as u32, gain, low: None, high: None };
             if let Some(failed) = record.gates.iter().find(|reading| !reading.pass) {
                 return Ok(Outcome::GateFailed { gate: failed.metric.clone(), estimate: Some(estimate) });
             }
+            for guard in &config.guards {
+                let side = guard.side();
+                let values: Vec<f64> = record.runs.iter().filter_map(|run| side.of(run)).collect();
+                let Some(known) = self.of_incumbent(record, side).filter(|_| values.len() == runs.len())
+                else {
+                    return Ok(unreadable(side.metric));
+                };
+                let limit = guard.limit_on(side.scale, runs_before.level(side.metric));
+                if known.worse(&values, limit) {
+                    let verdict = Verdict::Guarded(guard.metric.clone());
+                    return Ok(Outcome::Judged { verdict, estimate });
+                }
+            }
+            let least = config.rule.least(side.scale, runs_before.level(side.metric));
             let verdict = match known.judge(&runs, config.rule.alpha) {
                 Judgement::Again => continue,
-                Judgement::Keep => Verdict::Keep(Path::Better),
+                Judgement::Keep if gain > least.max(config.rule.delta(side.scale)) => {
+                    Verdict::Keep(Path::Better)
+                }
                 Judgement::Discard if known.z(&runs) < -1.0 => Verdict::Worse,
-                Judgement::Discard => Verdict::NotShownBetter,
+                _ => Verdict::NotShownBetter,
             };
             return Ok(Outcome::Judged { verdict, estimate });
         }
+    }
+
+    /// What is known of the incumbent in another metric, with the fresh runs of this trial.
+    fn of_incumbent(&self, record: &Record, side: Side) -> Option<Known> {
+        let known = self.book.tally.runs().known(side)?;
+        Some(record.reference.iter().filter_map(|run| side.of(run)).fold(known, Known::with))
     }
 
     /// Holds the incumbent against itself, as if it were a challenger: what comes of it is what the rule says of nothing.
@@ -228,7 +267,8 @@ impl Judge<'_> {
         record.gates = readings(&config.gates, &samples, &outcome);
         let tau = courses.primary.tau;
         record.tau = Some(tau);
-        record.resolves = (tau > 0.0).then(|| forecast::resolved(&Question::better(&config.rule, tau)));
+        let question = || Question::better_on(&config.rule, config.metric.scale(), tau);
+        record.resolves = (tau > 0.0).then(|| forecast::resolved(&question()));
         record.pairs = pairs;
         record.asked = asked;
         record.void_pairs = duel.void_pairs;
@@ -258,10 +298,15 @@ impl Held<'_> {
             return Ok(self.ended(round));
         }
         loop {
+            let metric = &self.config.metric;
             let gains: Vec<String> =
-                self.courses.primary.gains.iter().map(|gain| words::gain(*gain)).collect();
-            let doing =
-                format!("pair {} [{}] tau {}", self.pairs.len() + 1, gains.join(" "), words::gain(tau));
+                self.courses.primary.gains.iter().map(|gain| words::gain(*gain, metric)).collect();
+            let doing = format!(
+                "pair {} [{}] tau {}",
+                self.pairs.len() + 1,
+                gains.join(" "),
+                words::size(tau, 2, metric)
+            );
             let samples = &mut self.samples;
             let mut pair = match duel.round(&doing, &mut |values| look(gates, samples, values))? {
                 Round::Pair(pair) => pair,
@@ -269,11 +314,11 @@ impl Held<'_> {
             };
             let (first, sides) = (pair.first, (&pair.incumbent, &pair.challenger));
             let Some((gain, position)) = self.courses.pair(first, sides.0, sides.1) else {
-                return Ok(Outcome::RunFailed {
-                    how: "unreadable".to_owned(),
-                    reason: format!("{} is not greater than zero", self.config.metric.name),
-                });
+                return Ok(unreadable(&format!("{} is missing, or no number", self.config.metric.name)));
             };
+            if let Some(guard) = self.courses.unread() {
+                return Ok(unreadable(&format!("the guard's metric {guard} is missing, or no number")));
+            }
             (pair.gain, pair.position) = (gain, position);
             self.pairs.push(pair);
             let (verdict, estimate) = self.hear();
@@ -294,10 +339,11 @@ impl Held<'_> {
     }
 
     fn hear(&mut self) -> (Verdict, Estimate) {
-        let (verdict, estimate, asked) = rule::hear(&self.courses.case(&self.config.rule));
+        let case = self.courses.case(&self.config.rule);
+        let (verdict, estimate, asked) = rule::hear(&case);
         self.asked = asked;
         match self.provisional {
-            true => (expensive::provisional(&self.courses.primary.gains), estimate),
+            true => (expensive::provisional(&case), estimate),
             false => (verdict, estimate),
         }
     }
@@ -329,6 +375,11 @@ fn readings(gates: &[Gate], samples: &[Values], outcome: &Outcome) -> Vec<Readin
     let due = if samples.is_empty() { vec![] } else { gate::read(gates, samples) };
     let asked_all = outcome.kept() || matches!(outcome, Outcome::GateFailed { .. });
     if asked_all && due.iter().all(|reading| reading.pass) { gate::read_all(gates, samples) } else { due }
+}
+
+/// The outcome of a challenger whose sample lacks a figure that the rule needs.
+fn unreadable(reason: &str) -> Outcome {
+    Outcome::RunFailed { how: "unreadable".to_owned(), reason: reason.to_owned() }
 }
 
 /// What a sample of the challenger without values makes of its trial.

@@ -20,6 +20,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::chain::{self, Entry};
+use crate::config::Config;
 use crate::error::{Context, Error, Result};
 use crate::standing::Night;
 use crate::tally::Tally;
@@ -298,6 +299,14 @@ impl Ledger {
         let text: Option<String> =
             self.db.query_row(sql, [run], |row| row.get(0)).optional().context(NOT_READ)?;
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
+    }
+
+    /// The experiment of a run, as its baseline settled it.
+    ///
+    /// # Errors
+    /// When the ledger or the experiment cannot be read.
+    pub fn config(&self, run: &Run) -> Result<Config> {
+        Ok(Config::parse(&run.config)?.settled(self.record(&run.name, 0)?.as_ref()))
     }
 
     /// Keeps a snapshot.

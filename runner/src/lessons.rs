@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use crate::metric::percent;
+use crate::metric::Metric;
 use crate::stats;
 use crate::trial::{Outcome, Record};
 use crate::words;
@@ -67,7 +67,7 @@ pub struct Lessons {
 
 impl Lessons {
     /// Takes in a trial that has ended.
-    pub fn take(&mut self, record: &Record) {
+    pub fn take(&mut self, record: &Record, metric: &Metric) {
         self.resolves = record.resolves.or(self.resolves);
         let says = record.outcome.settles()
             || matches!(
@@ -91,7 +91,7 @@ impl Lessons {
         let name = record.claim.family.as_deref().unwrap_or_default();
         let known = self.families.iter().position(|family| family.name == name);
         let mut family = known.and_then(|at| self.families.remove(at)).unwrap_or_else(|| Family::new(name));
-        family.take(record, gain);
+        family.take(record, metric, gain);
         self.families.push_front(family);
         if self.families.len() > FAMILIES {
             self.families.pop_back();
@@ -106,7 +106,7 @@ impl Family {
         Self { name: name.to_owned(), tried: 0, kept: 0, best: None, reasons, failures }
     }
 
-    fn take(&mut self, record: &Record, gain: Option<f64>) {
+    fn take(&mut self, record: &Record, metric: &Metric, gain: Option<f64>) {
         self.tried += 1;
         // f64::max takes the number where one is none.
         self.best = gain.map(|gain| gain.max(self.best.unwrap_or(f64::NAN))).or(self.best);
@@ -118,7 +118,7 @@ impl Family {
         if self.reasons.contains_key(&reason) || self.reasons.len() < REASONS {
             *self.reasons.entry(reason).or_default() += 1;
         }
-        let said = format!("{}: {}", short(&record.description), words::verdict(record, NO_ALPHA));
+        let said = format!("{}: {}", short(&record.description), words::verdict(record, metric, NO_ALPHA));
         self.failures.push_back(format!("{} {}", record.trial, said.chars().take(WORDS).collect::<String>()));
         if self.failures.len() > FAILURES {
             self.failures.pop_front();
@@ -135,7 +135,7 @@ fn short(text: &str) -> String {
 pub struct Expected {
     /// Trials that said what they expect and were judged by the rule.
     pub trials: usize,
-    /// Mean of the expected gains, in percent.
+    /// Mean of the expected gains, in percent, or in the metric's unit where differences are compared.
     pub expected_pct: f64,
     /// Mean of the measured ones, in percent.
     pub measured_pct: f64,
@@ -145,9 +145,12 @@ pub struct Expected {
 
 impl Expected {
     /// Over the judged trials of a run; `None` where none said what it expects.
-    pub fn of(records: &[Record]) -> Option<Self> {
+    pub fn of(records: &[Record], metric: &Metric) -> Option<Self> {
         let judged = records.iter().filter_map(|record| match &record.outcome {
-            Outcome::Judged { estimate, .. } => Some((record.claim.expected_pct?, percent(estimate.gain))),
+            Outcome::Judged { estimate, .. } => {
+                let measured = metric.gain_pct(estimate.gain).unwrap_or(estimate.gain);
+                Some((record.claim.expected_pct?, measured))
+            }
             _ => None,
         });
         let (expected, measured): (Vec<f64>, Vec<f64>) = judged.unzip();

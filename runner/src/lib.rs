@@ -44,6 +44,7 @@ pub mod trial;
 pub mod words;
 
 pub mod agent;
+pub mod alone;
 pub mod audit;
 pub mod begin;
 pub mod book;

@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::metric::Metric;
 use crate::plot::Kind;
 use crate::rule::Asked;
 use crate::session::{self, Ascent};
@@ -222,8 +223,9 @@ impl Live {
 }
 
 /// How a trial ended, in a line for the terminal: number, kind and the rest.
-pub fn verdict(record: &Record) -> (u32, Kind, String) {
-    let gain = record.outcome.estimate().map_or_else(|| "-".to_owned(), |e| crate::words::gain(e.gain));
+pub fn verdict(record: &Record, metric: &Metric) -> (u32, Kind, String) {
+    let gain =
+        record.outcome.estimate().map_or_else(|| "-".to_owned(), |e| crate::words::gain(e.gain, metric));
     let reason = clean(&record.outcome.reason(), 40);
     let what = clean(&record.description, 160);
     (record.trial, Kind::of(&record.outcome), format!("{gain:>9}  {reason:<18} {what}"))

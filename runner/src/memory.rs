@@ -5,6 +5,7 @@ use crate::frontier::Answer;
 use crate::git::{Id, Repo};
 use crate::ledger::{Edit, Ledger, Tried};
 use crate::likeness::{ALIKE, Like, Line, Shape};
+use crate::metric::Metric;
 use crate::trial::{Outcome, Record};
 use crate::words;
 
@@ -28,8 +29,10 @@ pub fn catch_up(ledger: &Ledger, repo: &Repo, run: &str) -> Result<()> {
         return Ok(());
     }
     let mut some = vec![];
+    let Some(known) = ledger.run(run)? else { return Ok(()) };
+    let metric = ledger.config(&known)?.metric;
     ledger.each(run, from, &mut |record| {
-        some.push(tried(repo, &record)?);
+        some.push(tried(repo, &record, &metric)?);
         if some.len() == AT_ONCE {
             memory.take(&some)?;
             some.clear();
@@ -40,7 +43,7 @@ pub fn catch_up(ledger: &Ledger, repo: &Repo, run: &str) -> Result<()> {
 }
 
 /// A trial as it is remembered.
-fn tried(repo: &Repo, record: &Record) -> Result<Tried> {
+fn tried(repo: &Repo, record: &Record, metric: &Metric) -> Result<Tried> {
     let own = !matches!(record.outcome, Outcome::Baseline | Outcome::Blind { .. } | Outcome::Bundle { .. });
     let ids = record.parent.as_deref().zip(record.commit.as_deref()).filter(|_| own);
     let lines = match ids.map(|(from, to)| (repo.commit_id(from), repo.commit_id(to))) {
@@ -62,7 +65,7 @@ fn tried(repo: &Repo, record: &Record) -> Result<Tried> {
                 record.claim.hypothesis.clone().unwrap_or_default(),
                 record.claim.family.clone().unwrap_or_default(),
             ],
-            came: words::verdict(record, ALPHA),
+            came: words::verdict(record, metric, ALPHA),
             added: side(&lines, true),
             removed: side(&lines, false),
             shape: Shape::of(&lines),

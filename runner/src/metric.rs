@@ -22,6 +22,10 @@ pub struct Metric {
     /// Its unit, for people, e.g. `tokens/s`.
     #[serde(default)]
     pub unit: String,
+    /// How two of its values are compared; absent where the baseline decides ([`Scale::of`]). In a run that has begun it is what was
+    /// decided.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale: Option<Scale>,
     /// Name of the metric that fills the column `memory_gb` of `results.tsv`, where there is one.
     pub memory: Option<String>,
 }
@@ -45,6 +49,14 @@ impl Direction {
         }
     }
 
+    /// The word in `piton.toml`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Higher => "higher",
+            Self::Lower => "lower",
+        }
+    }
+
     /// Gain of `to` over `from` as a natural logarithm: positive when `to` is better.
     ///
     /// `None` unless both are finite and greater than zero: a ratio needs a metric that cannot be zero.
@@ -54,6 +66,159 @@ impl Direction {
         // The ratio of two values can be too large or too small for a number where that of their logarithms is not.
         let log = || if ratio.is_normal() { ratio.ln() } else { to.ln() - from.ln() };
         (ok(from) && ok(to)).then(|| self.sign() * log())
+    }
+}
+
+/// How two values of a metric are compared.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scale {
+    /// By the natural logarithm of their ratio: gains are told in percent.
+    #[default]
+    Ratio,
+    /// By their difference: gains are told in the metric's unit.
+    Difference,
+}
+
+/// Gain of a value above zero over one that is not, as a natural logarithm, and the other way round as a loss: a ratio has no number
+/// for it. It is beyond what any test counts of one pair, and every logarithm of a ratio of such values that people measure.
+pub const BEYOND: f64 = 200.0;
+
+/// Whole numbers below this are counts, where neither name nor unit says otherwise.
+const COUNT: f64 = 100.0;
+
+/// Words of a name or a unit that tell of a quantity which is measured rather than counted.
+const QUANTITIES: [&str; 34] = [
+    "s",
+    "sec",
+    "secs",
+    "second",
+    "seconds",
+    "ms",
+    "us",
+    "ns",
+    "min",
+    "minutes",
+    "time",
+    "latency",
+    "duration",
+    "ttft",
+    "speed",
+    "rate",
+    "throughput",
+    "tps",
+    "qps",
+    "rps",
+    "fps",
+    "tokens",
+    "byte",
+    "bytes",
+    "b",
+    "kb",
+    "mb",
+    "gb",
+    "kib",
+    "mib",
+    "gib",
+    "size",
+    "memory",
+    "cycles",
+];
+
+impl Scale {
+    /// The scale that these values of a metric ask for: that of differences where one of them is not above zero, or where all of them
+    /// are small whole numbers (below 100 in size) and neither name nor unit tells of time, size or speed: a count. Else that of
+    /// ratios.
+    pub fn of(name: &str, unit: &str, values: &[f64]) -> Self {
+        let word = |text: &str| {
+            let lower = text.to_lowercase();
+            lower.split(|c: char| !c.is_alphanumeric()).any(|word| QUANTITIES.contains(&word))
+        };
+        let count = !values.is_empty()
+            && values.iter().all(|value| value.fract() == 0.0 && value.abs() < COUNT)
+            && !word(name)
+            && !word(unit);
+        if count || values.iter().any(|value| *value <= 0.0) { Self::Difference } else { Self::Ratio }
+    }
+
+    /// Gain of `to` over `from`, positive when `to` is better: a natural logarithm, or a difference in the metric's unit. `None`
+    /// unless both are finite.
+    ///
+    /// Of two values that a ratio cannot compare, since one is not above zero, the better one gains [`BEYOND`]. The gain of `a` over `b`
+    /// is always that of `b` over `a` with the other sign, which is all that the rule asks of it.
+    pub fn gain(self, direction: Direction, from: f64, to: f64) -> Option<f64> {
+        if !(from.is_finite() && to.is_finite()) {
+            return None;
+        }
+        let difference = (to - from).clamp(f64::MIN, f64::MAX);
+        let sign = direction.sign();
+        Some(match self {
+            Self::Difference => sign * difference,
+            Self::Ratio => direction.log_gain(from, to).unwrap_or(match difference {
+                0.0 => 0.0,
+                difference => sign * difference.signum() * BEYOND,
+            }),
+        })
+    }
+
+    /// The value that lies `gain` above `from`.
+    pub fn value(self, direction: Direction, from: f64, gain: f64) -> f64 {
+        match self {
+            Self::Ratio => from * (direction.sign() * gain).exp(),
+            Self::Difference => from + direction.sign() * gain,
+        }
+    }
+
+    /// The word in `piton.toml`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ratio => "ratio",
+            Self::Difference => "difference",
+        }
+    }
+}
+
+impl Metric {
+    /// A metric with a name and a direction.
+    pub fn of(name: &str, direction: Direction) -> Self {
+        Self { name: name.to_owned(), direction, unit: String::new(), scale: None, memory: None }
+    }
+
+    /// How its values are compared: as `piton.toml` or the baseline says, by their ratio in runs from before there was a choice.
+    pub fn scale(&self) -> Scale {
+        self.scale.unwrap_or_default()
+    }
+
+    /// Gain of `to` over `from` on its scale, positive when `to` is better. `None` unless both are finite.
+    pub fn gain(&self, from: f64, to: f64) -> Option<f64> {
+        self.scale().gain(self.direction, from, to)
+    }
+
+    /// What a difference is told in: the unit, else the name.
+    pub fn units(&self) -> &str {
+        if self.unit.trim().is_empty() { &self.name } else { &self.unit }
+    }
+
+    /// By how many percent the value itself changes with a gain, e.g. -56.2 where lower is better and the value fell by so much. `None`
+    /// where differences are compared.
+    pub fn change_pct(&self, gain: f64) -> Option<f64> {
+        (self.scale() == Scale::Ratio).then(|| percent(self.direction.sign() * gain))
+    }
+
+    /// The same, positive when better: what people expect where they are told of a gain in percent.
+    pub fn gain_pct(&self, gain: f64) -> Option<f64> {
+        self.change_pct(gain).map(|change| self.direction.sign() * change)
+    }
+
+    /// By how much the value itself changes with a gain: percent where ratios are compared, else the metric's unit.
+    pub fn change(&self, gain: f64) -> f64 {
+        self.change_pct(gain).unwrap_or(self.direction.sign() * gain)
+    }
+
+    /// Both ends of an interval of gains as changes of the value, the lower one first.
+    pub fn ends(&self, low: Option<f64>, high: Option<f64>) -> (Option<f64>, Option<f64>) {
+        let (low, high) = (low.map(|gain| self.change(gain)), high.map(|gain| self.change(gain)));
+        if self.direction == Direction::Higher { (low, high) } else { (high, low) }
     }
 }
 
@@ -82,7 +247,48 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_scale_follows_from_the_values_of_the_baseline() {
+        for (name, unit, values, scale) in [
+            ("failures", "", &[1.0, 1.0][..], Scale::Difference),
+            ("score", "", &[100.2, 99.8], Scale::Ratio),
+            ("log_likelihood", "", &[-3.2, -3.1], Scale::Difference),
+            ("r2", "", &[0.0, 0.1], Scale::Difference),
+            ("r2", "", &[0.5, 0.51], Scale::Ratio),
+            ("bytes", "", &[64.0], Scale::Ratio),
+            ("wall", "s", &[5.0, 5.0], Scale::Ratio),
+            ("p99_ms", "", &[7.0], Scale::Ratio),
+            ("steps", "", &[1204.0], Scale::Ratio),
+            ("anything", "", &[], Scale::Ratio),
+        ] {
+            assert_eq!(Scale::of(name, unit, values), scale, "{name} {values:?}");
+        }
+    }
+
+    #[test]
+    fn a_count_that_reaches_zero_is_the_best_of_gains_on_either_scale() {
+        assert_eq!(Scale::Difference.gain(Direction::Lower, 1.0, 0.0), Some(1.0));
+        assert_eq!(Scale::Ratio.gain(Direction::Lower, 250.0, 0.0), Some(BEYOND));
+        assert_eq!(Scale::Ratio.gain(Direction::Lower, 0.0, 3.0), Some(-BEYOND));
+        assert_eq!(Scale::Ratio.gain(Direction::Lower, 0.0, 0.0), Some(0.0));
+        assert_eq!(Scale::Ratio.gain(Direction::Higher, 0.1, -0.2), Some(-BEYOND));
+        assert_eq!(Scale::Ratio.gain(Direction::Higher, f64::NAN, 1.0), None);
+    }
+
     proptest! {
+        #[test]
+        fn the_other_way_round_a_gain_is_the_same_loss(from in any::<f64>(), to in any::<f64>()) {
+            for scale in [Scale::Ratio, Scale::Difference] {
+                for direction in [Direction::Higher, Direction::Lower] {
+                    let (there, back) = (scale.gain(direction, from, to), scale.gain(direction, to, from));
+                    prop_assert_eq!(there.is_some(), from.is_finite() && to.is_finite());
+                    if let (Some(there), Some(back)) = (there, back) {
+                        prop_assert!(there.is_finite() && (there + back).abs() <= 1e-9 * there.abs());
+                    }
+                }
+            }
+        }
+
         #[test]
         fn a_gain_is_a_finite_number_however_far_apart_the_values_are(from in any::<f64>(), to in any::<f64>()) {
             for direction in [Direction::Higher, Direction::Lower] {

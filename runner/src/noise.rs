@@ -10,6 +10,7 @@ use crate::duel::{Duel, Round};
 use crate::error::{Context, Result};
 use crate::git::Id;
 use crate::host;
+use crate::metric::Scale;
 use crate::recover::Entered;
 use crate::report::Noise;
 use crate::world::World;
@@ -62,6 +63,7 @@ pub fn run(world: &World, pairs: u32) -> Result<Noise> {
         metric: config.metric.name.clone(),
         seed,
         values: vec![],
+        scale: Scale::Ratio,
         gains: vec![],
         seconds: vec![],
         conditions: vec![],
@@ -70,7 +72,7 @@ pub fn run(world: &World, pairs: u32) -> Result<Noise> {
     if let Some(other) = duel.warm_up(&mut |_| true)? {
         return Err(other.error(what, config.measure.timeout_s));
     }
-    let mut course = Course::begin(&config.metric.name, config.metric.direction, &[]);
+    let mut measured = vec![];
     for pair in 0..pairs {
         let watch = Stopwatch::start();
         let voided = duel.void_pairs.len();
@@ -81,12 +83,17 @@ pub fn run(world: &World, pairs: u32) -> Result<Noise> {
         if duel.void_pairs.len() == voided {
             noise.seconds.push(watch.seconds() / 2.0);
         }
-        noise.gains.extend(course.pair(pair.first, &pair.incumbent, &pair.challenger).map(|(gain, _)| gain));
         noise
             .values
             .extend([&pair.incumbent, &pair.challenger].iter().filter_map(|v| v.get(&config.metric.name)));
         noise.conditions.push(pair.conditions);
+        measured.push(pair);
     }
+    let metric = &config.metric;
+    noise.scale = metric.scale.unwrap_or_else(|| Scale::of(&metric.name, &metric.unit, &noise.values));
+    let mut course = Course::begin(&metric.name, metric.direction, noise.scale, &[]);
+    let gains = measured.iter().filter_map(|pair| course.pair(pair.first, &pair.incumbent, &pair.challenger));
+    noise.gains = gains.map(|(gain, _)| gain).collect();
     noise.void_pairs = duel.void_pairs.len();
     world.progress.idle();
     Ok(noise)

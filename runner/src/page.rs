@@ -16,12 +16,12 @@ use std::collections::BTreeMap;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::expensive;
-use crate::metric::{Direction, Metric, percent};
+use crate::metric::{Direction, Metric};
 use crate::plot::{self, Kind, Staircase};
 use crate::standing::Night;
 use crate::terms::{Guard, Second};
 use crate::trial::Record;
-use crate::words::{clean, gain, number, plural, printable};
+use crate::words::{clean, ends, gain, number, plural, printable};
 
 pub use facts::{Facts, Provenance, Row, Spent, Verified};
 pub use lineage::line;
@@ -125,9 +125,9 @@ fn headline(view: &View, facts: &Facts) -> Markup {
                 div {
                     @match &facts.verified {
                         Some(v) => {
-                            strong class="figure" { (pct(v.gain_pct)) }
+                            strong class="figure" { (gain(v.gain, view.metric)) }
                             span { "verified: HEAD against the baseline in " (plural(v.pairs, "fresh pair"))
-                                ", 95\u{a0}% interval " (whole_words(&pct(v.low_pct))) " to " (whole_words(&pct(v.high_pct)))
+                                ", 95\u{a0}% interval " (whole_words(&ends(Some(v.low), Some(v.high), view.metric)))
                                 @if !v.of_incumbent { ". " b { "It was measured before the last keeps" } ": piton verify measures anew" }
                             }
                         }
@@ -138,7 +138,7 @@ fn headline(view: &View, facts: &Facts) -> Markup {
                     }
                 }
                 div {
-                    strong class="figure faint" { (pct(facts.sum_of_keeps_pct)) }
+                    strong class="figure faint" { (gain(facts.sum_of_keeps, view.metric)) }
                     span { "the sum of what the keeps measured: inflated, since each was kept for having come out well" }
                 }
                 @if let Some((from, to)) = values {
@@ -171,10 +171,6 @@ fn whole_words(text: &str) -> String {
     text.replace(' ', "\u{a0}")
 }
 
-fn pct(value: f64) -> String {
-    gain((value / 100.0).ln_1p())
-}
-
 /// What was kept, with what `verify --each` said of it. Of many, the greatest.
 fn kept(view: &View) -> Markup {
     let all: Vec<&Record> = view.records.iter().filter(|record| record.outcome.kept()).collect();
@@ -200,17 +196,17 @@ fn kept(view: &View) -> Markup {
             }
             @if !keeps.is_empty() {
                 table class="keeps" {
-                    thead { tr { th scope="col" { "trial" } th scope="col" class="r" { "gain" } th scope="col" class="r" { "interval" }
+                    thead { tr { th scope="col" { "trial" } th scope="col" class="r" { "change" } th scope="col" class="r" { "interval" }
                         @if !each.is_empty() { th scope="col" class="r" { "once more" } } th scope="col" { "what" } } }
                     tbody {
                         @for record in keeps {
                             @let estimate = record.outcome.estimate();
                             tr {
                                 td { a href={ "#t" (record.trial) } { (record.trial) } }
-                                td class="r" { (estimate.map_or_else(|| "-".to_owned(), |e| gain(e.gain))) }
-                                td class="r" { (estimate.map_or_else(String::new, trials::interval)) }
+                                td class="r" { (estimate.map_or_else(|| "-".to_owned(), |e| gain(e.gain, view.metric))) }
+                                td class="r" { (estimate.map_or_else(String::new, |e| trials::interval(e, view.metric))) }
                                 @if !each.is_empty() {
-                                    td class="r" { @if let Some(again) = again(record.trial) { (gain(again.own.0)) @if !again.pays() { b { " no longer" } } } }
+                                    td class="r" { @if let Some(again) = again(record.trial) { (gain(again.own.0, view.metric)) @if !again.pays() { b { " no longer" } } } }
                                 }
                                 td { (clean(&record.description, 160)) }
                             }
@@ -296,7 +292,12 @@ fn document(title: &str, body: &Markup, policy: Option<&str>, nonce: Option<&str
     .into_string()
 }
 
-/// A log gain in percent, for programs.
-fn in_percent(log_gain: f64) -> f64 {
-    (percent(log_gain) * 1e4).round() / 1e4
+/// A gain as a change of the value in percent, positive when better, for programs; `None` where differences are compared.
+fn in_percent(metric: &Metric, gain: f64) -> Option<f64> {
+    metric.gain_pct(gain).map(rounded).filter(|pct| pct.is_finite())
+}
+
+/// Without the digits that nobody measured.
+fn rounded(value: f64) -> f64 {
+    if value.abs() < 1e12 { (value * 1e4).round() / 1e4 } else { value }
 }

@@ -7,9 +7,10 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use crate::live::{self, Live, Trial};
+use crate::metric::Metric;
 use crate::page::View;
 use crate::plot::{self, Glyph, Kind, Medium};
-use crate::words::{clean, gain, number, plural, seconds};
+use crate::words::{clean, ends, gain, number, plural, seconds};
 
 /// A staircase is not drawn into less than this, in columns and lines.
 const STAIRS: (u16, u16) = (40, 9);
@@ -113,7 +114,7 @@ impl Panel {
     /// Draws what is seen. `nothing` is said where there is no run; `at` is now, in seconds since 1970.
     pub fn draw(&mut self, frame: &mut Frame, view: Option<&View>, live: &Live, nothing: &str, at: u64) {
         let area = frame.area();
-        let now = present(live, at);
+        let now = present(live, view.map(|view| view.metric), at);
         let Some(view) = view else {
             let mut lines = vec![Line::from(nothing.to_owned()), Line::default()];
             lines.extend(now);
@@ -135,7 +136,7 @@ impl Panel {
         lines.push(Line::default());
         let from = view.records.len().saturating_sub(last);
         lines.extend(view.records[from..].iter().rev().map(|record| {
-            let (number, kind, rest) = live::verdict(record);
+            let (number, kind, rest) = live::verdict(record, view.metric);
             let mark = Span::styled(kind.glyph().character().to_string(), colour(kind));
             Line::from(vec![Span::raw(format!("{number:>5} ")), mark, Span::raw(format!(" {rest}"))])
         }));
@@ -234,21 +235,27 @@ fn head(view: &View) -> Line<'static> {
     }
     let verified = view.night.map_or_else(
         || ", not verified".to_owned(),
-        |night| format!(", verified {} ({} .. {})", gain(night.gain), gain(night.low), gain(night.high)),
+        |night| {
+            format!(
+                ", verified {} ({})",
+                gain(night.gain, view.metric),
+                ends(Some(night.low), Some(night.high), view.metric)
+            )
+        },
     );
     text.push_str(&verified);
     Line::from(vec![Span::styled(clean(view.experiment, 60), bold()), Span::raw(text)])
 }
 
 /// What goes on now.
-fn present(live: &Live, at: u64) -> Vec<Line<'static>> {
+fn present(live: &Live, metric: Option<&Metric>, at: u64) -> Vec<Line<'static>> {
     let gone = |then: u64| seconds(at.saturating_sub(then) as f64);
     let since = live.now.as_ref().map_or_else(String::new, |now| format!("  for {}", gone(now.since)));
     let mut lines =
         vec![Line::from(vec![Span::styled(live.headline(), bold()), Span::styled(since, faint())])];
     if let Some(trial) = live.trial() {
         lines.push(Line::from(format!("  {}  ({} so far)", trial.what, gone(trial.began))));
-        lines.extend(pairs(trial));
+        lines.extend(metric.into_iter().flat_map(|metric| pairs(trial, metric)));
     }
     lines.extend(live.lines(at).into_iter().map(|(name, value)| {
         Line::from(vec![Span::styled(format!("  {name:<8}"), faint()), Span::raw(value)])
@@ -257,10 +264,10 @@ fn present(live: &Live, at: u64) -> Vec<Line<'static>> {
 }
 
 /// The pairs of a trial, the latest first, and what they say so far.
-fn pairs(trial: &Trial) -> Vec<Line<'static>> {
+fn pairs(trial: &Trial, metric: &Metric) -> Vec<Line<'static>> {
     let mut lines = vec![];
     if !trial.gains.is_empty() {
-        let gains: Vec<String> = trial.gains.iter().rev().map(|d| gain(*d)).collect();
+        let gains: Vec<String> = trial.gains.iter().rev().map(|d| gain(*d, metric)).collect();
         lines.push(Line::from(format!(
             "  {}, the latest first: {}",
             plural(trial.pairs, "pair"),

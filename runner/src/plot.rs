@@ -22,6 +22,7 @@ pub use looks::{Glyph, Ink, Kind, Outline, counts};
 pub use scatter::{Scatter, Spot, scatter};
 pub use small::{Share, pairs, strip};
 pub use staircase::staircase;
+pub(crate) use stairs::drawable;
 pub use stairs::{Mark, Staircase};
 pub use svg::{Wrap, stylesheet, svg};
 pub use text::text;

@@ -190,7 +190,7 @@ impl Range<'_> {
         row.got = row::got(&new, &done.end);
         (row.state, row.broken) = row::decide(attack, &row.got, &new, &after);
         row.words = match new.last() {
-            Some(record) => Some(words::verdict(record, 0.02)),
+            Some(record) => Some(words::verdict(record, &row::score(), 0.02)),
             None => done.stderr.lines().rfind(|line| line.starts_with("cause:")).map(str::to_owned),
         };
         // What was kept is not built upon, and what was damaged is not attacked again.

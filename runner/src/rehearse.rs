@@ -9,6 +9,7 @@ use crate::discriminate::{self, Variant};
 use crate::duel::{Duel, Round};
 use crate::error::{Error, Result};
 use crate::host;
+use crate::metric::{Metric, Scale};
 use crate::noise::Bare;
 use crate::report::Rehearsal;
 use crate::rule::{self, Case, Verdict};
@@ -29,7 +30,7 @@ pub fn run(
     trials: u32,
     reversed: bool,
     told: &mut dyn FnMut(&Rehearsal),
-) -> Result<(Vec<Rehearsal>, f64)> {
+) -> Result<(Vec<Rehearsal>, Metric, f64)> {
     let variants = discriminate::variants(file, WHAT)?;
     let Bare { head, config, harness, entered: _entered } = world.bare("piton rehearse")?;
     world.progress.doing("building the candidate");
@@ -37,17 +38,23 @@ pub fn run(
         world.workshop().challenger(head, None, config.build.as_ref(), true)?.built(WHAT, "HEAD")?;
     let again = world.workshop().again(head, config.build.as_ref())?.built(WHAT, "HEAD")?;
     let (metric, limit_s) = (&config.metric, config.measure.timeout_s);
-    let mut course = Course::begin(&metric.name, metric.direction, &[]);
     let mut rows = vec![];
     let mut duel = Duel::new(world, &config, &harness, (&incumbent, &again), host::fresh_seed()?);
+    let mut calibration = vec![];
     for pair in 1..=config.rule.calibration_pairs {
-        next(
-            &mut duel,
-            &mut course,
-            limit_s,
-            &format!("calibration, pair {pair} of {}", config.rule.calibration_pairs),
-        )?;
+        let doing = format!("calibration, pair {pair} of {}", config.rule.calibration_pairs);
+        match duel.round(&doing, &mut |_| true)? {
+            Round::Pair(pair) => calibration.push(pair),
+            other => return Err(other.error(WHAT, limit_s)),
+        }
     }
+    let both = calibration.iter().flat_map(|pair| [&pair.incumbent, &pair.challenger]);
+    let values: Vec<f64> = both.filter_map(|values| values.get(&metric.name).copied()).collect();
+    let scale = metric.scale.unwrap_or_else(|| Scale::of(&metric.name, &metric.unit, &values));
+    let mut course = Course::begin(&metric.name, metric.direction, scale, &[]);
+    calibration.iter().for_each(|pair| {
+        course.pair(pair.first, &pair.incumbent, &pair.challenger);
+    });
     course.end(true);
     for variant in variants.iter().filter(|v| only.is_none_or(|only| v.name().contains(only))) {
         let build = |variant: &Variant| -> Result<Built> {
@@ -113,7 +120,7 @@ pub fn run(
         rows.push(row);
     }
     world.progress.idle();
-    Ok((rows, config.rule.alpha))
+    Ok((rows, Metric { scale: Some(scale), ..metric.clone() }, config.rule.alpha))
 }
 
 /// One more pair.
@@ -121,7 +128,9 @@ fn next(duel: &mut Duel, course: &mut Course, limit_s: u64, doing: &str) -> Resu
     match duel.round(doing, &mut |_| true)? {
         Round::Pair(pair) => match course.pair(pair.first, &pair.incumbent, &pair.challenger) {
             Some(_) => Ok(()),
-            None => Err(Error::new(WHAT).cause("a value is not above zero").note("nothing was recorded")),
+            None => {
+                Err(Error::new(WHAT).cause("a value is missing, or no number").note("nothing was recorded"))
+            }
         },
         other => Err(other.error(WHAT, limit_s)),
     }

@@ -7,12 +7,12 @@ use serde::Serialize;
 use crate::conditions::Conditions;
 use crate::forecast;
 use crate::gate::{self, Gate, Reading};
-use crate::metric::{Metric, Values, percent};
+use crate::metric::{Metric, Scale, Values, percent};
 use crate::rule::Case;
 use crate::session;
 use crate::stats;
 use crate::trial::Record;
-use crate::words::{clean, gain, like, number, plural, seconds, slow_start, verdict};
+use crate::words::{clean, expected, gain, like, number, plural, seconds, size, slow_start, verdict};
 
 pub use log::{Filter, Line, log_header, log_line};
 
@@ -21,13 +21,13 @@ pub fn show(record: &Record, metric: &Metric, gates: &[Gate], case: &Case) -> St
     let mut text =
         format!("trial {} of run {}: {}\n\n", record.trial, record.run, clean(&record.description, 200));
     let mut line = |name: &str, value: &str| text.push_str(&format!("  {name:<12} {value}\n"));
-    line("verdict", &verdict(record, case.settings.alpha));
-    slow_start(record).iter().for_each(|warning| line("warning", warning));
+    line("verdict", &verdict(record, metric, case.settings.alpha));
+    slow_start(record, metric).iter().for_each(|warning| line("warning", warning));
     record.claim.hypothesis.iter().for_each(|text| line("hypothesis", &clean(text, 400)));
     record.claim.family.iter().for_each(|name| line("family", &clean(name, 40)));
-    record.claim.expected_pct.iter().for_each(|pct| line("expected", &format!("{pct:+.1} %")));
+    record.claim.expected_pct.iter().for_each(|pct| line("expected", &expected(*pct, metric)));
     record.begun_as.iter().for_each(|trial| line("began as", &format!("trial {trial}, a near miss")));
-    record.like.iter().for_each(|earlier| line("like", &like(earlier)));
+    record.like.iter().for_each(|earlier| line("like", &like(earlier, metric)));
     line("started", &record.started);
     line("commit", record.commit.as_deref().unwrap_or("-"));
     line("incumbent", record.parent.as_deref().unwrap_or("-"));
@@ -49,8 +49,8 @@ pub fn show(record: &Record, metric: &Metric, gates: &[Gate], case: &Case) -> St
     if let Some(tau) = record.tau {
         let resolves = record
             .resolves
-            .map_or_else(String::new, |gain| format!("; this machine resolves {:.2} %", percent(gain)));
-        line("noise", &format!("tau = {:.2} %, frozen when the trial began{resolves}", percent(tau)));
+            .map_or_else(String::new, |gain| format!("; this machine resolves {}", size(gain, 2, metric)));
+        line("noise", &format!("tau = {}, frozen when the trial began{resolves}", size(tau, 2, metric)));
     }
     let s = record.seconds;
     line(
@@ -94,7 +94,7 @@ pub fn show(record: &Record, metric: &Metric, gates: &[Gate], case: &Case) -> St
                 i + 1,
                 side(&pair.incumbent),
                 side(&pair.challenger),
-                gain(pair.gain),
+                gain(pair.gain, metric),
                 pair.first
             ));
         }
@@ -131,7 +131,7 @@ pub fn show(record: &Record, metric: &Metric, gates: &[Gate], case: &Case) -> St
         }
         // Who waits for a keep by being as good is told why that was not asked.
         if case.simpler || !case.seconds.is_empty() {
-            let why = forecast::unasked(&case.settings, case.primary.tau, case.margin_spent);
+            let why = forecast::unasked(&case.settings, metric, case.primary.tau, case.margin_spent);
             why.iter().for_each(|why| text.push_str(&format!("  {:<12} not asked: {why}\n", "as good")));
         }
     }
@@ -153,7 +153,9 @@ pub struct Noise {
     pub seed: u64,
     /// Its value in every sample, in order.
     pub values: Vec<f64>,
-    /// Gain of every pair, natural logarithm; its true value is 0.
+    /// How they are compared.
+    pub scale: Scale,
+    /// Gain of every pair, natural logarithm or a difference; its true value is 0.
     pub gains: Vec<f64>,
     /// Wall clock of a sample, half a pair's, in seconds.
     pub seconds: Vec<f64>,
@@ -166,6 +168,11 @@ pub struct Noise {
 /// The same in words: spreads are 1.4826 times the median absolute deviation.
 pub fn noise_words(noise: &Noise) -> String {
     let pct = |x: Option<f64>| x.map_or_else(|| "-".to_owned(), |x| format!("{:.2} %", x * 100.0));
+    // Spreads of logarithms as shares, as ever; of differences in their unit.
+    let spread = |x: Option<f64>| match noise.scale {
+        Scale::Ratio => pct(x),
+        Scale::Difference => x.map_or_else(|| "-".to_owned(), number),
+    };
     let middle = |values: &[f64]| stats::median(values).map_or_else(|| "-".to_owned(), number);
     let rms = (noise.gains.iter().map(|g| g * g).sum::<f64>() / noise.gains.len().max(1) as f64).sqrt();
     format!(
@@ -173,11 +180,20 @@ pub fn noise_words(noise: &Noise) -> String {
         plural(noise.values.len(), "sample"),
         noise.metric,
         middle(&noise.values),
-        pct(stats::spread(&noise.values)),
+        match noise.scale {
+            Scale::Ratio => pct(stats::spread(&noise.values)),
+            Scale::Difference => spread(stats::deviation(&noise.values)),
+        },
         plural(noise.gains.len(), "pair"),
-        stats::median(&noise.gains).map_or_else(|| "-".to_owned(), |g| format!("{:+.2} %", percent(g))),
-        pct(stats::deviation(&noise.gains)),
-        pct(Some(rms)),
+        stats::median(&noise.gains).map_or_else(
+            || "-".to_owned(),
+            |g| match noise.scale {
+                Scale::Ratio => format!("{:+.2} %", percent(g)),
+                Scale::Difference => number(g),
+            }
+        ),
+        spread(stats::deviation(&noise.gains)),
+        spread(Some(rms)),
         middle(&noise.seconds)
     )
 }
@@ -249,7 +265,8 @@ pub fn discrimination_table(rows: &[Discrimination]) -> String {
 }
 
 /// The table of `piton rehearse`, as Markdown.
-pub fn rehearsal_table(rows: &[Rehearsal], alpha: f64) -> String {
+pub fn rehearsal_table(rows: &[Rehearsal], metric: &Metric, alpha: f64) -> String {
+    let fine = |by: f64| fine(by, metric);
     let mut text = "| change | trials | kept | gain as printed | of all pairs (95 %) | pairs: mean, most | tau | time of a trial | void pairs |\n".to_owned();
     text.push_str(&format!("|{}\n", "---|".repeat(9)));
     for row in rows {
@@ -259,13 +276,13 @@ pub fn rehearsal_table(rows: &[Rehearsal], alpha: f64) -> String {
             |(median, low, high)| format!("{} ({} .. {})", fine(median), fine(low), fine(high)),
         );
         text.push_str(&format!(
-            "| {} | {} | {} | {} | {effect} | {pairs:.1}, {} | {:.2} % | {} | {} |\n",
+            "| {} | {} | {} | {} | {effect} | {pairs:.1}, {} | {} | {} | {} |\n",
             row.name,
             row.trials,
             row.kept,
-            gain(row.gain),
+            gain(row.gain, metric),
             row.pairs.iter().max().unwrap_or(&0),
-            percent(row.tau),
+            size(row.tau, 2, metric),
             seconds(row.seconds / f64::from(row.trials.max(1))),
             row.void_pairs
         ));
@@ -278,8 +295,8 @@ pub fn rehearsal_table(rows: &[Rehearsal], alpha: f64) -> String {
 }
 
 /// A gain to a hundredth of a percent.
-fn fine(gain: f64) -> String {
-    format!("{:+.2} %", percent(gain))
+fn fine(by: f64, metric: &Metric) -> String {
+    metric.change_pct(by).map_or_else(|| gain(by, metric), |change| format!("{change:+.2} %"))
 }
 
 /// What the rule made of a change whose effect is known.
@@ -314,8 +331,8 @@ pub fn proposal_message(description: &str, run: &str, trial: u32, head: &str) ->
 }
 
 /// Message of a kept commit: what, the evidence, and trailers that `git log` alone can be audited by.
-pub fn keep_message(record: &Record, alpha: f64, head: &str) -> String {
-    let mut text = format!("{}\n\n{}\n", clean(&record.description, 200), verdict(record, alpha));
+pub fn keep_message(record: &Record, metric: &Metric, alpha: f64, head: &str) -> String {
+    let mut text = format!("{}\n\n{}\n", clean(&record.description, 200), verdict(record, metric, alpha));
     if let Some(changes) = &record.changes {
         text.push('\n');
         changes.lines().iter().for_each(|line| text.push_str(&format!("- {}\n", clean(line, 200))));
@@ -343,24 +360,20 @@ pub fn keep_trailers(record: &Record, head: &str) -> [(&'static str, String); 8]
 }
 
 /// The header of `results.tsv`: the five columns of karpathy/autoresearch, then ours, then the other metrics.
+///
+/// What the value changed by is in percent, or, where differences are compared, in the metric's unit: the names say which.
 pub fn tsv_header(metric: &Metric, others: &[String]) -> Vec<String> {
-    [
-        "commit",
-        &metric.name,
-        "memory_gb",
-        "status",
-        "description",
-        "trial",
-        "parent",
-        "reason",
-        "gain_pct",
-        "low_pct",
-    ]
-    .into_iter()
-    .chain(["high_pct", "pairs", "seconds"])
-    .chain(others.iter().map(String::as_str))
-    .map(|name| clean(name, 80))
-    .collect()
+    let changes = match metric.scale() {
+        Scale::Ratio => ["change_pct", "low_pct", "high_pct"],
+        Scale::Difference => ["change", "low", "high"],
+    };
+    ["commit", &metric.name, "memory_gb", "status", "description", "trial", "parent", "reason"]
+        .into_iter()
+        .chain(changes)
+        .chain(["pairs", "seconds"])
+        .chain(others.iter().map(String::as_str))
+        .map(|name| clean(name, 80))
+        .collect()
 }
 
 /// One row of `results.tsv`. A cell that was not measured is empty, never zero.
@@ -368,7 +381,11 @@ pub fn tsv_row(record: &Record, metric: &Metric, others: &[String]) -> Vec<Strin
     let short = |id: &Option<String>| id.as_ref().map_or_else(String::new, |id| id.chars().take(7).collect());
     let value = |name: &str| record.value(name).map_or_else(String::new, cell);
     let estimate = record.outcome.estimate();
-    let pct = |x: Option<f64>| x.map_or_else(String::new, |x| format!("{:.2}", percent(x)));
+    let (low, high) = estimate.map_or((None, None), |e| metric.ends(e.low, e.high));
+    let change = |x: Option<f64>| match metric.scale() {
+        Scale::Ratio => x.map_or_else(String::new, |x| format!("{x:.2}")),
+        Scale::Difference => x.map_or_else(String::new, cell),
+    };
     let mut row = vec![
         short(&record.commit),
         value(&metric.name),
@@ -378,9 +395,9 @@ pub fn tsv_row(record: &Record, metric: &Metric, others: &[String]) -> Vec<Strin
         record.trial.to_string(),
         short(&record.parent),
         clean(&record.outcome.reason(), 60),
-        pct(estimate.map(|e| e.gain)),
-        pct(estimate.and_then(|e| e.low)),
-        pct(estimate.and_then(|e| e.high)),
+        change(estimate.map(|e| metric.change(e.gain))),
+        change(low),
+        change(high),
         estimate.map_or_else(String::new, |e| e.pairs.to_string()),
         format!("{:.1}", record.seconds.total),
     ];

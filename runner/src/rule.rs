@@ -6,27 +6,30 @@
 //!
 //! Evidence comes in *pairs*: incumbent and challenger measured back to back on the same prompts, their order
 //! decided by a fair coin of their own that is drawn when the pair starts. The gain of a pair, d, is the log ratio of the
-//! two values, positive when the challenger is better, less what being second is worth on this machine. Where
+//! two values, or their difference where a ratio says nothing, positive when the challenger is better, less what being second is
+//! worth on this machine. Where
 //! the change does nothing, the coin makes d symmetric about zero whatever the machine does meanwhile; a test by
 //! betting ([`Question`]) then keeps it with probability at most alpha, and stops as soon as the answer is clear.
 //! [`hear`] is asked after every pair; whoever drives it knows nothing of how it decides.
 
 mod question;
 mod scale;
+mod track;
 
 use serde::{Deserialize, Serialize};
 
-use crate::stats;
 use crate::terms::{Guard, Second, Settings};
 
 pub use crate::coin::{Draw, First, draw};
 pub use question::{Answer, Evidence, Question};
 pub use scale::History;
+pub use track::Track;
 
 /// alpha of the as-good question and of guards.
 pub const SECOND_ALPHA: f64 = 0.05;
 
-/// What the pairs say so far. Gains are natural logarithms; the ends are absent while there is no interval.
+/// What the pairs say so far. Gains are natural logarithms, or differences in the metric's unit where those are compared; the ends are
+/// absent while there is no interval.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
     /// Pairs measured.
@@ -69,15 +72,6 @@ pub enum Verdict {
     Guarded(String),
 }
 
-/// One metric of a trial: its scale, and the gain d of every pair.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Track {
-    /// tau of the metric, frozen within the trial, natural logarithm; 0 for a metric without noise.
-    pub tau: f64,
-    /// d of every pair so far, in order, natural logarithm.
-    pub d: Vec<f64>,
-}
-
 /// Everything that a trial is judged by: what `piton show N --pairs` prints and `piton replay` reads.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -96,7 +90,7 @@ pub struct Case {
     /// Whether the challenger's code is simpler than the incumbent's.
     #[serde(default)]
     pub simpler: bool,
-    /// Margins that the run has spent, natural logarithm.
+    /// Margins that the run has spent, in the unit of the primary gains.
     #[serde(default)]
     pub margin_spent: f64,
 }
@@ -110,7 +104,9 @@ impl Case {
     /// What is impossible about it, if anything.
     pub fn problem(&self) -> Option<String> {
         let others = self.seconds.iter().map(|s| &s.1).chain(self.guards.iter().map(|g| &g.1));
-        let sound = |t: &Track| t.tau.is_finite() && t.tau >= 0.0 && t.d.iter().all(|d| d.is_finite());
+        let sound = |t: &Track| {
+            t.tau.is_finite() && t.tau >= 0.0 && t.level.is_finite() && t.d.iter().all(|d| d.is_finite())
+        };
         let unsound = [&self.primary].into_iter().chain(others).any(|track| !sound(track));
         let guards = || self.guards.iter().find_map(|(guard, _)| guard.problem());
         self.settings
@@ -135,40 +131,75 @@ pub struct Asked {
 
 /// Judges all pairs so far. Pure: the same case gives the same answer for ever.
 pub fn hear(case: &Case) -> (Verdict, Estimate, Vec<Asked>) {
-    let (settings, Track { tau, d: gains }) = (&case.settings, &case.primary);
-    let middle = stats::median(gains).unwrap_or(0.0);
+    let (settings, primary) = (&case.settings, &case.primary);
+    let (gains, middle) = (&primary.d, primary.middle());
     let mut estimate = Estimate { pairs: gains.len() as u32, gain: middle, low: None, high: None };
-    if *tau == 0.0 {
-        let verdict = without_noise(settings, gains);
-        return (verdict, estimate, vec![]);
-    }
     let mut asked = vec![];
-    let mut ask = |about: String, question: Question, gains: &[f64]| {
-        let (answer, evidence) = question.ask(gains);
+    let mut ask = |about: String, question: Question, track: &Track| {
+        let (answer, evidence) = track.ask(&question);
         asked.push(Asked { about, question, answer, evidence });
         answer
     };
-    let question = Question::better(settings, *tau);
-    estimate.low = question.lower_bound(gains);
-    estimate.high = question.upper_bound(gains);
-    let better = ask("better".to_owned(), question, gains);
-    let mut guarded = None;
-    for (guard, track) in case.guards.iter().filter(|(_, track)| track.tau > 0.0) {
-        let losses: Vec<f64> = track.d.iter().map(|gain| -gain).collect();
-        let question =
-            Question { margin: -guard.limit(), alpha: SECOND_ALPHA, ..Question::better(settings, track.tau) };
-        if ask(format!("worse in {}", guard.metric), question, &losses) == Answer::Yes {
-            guarded.get_or_insert_with(|| guard.metric.clone());
+    let (exact, tau) = (primary.exact(settings), primary.tau());
+    let better = if exact {
+        primary.plainly_better(settings)
+    } else {
+        let question = Question::better_on(settings, primary.scale, tau);
+        (estimate.low, estimate.high) = primary.bounds(&question);
+        match ask("better".to_owned(), question, primary) {
+            _ if primary.hopeless(settings) => Answer::No,
+            answer => answer,
+        }
+    };
+    // Of what is no gain to speak of nothing is kept, however sure it is.
+    let better = if better == Answer::Yes && middle <= primary.least(settings) { Answer::No } else { better };
+    let (mut guarded, mut unproven) = (None, false);
+    for (guard, track) in &case.guards {
+        let limit = guard.limit_on(track.scale, track.level);
+        if track.tau == 0.0 {
+            // It does not vary: what it says is so.
+            if -track.middle() > limit + track.least(settings) {
+                guarded.get_or_insert_with(|| guard.metric.clone());
+            }
+            continue;
+        }
+        let question = Question {
+            margin: -limit,
+            alpha: SECOND_ALPHA,
+            ..Question::better_on(settings, track.scale, track.tau)
+        };
+        match ask(format!("worse in {}", guard.metric), question, &track.turned()) {
+            Answer::Yes => {
+                guarded.get_or_insert_with(|| guard.metric.clone());
+            }
+            // Nothing is kept before a guard has had the pairs that a proof needs.
+            Answer::Open if estimate.pairs < question.fewest() => unproven = true,
+            _ => {}
         }
     }
-    let as_good = Question::as_good(settings, *tau, case.margin_spent)
-        .filter(|_| case.simpler || !case.seconds.is_empty());
-    let as_good = as_good.map_or(Answer::No, |question| ask("as good".to_owned(), question, gains));
+    let wanted = case.simpler || !case.seconds.is_empty();
+    let as_good = match exact {
+        true if settings.as_good && wanted => primary.plainly_as_good(settings),
+        true => Answer::No,
+        false => Question::as_good_on(settings, primary.scale, tau, case.margin_spent)
+            .filter(|_| wanted && primary.tau > 0.0)
+            .map_or(Answer::No, |question| ask("as good".to_owned(), question, primary)),
+    };
     let (mut elsewhere, mut open) = (None, false);
     if as_good != Answer::No && !case.simpler {
-        for (second, track) in case.seconds.iter().filter(|(_, track)| track.tau > 0.0) {
-            match ask(format!("better in {}", second.metric), Question::better(settings, track.tau), &track.d)
-            {
+        for (second, track) in &case.seconds {
+            let answer = if track.d.is_empty() && !gains.is_empty() {
+                Answer::No
+            } else if track.exact(settings) {
+                track.plainly_better(settings)
+            } else if track.tau == 0.0 {
+                // A metric that never varied and does now: nothing is known of how it varies.
+                Answer::No
+            } else {
+                let question = Question::better_on(settings, track.scale, track.tau);
+                ask(format!("better in {}", second.metric), question, track)
+            };
+            match answer {
                 Answer::Yes => elsewhere = elsewhere.or_else(|| Some(second.metric.clone())),
                 Answer::Open => open = true,
                 Answer::No => {}
@@ -179,7 +210,9 @@ pub fn hear(case: &Case) -> (Verdict, Estimate, Vec<Asked>) {
     let ceiling = estimate.high.or_else(|| gains.iter().copied().reduce(f64::max));
     let verdict = match (guarded, better, as_good, reason) {
         (Some(metric), ..) => Verdict::Guarded(metric),
+        (_, Answer::Yes, ..) if unproven => Verdict::Continue,
         (_, Answer::Yes, ..) => Verdict::Keep(Path::Better),
+        (_, _, Answer::Yes, Some(_)) if unproven => Verdict::Continue,
         (_, _, Answer::Yes, Some(path)) => Verdict::Keep(path),
         (_, Answer::Open, ..) | (_, _, Answer::Open, _) => Verdict::Continue,
         (_, _, Answer::Yes, None) if open => Verdict::Continue,
@@ -189,15 +222,12 @@ pub fn hear(case: &Case) -> (Verdict, Estimate, Vec<Asked>) {
     (verdict, estimate, asked)
 }
 
-/// A metric that gave the same value every time needs no test: a gain is kept when a second pair shows it again.
-fn without_noise(settings: &Settings, gains: &[f64]) -> Verdict {
-    let bar = (settings.delta_min_pct / 100.0).ln_1p();
-    // Also of no pairs at all.
-    let shown = gains.iter().all(|gain| *gain > 0.0 && *gain >= bar);
-    match gains.len() {
-        0 | 1 if shown => Verdict::Continue,
-        _ if shown => Verdict::Keep(Path::Better),
-        _ if gains.iter().all(|gain| *gain < 0.0) => Verdict::Worse,
-        _ => Verdict::NotShownBetter,
-    }
+/// What is said of a trial before the rule can: of the pairs so far the guards that they all break, each taken as it is. For rules that keep
+/// before a test has had its pairs.
+pub fn plainly_guarded(case: &Case) -> Option<String> {
+    let broken = |(guard, track): &&(Guard, Track)| {
+        let limit = guard.limit_on(track.scale, track.level) + track.least(&case.settings);
+        !track.d.is_empty() && track.d.iter().all(|gain| -gain > limit)
+    };
+    case.guards.iter().find(broken).map(|(guard, _)| guard.metric.clone())
 }

@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use crate::calibration::Course;
 use crate::expensive;
 use crate::lessons::Expected;
-use crate::metric::{Metric, percent};
+use crate::metric::{Metric, Scale, percent};
 use crate::rule::Verdict;
 use crate::session::{self, Ascent};
 use crate::stats;
 use crate::trial::{Cost, Outcome, Pair, Record, Status};
-use crate::words::{clean, gain, number, plural, seconds};
+use crate::words::{clean, ends, expected, from_to, gain, number, plural, seconds, size};
 
 /// Where a run stands.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -32,13 +32,21 @@ pub struct Standing {
     pub baseline_value: Option<f64>,
     /// The primary metric of the incumbent, as measured in the trial that kept it.
     pub incumbent_value: Option<f64>,
-    /// Gain of the one over the other in percent, positive when better.
+    /// Gain of the one over the other: a natural logarithm, or a difference in the metric's unit; positive when better.
+    pub gain: Option<f64>,
+    /// The same as a change of the value in percent, positive when better; absent where differences are compared.
     pub gain_pct: Option<f64>,
+    /// What the value changed by, in percent or in the metric's unit: negative where it fell.
+    pub change: Option<f64>,
     /// Blind trials of the incumbent against itself, and how many of them the rule would have kept.
     pub blind: (usize, usize),
-    /// tau of the primary metric as it stands, in percent.
+    /// tau of the primary metric as it stands, in the unit of gains.
+    pub tau: Option<f64>,
+    /// The same in percent; absent where differences are compared.
     pub tau_pct: Option<f64>,
-    /// The last verification: gain and both ends, in percent.
+    /// The last verification: gain and both ends, in the unit of gains.
+    pub verified: Option<(f64, f64, f64)>,
+    /// The same in percent, positive when better; absent where differences are compared.
     pub verified_pct: Option<(f64, f64, f64)>,
     /// How well expected gains agree with measured ones.
     pub expected: Option<Expected>,
@@ -81,8 +89,9 @@ pub fn status(run: &str, base: &str, records: &[Record], metric: &Metric, night:
     });
     let mut cost = Cost::default();
     records.iter().filter_map(|r| r.agent.as_ref()).for_each(|agent| cost.add(&agent.cost));
-    let tau = (!records.is_empty()).then(|| Course::begin(&metric.name, metric.direction, records).tau);
-    let gain = value(first).zip(value(best)).and_then(|(from, to)| metric.direction.log_gain(from, to));
+    let tau = (!records.is_empty())
+        .then(|| Course::begin(&metric.name, metric.direction, metric.scale(), records).tau);
+    let gain = value(first).zip(value(best)).and_then(|(from, to)| metric.gain(from, to));
     Standing {
         run: run.to_owned(),
         base: base.to_owned(),
@@ -91,11 +100,17 @@ pub fn status(run: &str, base: &str, records: &[Record], metric: &Metric, night:
         reasons,
         baseline_value: value(first),
         incumbent_value: value(best),
-        gain_pct: gain.map(percent),
+        gain,
+        gain_pct: gain.and_then(|gain| metric.gain_pct(gain)),
+        change: gain.map(|gain| metric.change(gain)),
         blind: (blind.clone().count(), blind.filter(|kept| *kept).count()),
-        tau_pct: tau.map(percent),
-        verified_pct: night.map(|night| (percent(night.gain), percent(night.low), percent(night.high))),
-        expected: Expected::of(records),
+        tau,
+        tau_pct: tau.filter(|_| metric.scale() == Scale::Ratio).map(percent),
+        verified: night.map(|night| (night.gain, night.low, night.high)),
+        verified_pct: night.and_then(|night| {
+            Some((metric.gain_pct(night.gain)?, metric.gain_pct(night.low)?, metric.gain_pct(night.high)?))
+        }),
+        expected: Expected::of(records, metric),
         notes: 0,
         last: trials.next_back().map(|r| (r.trial, reason(r))),
         cost,
@@ -124,20 +139,23 @@ pub fn status_words(standing: &Standing, metric: &Metric) -> String {
     line("incumbent", format!("{} {}", metric.name, value(standing.incumbent_value)));
     line(
         "gain",
-        standing.gain_pct.map_or_else(
+        standing.gain.map_or_else(
             || "-".to_owned(),
-            |pct| format!("{pct:+.1} %, as measured in the trials that kept it"),
+            |by| format!("{}, as measured in the trials that kept it", gain(by, metric)),
         ),
     );
     line(
         "verified",
-        standing.verified_pct.map_or_else(
+        standing.verified.map_or_else(
             || "not yet: piton verify measures HEAD against the baseline anew".to_owned(),
-            |(gain, low, high)| format!("{gain:+.1} % ({low:+.1} .. {high:+.1}), HEAD against the baseline"),
+            |(middle, low, high)| {
+                let (middle, ends) = (gain(middle, metric), ends(Some(low), Some(high), metric));
+                format!("{middle} ({ends}), HEAD against the baseline")
+            },
         ),
     );
-    if let Some(tau) = standing.tau_pct {
-        line("noise", format!("a pair's gain is uncertain by tau = {tau:.2} %"));
+    if let Some(tau) = standing.tau {
+        line("noise", format!("a pair's gain is uncertain by tau = {}", size(tau, 2, metric)));
     }
     if standing.blind.0 > 0 {
         line(
@@ -153,8 +171,10 @@ pub fn status_words(standing: &Standing, metric: &Metric) -> String {
         line(
             "expected",
             format!(
-                "{expected_pct:+.1} % in the mean of {}, measured {measured_pct:+.1} %; {reached} of them came to what was expected",
-                plural(*trials, "trial")
+                "{} in the mean of {}, measured {}; {reached} of them came to what was expected",
+                expected(*expected_pct, metric),
+                plural(*trials, "trial"),
+                expected(*measured_pct, metric)
             ),
         );
     }
@@ -221,20 +241,27 @@ pub struct Again {
 }
 
 /// The night's figure for people.
-pub fn night_words(night: &Night) -> String {
-    let luck = match percent(night.naive) - percent(night.gain) {
-        points @ 0.0.. => format!("{points:+.1} points of it were luck"),
-        points => format!("measured anew it is {:.1} points more", -points),
+pub fn night_words(night: &Night, metric: &Metric) -> String {
+    let gain = |by: f64| gain(by, metric);
+    let points = |points: f64| match metric.scale() {
+        Scale::Ratio => format!("{points:.1} points"),
+        Scale::Difference => format!("{} {}", number(points), clean(metric.units(), 30)),
     };
+    // In the direction that is better: what fell by less than the keeps said was luck too.
+    let better = |by: f64| metric.direction.sign() * metric.change(by);
+    let luck = match better(night.naive) - better(night.gain) {
+        more @ 0.0.. => format!("{} of it were luck", points(more)),
+        more => format!("measured anew it is {} more", points(-more)),
+    };
+    let unit = if metric.scale() == Scale::Ratio { " %" } else { "" };
     let mut text = format!(
-        "run {}: {} against the baseline {} in {} on fresh prompts\n  the night's gain   {} (95 % interval {:+.1} .. {:+.1} %)\n  sum of the keeps   {}; {luck}\n",
+        "run {}: {} against the baseline {} in {} on fresh prompts\n  the night's gain   {} (95 % interval {}{unit})\n  sum of the keeps   {}; {luck}\n",
         night.run,
         &night.head[..7.min(night.head.len())],
         &night.baseline[..7.min(night.baseline.len())],
         plural(night.pairs.len(), "pair"),
         gain(night.gain),
-        percent(night.low),
-        percent(night.high),
+        ends(Some(night.low), Some(night.high), metric),
         gain(night.naive),
     );
     if !night.each.is_empty() {
@@ -327,21 +354,13 @@ pub fn summary(summary: &Summary, metric: &Metric) -> String {
         text.push_str(&format!("in the end the agent {}\n", clean(trouble, 300)));
     }
     if let (Some(first), Some(last)) = (first, last) {
-        let gained =
-            metric.direction.log_gain(first, last).map_or_else(String::new, |g| format!(" ({})", gain(g)));
-        text.push_str(&format!(
-            "{} {} -> {} {}{gained}, as measured in the trials that kept it\n",
-            metric.name,
-            number(first),
-            number(last),
-            metric.unit
-        ));
+        text.push_str(&format!("{}, as measured in the trials that kept it\n", from_to(first, last, metric)));
     }
     let kept: Vec<String> = trials
         .iter()
         .filter(|r| r.outcome.kept())
         .map(|r| {
-            let by = r.outcome.estimate().map_or_else(String::new, |e| gain(e.gain));
+            let by = r.outcome.estimate().map_or_else(String::new, |e| gain(e.gain, metric));
             format!("  {:>3}  {by:>9}  {}\n", r.trial, clean(&r.description, 90))
         })
         .collect();

@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use crate::calibration::Courses;
-use crate::expensive::{Known, Line, Runs};
+use crate::expensive::{Line, Runs};
 use crate::frontier::Frontier;
 use crate::lessons::Lessons;
 use crate::metric::Metric;
@@ -70,8 +70,8 @@ impl Tally {
         self.line.take(record);
         self.unblinded.take(record);
         self.courses.take(record);
-        self.runs.take(record, &self.metric);
-        self.lessons.take(record);
+        self.runs.take(record);
+        self.lessons.take(record, &self.metric);
         self.frontier.take(record);
         self.taus.extend(record.tau);
         if self.taus.len() > TAUS {
@@ -99,8 +99,8 @@ impl Tally {
         self.courses.clone().simpler(simpler)
     }
 
-    /// What is known of the incumbent where single runs are judged.
-    pub fn known(&self) -> Option<Known> {
-        self.runs.known()
+    /// The runs that the incumbents are known by, where single runs are judged.
+    pub fn runs(&self) -> &Runs {
+        &self.runs
     }
 }

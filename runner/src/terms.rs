@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::metric::Direction;
+use crate::metric::{Direction, Scale};
 
 /// How thoroughly a change is looked at: what a pair may cost, of an agent's turn, decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -43,6 +43,15 @@ pub struct Settings {
     pub alpha: f64,
     /// Smallest gain worth finding, in percent: smaller ones are given up sooner.
     pub delta_min_pct: f64,
+    /// The same in the metric's unit, where differences are compared.
+    #[serde(skip_serializing_if = "none_of_it")]
+    pub delta_min: f64,
+    /// A gain that is not above this is none, in percent: 0.0001 where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_gain_pct: Option<f64>,
+    /// The same in the metric's unit, where differences are compared: a millionth of the baseline's value where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_gain: Option<f64>,
     /// Most pairs of a trial, where the preset's number is not wanted.
     pub n_max: Option<u32>,
     /// Pairs of the baseline against itself from which a run takes its first tau.
@@ -51,10 +60,23 @@ pub struct Settings {
     pub as_good: bool,
     /// How much worse still counts as good, in percent; the larger of 1 % and 0.6 tau where absent.
     pub margin_pct: Option<f64>,
+    /// The same in the metric's unit, where differences are compared; 0.6 tau where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub margin: Option<f64>,
     /// What all margins of a run may add up to, in percent.
     pub margin_budget_pct: f64,
+    /// The same in the metric's unit, where differences are compared; three margins where absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub margin_budget: Option<f64>,
     /// After so many trials the incumbent is tried against itself, unannounced; 0 for never.
     pub blind_every: u32,
+}
+
+/// A gain that is not above this share of the value is none, where nothing else is said.
+const LEAST: f64 = 1e-6;
+
+fn none_of_it(value: &f64) -> bool {
+    *value == 0.0
 }
 
 impl Default for Settings {
@@ -63,11 +85,16 @@ impl Default for Settings {
             preset: Preset::Standard,
             alpha: 0.02,
             delta_min_pct: 0.0,
+            delta_min: 0.0,
+            min_gain_pct: None,
+            min_gain: None,
             n_max: None,
             calibration_pairs: 8,
             as_good: false,
             margin_pct: None,
+            margin: None,
             margin_budget_pct: 3.0,
+            margin_budget: None,
             blind_every: 20,
         }
     }
@@ -100,6 +127,57 @@ impl Settings {
         percent("delta_min_pct", self.delta_min_pct)
             .or_else(|| percent("margin_budget_pct", self.margin_budget_pct))
             .or_else(|| percent("margin_pct", self.margin_pct.unwrap_or(0.0)))
+            .or_else(|| percent("min_gain_pct", self.min_gain_pct.unwrap_or(0.0)))
+            .or_else(|| {
+                let sizes = [
+                    ("delta_min", Some(self.delta_min)),
+                    ("min_gain", self.min_gain),
+                    ("margin", self.margin),
+                    ("margin_budget", self.margin_budget),
+                ];
+                let bad = |value: f64| !(value.is_finite() && value >= 0.0);
+                sizes.into_iter().find_map(|(name, value)| {
+                    let value = value.filter(|value| bad(*value))?;
+                    Some(format!(
+                        "rule.{name} is {value}; it is a number of the metric's unit, and not below 0"
+                    ))
+                })
+            })
+    }
+
+    /// The first key that is in the unit of this scale, where one is set: it says what the metric is compared by.
+    pub fn speaks(&self, scale: Scale) -> Option<&'static str> {
+        let keys = match scale {
+            Scale::Ratio => [
+                ("rule.delta_min_pct", self.delta_min_pct > 0.0),
+                ("rule.margin_pct", self.margin_pct.is_some()),
+                ("rule.min_gain_pct", self.min_gain_pct.is_some()),
+                ("", false),
+            ],
+            Scale::Difference => [
+                ("rule.delta_min", self.delta_min > 0.0),
+                ("rule.margin", self.margin.is_some()),
+                ("rule.min_gain", self.min_gain.is_some()),
+                ("rule.margin_budget", self.margin_budget.is_some()),
+            ],
+        };
+        keys.into_iter().find(|(_, set)| *set).map(|(name, _)| name)
+    }
+
+    /// The smallest gain worth finding, in the unit of gains.
+    pub fn delta(&self, scale: Scale) -> f64 {
+        match scale {
+            Scale::Ratio => (self.delta_min_pct / 100.0).ln_1p(),
+            Scale::Difference => self.delta_min,
+        }
+    }
+
+    /// A gain that is not above this is none, in the unit of gains; `level` is the size of the baseline's value.
+    pub fn least(&self, scale: Scale, level: f64) -> f64 {
+        match scale {
+            Scale::Ratio => self.min_gain_pct.map_or(LEAST, |pct| pct / 100.0).ln_1p(),
+            Scale::Difference => self.min_gain.unwrap_or(LEAST * level.abs()),
+        }
     }
 
     /// One line for the ledger and for commit messages.
@@ -136,6 +214,9 @@ pub struct Second {
     pub metric: String,
     /// Which way is better.
     pub direction: Direction,
+    /// As [`crate::metric::Metric::scale`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale: Option<Scale>,
 }
 
 /// A metric that a keep may not make worse: `[[guard]]`.
@@ -147,24 +228,60 @@ pub struct Guard {
     /// Which way is better.
     pub direction: Direction,
     /// A loss proven to be larger than this discards, in percent.
-    pub limit_pct: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit_pct: Option<f64>,
+    /// The same in the metric's unit: differences are compared then. One of the two is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<f64>,
+    /// How its values are compared: what the baseline decided, in a run that has begun.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub scale: Option<Scale>,
 }
 
 impl Guard {
-    /// The limit as a loss, natural logarithm: 10 % more of what should be low is ln 1.1, 10 % less of what should be high -ln 0.9.
-    pub fn limit(&self) -> f64 {
+    /// A guard with a limit in percent.
+    pub fn percent(metric: &str, direction: Direction, limit_pct: f64) -> Self {
+        Self { metric: metric.to_owned(), direction, limit_pct: Some(limit_pct), limit: None, scale: None }
+    }
+
+    /// The scale that its limit and these values ask for: percent of what is not above zero are told by differences.
+    pub fn scale_of(&self, values: &[f64]) -> Scale {
+        let ratio = self.limit.is_none() && values.iter().all(|value| *value > 0.0);
+        self.scale.unwrap_or(if ratio { Scale::Ratio } else { Scale::Difference })
+    }
+
+    /// The limit as a loss, in the unit of gains: 10 % more of what should be low is ln 1.1, 10 % less of what should be high -ln 0.9. Where
+    /// differences are compared, percent are those of `level`, the size of the baseline's value.
+    pub fn limit_on(&self, scale: Scale, level: f64) -> f64 {
+        let share = self.limit_pct.unwrap_or(0.0) / 100.0;
         let sign = -self.direction.sign();
-        sign * (sign * self.limit_pct / 100.0).ln_1p()
+        match scale {
+            Scale::Ratio => sign * (sign * share).ln_1p(),
+            Scale::Difference => self.limit.unwrap_or(share * level.abs()),
+        }
     }
 
     /// What is impossible about it, if anything.
     pub fn problem(&self) -> Option<String> {
-        (!(0.0..100.0).contains(&self.limit_pct)).then(|| {
-            format!(
-                "the guard on `{}` has limit_pct {}; it lies between 0 and 100",
-                self.metric, self.limit_pct
-            )
-        })
+        let name = &self.metric;
+        match (self.limit_pct, self.limit) {
+            (None, None) => Some(format!(
+                "the guard on `{name}` has no limit: limit_pct in percent, or limit in the unit of the metric"
+            )),
+            (Some(_), Some(_)) => {
+                Some(format!("the guard on `{name}` has limit_pct and limit; it has one of them"))
+            }
+            (Some(pct), None) if !(0.0..100.0).contains(&pct) => {
+                Some(format!("the guard on `{name}` has limit_pct {pct}; it lies between 0 and 100"))
+            }
+            (None, Some(limit)) if !(limit.is_finite() && limit >= 0.0) => Some(format!(
+                "the guard on `{name}` has limit {limit}; it is a number of its unit, and not below 0"
+            )),
+            (None, Some(_)) if self.scale == Some(Scale::Ratio) => Some(format!(
+                "the guard on `{name}` has a limit in its unit and the scale ratio; give limit_pct"
+            )),
+            _ => None,
+        }
     }
 }
 
@@ -174,10 +291,47 @@ mod tests {
 
     #[test]
     fn the_limit_of_a_guard_is_a_loss_in_its_own_direction() {
-        let guard = |direction| Guard { metric: "m".into(), direction, limit_pct: 10.0 };
-        assert!((guard(Direction::Lower).limit() - 1.1f64.ln()).abs() < 1e-12);
-        assert!((guard(Direction::Higher).limit() + 0.9f64.ln()).abs() < 1e-12);
-        assert!(Guard { limit_pct: 100.0, ..guard(Direction::Higher) }.problem().is_some());
+        let guard = |direction| Guard::percent("m", direction, 10.0);
+        let limit = |direction| guard(direction).limit_on(Scale::Ratio, 0.0);
+        assert!((limit(Direction::Lower) - 1.1f64.ln()).abs() < 1e-12);
+        assert!((limit(Direction::Higher) + 0.9f64.ln()).abs() < 1e-12);
+        assert!(Guard::percent("m", Direction::Higher, 100.0).problem().is_some());
+    }
+
+    #[test]
+    fn a_limit_is_in_percent_or_in_the_unit_and_percent_of_nothing_is_nothing() {
+        let guard = Guard::percent("m", Direction::Lower, 10.0);
+        assert_eq!(guard.scale_of(&[3.0, 2.0]), Scale::Ratio);
+        assert_eq!(guard.scale_of(&[3.0, 0.0]), Scale::Difference, "a ratio to zero is none");
+        assert_eq!(guard.limit_on(Scale::Difference, -20.0), 2.0);
+        assert_eq!(guard.limit_on(Scale::Difference, 0.0), 0.0, "any more of what was none is too much");
+        let units = Guard { limit_pct: None, limit: Some(3.0), ..guard.clone() };
+        assert_eq!(
+            (units.scale_of(&[3.0]), units.limit_on(Scale::Difference, 9.0)),
+            (Scale::Difference, 3.0)
+        );
+        assert_eq!(units.problem(), None);
+        assert!(Guard { limit: None, ..units.clone() }.problem().unwrap().contains("has no limit"));
+        assert!(Guard { limit_pct: Some(1.0), ..units.clone() }.problem().unwrap().contains("one of them"));
+        assert!(Guard { limit: Some(-1.0), ..units }.problem().unwrap().contains("limit -1"));
+    }
+
+    #[test]
+    fn what_is_no_gain_is_a_millionth_or_what_the_experiment_says() {
+        let settings = Settings::default();
+        assert!((settings.least(Scale::Ratio, 0.0) - 1e-6).abs() < 1e-11);
+        assert_eq!(settings.least(Scale::Difference, -50.0), 50.0 * 1e-6);
+        assert_eq!(settings.least(Scale::Difference, 0.0), 0.0);
+        let said = Settings { min_gain: Some(2.0), min_gain_pct: Some(1.0), ..settings };
+        assert_eq!(said.least(Scale::Difference, 9.0), 2.0);
+        assert!((said.least(Scale::Ratio, 9.0) - 1.01f64.ln()).abs() < 1e-12);
+        assert_eq!(
+            (said.speaks(Scale::Ratio), said.speaks(Scale::Difference)),
+            (Some("rule.min_gain_pct"), Some("rule.min_gain"))
+        );
+        assert!(
+            Settings { margin: Some(f64::NAN), ..said }.problem().unwrap().contains("rule.margin is NaN")
+        );
     }
 
     #[test]

@@ -5,13 +5,15 @@
 mod bounded;
 mod outcome;
 
+use std::collections::BTreeMap;
+
 use piton_confine::Level;
 use serde::{Deserialize, Serialize};
 
 use crate::conditions::Conditions;
 use crate::gate::Reading;
 use crate::likeness::Like;
-use crate::metric::Values;
+use crate::metric::{Scale, Values};
 use crate::monitor::Changes;
 use crate::proposal::Claim;
 use crate::rule::{Asked, First, Path, Verdict};
@@ -29,9 +31,10 @@ pub struct Pair {
     pub incumbent: Values,
     /// All values of the challenger's sample.
     pub challenger: Values,
-    /// d: gain of the challenger in the primary metric, natural logarithm, positive when better, `position` taken off.
+    /// d: gain of the challenger in the primary metric, positive when better, `position` taken off: a natural logarithm, or a difference in
+    /// the metric's unit.
     pub gain: f64,
-    /// b: what being second was worth by the pairs before this one, natural logarithm.
+    /// b: what being second was worth by the pairs before this one, in the unit of gains.
     #[serde(default)]
     pub position: f64,
     /// What the machine was doing.
@@ -180,6 +183,13 @@ pub struct Record {
     /// The agent that proposed the edit, and its cost; absent for the tuner and for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<Proposer>,
+    /// Seeds of `reference` and then of `runs`: a challenger's runs are on prompts of the incumbent's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub run_seeds: Vec<u64>,
+    /// How values are compared, by the name of the metric, in a baseline's record: that of a guard after `guard `, of a second metric after
+    /// `second `. By their ratio where it says nothing.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub scales: BTreeMap<String, Scale>,
     /// SHA-256 of the harness that measured, where there is one.
     pub harness: Option<String>,
     /// Git's id of the locked files.

@@ -7,7 +7,7 @@ use crate::drive::Session;
 use crate::duel::{Duel, Round};
 use crate::error::{Error, Result};
 use crate::git::Id;
-use crate::rule::{self, Case, Track, Verdict};
+use crate::rule::{self, Case, Verdict};
 use crate::standing::{Again, Night};
 use crate::terms::Preset;
 use crate::trial::{Pair, Record};
@@ -106,10 +106,10 @@ impl Session<'_> {
 
     /// The rule asked about fresh pairs, until it has an answer: median gain, pairs, and whether it would keep again.
     fn asked(&self, from: &Built, to: &Built, records: &[Record], doing: &str) -> Result<(f64, u32, bool)> {
-        let tau = self.book.config.courses(records, false).primary.tau;
+        let course = self.book.config.courses(records, false).primary;
         let hear = |pairs: &[Pair]| {
             let d = pairs.iter().map(|pair| pair.gain).collect();
-            rule::hear(&Case::of(self.book.config.rule.clone(), Track { tau, d }))
+            rule::hear(&Case::of(self.book.config.rule.clone(), course.track_of(d)))
         };
         let seed = host::fresh_seed()?;
         let more = &mut |pairs: &[Pair]| hear(pairs).0 == Verdict::Continue;
@@ -127,8 +127,8 @@ impl Session<'_> {
         doing: &str,
     ) -> Result<Vec<Pair>> {
         let mut duel = Duel::new(self.world, &self.book.config, &self.harness, (from, to), seed);
-        let mut course =
-            Course::begin(&self.book.config.metric.name, self.book.config.metric.direction, records);
+        let metric = &self.book.config.metric;
+        let mut course = Course::begin(&metric.name, metric.direction, metric.scale(), records);
         let mut ended = duel.warm_up(&mut |_| true)?;
         let mut pairs = vec![];
         while ended.is_none() && more(&pairs) {
@@ -136,7 +136,7 @@ impl Session<'_> {
                 Round::Pair(mut pair) => {
                     let gain = course.pair(pair.first, &pair.incumbent, &pair.challenger);
                     (pair.gain, pair.position) =
-                        gain.ok_or_else(|| Error::new(WHAT).cause("a value is not above zero"))?;
+                        gain.ok_or_else(|| Error::new(WHAT).cause("a value is missing, or no number"))?;
                     pairs.push(pair);
                 }
                 other => ended = Some(other),

@@ -1,20 +1,22 @@
 //! Numbers, verdicts and foreign text in the form in which people read them.
 
 use crate::likeness::Like;
-use crate::metric::percent;
+use crate::metric::{BEYOND, Direction, Metric, Scale, percent};
 use crate::rule::{Estimate, Path, Verdict};
 use crate::trial::{Outcome, Record};
 
 /// A warning, where the challenger's first run was slow.
-pub fn slow_start(record: &Record) -> Option<String> {
-    let slow = gain(record.slow_start?);
+pub fn slow_start(record: &Record, metric: &Metric) -> Option<String> {
+    let slow = gain(record.slow_start?, metric);
     Some(format!("the first run, which is not timed, came out {slow} against the others: something was cold"))
 }
 
 /// The verdict of a trial in one sentence, with the numbers that carry it.
 ///
-/// `alpha` is the error of the lower bound, as a probability.
-pub fn verdict(record: &Record, alpha: f64) -> String {
+/// `alpha` is the error of a keep's bound, as a probability.
+pub fn verdict(record: &Record, metric: &Metric, alpha: f64) -> String {
+    let gain = |by: f64| gain(by, metric);
+    let interval = |estimate: &Estimate| interval(estimate, metric);
     let tail = |estimate: &Estimate| {
         let noun = if record.runs.is_empty() { "pair" } else { "run" };
         format!("{}, {}", plural(estimate.pairs as usize, noun), seconds(record.seconds.total))
@@ -24,6 +26,13 @@ pub fn verdict(record: &Record, alpha: f64) -> String {
             0 => format!("baseline: {} of two builds", plural(record.pairs.len(), "pair")),
             runs => format!("baseline: {}", plural(runs, "run")),
         },
+        Outcome::Judged { verdict: Verdict::Keep(Path::Better), estimate } if exact(record, estimate) => {
+            format!(
+                "kept: {} (exact: this metric gave the same value on every seed), {}",
+                exactly(estimate.gain, metric),
+                tail(estimate)
+            )
+        }
         Outcome::Judged { verdict: Verdict::Keep(path), estimate } => format!(
             "kept{}: {}{}, {}",
             match path {
@@ -34,8 +43,10 @@ pub fn verdict(record: &Record, alpha: f64) -> String {
             },
             gain(estimate.gain),
             estimate.low.map_or_else(String::new, |low| format!(
-                " ({} % lower bound {})",
+                " ({} % {} bound {})",
                 number((1.0 - alpha) * 100.0),
+                // What lies below a gain lies above a value of which less is better.
+                if metric.direction == Direction::Higher { "lower" } else { "upper" },
                 gain(low)
             )),
             tail(estimate)
@@ -50,7 +61,7 @@ pub fn verdict(record: &Record, alpha: f64) -> String {
             gain(estimate.gain),
             interval(estimate),
             tail(estimate),
-            resolution(record)
+            resolution(record, metric)
         ),
         Outcome::Bundle { holds, trials, estimate } => format!(
             "{} {} together: {}; {}{}, {}",
@@ -93,7 +104,7 @@ pub fn verdict(record: &Record, alpha: f64) -> String {
         }
         Outcome::Duplicate { of } => format!("not judged: the same as trial {of}"),
         Outcome::Alike { of } => match &record.like {
-            Some(earlier) => format!("not judged: {}", like(earlier)),
+            Some(earlier) => format!("not judged: {}", like(earlier, metric)),
             None => format!("not judged: like trial {of}"),
         },
         Outcome::NoEdit => match record.begun_as {
@@ -117,7 +128,8 @@ pub fn verdict(record: &Record, alpha: f64) -> String {
 }
 
 /// `like trial 47, discarded: -2.1 % (93 % the same edit)`.
-pub fn like(earlier: &Like) -> String {
+pub fn like(earlier: &Like, metric: &Metric) -> String {
+    let gain = |by: f64| gain(by, metric);
     let Like { trial, share, kept, reason, gain: measured } = earlier;
     let came = match (kept, measured) {
         (true, measured) => measured.map_or_else(|| "kept".to_owned(), |g| format!("kept: {}", gain(g))),
@@ -132,23 +144,101 @@ pub fn like(earlier: &Like) -> String {
     format!("like trial {trial}, {came} ({:.0} % the same edit)", share * 100.0)
 }
 
+/// Whether a keep rests on a metric that does not vary, and on no test.
+fn exact(record: &Record, estimate: &Estimate) -> bool {
+    record.tau == Some(0.0) && estimate.low.is_none() && record.runs.is_empty()
+}
+
 /// What a discard may have missed.
-fn resolution(record: &Record) -> String {
-    record.resolves.map_or_else(String::new, |gain| format!("; this machine resolves {:.1} %", percent(gain)))
+fn resolution(record: &Record, metric: &Metric) -> String {
+    record
+        .resolves
+        .map_or_else(String::new, |gain| format!("; this machine resolves {}", size(gain, 1, metric)))
 }
 
-/// `+3.1 %` for a log gain of 0.0305.
-pub fn gain(log_gain: f64) -> String {
-    let value = percent(log_gain);
-    if value.abs() < 0.05 { "0.0 %".to_owned() } else { format!("{value:+.1} %") }
+/// What a gain changes the value by: `+3.1 %` for one of .0305 where higher is better, `-3.0 %` where lower is, `-3 failures` where
+/// differences are compared. Texts print the change of the value, which is what people see in it, and never how much better that is.
+pub fn gain(by: f64, metric: &Metric) -> String {
+    let change = metric.change(by);
+    match metric.scale() {
+        Scale::Difference => in_units(change, metric),
+        Scale::Ratio if by.abs() >= BEYOND => beyond(change),
+        Scale::Ratio if change.abs() < 0.05 => "0.0 %".to_owned(),
+        Scale::Ratio => format!("{change:+.1} %"),
+    }
 }
 
-/// ` (-0.6 .. +2.1)`, in percent; nothing while there is no interval.
-pub fn interval(estimate: &Estimate) -> String {
+/// A change that a ratio has no number for: to a value that is not above zero, or from one.
+fn beyond(change: f64) -> String {
+    if change < 0.0 { "-100.0 %".to_owned() } else { "up from zero".to_owned() }
+}
+
+/// The same with as many digits as a small change needs.
+fn exactly(by: f64, metric: &Metric) -> String {
+    let change = metric.change(by);
+    match metric.scale() {
+        Scale::Ratio if change.abs() < 0.05 => format!("{} %", signed(change)),
+        _ => gain(by, metric),
+    }
+}
+
+fn in_units(change: f64, metric: &Metric) -> String {
+    format!("{} {}", signed(change), clean(metric.units(), 30))
+}
+
+fn signed(x: f64) -> String {
+    let text = number(x);
+    if x > 0.0 { format!("+{text}") } else { text }
+}
+
+/// The size of a scale or of a gain without its sign, e.g. `3.30 %` or `0.4 failures`; `decimals` are those of percent.
+pub fn size(of: f64, decimals: usize, metric: &Metric) -> String {
+    match metric.scale() {
+        Scale::Ratio => format!("{:.decimals$} %", percent(of)),
+        Scale::Difference => format!("{} {}", number(of), clean(metric.units(), 30)),
+    }
+}
+
+/// One end of an interval, without its unit.
+fn end(change: f64, metric: &Metric) -> String {
+    match metric.scale() {
+        Scale::Ratio => format!("{change:+.1}"),
+        Scale::Difference => signed(change),
+    }
+}
+
+/// Both ends of an interval as changes of the value, the lower one first: `-0.6 .. +2.1`; where there is one, `≥ +2.1` or `≤ -2.1`.
+pub fn ends(low: Option<f64>, high: Option<f64>, metric: &Metric) -> String {
+    match metric.ends(low, high) {
+        (Some(low), Some(high)) => format!("{} .. {}", end(low, metric), end(high, metric)),
+        (Some(low), None) => format!("≥ {}", end(low, metric)),
+        (None, Some(high)) => format!("≤ {}", end(high, metric)),
+        (None, None) => String::new(),
+    }
+}
+
+/// ` (-0.6 .. +2.1)`, in percent or in the metric's unit; nothing while there is no interval.
+pub fn interval(estimate: &Estimate, metric: &Metric) -> String {
     match (estimate.low, estimate.high) {
-        (Some(low), Some(high)) => format!(" ({:+.1} .. {:+.1})", percent(low), percent(high)),
+        (Some(_), Some(_)) => format!(" ({})", ends(estimate.low, estimate.high, metric)),
         _ => String::new(),
     }
+}
+
+/// The change that a proposer expects: gains in percent, or in the metric's unit, positive when better.
+pub fn expected(by: f64, metric: &Metric) -> String {
+    let change = metric.direction.sign() * by;
+    match metric.scale() {
+        Scale::Ratio => format!("{change:+.1} %"),
+        Scale::Difference => in_units(change, metric),
+    }
+}
+
+/// The value before and after, and the change: `bytes 36512 -> 16008 (-56.2 %)`.
+pub fn from_to(from: f64, to: f64, metric: &Metric) -> String {
+    let unit = if metric.unit.is_empty() { String::new() } else { format!(" {}", clean(&metric.unit, 30)) };
+    let by = metric.gain(from, to).map_or_else(String::new, |by| format!(" ({})", gain(by, metric)));
+    format!("{} {} -> {}{unit}{by}", clean(&metric.name, 60), number(from), number(to))
 }
 
 /// Seconds as `52 s` or `3 min 20 s`.
@@ -277,8 +367,13 @@ mod tests {
         assert_eq!(clean(&outcome.reason(), 60), "run:\\u{1b}[2J\\u{2066}");
     }
 
+    fn metric(direction: Direction, scale: Scale, unit: &str) -> Metric {
+        Metric { name: "failures".into(), direction, unit: unit.into(), scale: Some(scale), memory: None }
+    }
+
     #[test]
     fn gains_and_numbers_read_well() {
+        let gain = |by: f64| gain(by, &metric(Direction::Higher, Scale::Ratio, ""));
         assert_eq!(gain(0.0305), "+3.1 %");
         assert_eq!(gain(-0.0001), "0.0 %");
         assert_eq!(number(1234.56), "1235");
@@ -286,5 +381,33 @@ mod tests {
         assert_eq!(number(0.00012), "1.20e-4");
         assert_eq!(number(0.0), "0");
         assert_eq!(seconds(200.2), "3 min 20 s");
+    }
+
+    #[test]
+    fn what_fell_is_told_as_fallen_where_lower_is_better() {
+        let bytes = metric(Direction::Lower, Scale::Ratio, "");
+        let by = bytes.gain(36512.0, 16008.0).unwrap();
+        assert!(by > 0.0);
+        assert_eq!(gain(by, &bytes), "-56.2 %");
+        assert_eq!(from_to(36512.0, 16008.0, &bytes), "failures 36512 -> 16008 (-56.2 %)");
+        assert_eq!(gain(bytes.gain(100.0, 103.0).unwrap(), &bytes), "+3.0 %");
+        assert_eq!(gain(bytes.gain(5.0, 0.0).unwrap(), &bytes), "-100.0 %");
+        let estimate = Estimate { pairs: 9, gain: by, low: Some(0.1), high: Some(0.2) };
+        assert_eq!(interval(&estimate, &bytes), " (-18.1 .. -9.5)");
+        assert_eq!(ends(Some(0.1), None, &bytes), "≤ -9.5", "a gain of at least so much");
+        assert_eq!(expected(3.0, &bytes), "-3.0 %");
+    }
+
+    #[test]
+    fn differences_are_told_in_the_unit_or_under_the_name() {
+        let failures = metric(Direction::Lower, Scale::Difference, "");
+        assert_eq!(gain(3.0, &failures), "-3 failures");
+        assert_eq!(gain(0.0, &failures), "0 failures");
+        let fit = metric(Direction::Higher, Scale::Difference, "R2");
+        assert_eq!(gain(0.02, &fit), "+0.02 R2");
+        assert_eq!(from_to(-0.1, 0.02, &fit), "failures -0.1 -> 0.02 R2 (+0.12 R2)");
+        assert_eq!(size(0.5, 1, &fit), "0.5 R2");
+        let estimate = Estimate { pairs: 9, gain: 0.02, low: Some(-0.01), high: Some(0.05) };
+        assert_eq!(interval(&estimate, &fit), " (-0.01 .. +0.05)");
     }
 }

@@ -63,6 +63,7 @@ const ORDER: [&str; 77] = [
     "measure",
     "world",
     "duel",
+    "alone",
     "calibrate",
     "ledger",
     "book",

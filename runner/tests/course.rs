@@ -5,8 +5,8 @@ mod support;
 use piton::calibration::{Course, Courses};
 use piton::expensive::{self, Judgement, Known, Line, Runs, provisional};
 use piton::gate::{Gate, Pool, read, read_all};
-use piton::metric::{Direction, Metric, Values};
-use piton::rule::{Answer, Asked, Estimate, Evidence, First, Path, Question, Verdict};
+use piton::metric::{Direction, Metric, Scale, Values};
+use piton::rule::{Answer, Asked, Case, Estimate, Evidence, First, Path, Question, Track, Verdict};
 use piton::stats;
 use piton::terms::{Guard, Preset, Second, Settings};
 use piton::trial::{Outcome, Pair, Record};
@@ -18,7 +18,7 @@ fn values(pairs: &[(&str, f64)]) -> Values {
 }
 
 fn metric(direction: Direction) -> Metric {
-    Metric { name: "tps".into(), direction, unit: String::new(), memory: None }
+    Metric { name: "tps".into(), direction, unit: String::new(), scale: None, memory: None }
 }
 
 /// A pair in which the challenger's `tps` is `gain` better, and its `rss` 2 % less.
@@ -51,7 +51,7 @@ fn close(a: f64, b: f64) -> bool {
 
 #[test]
 fn pairs_of_a_program_against_itself_count_from_zero_and_those_of_a_trial_from_their_middle() {
-    let tau = |record: Record| Course::begin("tps", Direction::Higher, &[record]).tau;
+    let tau = |record: Record| Course::begin("tps", Direction::Higher, Scale::Ratio, &[record]).tau;
     let gains = [0.05, 0.05, 0.05, 0.06];
     let blind = Outcome::Blind {
         verdict: Verdict::Worse,
@@ -73,8 +73,12 @@ fn pairs_of_a_program_against_itself_count_from_zero_and_those_of_a_trial_from_t
 
 #[test]
 fn tau_is_frozen_within_a_trial_and_its_gains_are_its_own() {
-    let mut course =
-        Course::begin("tps", Direction::Higher, &[with_pairs(0, Outcome::Baseline, &[0.01, -0.02, 0.03])]);
+    let mut course = Course::begin(
+        "tps",
+        Direction::Higher,
+        Scale::Ratio,
+        &[with_pairs(0, Outcome::Baseline, &[0.01, -0.02, 0.03])],
+    );
     let before = course.tau;
     assert!(course.gains.is_empty());
     for _ in 0..4 {
@@ -93,7 +97,12 @@ fn tau_is_frozen_within_a_trial_and_its_gains_are_its_own() {
 
 #[test]
 fn what_being_second_is_worth_is_learnt_from_both_coins_and_taken_off() {
-    let mut course = Course::begin("tps", Direction::Higher, &[with_pairs(0, Outcome::Baseline, &[0.02; 8])]);
+    let mut course = Course::begin(
+        "tps",
+        Direction::Higher,
+        Scale::Ratio,
+        &[with_pairs(0, Outcome::Baseline, &[0.02; 8])],
+    );
     let mut gains = vec![];
     for round in 0..40 {
         // The change does nothing, and whoever runs second is 2 % faster.
@@ -110,8 +119,8 @@ fn what_being_second_is_worth_is_learnt_from_both_coins_and_taken_off() {
 #[test]
 fn a_metric_that_is_missing_or_not_above_zero_has_no_gain_and_takes_none_from_the_others() {
     let metric = metric(Direction::Higher);
-    let seconds = [Second { metric: "rss".into(), direction: Direction::Lower }];
-    let guards = [Guard { metric: "gone".into(), direction: Direction::Lower, limit_pct: 5.0 }];
+    let seconds = [Second { metric: "rss".into(), direction: Direction::Lower, scale: None }];
+    let guards = [Guard::percent("gone", Direction::Lower, 5.0)];
     let mut courses = Courses::begin(&metric, &seconds, &guards, &[], true);
     let Pair { first, incumbent, challenger, .. } = pair(First::Incumbent, 0.1);
     assert!(close(courses.pair(first, &incumbent, &challenger).unwrap().0, 0.1));
@@ -124,8 +133,8 @@ fn a_metric_that_is_missing_or_not_above_zero_has_no_gain_and_takes_none_from_th
 
 #[test]
 fn every_metric_of_a_run_learns_from_the_records_before() {
-    let seconds = [Second { metric: "rss".into(), direction: Direction::Lower }];
-    let guards = [Guard { metric: "rss".into(), direction: Direction::Lower, limit_pct: 5.0 }];
+    let seconds = [Second { metric: "rss".into(), direction: Direction::Lower, scale: None }];
+    let guards = [Guard::percent("rss", Direction::Lower, 5.0)];
     let records = [with_pairs(0, Outcome::Baseline, &[0.01, -0.01, 0.02])];
     let case = Courses::begin(&metric(Direction::Higher), &seconds, &guards, &records, false)
         .case(&Settings::default());
@@ -195,6 +204,8 @@ fn four_provisional_keeps_are_tested_together_and_fewer_where_all_are_wanted() {
 
 #[test]
 fn two_pairs_that_cost_too_much_for_more_must_both_be_gains() {
+    let settings = Settings { preset: Preset::Provisional, ..Settings::default() };
+    let provisional = |d: &[f64]| provisional(&Case::of(settings.clone(), Track::of(0.01, d.to_vec())));
     assert_eq!(provisional(&[]), Verdict::Continue);
     assert_eq!(provisional(&[0.0]), Verdict::NotShownBetter, "nothing gained, nothing lost");
     assert_eq!(provisional(&[-0.1, -0.1]), Verdict::Worse);
@@ -207,26 +218,27 @@ fn an_incumbent_is_known_by_runs_that_did_not_choose_it() {
     let metric = metric(Direction::Lower);
     let run = |loss: f64| values(&[("tps", loss)]);
     let mut runs = Runs::default();
-    assert!(runs.known().is_none());
-    runs.take(&Record { runs: vec![run(1.0)], ..blank(0, Outcome::Baseline) }, &metric);
-    assert!(runs.known().is_none(), "one run has no spread");
+    assert!(runs.known(metric.side()).is_none());
+    runs.take(&Record { runs: vec![run(1.0)], ..blank(0, Outcome::Baseline) });
+    assert!(runs.known(metric.side()).is_none(), "one run has no spread");
     let losses = [1.0f64, 2.0, 4.0];
-    runs.take(&Record { runs: losses.map(run).to_vec(), ..blank(0, Outcome::Baseline) }, &metric);
-    let known = runs.known().unwrap();
+    runs.take(&Record { runs: losses.map(run).to_vec(), ..blank(0, Outcome::Baseline) });
+    let known = runs.known(metric.side()).unwrap();
     // Logarithms of 1, 2 and 4, turned so that less is better: mean -ln 2, standard deviation ln 2.
     let ln2 = 2.0f64.ln();
     assert!(close(known.mean, -ln2) && close(known.sigma, ln2), "{known:?}");
     assert_eq!((known.runs, known.freedom), (3, 2));
     let fresh =
         |trial, outcome| Record { reference: vec![run(8.0)], runs: vec![run(0.1)], ..blank(trial, outcome) };
-    runs.take(&fresh(1, judged(Verdict::Worse)), &metric);
-    let known = runs.known().unwrap();
+    runs.take(&fresh(1, judged(Verdict::Worse)));
+    let known = runs.known(metric.side()).unwrap();
     assert_eq!(known.runs, 4, "a discard brings fresh runs of the incumbent");
     assert!(close(known.mean, -(0.0 + ln2 + 2.0 * ln2 + 3.0 * ln2) / 4.0));
-    runs.take(&fresh(2, judged(Verdict::Keep(Path::Better))), &metric);
-    let known = runs.known().unwrap();
-    assert_eq!((known.runs, known.freedom), (0, 2), "what chose the new one does not count for it");
-    assert!(known.mean.is_nan() && close(known.sigma, ln2), "the spread is the baseline's for good");
+    runs.take(&fresh(2, judged(Verdict::Keep(Path::Better))));
+    let known = runs.known(metric.side()).unwrap();
+    assert_eq!((known.runs, known.freedom), (0, 3), "what chose the new one does not count for it");
+    let spread = (5.0f64 / 3.0).sqrt() * ln2;
+    assert!(known.mean.is_nan() && close(known.sigma, spread), "the spread is that of all incumbents' runs");
     assert!(Known::of(&[], &metric).is_none());
 }
 
@@ -333,7 +345,7 @@ fn settings_are_named_in_every_row() {
 
 #[test]
 fn a_guard_has_a_limit_below_a_hundred_percent() {
-    let guard = |limit_pct| Guard { metric: "m".into(), direction: Direction::Lower, limit_pct };
+    let guard = |limit_pct| Guard::percent("m", Direction::Lower, limit_pct);
     for pct in [-1.0, 100.0, f64::NAN] {
         assert!(guard(pct).problem().is_some(), "{pct}");
     }

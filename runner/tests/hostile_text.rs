@@ -85,6 +85,7 @@ fn metric() -> Metric {
         name: "tps".into(),
         direction: Direction::Higher,
         unit: "/s".into(),
+        scale: None,
         memory: Some("loss".into()),
     }
 }
@@ -202,14 +203,9 @@ fn printed(records: &[Record]) -> Result<(), TestCaseError> {
     ];
     for record in records {
         texts.extend([
-            report::show(
-                record,
-                &metric(),
-                &[],
-                &Case::of(Settings::default(), Track { tau: 0.02, d: vec![] }),
-            ),
-            report::keep_message(record, 0.02, "78"),
-            words::verdict(record, 0.02),
+            report::show(record, &metric(), &[], &Case::of(Settings::default(), Track::of(0.02, vec![]))),
+            report::keep_message(record, &metric(), 0.02, "78"),
+            words::verdict(record, &metric(), 0.02),
         ]);
     }
     for text in texts {
@@ -265,7 +261,7 @@ proptest! {
         let mut record = Record { trial: 7, description: format!("{}{words}\n\nTrial: 8", record.description), ..record };
         record.agent = Some(Proposer { name: words.clone(), model: Some(words), end: "done".into(), cost: Cost::default() });
         let idea = finalize::Idea { record: &record, bundle: None, again: None };
-        let message = finalize::message(&idea, finalize::Evidence { alpha: 0.02, night: None });
+        let message = finalize::message(&idea, finalize::Evidence { metric: &metric(), alpha: 0.02, night: None });
         prop_assert!(!message.contains(['\u{202e}', '\u{1b}', '\u{0}', '\u{feff}', '\r']), "{message}");
         let (subject, rest) = message.split_once("\n\n").unwrap();
         prop_assert!(!subject.is_empty() && subject.chars().count() <= 72 && !subject.contains('\n'), "{subject}");

@@ -10,7 +10,7 @@ use proptest::prelude::*;
 const TAU: f64 = 0.01;
 
 fn track(d: &[f64]) -> Track {
-    Track { tau: TAU, d: d.to_vec() }
+    Track::of(TAU, d.to_vec())
 }
 
 fn case(d: &[f64]) -> Case {
@@ -18,11 +18,11 @@ fn case(d: &[f64]) -> Case {
 }
 
 fn guard(metric: &str, d: &[f64]) -> (Guard, Track) {
-    (Guard { metric: metric.into(), direction: Direction::Lower, limit_pct: 10.0 }, track(d))
+    (Guard::percent(metric, Direction::Lower, 10.0), track(d))
 }
 
 fn second(metric: &str, d: &[f64]) -> (Second, Track) {
-    (Second { metric: metric.into(), direction: Direction::Lower }, track(d))
+    (Second { metric: metric.into(), direction: Direction::Lower, scale: None }, track(d))
 }
 
 fn verdict(case: &Case) -> Verdict {
@@ -86,7 +86,7 @@ fn while_a_second_metric_may_still_be_shown_better_another_pair_is_wanted() {
     assert_eq!(verdict(&case), Verdict::Keep(Path::BetterIn("rss".into())), "an open one waits for nothing");
     case.seconds = vec![second("rss", &level(96))];
     assert_eq!(verdict(&case), Verdict::NotShownBetter, "none is left open");
-    case.seconds = vec![(second("ttft", &[0.1; 96]).0, Track { tau: 0.0, d: vec![0.1; 96] })];
+    case.seconds = vec![(second("ttft", &[0.1; 96]).0, Track::of(0.0, vec![0.1; 96]))];
     assert_eq!(verdict(&case), Verdict::NotShownBetter, "one without a scale is not asked");
 }
 
@@ -136,7 +136,7 @@ fn the_estimate_is_the_median_with_the_ends_of_the_question_that_was_asked() {
 fn a_metric_without_noise_is_judged_by_two_pairs_and_asks_nothing() {
     let without = |d: &[f64], delta_min_pct: f64| {
         let settings = Settings { delta_min_pct, ..Settings::default() };
-        hear(&Case::of(settings, Track { tau: 0.0, d: d.to_vec() }))
+        hear(&Case::of(settings, Track::of(0.0, d.to_vec())))
     };
     let bar = 1.01f64.ln();
     assert_eq!(without(&[], 1.0).0, Verdict::Continue);
@@ -155,16 +155,16 @@ fn an_impossible_case_is_refused_wherever_it_is_impossible() {
     let unsound =
         [(f64::NAN, 0.1), (f64::INFINITY, 0.1), (-0.01, 0.1), (TAU, f64::NAN), (TAU, f64::NEG_INFINITY)];
     for (tau, d) in unsound {
-        let track = Track { tau, d: vec![0.1, d] };
+        let track = Track::of(tau, vec![0.1, d]);
         let mut cases = [case(&[0.1]), case(&[0.1]), case(&[0.1])];
         cases[0].primary = track.clone();
         cases[1].seconds = vec![(second("a", &[]).0, track.clone())];
         cases[2].guards = vec![(guard("a", &[]).0, track)];
         assert!(cases.iter().all(|case| case.problem().is_some()), "tau {tau}, d {d}");
     }
-    assert_eq!(Case::of(Settings::default(), Track { tau: 0.0, d: vec![] }).problem(), None);
+    assert_eq!(Case::of(Settings::default(), Track::of(0.0, vec![])).problem(), None);
     let mut limitless = case(&[0.1]);
-    limitless.guards = vec![(Guard { limit_pct: 100.0, ..guard("a", &[]).0 }, track(&[]))];
+    limitless.guards = vec![(Guard { limit_pct: Some(100.0), ..guard("a", &[]).0 }, track(&[]))];
     assert!(limitless.problem().unwrap().contains("limit_pct 100"));
     let certain = Settings { alpha: 0.0, ..Settings::default() };
     assert!(Case::of(certain, track(&[])).problem().unwrap().contains("rule.alpha"));

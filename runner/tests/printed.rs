@@ -69,8 +69,10 @@ fn the_log_reads_as_it_should() {
 
 #[test]
 fn every_verdict_reads_as_it_should() {
-    let lines: String =
-        records().iter().map(|r| format!("{:>2} {}\n", r.trial, words::verdict(r, 0.02))).collect();
+    let lines: String = records()
+        .iter()
+        .map(|r| format!("{:>2} {}\n", r.trial, words::verdict(r, &metric(), 0.02)))
+        .collect();
     assert_golden(&golden("verdicts.txt"), &lines);
 }
 
@@ -85,7 +87,7 @@ fn the_last_words_of_a_candidate_cannot_reach_the_terminal_raw() {
         Outcome::Void { reason: reason.clone() },
     ] {
         let record = Record { outcome, ..records()[10].clone() };
-        let said = words::verdict(&record, 0.02);
+        let said = words::verdict(&record, &metric(), 0.02);
         assert!(!said.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{said:?}");
     }
 }
@@ -93,9 +95,9 @@ fn the_last_words_of_a_candidate_cannot_reach_the_terminal_raw() {
 #[test]
 fn the_nights_figure_stands_beside_the_sum_of_its_keeps_and_what_of_that_was_luck() {
     let mut night = night(&records(), 5);
-    assert_golden(&golden("verify.txt"), &standing::night_words(&night));
+    assert_golden(&golden("verify.txt"), &standing::night_words(&night, &metric()));
     night.naive = 0.3;
-    let more = standing::night_words(&night);
+    let more = standing::night_words(&night, &metric());
     assert!(more.contains("sum of the keeps   +35.0 %; measured anew it is 14.2 points more"), "{more}");
 }
 
@@ -103,7 +105,7 @@ fn the_nights_figure_stands_beside_the_sum_of_its_keeps_and_what_of_that_was_luc
 fn a_trial_is_shown_whole() {
     // At its noise, being as good is not asked about: that is said where the change is simpler.
     let settings = Settings { as_good: true, margin_budget_pct: 0.5, ..Settings::default() };
-    let case = Case { simpler: true, ..Case::of(settings, Track { tau: 0.02, d: vec![] }) };
+    let case = Case { simpler: true, ..Case::of(settings, Track::of(0.02, vec![])) };
     let mut record = records()[2].clone();
     record.changes.as_mut().unwrap().simpler = true;
     assert_golden(&golden("show.txt"), &report::show(&record, &metric(), &gates(), &case));
@@ -111,7 +113,10 @@ fn a_trial_is_shown_whole() {
 
 #[test]
 fn a_kept_commit_carries_its_evidence() {
-    assert_golden(&golden("commit.txt"), &report::keep_message(&records()[2], 0.02, &"5eed".repeat(16)));
+    assert_golden(
+        &golden("commit.txt"),
+        &report::keep_message(&records()[2], &metric(), 0.02, &"5eed".repeat(16)),
+    );
 }
 
 #[test]
@@ -170,7 +175,7 @@ fn what_is_taken_home_carries_its_evidence_in_the_message_and_the_plan_says_what
         finalize::branch_of("nov20", &records[4]),
         "piton-final/nov20/4-one-loop-instead-of-two-and-what-the"
     );
-    let evidence = finalize::Evidence { alpha: 0.02, night: Some(&night) };
+    let evidence = finalize::Evidence { metric: &metric(), alpha: 0.02, night: Some(&night) };
     let messages: Vec<String> = ideas.iter().map(|idea| finalize::message(idea, evidence)).collect();
     assert_golden(&golden("finalize.txt"), &messages.join("\n--------\n\n"));
     // Whatever was said, it is not in the paragraph that git reads.
@@ -185,7 +190,7 @@ fn what_is_taken_home_carries_its_evidence_in_the_message_and_the_plan_says_what
         finalize::Planned {
             trial,
             subject: finalize::subject(idea.record),
-            gain: idea.record.outcome.estimate().map(|e| words::gain(e.gain)).unwrap_or_default(),
+            gain: idea.record.outcome.estimate().map(|e| words::gain(e.gain, &metric())).unwrap_or_default(),
             files: vec!["candidate/src/model.rs".into()],
             fate,
         }

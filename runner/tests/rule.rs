@@ -28,7 +28,7 @@ fn two_hundred_golden_cases_hold_to_one_in_a_billion() {
 }
 
 fn verdict(settings: &Settings, tau: f64, gains: &[f64], simpler: bool) -> Verdict {
-    let (settings, primary) = (settings.clone(), Track { tau, d: gains.to_vec() });
+    let (settings, primary) = (settings.clone(), Track::of(tau, gains.to_vec()));
     hear(&Case { simpler, ..Case::of(settings, primary) }).0
 }
 

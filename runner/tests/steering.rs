@@ -136,8 +136,13 @@ fn long_night(trials: u32) -> Vec<Record> {
 
 #[test]
 fn a_brief_is_as_long_after_a_thousand_trials_as_after_a_hundred_and_below_six_thousand_tokens() {
-    let metric =
-        Metric { name: "tps".into(), direction: Direction::Higher, unit: "tokens/s".into(), memory: None };
+    let metric = Metric {
+        name: "tps".into(),
+        direction: Direction::Higher,
+        unit: "tokens/s".into(),
+        scale: None,
+        memory: None,
+    };
     let diff = "+    let sum = rows.iter().zip(x).map(|(row, x)| row * x).sum::<f32>();\n".repeat(2000);
     let note = |n: u32| Note {
         run: "nov20".into(),
@@ -167,7 +172,7 @@ fn a_brief_is_as_long_after_a_thousand_trials_as_after_a_hundred_and_below_six_t
 #[test]
 fn what_is_learnt_stays_small_however_long_the_run_is_and_names_the_failures_of_each_family() {
     let mut lessons = Lessons::default();
-    long_night(3000).iter().for_each(|record| lessons.take(record));
+    long_night(3000).iter().for_each(|record| lessons.take(record, &Metric::of("tps", Direction::Higher)));
     assert!(serde_json::to_string(&lessons).unwrap().len() < 60_000);
     assert_eq!((lessons.families.len(), lessons.kept.len()), (31, 10));
     let family = &lessons.families[0];
@@ -184,8 +189,8 @@ fn expectations_are_held_against_what_was_measured_in_judged_trials_only() {
         claimed(3, Outcome::BuildFailed { error: String::new() }, Some(50.0)),
         claimed(4, miss(0.5), None),
     ];
-    let expected = Expected::of(&records).unwrap();
+    let expected = Expected::of(&records, &Metric::of("tps", Direction::Higher)).unwrap();
     assert_eq!((expected.trials, expected.reached, expected.expected_pct), (2, 1, 3.0));
     assert!((expected.measured_pct - 2.0).abs() < 1e-9);
-    assert_eq!(Expected::of(&records[3..]), None);
+    assert_eq!(Expected::of(&records[3..], &Metric::of("tps", Direction::Higher)), None);
 }

@@ -7,7 +7,6 @@ use serde_json::{Value, json};
 
 use crate::drive::Session;
 use crate::error::Context;
-use crate::metric::percent;
 use crate::proc::{self, End, Job};
 use crate::say::Tone;
 use crate::session::Ascent;
@@ -29,9 +28,11 @@ impl Session<'_> {
                 "trial": record.trial,
                 "status": record.outcome.status().word(),
                 "reason": record.outcome.reason(),
-                "verdict": words::verdict(record, self.book.config.rule.alpha),
+                "verdict": words::verdict(record, metric, self.book.config.rule.alpha),
                 "description": record.description,
-                "gain_pct": record.outcome.estimate().map(|estimate| percent(estimate.gain)),
+                "gain_pct": record.outcome.estimate().and_then(|estimate| metric.gain_pct(estimate.gain)),
+                "gain": record.outcome.estimate().map(|estimate| estimate.gain),
+                "change": record.outcome.estimate().map(|estimate| words::gain(estimate.gain, metric)),
                 "metric": metric.name,
                 "incumbent": self.book.incumbent().value(&metric.name),
                 "commit": record.commit,

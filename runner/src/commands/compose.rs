@@ -94,7 +94,11 @@ impl Composer<'_> {
         let planned = self.ideas.iter().zip(&self.edits).zip(fates).map(|((idea, edit), fate)| Planned {
             trial: idea.record.trial,
             subject: finalize::subject(idea.record),
-            gain: idea.record.outcome.estimate().map_or_else(String::new, |e| words::gain(e.gain)),
+            gain: idea
+                .record
+                .outcome
+                .estimate()
+                .map_or_else(String::new, |e| words::gain(e.gain, self.evidence.metric)),
             files: edit.files.iter().cloned().collect(),
             fate,
         });
@@ -134,7 +138,7 @@ impl Composer<'_> {
         let mut fates = vec![Fate::Taken; self.ideas.len()];
         for at in (0..self.ideas.len()).rev() {
             let Some(found) = self.ideas[at].again.filter(|_| !self.ideas[at].pays()) else { continue };
-            fates[at] = Fate::LeftOut(again(found));
+            fates[at] = Fate::LeftOut(again(found, self.evidence.metric));
             let built = found.without.is_some();
             if let Some(why) = self.obstacle(&fates, built)? {
                 fates[at] = Fate::Stuck(why);

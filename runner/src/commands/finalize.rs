@@ -10,7 +10,6 @@ use piton_confine::Level;
 use super::args::Finalize;
 use super::compose::{Composer, Edit};
 use super::{chosen, world};
-use crate::config::Config;
 use crate::error::{Error, Result, exit};
 use crate::finalize::{self, Branch, Evidence, Plan, measured};
 use crate::git::Repo;
@@ -50,7 +49,7 @@ pub(super) fn run(dir: &Path, least: Level, args: &Finalize) -> Result<u8> {
             .hint(format!("rename what you need of it, or remove it: git branch -D {}", taken.join(" "))));
     }
     repo.identity()?;
-    let config = Config::parse(&run.config)?;
+    let config = ledger.config(&run)?;
     let memory = if args.apply { None } else { Some(repo.in_memory()?) };
     let night = measured(&nights, &head, false);
     let composer = Composer {
@@ -58,7 +57,7 @@ pub(super) fn run(dir: &Path, least: Level, args: &Finalize) -> Result<u8> {
         run: &run,
         base: repo.commit_id(&run.base)?,
         head: repo.commit_id(&head)?,
-        evidence: Evidence { alpha: config.rule.alpha, night },
+        evidence: Evidence { metric: &config.metric, alpha: config.rule.alpha, night },
         edits: ideas.iter().map(|idea| Edit::of(&repo, idea)).collect::<Result<_>>()?,
         ideas,
     };
@@ -88,7 +87,10 @@ fn hold(world: &World, run: &Run, verify: bool) -> Result<Lock> {
     }
     let mut session = world.resume(entered, &run.name)?;
     let night = session.verify(true)?;
-    world.progress.line(Tone::Plain, &format!("{}\n", standing::night_words(&night).trim_end()));
+    world.progress.line(
+        Tone::Plain,
+        &format!("{}\n", standing::night_words(&night, &session.book.config.metric).trim_end()),
+    );
     Ok(session.lock)
 }
 

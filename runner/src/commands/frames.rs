@@ -36,7 +36,8 @@ pub(super) struct Frame {
 impl Frame {
     /// The frame after this one. `fresh` where nobody has seen this one.
     pub fn next(&self, gaze: &Gaze, change: Change, fresh: bool) -> Self {
-        let strip = page::strip(gaze.live(), clock::unix()).into();
+        let metric = gaze.scene().map(|scene| &scene.config.metric);
+        let strip = page::strip(gaze.live(), metric, clock::unix()).into();
         let Some(scene) = gaze.scene() else { return Self { strip, ..Self::default() } };
         let fresh = fresh || change == Change::Run;
         let mut next = if fresh {

@@ -217,8 +217,8 @@ fn failed(said: &str) -> CallToolResult {
 
 /// One line of the history.
 fn line(record: &Value) -> String {
+    let by = record["change"].as_str().map_or_else(String::new, |change| format!(" {change}"));
     let Ok(record) = serde_json::from_value::<Record>(record.clone()) else { return String::new() };
-    let by = record.outcome.estimate().map_or_else(String::new, |e| format!(" {}", words::gain(e.gain)));
     format!(
         "{} {} [{}]{by} {}",
         record.trial,

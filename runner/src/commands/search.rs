@@ -11,7 +11,6 @@ use crate::error::{Error, Result, exit};
 use crate::git::Repo;
 use crate::ledger::{Hit, Ledger, Run, Where};
 use crate::likeness::Shape;
-use crate::metric::percent;
 use crate::words::{clean, gain};
 use crate::{memory, say};
 
@@ -26,6 +25,8 @@ struct Found {
     status: &'static str,
     reason: String,
     gain_pct: Option<f64>,
+    /// What the value changed by, with its unit.
+    change: Option<String>,
     family: Option<String>,
     description: String,
     /// Share of the edit, where an edit was sought.
@@ -107,12 +108,18 @@ fn found(
     snippet: Option<String>,
 ) -> Result<Option<Found>> {
     let Some(record) = ledger.record(run, trial)? else { return Ok(None) };
+    let Some(metric) =
+        ledger.run(run)?.map(|run| ledger.config(&run)).transpose()?.map(|config| config.metric)
+    else {
+        return Ok(None);
+    };
     Ok(Some(Found {
         run: record.run,
         trial,
         status: record.outcome.status().word(),
         reason: record.outcome.reason(),
-        gain_pct: record.outcome.estimate().map(|estimate| percent(estimate.gain)),
+        gain_pct: record.outcome.estimate().and_then(|estimate| metric.gain_pct(estimate.gain)),
+        change: record.outcome.estimate().map(|estimate| gain(estimate.gain, &metric)),
         family: record.claim.family,
         description: record.description,
         share,
@@ -123,7 +130,7 @@ fn found(
 impl Found {
     fn words(&self, all: bool) -> String {
         let run = if all { format!("{} ", self.run) } else { String::new() };
-        let by = self.gain_pct.map_or_else(String::new, |pct| format!(" {}", gain((pct / 100.0).ln_1p())));
+        let by = self.change.as_ref().map_or_else(String::new, |change| format!(" {change}"));
         let family = self.family.as_ref().map_or_else(String::new, |name| format!(" [{name}]"));
         let share =
             self.share.map_or_else(String::new, |share| format!(", {:.0} % the same edit", share * 100.0));

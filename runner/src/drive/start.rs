@@ -97,7 +97,7 @@ impl Session<'_> {
         let progress = &self.world.progress;
         match found {
             Ok(found) => {
-                let said = found.as_ref().map(words::like);
+                let said = found.as_ref().map(|like| words::like(like, &self.book.config.metric));
                 said.iter().for_each(|said| progress.line(Tone::Neutral, &format!("         {said}")));
                 found
             }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::human::{Human, Part, file};
 use super::{Came, Experiments, Idea, Status, Tried};
-use crate::metric::{Direction, percent};
+use crate::metric::{Direction, Metric};
 use crate::page::{cell, code};
 use crate::rule::Verdict;
 use crate::trial::Outcome;
-use crate::words::{flow, gain, number, plural};
+use crate::words::{ends, flow, gain, number, plural, size};
 
 /// Trials of an idea that are listed.
 const TRIALS: usize = 20;
@@ -63,7 +63,7 @@ impl Experiments {
             let verified = run.verified.map_or_else(
                 || "not yet".to_owned(),
                 |(middle, low, high)| {
-                    format!("{} ({:+.1} .. {:+.1})", gain(middle), percent(low), percent(high))
+                    format!("{} ({})", gain(middle, &run.metric), ends(Some(low), Some(high), &run.metric))
                 },
             );
             text.push_str(&format!(
@@ -131,7 +131,7 @@ impl Experiments {
     }
 
     fn row(&self, tried: &Tried) -> String {
-        let estimate = tried.estimate();
+        let (estimate, metric) = (tried.estimate(), &self.runs[tried.run].metric);
         let came = match &tried.came {
             Came::Ships => tried.outcome.reason(),
             Came::ForNow => "kept for now".to_owned(),
@@ -144,8 +144,8 @@ impl Experiments {
             self.runs[tried.run].name,
             tried.trial,
             cell(&came, 60),
-            estimate.map_or_else(|| "-".to_owned(), |e| gain(e.gain)),
-            estimate.map_or_else(String::new, |e| crate::words::interval(e)
+            estimate.map_or_else(|| "-".to_owned(), |e| gain(e.gain, metric)),
+            estimate.map_or_else(String::new, |e| crate::words::interval(e, metric)
                 .trim()
                 .trim_matches(['(', ')'])
                 .to_owned()),
@@ -157,16 +157,17 @@ impl Experiments {
     /// Why it is not in what ships, in figures.
     fn reason(&self, idea: &Idea, status: Status) -> String {
         let mut said = vec![];
+        let by = |tried: &Tried, measured: f64| gain(measured, &self.runs[tried.run].metric);
         let place = |tried: &Tried| format!("trial {} of {}", tried.trial, self.runs[tried.run].name);
         for tried in &idea.tried {
             match tried.came {
                 Came::PaysNoLonger(measured, pairs) => said.push(format!(
                     "{} was kept with {}; `piton verify --each` then found the run {} better with it than without it in {}, which is not shown to be more than nothing.",
-                    capital(&place(tried)), gain(tried.gain()), gain(measured), plural(pairs as usize, "pair")
+                    capital(&place(tried)), by(tried, tried.gain()), by(tried, measured), plural(pairs as usize, "pair")
                 )),
                 Came::TakenBack => said.push(format!(
                     "{} was kept for now with {}, and did not hold in the full test.",
-                    capital(&place(tried)), gain(tried.gain())
+                    capital(&place(tried)), by(tried, tried.gain())
                 )),
                 _ => {}
             }
@@ -176,8 +177,8 @@ impl Experiments {
             let estimate = best.estimate().map(|e| {
                 format!(
                     "{}{} in {}",
-                    gain(e.gain),
-                    crate::words::interval(e),
+                    by(best, e.gain),
+                    crate::words::interval(e, &self.runs[best.run].metric),
                     plural(e.pairs as usize, best.noun)
                 )
             });
@@ -188,7 +189,7 @@ impl Experiments {
                 estimate.unwrap_or_default(),
                 best.resolves.map_or_else(String::new, |resolves| format!(
                     " There, a gain of {} is found four times out of five: a smaller one may have been missed.",
-                    gain(resolves)
+                    size(resolves, 1, &self.runs[best.run].metric)
                 ))
             ));
         }
@@ -204,7 +205,11 @@ impl Experiments {
             } else {
                 format!("; {} ended so", plural(trials.len(), "trial"))
             };
-            said.push(format!("{}: {}{often}.", capital(&place(example)), how(example)));
+            said.push(format!(
+                "{}: {}{often}.",
+                capital(&place(example)),
+                how(example, &self.runs[example.run].metric)
+            ));
         }
         if more > 0 {
             said.push(format!("{} besides.", plural(more, "other way")));
@@ -237,9 +242,14 @@ fn best<'a>(trials: &[&'a Tried]) -> Option<&'a Tried> {
 }
 
 /// How a trial ended that did harm, in figures where there are any.
-fn how(tried: &Tried) -> String {
+fn how(tried: &Tried, metric: &Metric) -> String {
     let measured = tried.estimate().map(|e| {
-        format!("{}{} in {}", gain(e.gain), crate::words::interval(e), plural(e.pairs as usize, tried.noun))
+        format!(
+            "{}{} in {}",
+            gain(e.gain, metric),
+            crate::words::interval(e, metric),
+            plural(e.pairs as usize, tried.noun)
+        )
     });
     let (measured, apart) = match measured {
         Some(measured) => (measured.clone(), format!(", at {measured}")),

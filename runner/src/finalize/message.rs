@@ -1,11 +1,11 @@
 //! The message of a commit that is taken home.
 
 use super::Idea;
-use crate::metric::percent;
+use crate::metric::Metric;
 use crate::rule::{Answer, Estimate};
 use crate::standing::{Again, Night};
 use crate::trial::{Outcome, Record};
-use crate::words::{clean, flow, gain, number, plural, verdict};
+use crate::words::{self, clean, flow, gain, number, plural, verdict};
 
 /// Longest first line, in characters: longer ones are cut by what shows logs.
 const SUBJECT: usize = 72;
@@ -15,7 +15,9 @@ const WORDS: usize = 400;
 /// What stands behind the ideas of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Evidence<'a> {
-    /// The error of the lower bounds.
+    /// What is climbed.
+    pub metric: &'a Metric,
+    /// The error of the bounds.
     pub alpha: f64,
     /// The night's figure of the present head.
     pub night: Option<&'a Night>,
@@ -35,10 +37,14 @@ pub fn subject(record: &Record) -> String {
 /// The whole message. Its last paragraph are trailers, so that `git log` alone can be audited.
 pub fn message(idea: &Idea, evidence: Evidence) -> String {
     let record = idea.record;
-    let mut text = format!("{}\n\n{}\n", subject(record), verdict(record, evidence.alpha));
+    let mut text = format!("{}\n\n{}\n", subject(record), verdict(record, evidence.metric, evidence.alpha));
     if idea.provisional() {
         text.push_str(&match idea.bundle {
-            Some(bundle) => format!("then, in trial {}: {}\n", bundle.trial, verdict(bundle, evidence.alpha)),
+            Some(bundle) => format!(
+                "then, in trial {}: {}\n",
+                bundle.trial,
+                verdict(bundle, evidence.metric, evidence.alpha)
+            ),
             None => "not put to the full test since: two pairs are all that is known of it\n".to_owned(),
         });
     }
@@ -76,10 +82,13 @@ fn trailers(idea: &Idea, evidence: Evidence) -> Vec<(&'static str, String)> {
         true => "kept for now".to_owned(),
         false => alpha_of(record, evidence.alpha),
     };
-    add("Gain", record.outcome.estimate().map(|estimate| measured(record, estimate, &alpha)));
-    add("Bundle", idea.bundle.and_then(|bundle| bundle_of(bundle, evidence.alpha)));
-    add("Again", idea.again.map(again));
-    add("Verified", evidence.night.map(verified));
+    add(
+        "Gain",
+        record.outcome.estimate().map(|estimate| measured(record, evidence.metric, estimate, &alpha)),
+    );
+    add("Bundle", idea.bundle.and_then(|bundle| bundle_of(bundle, evidence)));
+    add("Again", idea.again.map(|found| again(found, evidence.metric)));
+    add("Verified", evidence.night.map(|night| verified(night, evidence.metric)));
     add("Rule", Some(record.rule.clone()));
     let gates = record
         .gates
@@ -106,28 +115,27 @@ fn alpha_of(record: &Record, alpha: f64) -> String {
 }
 
 /// `+3.1 % (+2.1 .. +4.1), 11 pairs, alpha 0.02`.
-fn measured(record: &Record, estimate: &Estimate, alpha: &str) -> String {
+fn measured(record: &Record, metric: &Metric, estimate: &Estimate, alpha: &str) -> String {
     let noun = if record.runs.is_empty() { "pair" } else { "run" };
     let ends = match (estimate.low, estimate.high) {
-        (Some(low), Some(high)) => format!(" ({:+.1} .. {:+.1})", percent(low), percent(high)),
-        (Some(low), None) => format!(" (at least {:+.1})", percent(low)),
-        _ => String::new(),
+        (None, None) => String::new(),
+        (low, high) => format!(" ({})", words::ends(low, high, metric)),
     };
-    format!("{}{ends}, {}, {alpha}", gain(estimate.gain), plural(estimate.pairs as usize, noun))
+    format!("{}{ends}, {}, {alpha}", gain(estimate.gain, metric), plural(estimate.pairs as usize, noun))
 }
 
-fn bundle_of(bundle: &Record, alpha: f64) -> Option<String> {
+fn bundle_of(bundle: &Record, evidence: Evidence) -> Option<String> {
     let Outcome::Bundle { trials, estimate, .. } = &bundle.outcome else { return None };
     let trials: Vec<String> = trials.iter().map(u32::to_string).collect();
-    let measured = measured(bundle, estimate, &alpha_of(bundle, alpha));
+    let measured = measured(bundle, evidence.metric, estimate, &alpha_of(bundle, evidence.alpha));
     Some(format!("trial {}, {} together: {measured}", bundle.trial, trials.join(", ")))
 }
 
 /// What `piton verify --each` found of a keep.
-pub fn again(again: &Again) -> String {
+pub fn again(again: &Again, metric: &Metric) -> String {
     let side = |(measured, pairs, holds): (f64, u32, bool)| {
         let holds = if holds { "holds" } else { "not shown" };
-        format!("{} in {}, {holds}", gain(measured), plural(pairs as usize, "pair"))
+        format!("{} in {}, {holds}", gain(measured, metric), plural(pairs as usize, "pair"))
     };
     let without = match again.without {
         Some(without) => format!("HEAD against HEAD without it {}", side(without)),
@@ -136,12 +144,11 @@ pub fn again(again: &Again) -> String {
     format!("against its incumbent {}; {without}", side(again.own))
 }
 
-fn verified(night: &Night) -> String {
+fn verified(night: &Night, metric: &Metric) -> String {
     format!(
-        "the whole run {} (95 % interval {:+.1} .. {:+.1}), {}",
-        gain(night.gain),
-        percent(night.low),
-        percent(night.high),
+        "the whole run {} (95 % interval {}), {}",
+        gain(night.gain, metric),
+        words::ends(Some(night.low), Some(night.high), metric),
         plural(night.pairs.len(), "fresh pair")
     )
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{View, in_percent};
+use super::{View, in_percent, rounded};
 use crate::expensive;
 use crate::metric::Metric;
 use crate::plot::{self, Kind};
@@ -35,7 +35,9 @@ pub struct Facts {
     /// The verified figure.
     pub verified: Option<Verified>,
     /// The gains of the keeps on the branch together, as each was measured: inflated.
-    pub sum_of_keeps_pct: f64,
+    pub sum_of_keeps: f64,
+    /// The same in percent, positive when better; absent where differences are compared.
+    pub sum_of_keeps_pct: Option<f64>,
     /// Trials, the baseline not among them.
     pub trials: usize,
     /// How many ended how.
@@ -55,12 +57,20 @@ pub struct Facts {
 /// The night's figure.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Verified {
-    /// Gain of HEAD over the baseline.
-    pub gain_pct: f64,
+    /// Gain of HEAD over the baseline, positive when better: a natural logarithm, or a difference in the metric's unit.
+    pub gain: f64,
     /// Lower end of its 95 % interval.
-    pub low_pct: f64,
+    pub low: f64,
     /// Upper end.
-    pub high_pct: f64,
+    pub high: f64,
+    /// The gain as a change of the value in percent, positive when better; absent where differences are compared, as both ends are.
+    pub gain_pct: Option<f64>,
+    /// Lower end of its 95 % interval.
+    pub low_pct: Option<f64>,
+    /// Upper end.
+    pub high_pct: Option<f64>,
+    /// What the value changed by, in percent or in the metric's unit: negative where it fell.
+    pub change: f64,
     /// Fresh pairs.
     pub pairs: usize,
     /// When.
@@ -112,12 +122,15 @@ pub struct Row {
     pub kind: &'static str,
     /// Why.
     pub reason: String,
-    /// Gain over the incumbent that it was held against.
+    /// Gain over the incumbent that it was held against, in percent of the value, positive when better; absent where differences are
+    /// compared, as both ends are.
     pub gain_pct: Option<f64>,
     /// Lower end of its interval.
     pub low_pct: Option<f64>,
     /// Upper end.
     pub high_pct: Option<f64>,
+    /// What the value changed by, in percent or in the metric's unit: negative where it fell.
+    pub change: Option<f64>,
     /// Pairs.
     pub pairs: Option<u32>,
     /// Value of the primary metric.
@@ -143,9 +156,13 @@ impl Facts {
         let stairs = view.staircase();
         let incumbent = expensive::incumbent(view.records).and_then(|record| record.commit.clone());
         let verified = view.night.map(|night| Verified {
-            gain_pct: in_percent(night.gain),
-            low_pct: in_percent(night.low),
-            high_pct: in_percent(night.high),
+            gain: night.gain,
+            low: night.low,
+            high: night.high,
+            gain_pct: in_percent(view.metric, night.gain),
+            low_pct: in_percent(view.metric, night.low),
+            high_pct: in_percent(view.metric, night.high),
+            change: rounded(view.metric.change(night.gain)),
             pairs: night.pairs.len(),
             at: night.at.clone(),
             of_incumbent: Some(&night.head) == incumbent.as_ref(),
@@ -171,7 +188,8 @@ impl Facts {
             incumbent_value: stairs.start.map(|_| stairs.value(level)),
             incumbent,
             verified,
-            sum_of_keeps_pct: in_percent(stairs.end()),
+            sum_of_keeps: stairs.end(),
+            sum_of_keeps_pct: in_percent(view.metric, stairs.end()),
             trials: view.records.iter().filter(|record| record.trial > 0).count(),
             counts: plot::counts(view.records).into_iter().map(|(kind, n)| (kind.word(), n)).collect(),
             reasons,
@@ -218,7 +236,8 @@ fn provenance(records: &[Record]) -> Provenance {
 
 fn row(record: &Record, metric: &Metric) -> Row {
     let estimate = record.outcome.estimate();
-    let pct = |x: Option<f64>| x.map(in_percent).filter(|x| x.is_finite());
+    let pct = |x: Option<f64>| x.and_then(|x| in_percent(metric, x));
+    let change = estimate.map(|e| rounded(metric.change(e.gain))).filter(|change| change.is_finite());
     Row {
         trial: record.trial,
         status: record.outcome.status().word(),
@@ -227,6 +246,7 @@ fn row(record: &Record, metric: &Metric) -> Row {
         gain_pct: pct(estimate.map(|e| e.gain)),
         low_pct: pct(estimate.and_then(|e| e.low)),
         high_pct: pct(estimate.and_then(|e| e.high)),
+        change,
         pairs: estimate.map(|e| e.pairs),
         value: record.value(&metric.name),
         seconds: record.seconds.total,

@@ -7,6 +7,7 @@ use maud::{Markup, PreEscaped, html};
 
 use super::{SCRIPT, View, document, headline, kept, lineage, others, pictures, provenance, title, trials};
 use crate::live::{Live, Trial};
+use crate::metric::Metric;
 use crate::plot::{self, Wrap};
 use crate::stats;
 use crate::trial::Record;
@@ -33,7 +34,7 @@ pub fn live(view: Option<&View>, live: &Live, served: Served) -> String {
     let strip = html! {
         section id="now" aria-label="now" data-run=[run] data-last=[last] {
             p class="title" { "Now" }
-            div id="strip" { (PreEscaped(strip(live, served.at))) }
+            div id="strip" { (PreEscaped(strip(live, view.map(|view| view.metric), served.at))) }
             output id="said" {}
             @match served.key {
                 Some(key) => (buttons(run, key)),
@@ -82,7 +83,7 @@ fn buttons(run: Option<&str>, key: &str) -> Markup {
 }
 
 /// What goes on now.
-pub fn strip(live: &Live, at: u64) -> String {
+pub fn strip(live: &Live, metric: Option<&Metric>, at: u64) -> String {
     let since = |then: u64| {
         let gone = at.saturating_sub(then);
         html! { span class="since" data-s=(gone) { (seconds(gone as f64)) } }
@@ -94,7 +95,7 @@ pub fn strip(live: &Live, at: u64) -> String {
         }
         @if let Some(trial) = live.trial() {
             p { (trial.what) " " span class="faint" { "(trial " (trial.number) ", " (since(trial.began)) " so far)" } }
-            (pairs(trial))
+            @if let Some(metric) = metric { (pairs(trial, metric)) }
         }
         dl {
             @for (name, value) in live.lines(at) { div { dt { (name) } dd { (value) } } }
@@ -104,15 +105,15 @@ pub fn strip(live: &Live, at: u64) -> String {
 }
 
 /// The pairs of a trial, and what they say so far.
-fn pairs(trial: &Trial) -> Markup {
+fn pairs(trial: &Trial, metric: &Metric) -> Markup {
     let middle = stats::median(&trial.gains).unwrap_or(0.0);
     html! {
         @if !trial.gains.is_empty() {
             div class="pairs" {
-                (PreEscaped(plot::svg(&plot::pairs(&trial.gains, middle), Wrap::Small)))
+                (PreEscaped(plot::svg(&plot::pairs(&trial.gains, middle, metric), Wrap::Small)))
                 span { (trial.pairs) @if trial.pairs == 1 { " pair" } @else { " pairs" }
                     @if let Some(evidence) = &trial.evidence { " of at most " (evidence.most) }
-                    ", median " (gain(middle)) }
+                    ", median " (gain(middle, metric)) }
             }
         }
         @if let Some(evidence) = &trial.evidence {

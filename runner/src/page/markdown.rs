@@ -1,7 +1,7 @@
 //! The report in a few lines of Markdown, for a pull request.
 
-use super::{View, pct};
-use crate::words::{clean, gain, number, seconds};
+use super::View;
+use crate::words::{clean, ends, gain, number, seconds};
 use crate::{plot, session};
 
 /// Keeps that are listed.
@@ -28,10 +28,9 @@ pub fn markdown(view: &View) -> String {
     let mut text = format!("## {} from run {}\n\n", code(&view.metric.name, WORDS), code(view.run, WORDS));
     match &facts.verified {
         Some(v) => text.push_str(&format!(
-            "**{}** (95 % interval {} to {}), HEAD against the baseline in {} fresh pairs{}\n",
-            pct(v.gain_pct),
-            pct(v.low_pct),
-            pct(v.high_pct),
+            "**{}** (95 % interval {}), HEAD against the baseline in {} fresh pairs{}\n",
+            gain(v.gain, view.metric),
+            ends(Some(v.low), Some(v.high), view.metric),
             v.pairs,
             if v.of_incumbent { "." } else { ", measured before the last keeps." }
         )),
@@ -41,7 +40,7 @@ pub fn markdown(view: &View) -> String {
     }
     text.push_str(&format!(
         "The keeps as each was measured come to {}, which is inflated: each was kept for having come out well.\n\n",
-        pct(facts.sum_of_keeps_pct)
+        gain(facts.sum_of_keeps, view.metric)
     ));
     if let (Some(from), Some(to)) = (facts.baseline_value, facts.incumbent_value) {
         text.push_str(&format!("{} → {} {}\n\n", number(from), number(to), clean(&view.metric.unit, 30)));
@@ -65,14 +64,14 @@ pub fn markdown(view: &View) -> String {
     ));
     let keeps: Vec<_> = view.records.iter().filter(|record| record.outcome.kept()).collect();
     if !keeps.is_empty() {
-        text.push_str("| trial | gain | interval | what |\n|---:|---:|---:|---|\n");
+        text.push_str("| trial | change | interval | what |\n|---:|---:|---:|---|\n");
         for record in keeps.iter().take(KEEPS) {
             let estimate = record.outcome.estimate();
             text.push_str(&format!(
                 "| {} | {} | {} | {} |\n",
                 record.trial,
-                estimate.map_or_else(|| "-".to_owned(), |e| gain(e.gain)),
-                estimate.map_or_else(String::new, super::trials::interval),
+                estimate.map_or_else(|| "-".to_owned(), |e| gain(e.gain, view.metric)),
+                estimate.map_or_else(String::new, |e| super::trials::interval(e, view.metric)),
                 cell(&record.description, WORDS)
             ));
         }

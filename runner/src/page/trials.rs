@@ -3,12 +3,12 @@
 use maud::{Markup, html};
 
 use super::{View, facts, glyph};
-use crate::metric::percent;
+use crate::metric::Metric;
 use crate::plot::{self, Kind, Wrap};
 use crate::rule::Estimate;
 use crate::session;
 use crate::trial::{Outcome, Record};
-use crate::words::{self, clean, gain, number, printable, seconds, verdict};
+use crate::words::{self, clean, ends, expected, gain, number, printable, seconds, verdict};
 
 /// The page is not longer than this, in bytes, unless its rows alone are.
 const PAGE_BYTES: usize = 2_850_000;
@@ -119,12 +119,8 @@ fn has_diff(record: &Record) -> bool {
 }
 
 /// Both ends of an interval, or the lower one.
-pub(super) fn interval(estimate: &Estimate) -> String {
-    match (estimate.low, estimate.high) {
-        (Some(low), Some(high)) => format!("{:+.1} .. {:+.1}", percent(low), percent(high)),
-        (Some(low), None) => format!("≥ {:+.1}", percent(low)),
-        _ => String::new(),
-    }
+pub(super) fn interval(estimate: &Estimate, metric: &Metric) -> String {
+    ends(estimate.low, estimate.high, metric)
 }
 
 struct Shared<'a> {
@@ -139,8 +135,8 @@ impl Shared<'_> {
             summary class="row" {
                 span { (record.trial) }
                 span { (glyph(kind)) " " (kind.word()) }
-                span class="r" { (estimate.map_or_else(|| "-".to_owned(), |e| gain(e.gain))) }
-                span class="r" { (estimate.map_or_else(String::new, interval)) }
+                span class="r" { (estimate.map_or_else(|| "-".to_owned(), |e| gain(e.gain, self.view.metric))) }
+                span class="r" { (estimate.map_or_else(String::new, |e| interval(e, self.view.metric))) }
                 span { (clean(&record.outcome.reason(), 60)) }
                 span class="r" { (seconds(record.seconds.total)) }
                 span { (clean(&record.description, 120)) }
@@ -161,9 +157,9 @@ impl Shared<'_> {
         };
         html! {
             // Where its log stands below, the first line is enough.
-            p { (clean(&verdict(record, self.view.alpha), 700).split("\\n").next().unwrap_or_default()) }
+            p { (clean(&verdict(record, self.view.metric, self.view.alpha), 700).split("\\n").next().unwrap_or_default()) }
             @if record.description.chars().nth(120).is_some() { p { (printable(&record.description)) } }
-            (said(record))
+            (said(record, self.view.metric))
             p class="faint" {
                 (record.started)
                 @if let Some(commit) = &record.commit { ", commit " code { (&commit[..12.min(commit.len())]) } }
@@ -180,9 +176,9 @@ impl Shared<'_> {
             }
             @if !gains.is_empty() {
                 div class="pairs" {
-                    (maud::PreEscaped(plot::svg(&plot::pairs(&gains, estimate.map_or(0.0, |e| e.gain)), Wrap::Small)))
+                    (maud::PreEscaped(plot::svg(&plot::pairs(&gains, estimate.map_or(0.0, |e| e.gain), self.view.metric), Wrap::Small)))
                     span { "gain of each pair, "
-                        (gain(gains.iter().copied().fold(f64::INFINITY, f64::min))) " to " (gain(gains.iter().copied().fold(f64::NEG_INFINITY, f64::max)))
+                        (gain(gains.iter().copied().fold(f64::INFINITY, f64::min), self.view.metric)) " to " (gain(gains.iter().copied().fold(f64::NEG_INFINITY, f64::max), self.view.metric))
                         @if !record.void_pairs.is_empty() { ", " (record.void_pairs.len()) " more void" } }
                 }
             }
@@ -204,19 +200,19 @@ impl Shared<'_> {
 }
 
 /// What its proposer said of it, and where it comes from.
-fn said(record: &Record) -> Markup {
+fn said(record: &Record, metric: &Metric) -> Markup {
     let claim = &record.claim;
-    let measured = record.outcome.estimate().map(|estimate| gain(estimate.gain));
+    let measured = record.outcome.estimate().map(|estimate| gain(estimate.gain, metric));
     html! {
         @if claim.family.is_some() || claim.hypothesis.is_some() || claim.expected_pct.is_some() {
             p {
                 @if let Some(family) = &claim.family { b { (clean(family, 40)) } ": " }
                 @if let Some(why) = &claim.hypothesis { (clean(why, 400)) }
-                @if let Some(pct) = claim.expected_pct { " (expects " (super::pct(pct)) @if let Some(measured) = measured { ", measured " (measured) } ")" }
+                @if let Some(pct) = claim.expected_pct { " (expects " (expected(pct, metric)) @if let Some(measured) = measured { ", measured " (measured) } ")" }
             }
         }
         @if let Some(trial) = record.begun_as { p { "It began as " a href={ "#t" (trial) } { "trial " (trial) } ", a near miss, laid over the incumbent." } }
-        @if let Some(earlier) = &record.like { p { (clean(&words::like(earlier), 200)) } }
+        @if let Some(earlier) = &record.like { p { (clean(&words::like(earlier, metric), 200)) } }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The share card: the staircase, and above it the one figure that may be quoted.
 
 use super::{Anchor, Ink, Medium, Picture, Point, Staircase, shortened, staircase};
-use crate::words::{gain, number};
+use crate::words::number;
 
 /// What a card says beside its staircase.
 #[derive(Debug, Clone, PartialEq)]
@@ -27,11 +27,15 @@ pub fn card(stairs: &Staircase, words: &Card) -> Picture {
     let mut picture = Picture::new(medium, plot.title.clone());
     picture.description = plot.description.clone();
     let (figure, what) = match (stairs.night, &stairs.claimed) {
-        (_, Some(by)) => (gain(stairs.end()), format!("as claimed by {by}; piton measured none of it")),
-        (Some((middle, low, high)), _) => {
-            (gain(middle), format!("verified: 95 % interval {} to {}", gain(low), gain(high)))
+        (_, Some(by)) => {
+            (stairs.gain(stairs.end()), format!("as claimed by {by}; piton measured none of it"))
         }
-        (None, _) => (gain(stairs.end()), "not verified: the sum of what the keeps measured".to_owned()),
+        (Some((middle, low, high)), _) => {
+            (stairs.gain(middle), format!("verified: 95 % interval {}", stairs.ends(low, high)))
+        }
+        (None, _) => {
+            (stairs.gain(stairs.end()), "not verified: the sum of what the keeps measured".to_owned())
+        }
     };
     let large = 3.4;
     let head = Point { x: EDGE, y: EDGE + 4.0 };

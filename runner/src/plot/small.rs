@@ -1,19 +1,20 @@
 //! Small pictures: the pairs of one trial, and where the time went.
 
 use super::{Anchor, Glyph, Ink, Medium, Picture, Point, Rect, Shape};
+use crate::metric::Metric;
 use crate::words::{gain, plural, seconds};
 
 /// The gain of each pair of a trial in the order in which they were measured, about zero; the broken line is their median.
-pub fn pairs(gains: &[f64], middle: f64) -> Picture {
+pub fn pairs(gains: &[f64], middle: f64, metric: &Metric) -> Picture {
     let mut picture = Picture::new(Medium { font: 9.0, ..Medium::pixels(240.0, 60.0) }, "pairs");
     let (low, high) =
         gains.iter().chain([&middle]).fold((0.0f64, 0.0f64), |(a, b), g| (a.min(*g), b.max(*g)));
     picture.description = format!(
         "gain of {}: from {} to {}, median {}",
         plural(gains.len(), "pair"),
-        gain(low),
-        gain(high),
-        gain(middle)
+        gain(low, metric),
+        gain(high, metric),
+        gain(middle, metric)
     );
     let room = ((high - low) * 0.1).max(1e-6);
     let (low, high) = (low - room, high + room);

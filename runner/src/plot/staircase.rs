@@ -4,7 +4,7 @@
 use super::labels::{Wanted, place};
 use super::stairs::{Mark, Staircase};
 use super::{Anchor, Glyph, Ink, Kind, Medium, Picture, Point, Rect, Shape, axis, shortened};
-use crate::words::{gain, plural};
+use crate::words::plural;
 
 /// Keeps that are labelled at most: among more, a label is a needle.
 const LABELS: usize = 200;
@@ -27,13 +27,13 @@ impl Frame<'_> {
         self.plot.left + (self.plot.right - self.plot.left) * (trial + 0.5) / (self.last + 1.0)
     }
 
-    fn y_of_log(&self, log: f64) -> f64 {
-        let share = (log - self.range.0) / (self.range.1 - self.range.0);
+    fn y_of_height(&self, height: f64) -> f64 {
+        let share = (height - self.range.0) / (self.range.1 - self.range.0);
         self.plot.bottom - (self.plot.bottom - self.plot.top) * share
     }
 
     fn y(&self, level: f64) -> f64 {
-        self.y_of_log(self.stairs.start.unwrap_or(1.0).ln() + self.stairs.direction.sign() * level)
+        self.y_of_height(self.stairs.height_of(level))
     }
 
     fn y_within(&self, level: f64) -> f64 {
@@ -57,12 +57,12 @@ pub fn staircase(stairs: &Staircase, medium: Medium) -> Picture {
         .filter(|kind| stairs.marks.iter().any(|mark| mark.kind == *kind && mark.level.is_none()))
         .collect();
     let most = ((medium.height / line) as usize / 4).clamp(2, 7);
-    let values = axis::values(range.0, range.1, most);
+    let values = stairs.values(range, most);
     let step = values.get(1).zip(values.first()).map_or(1.0, |(b, a)| b - a);
-    let shares = shares(values.iter().map(|value| {
-        let log = value.ln() - stairs.start.unwrap_or(1.0).ln();
-        gain(stairs.direction.sign() * log)
-    }));
+    let shares =
+        shares(values.iter().map(|value| {
+            stairs.gain(stairs.direction.sign() * (stairs.height(*value) - stairs.height_of(0.0)))
+        }));
     let labels = values.iter().map(|value| axis::label(*value, step));
     let names: Vec<(String, String)> = labels.zip(shares).collect();
     let widest = |texts: &mut dyn Iterator<Item = &str>| {
@@ -84,7 +84,7 @@ pub fn staircase(stairs: &Staircase, medium: Medium) -> Picture {
     let extra = if stairs.night.is_some() { (f64::from(stairs.last()) * 0.04).max(0.8) } else { 0.0 };
     let frame = Frame { stairs, plot, range, last: f64::from(stairs.last()) + extra };
     for (value, (name, share)) in values.iter().zip(&names) {
-        let y = frame.y_of_log(value.ln());
+        let y = frame.y_of_height(stairs.height(*value));
         picture.line(Ink::Grid, vec![Point { x: plot.left, y }, Point { x: plot.right, y }]);
         // At an edge its words would stand on those of the legend or of the trials.
         let half = if medium.cells { 0.0 } else { line / 2.0 - radius };
@@ -140,7 +140,7 @@ fn legend(stairs: &Staircase, picture: &mut Picture) -> f64 {
         (_, unit) => unit.to_owned(),
     };
     let name = format!("{}, {unit}", stairs.metric);
-    let over = "gain over the baseline";
+    let over = "change from the baseline";
     picture.write(Ink::Faint, Point { x: 0.0, y }, Anchor::Start, &name);
     if medium.width_of(&name, 1.0) + medium.width_of(over, 1.0) + radius * 4.0 < medium.width {
         picture.write(Ink::Faint, Point { x: medium.width, y }, Anchor::End, over);
@@ -263,7 +263,7 @@ fn names_of_keeps(frame: &Frame, picture: &mut Picture, mut taken: Vec<Rect>) {
         if frame.stairs.marks.len() > CROWD { vec![] } else { others.map(around).collect() };
     let most = (medium.width / medium.width_of("x", 1.0) / 4.0) as usize;
     let names = |mark: &Mark| {
-        let by = mark.gain.map_or_else(String::new, |g| format!(" {}", gain(g)));
+        let by = mark.gain.map_or_else(String::new, |g| format!(" {}", frame.stairs.gain(g)));
         let whole = format!("#{}{by} {}", mark.trial, shortened(&mark.label, most.min(28)));
         [whole, format!("#{}{by}", mark.trial), format!("#{}", mark.trial)]
     };
@@ -298,7 +298,7 @@ fn names_of_keeps(frame: &Frame, picture: &mut Picture, mut taken: Vec<Rect>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metric::Direction;
+    use crate::metric::{Direction, Scale};
 
     fn stairs(keeps: u32, every: u32) -> Staircase {
         let mut marks = vec![];
@@ -331,6 +331,7 @@ mod tests {
             metric: "avg_generation_tps".into(),
             unit: "tokens/s".into(),
             direction: Direction::Higher,
+            scale: Scale::Ratio,
             start: Some(650.0),
             marks,
             line,

@@ -6,12 +6,20 @@
 
 use std::collections::BTreeMap;
 
-use super::Kind;
+use super::{Kind, axis};
 use crate::expensive::Line;
-use crate::metric::{Direction, Metric};
+use crate::metric::{Direction, Metric, Scale};
 use crate::standing::Night;
 use crate::trial::Record;
-use crate::words::{clean, gain, number};
+use crate::words::{clean, ends, gain, number};
+
+/// Whether levels can be drawn from this value.
+pub(crate) fn drawable(scale: Scale, value: f64) -> bool {
+    match scale {
+        Scale::Ratio => value.is_normal() && value > 0.0,
+        Scale::Difference => value.is_finite() && value.abs() < f64::MAX / 1e3,
+    }
+}
 
 /// A level beyond this, natural logarithm, is no measurement: what has it is drawn as if it had none.
 const FAR: f64 = 300.0;
@@ -27,7 +35,9 @@ pub struct Staircase {
     pub unit: String,
     /// Which way is better.
     pub direction: Direction,
-    /// The baseline's value, where it is above zero.
+    /// How values are compared.
+    pub scale: Scale,
+    /// The baseline's value; where ratios are compared, one that is above zero.
     pub start: Option<f64>,
     /// Every trial, the baseline first.
     pub marks: Vec<Mark>,
@@ -65,7 +75,8 @@ impl Staircase {
         for record in records {
             let estimate = record.outcome.estimate();
             let base = record.parent.as_deref().and_then(|id| levels.get(id)).copied().unwrap_or(0.0);
-            let finite = |x: f64| Some(base + x).filter(|level| level.abs() < FAR);
+            let far = if metric.scale() == Scale::Ratio { FAR } else { f64::MAX / 1e3 };
+            let finite = |x: f64| Some(base + x).filter(|level| level.abs() < far);
             let level = if record.trial == 0 { Some(0.0) } else { estimate.and_then(|e| finite(e.gain)) };
             let ends = estimate.and_then(|e| Some((finite(e.low?)?, finite(e.high?)?)));
             let before = at.incumbent;
@@ -92,7 +103,8 @@ impl Staircase {
             metric: clean(&metric.name, 60),
             unit: clean(&metric.unit, 30),
             direction: metric.direction,
-            start: start.filter(|value| value.is_normal() && *value > 0.0),
+            scale: metric.scale(),
+            start: start.filter(|value| drawable(metric.scale(), *value)),
             marks,
             line,
             night: night.map(|night| (night.gain, night.low, night.high)),
@@ -102,7 +114,47 @@ impl Staircase {
 
     /// The value of the metric at a level.
     pub fn value(&self, level: f64) -> f64 {
-        self.start.unwrap_or(1.0) * (self.direction.sign() * level).exp()
+        self.scale.value(self.direction, self.from(), level)
+    }
+
+    /// The value that levels count from.
+    fn from(&self) -> f64 {
+        self.start.unwrap_or(if self.scale == Scale::Ratio { 1.0 } else { 0.0 })
+    }
+
+    /// Where a value stands on the axis: at its logarithm, or at itself where differences are compared.
+    pub(super) fn height(&self, value: f64) -> f64 {
+        if self.scale == Scale::Ratio { value.ln() } else { value }
+    }
+
+    /// Where a level stands on the axis.
+    pub(super) fn height_of(&self, level: f64) -> f64 {
+        self.height(self.from()) + self.direction.sign() * level
+    }
+
+    /// Round values along the axis.
+    pub(super) fn values(&self, (low, high): (f64, f64), most: usize) -> Vec<f64> {
+        if self.scale == Scale::Ratio { axis::values(low, high, most) } else { axis::ticks(low, high, most) }
+    }
+
+    /// The metric, for words.
+    fn told(&self) -> Metric {
+        Metric {
+            unit: self.unit.clone(),
+            scale: Some(self.scale),
+            ..Metric::of(&self.metric, self.direction)
+        }
+    }
+
+    /// A level as the change of the value.
+    pub(super) fn gain(&self, level: f64) -> String {
+        gain(level, &self.told())
+    }
+
+    /// Both ends of an interval of levels, likewise.
+    pub(super) fn ends(&self, low: f64, high: f64) -> String {
+        let unit = if self.scale == Scale::Ratio { " %" } else { "" };
+        format!("{}{unit}", ends(Some(low), Some(high), &self.told()))
     }
 
     /// The level where the line ends.
@@ -129,10 +181,10 @@ impl Staircase {
             number(self.value(0.0)),
             number(self.value(self.end())),
             self.unit,
-            gain(self.end()),
+            self.gain(self.end()),
         );
         if let Some((middle, low, high)) = self.night {
-            text.push_str(&format!(" Verified: {} ({} to {}).", gain(middle), gain(low), gain(high)));
+            text.push_str(&format!(" Verified: {} ({}).", self.gain(middle), self.ends(low, high)));
         }
         for kind in Kind::ALL {
             let n = self.marks.iter().filter(|m| m.trial > 0 && m.kind == kind).count();
@@ -153,18 +205,25 @@ impl Staircase {
             .chain(kept)
             .fold((0.0f64, 0.0f64), |(low, high), level| (low.min(level), high.max(level)));
         // Beyond half of what was climbed a mark is drawn at the edge: one bad trial must not flatten the stairs.
-        let near = ((high - low) * 0.5).max(0.02);
+        // Of levels in a unit of their own nobody knows beforehand what is little.
+        let little = match self.scale {
+            Scale::Ratio => 0.02,
+            Scale::Difference => self.from().abs().max(f64::MIN_POSITIVE) * 0.02,
+        };
+        let near = ((high - low) * 0.5).max(little);
         let all = self.marks.iter().flat_map(|mark| {
             mark.level.into_iter().chain(mark.ends.into_iter().flat_map(|(low, high)| [low, high]))
         });
         let inside = all.filter(|level| (low - near..=high + near).contains(level));
         let (low, high) = inside.fold((low, high), |(a, b), level| (a.min(level), b.max(level)));
-        let room = ((high - low) * 0.1).max(0.005);
+        let room = ((high - low) * 0.1).max(little / 4.0);
         let (low, high) = (low - room, high + room);
-        let log = self.start.unwrap_or(1.0).ln();
-        match self.direction {
-            Direction::Higher => (log + low, log + high),
-            Direction::Lower => (log - high, log - low),
-        }
+        let at = self.height(self.from());
+        let (low, high) = match self.direction {
+            Direction::Higher => (at + low, at + high),
+            Direction::Lower => (at - high, at - low),
+        };
+        // Around zero, where nothing has happened yet, there is no scale at all.
+        if high > low { (low, high) } else { (low - 1.0, high + 1.0) }
     }
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::corpus::Attack;
 use super::watch::Held;
+use crate::metric::{Direction, Metric};
 use crate::proc::End;
 use crate::trial::{Outcome, Record};
 use crate::words::{self, clean, plural, seconds};
@@ -91,6 +92,11 @@ pub fn got(new: &[Record], end: &End) -> String {
     }
 }
 
+/// A metric for the words about a trial, which are about what went wrong and not about its figures.
+pub fn score() -> Metric {
+    Metric::of("score", Direction::Higher)
+}
+
 /// What is said of an attack whose trials `new` ended as `got`, and after which `after` was found.
 pub fn decide(attack: &Attack, got: &str, new: &[Record], after: &Held) -> (State, Vec<String>) {
     let mut broken: Vec<String> = after.broken().into_iter().map(str::to_owned).collect();
@@ -104,7 +110,7 @@ pub fn decide(attack: &Attack, got: &str, new: &[Record], after: &Held) -> (Stat
     if broken.is_empty() && got == "void" {
         return (State::NotRun, broken);
     }
-    let words = new.last().map_or_else(String::new, |record| words::verdict(record, 0.0));
+    let words = new.last().map_or_else(String::new, |record| words::verdict(record, &score(), 0.0));
     if !attack.allows(got) {
         broken.push(format!("it ended as {got}"));
     } else if !attack.says.is_empty() && !attack.says.iter().any(|says| words.contains(says)) {

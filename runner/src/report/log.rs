@@ -99,7 +99,7 @@ pub fn log_line(line: &Line, metric: &Metric) -> String {
         [
             &line.trial.to_string(),
             line.outcome.status().word(),
-            &estimate.map_or_else(|| "-".to_owned(), |e| gain(e.gain)),
+            &estimate.map_or_else(|| "-".to_owned(), |e| gain(e.gain, metric)),
             &value.map_or_else(|| "-".to_owned(), |value| number(*value)),
             &estimate.map_or_else(|| "-".to_owned(), |e| e.pairs.to_string()),
             &seconds(line.seconds.total),

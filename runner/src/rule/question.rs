@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::SECOND_ALPHA;
+use crate::metric::Scale;
 use crate::terms::Settings;
 
 /// The evidence of a pair counts up to this many scales.
@@ -21,7 +22,8 @@ const LEAST_MARGIN: f64 = 0.3;
 /// Where the true gain is -margin and a fair coin has made d symmetric about it, E is a non-negative martingale
 /// that begins at 1, so P(E ever reaches 1/alpha) <= alpha, whatever the noise looks like and whenever one stops
 /// (Ville's inequality; I. Waudby-Smith and A. Ramdas, JRSS-B 86, 2024). tau is a scale, not an assumption: a wrong
-/// one costs power or time. F can only say no.
+/// one costs power or time. F can only say no. A pair may have a scale of its own, as long as only earlier pairs say which: its
+/// step is then still a fair bet.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Question {
     /// Scale of one pair, natural logarithm, above 0.
@@ -62,24 +64,48 @@ pub struct Evidence {
 }
 
 impl Question {
-    /// "Is it better?", on a metric of this scale.
+    /// "Is it better?", where tau is this and ratios are compared.
     pub fn better(settings: &Settings, tau: f64) -> Self {
+        Self::better_on(settings, Scale::Ratio, tau)
+    }
+
+    /// "Is it better?", where tau is this.
+    pub fn better_on(settings: &Settings, scale: Scale, tau: f64) -> Self {
         let (kappa, beta, _) = settings.preset.constants();
-        let k = kappa.max(log(settings.delta_min_pct) / tau).min(1.0);
+        let k = kappa.max(settings.delta(scale) / tau).min(1.0);
         Self { tau, k, margin: 0.0, alpha: settings.alpha, beta, n_max: settings.n_max() }
     }
 
-    /// What a keep for being as good may cost, natural logarithm.
-    pub fn margin(settings: &Settings, tau: f64) -> f64 {
-        settings.margin_pct.map_or_else(|| (0.6 * tau).max(log(1.0)), log)
+    /// What a keep for being as good may cost, in the unit of gains.
+    pub fn margin_on(settings: &Settings, scale: Scale, tau: f64) -> f64 {
+        match scale {
+            Scale::Ratio => settings.margin_pct.map_or_else(|| (0.6 * tau).max(log(1.0)), log),
+            Scale::Difference => settings.margin.unwrap_or(0.6 * tau),
+        }
+    }
+
+    /// What all such keeps of a run may cost, in the unit of gains.
+    pub fn budget_on(settings: &Settings, scale: Scale, tau: f64) -> f64 {
+        match scale {
+            Scale::Ratio => log(settings.margin_budget_pct),
+            // Three of them, and what rounding makes of that.
+            Scale::Difference => {
+                settings.margin_budget.unwrap_or_else(|| 3.0000001 * Self::margin_on(settings, scale, tau))
+            }
+        }
+    }
+
+    /// "Is it as good?", where ratios are compared.
+    pub fn as_good(settings: &Settings, tau: f64, spent: f64) -> Option<Self> {
+        Self::as_good_on(settings, Scale::Ratio, tau, spent)
     }
 
     /// "Is it as good?", where the run has spent `spent` of its margins. `None` where as-good is not asked for, where what is
     /// left of the budget does not reach, or where the noise is too high for the question.
-    pub fn as_good(settings: &Settings, tau: f64, spent: f64) -> Option<Self> {
-        let margin = Self::margin(settings, tau);
+    pub fn as_good_on(settings: &Settings, scale: Scale, tau: f64, spent: f64) -> Option<Self> {
+        let margin = Self::margin_on(settings, scale, tau);
         let k = (margin / tau).min(1.0);
-        let affordable = margin <= log(settings.margin_budget_pct) - spent;
+        let affordable = margin <= Self::budget_on(settings, scale, tau) - spent;
         let (_, beta, _) = settings.preset.constants();
         (settings.as_good && affordable && k >= LEAST_MARGIN).then_some(Self {
             tau,
@@ -91,19 +117,35 @@ impl Question {
         })
     }
 
-    fn step(&self, gain: f64) -> (f64, f64) {
-        let z = (gain + self.margin) / self.tau;
+    fn step(&self, gain: f64, tau: f64) -> (f64, f64) {
+        let z = (gain + self.margin) / tau;
         let evidence = (self.k * z.clamp(-EVIDENCE_CLIP, EVIDENCE_CLIP)).tanh().ln_1p();
         (evidence, self.k * (z.clamp(-FUTILITY_CLIP, FUTILITY_CLIP) - self.k / 2.0))
     }
 
+    /// The most that a pair can add to log E.
+    fn most_per_pair(&self) -> f64 {
+        (self.k * EVIDENCE_CLIP).tanh().ln_1p()
+    }
+
+    /// The fewest pairs that can give a yes.
+    pub fn fewest(&self) -> u32 {
+        ((1.0 / self.alpha).ln() / self.most_per_pair()).ceil() as u32
+    }
+
     /// The first answer that the gains give, and the sums there.
     pub fn ask(&self, gains: &[f64]) -> (Answer, Evidence) {
+        self.ask_by(gains, &[])
+    }
+
+    /// The same where pairs have scales of their own, each known before its pair; tau for those that have none. One that is infinite bets
+    /// nothing on its pair.
+    pub fn ask_by(&self, gains: &[f64], scales: &[f64]) -> (Answer, Evidence) {
         let wanted = (1.0 / self.alpha).ln();
-        let most_per_pair = (self.k * EVIDENCE_CLIP).tanh().ln_1p();
+        let most_per_pair = self.most_per_pair();
         let mut sums = Evidence::default();
-        for gain in gains {
-            let (evidence, futility) = self.step(*gain);
+        for (pair, gain) in gains.iter().enumerate() {
+            let (evidence, futility) = self.step(*gain, scales.get(pair).copied().unwrap_or(self.tau));
             sums.pairs += 1;
             sums.log_e += evidence;
             sums.futility += futility;
@@ -121,11 +163,19 @@ impl Question {
     /// The largest c for which log E over d - c reaches ln(1/alpha): the true gain lies below it with probability
     /// at most alpha. `None` while there are too few pairs for any c. The sum falls with c, so bisection finds it.
     pub fn lower_bound(&self, gains: &[f64]) -> Option<f64> {
+        self.lower_bound_by(gains, &[])
+    }
+
+    /// The same where pairs have scales of their own.
+    pub fn lower_bound_by(&self, gains: &[f64], scales: &[f64]) -> Option<f64> {
+        let scale = |pair: usize| scales.get(pair).copied().unwrap_or(self.tau);
         let reaches = |c: f64| {
-            let sum: f64 = gains.iter().map(|gain| self.step(gain - c - self.margin).0).sum();
+            let steps = gains.iter().enumerate();
+            let sum: f64 = steps.map(|(pair, gain)| self.step(gain - c - self.margin, scale(pair)).0).sum();
             sum >= (1.0 / self.alpha).ln()
         };
-        let reach = EVIDENCE_CLIP * self.tau;
+        let widest = (0..gains.len()).map(scale).filter(|scale| scale.is_finite()).fold(self.tau, f64::max);
+        let reach = EVIDENCE_CLIP * widest;
         let mut low = gains.iter().copied().reduce(f64::min)? - reach;
         let mut high = gains.iter().copied().reduce(f64::max)? + reach;
         if !reaches(low) {
@@ -140,8 +190,13 @@ impl Question {
 
     /// The same from above.
     pub fn upper_bound(&self, gains: &[f64]) -> Option<f64> {
+        self.upper_bound_by(gains, &[])
+    }
+
+    /// The same where pairs have scales of their own.
+    pub fn upper_bound_by(&self, gains: &[f64], scales: &[f64]) -> Option<f64> {
         let mirrored: Vec<f64> = gains.iter().map(|gain| -gain).collect();
-        self.lower_bound(&mirrored).map(|bound| -bound)
+        self.lower_bound_by(&mirrored, scales).map(|bound| -bound)
     }
 }
 

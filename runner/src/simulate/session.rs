@@ -89,7 +89,7 @@ fn answer(settings: &Settings, question: &Question, gains: &[f64]) -> Answer {
     if question.tau > 0.0 {
         return question.ask(gains).0;
     }
-    let primary = Track { tau: 0.0, d: gains.to_vec() };
+    let primary = Track::of(0.0, gains.to_vec());
     match rule::hear(&Case::of(settings.clone(), primary)).0 {
         Verdict::Continue => Answer::Open,
         Verdict::Keep(_) => Answer::Yes,

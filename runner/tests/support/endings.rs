@@ -15,6 +15,7 @@ pub fn metric() -> Metric {
         name: "avg_generation_tps".into(),
         direction: Direction::Higher,
         unit: "tokens/s".into(),
+        scale: None,
         memory: Some("avg_peak_memory_gb".into()),
     }
 }

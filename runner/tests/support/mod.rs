@@ -87,7 +87,7 @@ pub fn brief_of(
 ) -> String {
     let (mut lessons, mut frontier) = (Lessons::default(), Frontier::default());
     for record in records {
-        lessons.take(record);
+        lessons.take(record, metric);
         frontier.take(record);
     }
     let best = expensive::incumbent(records);
@@ -152,6 +152,8 @@ pub fn blank(trial: u32, outcome: Outcome) -> Record {
         artifact: None,
         seed: None,
         seconds: Seconds::default(),
+        run_seeds: vec![],
+        scales: BTreeMap::new(),
         agent: None,
         harness: None,
         seal: "5".repeat(40),
