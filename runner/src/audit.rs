@@ -11,7 +11,6 @@ use std::fs;
 use serde::Serialize;
 
 use crate::book::{artifact_dir, run_of_table, table_path};
-use crate::build::sha256;
 use crate::chain::{self, short};
 use crate::config::Config;
 use crate::error::{Context, Error, Result};
@@ -20,6 +19,8 @@ use crate::git::Repo;
 use crate::ledger::{Ledger, Run, Table, TrialRow};
 use crate::note::Note;
 use crate::report;
+use crate::tree::sha256;
+use crate::trial::{Outcome, Record};
 use crate::words::{clean, plural};
 
 use found::{Found, Trial};
@@ -84,8 +85,14 @@ pub fn examine(repo: &Repo, run: Option<&str>) -> Result<Audit> {
     };
     let printed = run_of_table(&ledger)?;
     for (name, found) in &runs {
-        let mut examined =
-            Examined { repo, ledger: &ledger, run: &found.run, config: &found.config, audit: &mut audit };
+        let mut examined = Examined {
+            repo,
+            ledger: &ledger,
+            run: &found.run,
+            config: &found.config,
+            audit: &mut audit,
+            digests: BTreeMap::new(),
+        };
         examined.gaps(&found.trials);
         examined.rows(&found.trials)?;
         examined.commits(&found.trials)?;
@@ -108,6 +115,8 @@ struct Examined<'a> {
     run: &'a Run,
     config: &'a Config,
     audit: &'a mut Audit,
+    /// What trees come to, by git's ids.
+    digests: BTreeMap<String, Option<String>>,
 }
 
 impl Examined<'_> {
@@ -204,11 +213,69 @@ impl Examined<'_> {
                     ));
                 }
             }
+            self.sides(&name, record, &commit.tree)?;
             if record.outcome.kept() {
                 self.seal(id, &format!("the commit {} of {name}", short(id)))?;
             }
         }
         Ok(())
+    }
+
+    /// What was measured is what was to be measured: the trees of the commits, the artifact of the record.
+    fn sides(&mut self, name: &str, record: &Record, tree: &str) -> Result<()> {
+        let artifact = self.config.build.as_ref().is_some_and(|build| build.artifact.is_some());
+        let Some(sides) = &record.sides else {
+            let judged = matches!(record.outcome, Outcome::Judged { .. } | Outcome::Bundle { .. });
+            if judged && !artifact && record.parent.as_ref() != Some(&self.run.base) {
+                self.fault(format!(
+                    "{name} does not say which trees were measured; without an artifact, earlier versions of piton measured the incumbent against itself after a keep"
+                ));
+            }
+            return Ok(());
+        };
+        let parent =
+            record.parent.as_ref().and_then(|id| self.repo.read_commit(id)).map(|commit| commit.tree);
+        let expected = [
+            ("the challenger", &sides.challenger, Some(tree.to_owned())),
+            (
+                "the incumbent",
+                &sides.incumbent,
+                parent.or_else(|| (record.trial == 0).then(|| tree.to_owned())),
+            ),
+        ];
+        for (side, is, tree) in expected {
+            let Some(tree) = tree else { continue };
+            if is.tree != tree {
+                self.fault(format!(
+                    "{side} of {name} was laid from the tree {}, and its commit has {}",
+                    short(&is.tree),
+                    short(&tree)
+                ));
+            } else if self.config.build.is_none()
+                && self.digest(&tree)?.is_some_and(|digest| digest != is.measured)
+            {
+                self.fault(format!("what was measured as {side} of {name} is not what its tree holds"));
+            }
+        }
+        if artifact && record.artifact.as_ref() != Some(&sides.challenger.measured) {
+            self.fault(format!("what was measured in {name} is not its artifact"));
+        }
+        let same = matches!(record.outcome, Outcome::Judged { .. } | Outcome::Bundle { .. });
+        if let Some(why) = sides.one().filter(|_| same) {
+            self.fault(format!("{name} has a verdict, and {why}"));
+        }
+        Ok(())
+    }
+
+    /// What a tree comes to on the disk; `None` where it has submodules, which may not be there as they were.
+    fn digest(&mut self, tree: &str) -> Result<Option<String>> {
+        let id = self.repo.object_id(tree)?;
+        if let Some(known) = self.digests.get(tree) {
+            return Ok(known.clone());
+        }
+        let digest = if self.repo.has_submodules(id)? { None } else { Some(self.repo.tree_digest(id)?) };
+        self.digests.insert(tree.to_owned(), digest.clone());
+        Ok(digest)
     }
 
     fn seal(&mut self, commit: &str, name: &str) -> Result<()> {

@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::book::{self, Book};
-use crate::build::BuildEnd;
+use crate::build::{BuildEnd, Built, experiment};
 use crate::clock::{self, Stopwatch};
 use crate::config::{self, Config};
 use crate::drive::{LEFT_BEHIND, Session, Turn, blank};
@@ -13,10 +13,23 @@ use crate::ledger::{Ledger, Run};
 use crate::proc;
 use crate::recover::Entered;
 use crate::say::Tone;
-use crate::trial::{Outcome, Record, Seconds};
+use crate::trial::{Outcome, Record, Seconds, Sides};
 use crate::words::{number, plural, seconds};
 use crate::world::World;
 use crate::{disk, fail, host, words};
+
+/// Directories in which tools keep dependencies, and which git mostly ignores.
+const DEPENDENCIES: [&str; 9] = [
+    "node_modules",
+    ".venv",
+    "venv",
+    "env",
+    "vendor",
+    "bower_components",
+    "__pypackages__",
+    "deps",
+    "elm-stuff",
+];
 
 impl World {
     /// Begins a run at HEAD: seals, builds, measures and records the baseline, makes the branch.
@@ -51,7 +64,7 @@ impl World {
         if config.harness.is_some() {
             self.long("building the harness from the sealed tree; minutes the first time");
         }
-        let harness = self.workshop().harness(head.commit, config.harness.as_ref())?;
+        let harness = self.workshop().harness(head.commit, &config)?;
         if let Some(hash) = &harness.hash {
             self.progress.line(
                 Tone::Plain,
@@ -60,12 +73,13 @@ impl World {
         }
         let built_from = Stopwatch::start();
         self.long("building the baseline");
+        let left_out = self.left_out(&harness, &config);
         let broken = |why: String| {
             Error::new("the run did not begin: the baseline cannot be measured")
                 .status(exit::BASELINE)
                 .cause(why)
                 .note("no branch was made and nothing was recorded")
-                .hint("the whole output is in run.log")
+                .hint(format!("the whole output is in run.log{left_out}"))
         };
         let build = |end: BuildEnd| match end {
             BuildEnd::Built(built) => Ok(built),
@@ -73,11 +87,17 @@ impl World {
             BuildEnd::TimedOut => Err(broken("its build took too long".to_owned())),
             BuildEnd::Interrupted => Err(broken(proc::STOPPED.to_owned())),
         };
-        let baseline = build(self.workshop().challenger(head.commit, None, config.build.as_ref(), true)?)?;
+        let baseline = build(self.workshop().challenger(head.commit, &[], &config, true)?)?;
         let build_s = built_from.seconds();
         self.progress.line(Tone::Plain, &format!("baseline built in {}", seconds(build_s)));
+        if !config.scope.from_checkout.is_empty() {
+            self.progress.line(
+                Tone::Neutral,
+                &format!("not sealed, read from the checkout: {}", config.scope.from_checkout.join(", ")),
+            );
+        }
         self.doing("building the baseline a second time");
-        let again = build(self.workshop().again(head.commit, config.build.as_ref())?)?;
+        let again = build(self.workshop().again(head.commit, &[&baseline], &config)?)?;
 
         let measured_from = Stopwatch::start();
         let seed: u64 = host::fresh_seed()?;
@@ -95,6 +115,8 @@ impl World {
             commit: Some(run.base.clone()),
             outcome: Outcome::Baseline,
             artifact: baseline.hash.clone(),
+            // The same program twice, on purpose.
+            sides: Some(Sides { incumbent: baseline.side(), challenger: again.side() }),
             seed: Some(seed),
             ..blank(&run, 0, &config)
         };
@@ -135,6 +157,27 @@ impl World {
         Ok(Session { world: self, book, harness, beat, lock, turn: Turn::default() })
     }
 
+    /// Words on dependencies that are in the checkout and, since git ignores them, in no tree that is measured; empty where there are none.
+    fn left_out(&self, harness: &Built, config: &Config) -> String {
+        let checkout = experiment(&self.repo.main_root());
+        let there = |name: &&&str| {
+            checkout.join(name).is_dir()
+                && fs::symlink_metadata(experiment(&harness.tree).join(name)).is_err()
+        };
+        let names: Vec<String> =
+            DEPENDENCIES.iter().filter(there).map(|name| format!("\"{name}\"")).collect();
+        if names.is_empty() {
+            return String::new();
+        }
+        let all =
+            config.scope.from_checkout.iter().map(|path| format!("\"{path}\"")).chain(names.iter().cloned());
+        format!(
+            "; git ignores {}, so the tree that is measured has none: install it in [build], or have it read where it lies: [scope] from_checkout = [{}]",
+            names.join(", ").replace('"', ""),
+            all.collect::<Vec<_>>().join(", ")
+        )
+    }
+
     /// Has git overlook what a run leaves in the checkout, and makes the place where a human may leave guidance.
     fn make_room(&self) -> Result<()> {
         self.repo.exclude(&LEFT_BEHIND)?;
@@ -166,7 +209,7 @@ impl World {
         self.make_room()?;
         fs::create_dir_all(self.repo.state_dir().join("logs")).context("the run was not taken up")?;
         self.runner.transcribe(&self.repo.main_root().join("run.log"))?;
-        let harness = self.workshop().harness(self.repo.commit_id(&run.base)?, config.harness.as_ref())?;
+        let harness = self.workshop().harness(self.repo.commit_id(&run.base)?, &config)?;
         if harness.hash != run.harness {
             return Err(Error::refused(format!(
                 "run {name} was not taken up: its harness is another one now"

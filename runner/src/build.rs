@@ -1,34 +1,41 @@
 //! From a commit to something that can be measured.
 //!
-//! What is built is what the commit holds, exported blob by blob into a directory that piton made. The harness
-//! is built once, from the sealed tree, in a place of its own. A challenger is built in whichever of two slots
-//! the incumbent does not live in; its artifact is copied out, named by its hash, and never built again.
+//! What is built is what the commit holds, exported object by object into a directory that piton made. The harness
+//! is built once, from the sealed tree, in a place of its own. A challenger is built in a slot that holds nothing which is still to be
+//! measured; its artifact is copied out, named by its hash, and never built again. Slots are known by the tree that lies in them: a keep
+//! commits the same tree anew.
 
+mod keep;
 mod room;
 
 use std::fs;
-use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
-
-use crate::config::{Build, fill};
+use crate::config::{Build, Config, fill};
 use crate::confine::{self, Walls};
 use crate::error::{Context, Error, Result, exit};
 use crate::git::{Id, Repo};
+use crate::place::Place;
 use crate::proc::{self, Done, End, Job, Runner};
 use crate::say::Progress;
+use crate::tree::Seen;
+use crate::trial::Side;
 use crate::words::clean;
 
 /// Largest artifact, in bytes: every one that was judged is kept.
 const MAX_ARTIFACT_BYTES: u64 = 512 << 20;
+/// The file in a slot that says which tree lies there.
+const MARK: &str = "holds";
+/// Names of the slots.
+const SLOTS: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
 
-/// The place below `.git/piton` where things are built and kept.
+/// Where things are built and kept.
 pub struct Workshop<'a> {
     /// `.git/piton`.
     pub dir: PathBuf,
+    /// Where trees lie, outside of every repository.
+    pub place: &'a Place,
     /// Where commits are read from.
     pub repo: &'a Repo,
     /// What starts the builds.
@@ -42,12 +49,43 @@ pub struct Workshop<'a> {
 /// Something built.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Built {
-    /// The tree that it was built from, exported.
+    /// The tree that it was built from, exported: the root of the repository. See [`experiment`].
     pub tree: PathBuf,
     /// The artifact, where the build makes one.
     pub artifact: Option<PathBuf>,
     /// SHA-256 of the artifact, hexadecimal.
     pub hash: Option<String>,
+    /// Git's id of the tree.
+    pub of: String,
+    /// What the tree holds.
+    laid: Seen,
+    /// What the artifact is.
+    made: Option<Seen>,
+    /// Paths in the user's checkout that the tree has links to.
+    pub open: Vec<PathBuf>,
+}
+
+impl Built {
+    /// What was measured where this was measured.
+    pub fn side(&self) -> Side {
+        let measured = self.hash.clone().unwrap_or_else(|| self.laid.digest().to_owned());
+        Side { tree: self.of.clone(), measured }
+    }
+
+    /// What is not as it was when it was built or laid; `None` where all is.
+    pub fn changed(&self) -> Option<String> {
+        let seen = [Some((&self.tree, &self.laid)), self.artifact.as_ref().zip(self.made.as_ref())];
+        seen.into_iter().flatten().find_map(|(path, seen)| match seen.still() {
+            Ok(true) => None,
+            Ok(false) => Some(format!("{} is not what was built any more", path.display())),
+            Err(error) => Some(format!("{} cannot be read any more: {error}", path.display())),
+        })
+    }
+}
+
+/// The directory of the experiment in an exported tree: where commands start, and what `{tree}` and `{sealed}` stand for.
+pub fn experiment(tree: &Path) -> PathBuf {
+    tree.to_owned()
 }
 
 /// How a build ended.
@@ -85,11 +123,10 @@ impl Workshop<'_> {
     ///
     /// # Errors
     /// When it does not build.
-    pub fn harness(&self, base: Id, build: Option<&Build>) -> Result<Built> {
-        let slot = self.dir.join("sealed");
-        let tree = slot.join("tree");
-        self.repo.export(self.repo.tree_id(base)?, &tree)?;
-        let Some(build) = build else { return Ok(Built { tree, artifact: None, hash: None }) };
+    pub fn harness(&self, base: Id, config: &Config) -> Result<Built> {
+        let slot = self.place.at()?.join("sealed");
+        let built = self.lay(&slot, base, config)?;
+        let Some(build) = &config.harness else { return Ok(built) };
         let failed = |why: String| {
             Err(Error::new("the run did not begin: the harness was not built")
                 .status(exit::BASELINE)
@@ -98,11 +135,12 @@ impl Workshop<'_> {
                 .hint(format!("the whole output is in {}", self.dir.join("logs/harness.log").display())))
         };
         // Its sources are sealed: what they need is fetched once for each of them.
-        let (mark, sealed) = (slot.join("fetched"), self.repo.tree_id(base)?.to_string());
-        let fetch = fs::read_to_string(&mark).ok().as_deref() != Some(&sealed);
-        match self.build(build, &slot, "harness", fetch)? {
+        let mark = slot.join("fetched");
+        let fetch = fs::read_to_string(&mark).ok().as_deref() != Some(&built.of);
+        let of = built.of.clone();
+        match self.build(build, built, &slot, "harness", fetch)? {
             BuildEnd::Built(built) => {
-                fs::write(mark, sealed).context("the sealed slot was not marked")?;
+                fs::write(mark, of).context("the sealed slot was not marked")?;
                 Ok(built)
             }
             BuildEnd::Failed(error) => failed(error),
@@ -111,81 +149,130 @@ impl Workshop<'_> {
         }
     }
 
-    /// Builds `commit` in the slot that does not hold `incumbent`. `fetch` allows the network, once per run.
+    /// Builds `commit` where nothing of `keep` lies. `fetch` allows the network, once per run.
     ///
     /// # Errors
     /// When piton itself fails: a disk that refuses, a build command that does not exist.
-    pub fn challenger(
-        &self,
-        commit: Id,
-        incumbent: Option<Id>,
-        build: Option<&Build>,
-        fetch: bool,
-    ) -> Result<BuildEnd> {
-        let holds = |slot: &Path| fs::read_to_string(slot.join("commit")).unwrap_or_default();
-        let slots = ["a", "b"].map(|name| self.dir.join("slots").join(name));
-        let slot = slots
-            .iter()
-            .find(|slot| incumbent.is_none_or(|incumbent| holds(slot) != incumbent.to_string()))
-            .expect("an incumbent lives in one slot at most");
-        let end = self.built_in(slot, commit, build, fetch)?;
+    pub fn challenger(&self, commit: Id, keep: &[&Built], config: &Config, fetch: bool) -> Result<BuildEnd> {
+        self.built_in(&self.free("slots", 0, keep)?, commit, config, fetch)
+    }
+
+    /// Builds the baseline a second time, in the slot that the next challenger will use: the same program, laid out anew.
+    ///
+    /// # Errors
+    /// When piton itself fails.
+    pub fn again(&self, commit: Id, keep: &[&Built], config: &Config) -> Result<BuildEnd> {
+        self.built_in(&self.free("slots", 1, keep)?, commit, config, true)
+    }
+
+    /// The first slot from number `first` on in which nothing of `keep` lies.
+    fn free(&self, family: &str, first: usize, keep: &[&Built]) -> Result<PathBuf> {
+        let family = self.place.at()?.join(family);
+        let mut slots = SLOTS[first..].iter().map(|name| family.join(name));
+        let free = slots.find(|slot| keep.iter().all(|built| built.tree != slot.join("tree")));
+        free.ok_or_else(|| Error::new("nothing was built: every slot is in use"))
+    }
+
+    fn built_in(&self, slot: &Path, commit: Id, config: &Config, fetch: bool) -> Result<BuildEnd> {
+        let built = self.lay(slot, commit, config)?;
+        let end = match &config.build {
+            None => BuildEnd::Built(built),
+            Some(build) => self.build(build, built, slot, "build", fetch)?,
+        };
         // With an artifact the slot is free again at once; without one, the tree itself is what is measured.
-        if matches!(&end, BuildEnd::Built(Built { artifact: None, .. })) {
-            fs::write(slot.join("commit"), commit.to_string()).context("the slot was not marked")?;
+        if let BuildEnd::Built(built @ Built { artifact: None, .. }) = &end {
+            self.mark(slot, built)?;
         }
         Ok(end)
     }
 
-    /// Builds the incumbent a second time, in the slot that the next challenger will use: the same program, laid out anew.
+    /// Makes a slot hold what `commit` does and nothing else, and holds it to that.
+    fn lay(&self, slot: &Path, commit: Id, config: &Config) -> Result<Built> {
+        let what = "the tree was not laid";
+        fs::create_dir_all(slot).context(what)?;
+        let _ = fs::remove_file(slot.join(MARK));
+        let (tree, of) = (slot.join("tree"), self.repo.tree_id(commit)?);
+        self.repo.export(of, &tree)?;
+        let open = self.link(&tree, config)?;
+        let laid = Seen::of(&tree, &linked(&tree, config)).context(what)?;
+        if laid.digest() != self.repo.tree_digest(of)? {
+            return Err(Error::new(what)
+                .cause(format!("{} does not hold what commit {commit} does", tree.display()))
+                .note("nothing was measured"));
+        }
+        Ok(Built { tree, artifact: None, hash: None, of: of.to_string(), laid, made: None, open })
+    }
+
+    /// Links what the experiment opens of the user's checkout into an exported tree. Returns where it lies.
+    fn link(&self, tree: &Path, config: &Config) -> Result<Vec<PathBuf>> {
+        let what = "the tree was not laid";
+        let mut open = vec![];
+        for path in &config.scope.from_checkout {
+            let (link, there) = (experiment(tree).join(path), experiment(&self.repo.main_root()).join(path));
+            let refuse = |why: String| {
+                Error::refused(format!("{what}: scope.from_checkout cannot be obeyed"))
+                    .cause(why)
+                    .note("nothing was measured")
+            };
+            if fs::symlink_metadata(&link).is_ok() {
+                return Err(refuse(format!("{path} is tracked by git: it is in the tree already"))
+                    .hint("leave it out of scope.from_checkout, which is for what git ignores"));
+            }
+            let real = fs::canonicalize(&there).map_err(|e| {
+                refuse(format!("{}: {e}", there.display()))
+                    .hint("install the dependencies in the checkout first")
+            })?;
+            fs::create_dir_all(link.parent().expect("below the tree")).context(what)?;
+            std::os::unix::fs::symlink(&there, &link).context(what)?;
+            open.extend([there, real]);
+        }
+        open.dedup();
+        Ok(open)
+    }
+
+    /// What was built for `commit` and recorded with the artifact `hash`: never built again while it is there. Nothing of `keep` is
+    /// touched.
     ///
     /// # Errors
     /// When piton itself fails.
-    pub fn again(&self, commit: Id, build: Option<&Build>) -> Result<BuildEnd> {
-        self.built_in(&self.dir.join("slots/b"), commit, build, true)
-    }
-
-    fn built_in(&self, slot: &Path, commit: Id, build: Option<&Build>, fetch: bool) -> Result<BuildEnd> {
-        fs::create_dir_all(slot).context("the slot was not made")?;
-        let _ = fs::remove_file(slot.join("commit"));
-        let tree = slot.join("tree");
-        self.repo.export(self.repo.tree_id(commit)?, &tree)?;
-        match build {
-            None => Ok(BuildEnd::Built(Built { tree, artifact: None, hash: None })),
-            Some(build) => self.build(build, slot, "build", fetch),
+    pub fn existing(
+        &self,
+        commit: Id,
+        hash: Option<&str>,
+        keep: &[&Built],
+        config: &Config,
+    ) -> Result<Option<Built>> {
+        let of = self.repo.tree_id(commit)?.to_string();
+        if config.build.as_ref().and_then(|build| build.artifact.as_ref()).is_none() {
+            let family = self.place.at()?.join("slots");
+            return Ok(SLOTS.iter().find_map(|name| self.marked(&family.join(name), &of, config)));
         }
-    }
-
-    /// What was built for `commit` and recorded with the artifact `hash`: never built again while it is there.
-    pub fn existing(&self, commit: Id, hash: Option<&str>) -> Option<Built> {
-        match hash {
-            Some(hash) => {
-                let artifact =
-                    fs::read_dir(self.dir.join("artifacts").join(hash)).ok()?.flatten().next()?.path();
-                // Named by its hash, and held to it: an artifact that was altered is not the incumbent.
-                let same = sha256(&artifact).ok()? == hash;
-                same.then(|| Built {
-                    tree: self.dir.join("sealed/tree"),
-                    artifact: Some(artifact),
-                    hash: Some(hash.to_owned()),
-                })
-            }
+        let Some((artifact, made)) = hash.and_then(|hash| self.laid_artifact(hash, "artifacts", keep)) else {
+            return Ok(None);
+        };
+        // Beside the slots, so that each challenger is built where the last was.
+        let family = self.place.at()?.join("sides");
+        let there = SLOTS.iter().find_map(|name| self.marked(&family.join(name), &of, config));
+        let built = match there {
+            Some(built) => built,
             None => {
-                let slots = ["a", "b"].map(|name| self.dir.join("slots").join(name));
-                let slot = slots
-                    .iter()
-                    .find(|s| fs::read_to_string(s.join("commit")).is_ok_and(|c| c == commit.to_string()))?;
-                Some(Built { tree: slot.join("tree"), artifact: None, hash: None })
+                let slot = self.free("sides", 0, keep)?;
+                let built = self.lay(&slot, commit, config)?;
+                self.mark(&slot, &built)?;
+                built
             }
-        }
+        };
+        Ok(Some(Built { artifact: Some(artifact), hash: hash.map(str::to_owned), made: Some(made), ..built }))
     }
 
-    fn build(&self, build: &Build, slot: &Path, name: &str, fetch: bool) -> Result<BuildEnd> {
-        let (tree, target) = (slot.join("tree"), slot.join("target"));
+    fn build(&self, build: &Build, built: Built, slot: &Path, name: &str, fetch: bool) -> Result<BuildEnd> {
+        let (tree, target) = (built.tree.clone(), slot.join("target"));
+        let within = experiment(&tree);
         let logs = self.dir.join("logs");
         fs::create_dir_all(&logs)
             .and_then(|()| fs::create_dir_all(&target))
             .context("the slot was not made")?;
-        let values = [("tree", &*tree.to_string_lossy()), ("target", &*target.to_string_lossy())];
+        let values = [("tree", &*within.to_string_lossy()), ("target", &*target.to_string_lossy())];
         let private = slot.join("private");
         let run = |words: &[String], fetching: bool| -> Result<Done> {
             let mut argv = fill(words, &values);
@@ -197,7 +284,8 @@ impl Workshop<'_> {
             let mut flags = build.rustflags.clone();
             flags.push(format!("--remap-path-prefix={}=/piton", tree.display()));
             env.push(("CARGO_ENCODED_RUSTFLAGS".into(), flags.join("\u{1f}").into()));
-            let read = [confine::named(&argv), self.settings_above(slot), vec![tree.clone()]].concat();
+            let read = [confine::named(&argv), settings_above(slot), vec![tree.clone()], built.open.clone()]
+                .concat();
             let mut write = vec![target.clone(), private.clone()];
             // Without an artifact, what is built is the tree itself.
             write.extend(build.artifact.is_none().then(|| tree.clone()));
@@ -208,7 +296,7 @@ impl Workshop<'_> {
             let policy = self.walls.build(read, write, build.network || fetching);
             let done = self.runner.run(&Job {
                 argv: &argv,
-                cwd: slot,
+                cwd: &within,
                 env,
                 policy: Some(&policy),
                 stdout: logs.join(format!("{name}.out")),
@@ -240,7 +328,9 @@ impl Workshop<'_> {
             }
         }
         let Some(artifact) = &build.artifact else {
-            return Ok(BuildEnd::Built(Built { tree, artifact: None, hash: None }));
+            // What it made of its tree is what is measured.
+            let laid = Seen::of(&tree, built.laid.skipped()).context("the built tree was not read")?;
+            return Ok(BuildEnd::Built(Built { laid, ..built }));
         };
         let made = PathBuf::from(&fill(std::slice::from_ref(artifact), &values)[0]);
         if !made.is_file() {
@@ -252,55 +342,38 @@ impl Workshop<'_> {
             let why = format!("the artifact {name} has {bytes} bytes; it may have {MAX_ARTIFACT_BYTES}");
             return Ok(BuildEnd::Failed(why));
         }
-        let (artifact, hash) = self.store(&made)?;
-        Ok(BuildEnd::Built(Built { tree, artifact: Some(artifact), hash: Some(hash) }))
-    }
-
-    /// Settings of cargo and rustup in directories above a slot, which both look for. Those of this repository
-    /// only as they are sealed: another one stands there for the build that cannot read it to fail.
-    fn settings_above(&self, slot: &Path) -> Vec<PathBuf> {
-        let root = self.repo.main_root();
-        let names = [".cargo/config.toml", ".cargo/config", "rust-toolchain.toml", "rust-toolchain"];
-        let all = slot.ancestors().skip(1).flat_map(|above| names.map(|name| above.join(name)));
-        let open = |path: &PathBuf| match path.strip_prefix(&root) {
-            Ok(name) => match (fs::read(path), fs::read(self.dir.join("sealed/tree").join(name))) {
-                (Ok(here), Ok(sealed)) => here == sealed,
-                _ => false,
-            },
-            Err(_) => path.is_file(),
+        let hash = self.store(&made)?;
+        let family = if name == "harness" { name } else { "artifacts" };
+        let (artifact, made) = self.laid_artifact(&hash, family, &[]).ok_or_else(|| {
+            Error::new("the artifact was not kept").cause("it is gone, or was altered meanwhile")
+        })?;
+        // A build that fetches may write into its tree.
+        let laid = if fetch {
+            Seen::of(&tree, built.laid.skipped()).context("the tree was not read")?
+        } else {
+            built.laid
         };
-        all.filter(open).collect()
-    }
-
-    /// Copies an artifact to a place named by its hash, where nobody writes.
-    fn store(&self, made: &Path) -> Result<(PathBuf, String)> {
-        let what = "the artifact was not kept";
-        let hash = sha256(made).context(what)?;
-        let dir = self.dir.join("artifacts").join(&hash);
-        let kept = dir.join(made.file_name().expect("a file"));
-        if !sha256(&kept).is_ok_and(|h| h == hash) {
-            fs::create_dir_all(&dir).context(what)?;
-            let part = dir.join(".part");
-            fs::copy(made, &part).context(what)?;
-            fs::set_permissions(&part, fs::Permissions::from_mode(0o555)).context(what)?;
-            fs::rename(&part, &kept).context(what)?;
-        }
-        Ok((kept, hash))
+        Ok(BuildEnd::Built(Built {
+            artifact: Some(artifact),
+            hash: Some(hash),
+            made: Some(made),
+            laid,
+            ..built
+        }))
     }
 }
 
-/// SHA-256 of a file, hexadecimal. However large it is, it is never held whole.
-///
-/// # Errors
-/// When it cannot be read.
-pub fn sha256(path: &Path) -> std::io::Result<String> {
-    let (mut file, mut hash, mut part) = (fs::File::open(path)?, Sha256::new(), vec![0; 64 << 10]);
-    loop {
-        match file.read(&mut part)? {
-            0 => return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
-            n => hash.update(&part[..n]),
-        }
-    }
+/// Paths in an exported tree at which links to the user's checkout stand.
+fn linked(tree: &Path, config: &Config) -> Vec<PathBuf> {
+    let paths = config.scope.from_checkout.iter().map(|path| experiment(tree).join(path));
+    paths.filter_map(|path| path.strip_prefix(tree).map(Path::to_owned).ok()).collect()
+}
+
+/// Settings of cargo and rustup in directories above a slot, which both look for: those of the user's home.
+fn settings_above(slot: &Path) -> Vec<PathBuf> {
+    let names = [".cargo/config.toml", ".cargo/config"];
+    let all = slot.ancestors().skip(1).flat_map(|above| names.map(|name| above.join(name)));
+    all.filter(|path| path.is_file()).collect()
 }
 
 /// Most of a line of a build's output that is told, in characters.

@@ -42,6 +42,7 @@ use crate::doctor::{self, Known};
 use crate::error::{Error, Result, exit};
 use crate::git::Repo;
 use crate::ledger::{Ledger, Run};
+use crate::place::Place;
 use crate::proc::Runner;
 use crate::proposal::{Claim, Proposal};
 use crate::pulse::Pulse;
@@ -191,8 +192,8 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
 fn world(dir: &Path, least: Level) -> Result<World> {
     let repo = Repo::open(dir)?;
     let walls = Walls::look(&repo.state_dir(), least)?;
-    let pulse = Pulse::new(repo.state_dir());
-    Ok(World { repo, runner: Runner::install()?, progress: Progress::new(), pulse, walls })
+    let (pulse, place) = (Pulse::new(repo.state_dir()), Place::of(&repo.state_dir()));
+    Ok(World { place, repo, runner: Runner::install()?, progress: Progress::new(), pulse, walls })
 }
 
 fn baseline(dir: &Path, least: Level, name: Option<&str>, json: bool) -> Result<u8> {

@@ -107,6 +107,20 @@ pub struct Measure {
     /// Files and directories that it may write besides its own, by absolute path.
     #[serde(default)]
     pub write: Vec<String>,
+    /// What it measures where there is no artifact.
+    #[serde(default)]
+    pub tree: Laid,
+}
+
+/// How a tree is given to a measuring command.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Laid {
+    /// Laid anew for each sample, which may write there.
+    #[default]
+    Fresh,
+    /// Where it was built, and never written: spares the copy of a large tree.
+    ReadOnly,
 }
 
 impl Config {

@@ -73,7 +73,7 @@ pub fn run(world: &World, file: &Path, only: Option<&str>, samples: u32) -> Resu
     for variant in wanted {
         world.progress.doing(&format!("{}: building", variant.name));
         let commit = variant.commit(world, &config, head)?.unwrap_or(head);
-        let end = world.workshop().challenger(commit, None, config.build.as_ref(), rows.is_empty())?;
+        let end = world.workshop().challenger(commit, &[], &config, rows.is_empty())?;
         let built = end.built(what, &variant.name)?;
         let Measured { values: measured, outcome, unmeasured } =
             measure(world, &config, &harness, &built, samples, &variant.name)?;
@@ -188,6 +188,7 @@ fn measure(
             Sampled::Interrupted => {
                 return Err(Error::new("the gates were not tried").cause(proc::STOPPED).status(130));
             }
+            Sampled::Changed(why) => return Err(Error::new("the gates were not tried").cause(why)),
             Sampled::TimedOut => {
                 measured.unmeasured += 1;
                 measured.outcome.get_or_insert_with(|| "timed_out".to_owned());

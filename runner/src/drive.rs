@@ -87,10 +87,19 @@ impl Session<'_> {
         record.agent = turn.agent;
         let scope = &self.book.config.scope;
         let entries = work.entries(scope)?;
-        let sizes: Vec<(String, u32, u64)> =
-            entries.iter().map(|e| (e.path.clone(), e.mode, e.bytes)).collect();
+        // A link or a submodule that is as it was is no edit.
+        let (same, moved) = work.specials(base, scope)?;
+        let sizes: Vec<(String, u32, u64)> = entries
+            .iter()
+            .filter(|e| {
+                !same.contains(&e.path)
+                    && !moved.iter().any(|line| line.starts_with(&format!("{}: ", e.path)))
+            })
+            .map(|e| (e.path.clone(), e.mode, e.bytes))
+            .collect();
         let outside = work.changed_outside(base, scope)?;
-        let refused: Vec<String> = outside.iter().cloned().chain(scope.violations(&sizes)).collect();
+        let refused: Vec<String> =
+            outside.iter().cloned().chain(moved).chain(scope.violations(&sizes)).collect();
         let tree = work.write_tree(base, scope, &entries, &outside)?;
         // What it began with and nothing more is no proposal.
         let added = tree != work.tree_id(base)? && turn.begun.is_none_or(|begun| begun.tree != tree);
@@ -317,6 +326,7 @@ pub fn blank(run: &Run, trial: u32, config: &Config) -> Record {
         changes: None,
         since_baseline: None,
         artifact: None,
+        sides: None,
         seed: None,
         seconds: Seconds::default(),
         run_seeds: vec![],

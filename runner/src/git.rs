@@ -7,6 +7,7 @@ mod content;
 mod copy;
 mod durable;
 mod edits;
+mod export;
 mod mend;
 mod open;
 mod stance;

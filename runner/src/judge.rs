@@ -18,7 +18,7 @@ use crate::metric::Values;
 use crate::pulse::Pulse;
 use crate::rule::{self, Asked, Estimate, First, Path, Question, Verdict};
 use crate::terms::Preset;
-use crate::trial::{Outcome, Pair, Record, Stage, medians};
+use crate::trial::{Outcome, Pair, Record, Sides, Stage, medians};
 use crate::world::World;
 use crate::{fail, forecast, host, words};
 
@@ -42,10 +42,14 @@ impl Judge<'_> {
         let challenger = work.commit_id(record.commit.as_deref().unwrap_or_default())?;
         let building = Stopwatch::start();
         world.doing("building the challenger");
-        let build = config.build.as_ref();
-        let built = world.workshop().challenger(challenger, Some(base), build, false)?;
+        let workshop = world.workshop();
+        // What it is held against must still be there when it is built.
+        let incumbent = self.book.incumbent();
+        let other = workshop.existing(base, incumbent.artifact.as_deref(), &[], config)?;
+        let keep: Vec<&Built> = other.iter().collect();
+        let built = workshop.challenger(challenger, &keep, config, false)?;
         record.seconds.build = building.seconds();
-        let limit_s = build.map_or(0, |b| b.timeout_s);
+        let limit_s = config.build.as_ref().map_or(0, |build| build.timeout_s);
         let challenger = match built {
             BuildEnd::Built(built) => built,
             BuildEnd::Failed(error) => return Ok(Outcome::BuildFailed { error }),
@@ -55,13 +59,23 @@ impl Judge<'_> {
         record.artifact = challenger.hash.clone();
         self.book.ledger.progress(State::Built, record)?;
         fail::point("built");
-        if let Some(of) = self.book.ledger.judged(&record.run, None, challenger.hash.as_deref())? {
+        // Where the command is given the tree too, an artifact is not all that is measured.
+        let whole = !config.measure.command.iter().any(|word| word.contains("{tree}"));
+        let hash = challenger.hash.as_deref().filter(|_| whole);
+        if let Some(of) = self.book.ledger.judged(&record.run, None, hash)? {
             return Ok(Outcome::Duplicate { of });
         }
-        let Some(other) = self.in_place(base, self.book.incumbent())? else {
+        let other = match other {
+            Some(other) => Some(other),
+            None => self.in_place(base, incumbent, &[&challenger])?,
+        };
+        let Some(other) = other else {
             let reason = "the incumbent's artifact is gone and was not built again".to_owned();
             return Ok(Outcome::Void { reason });
         };
+        if let Some(reason) = two(&other, &challenger, record) {
+            return Ok(Outcome::Void { reason });
+        }
         match config.rule.preset {
             Preset::Replicates => self.run_by_run(&other, &challenger, record),
             preset => self.hold(&other, &challenger, preset == Preset::Provisional, record),
@@ -80,11 +94,13 @@ impl Judge<'_> {
         record: &mut Record,
     ) -> Result<Outcome> {
         record.artifact = sides.1.artifact.clone();
-        let (Some(verified), Some(incumbent)) =
-            (self.in_place(ids.0, sides.0)?, self.in_place(ids.1, sides.1)?)
-        else {
-            return Ok(Outcome::Void { reason: "a side was not built again".to_owned() });
-        };
+        let gone = || Ok(Outcome::Void { reason: "a side was not built again".to_owned() });
+        // The incumbent first: it is more likely to be there.
+        let Some(incumbent) = self.in_place(ids.1, sides.1, &[])? else { return gone() };
+        let Some(verified) = self.in_place(ids.0, sides.0, &[&incumbent])? else { return gone() };
+        if let Some(reason) = two(&verified, &incumbent, record) {
+            return Ok(Outcome::Void { reason });
+        }
         Ok(match self.hold(&verified, &incumbent, false, record)? {
             Outcome::Judged { verdict, estimate } => {
                 Outcome::Bundle { holds: matches!(verdict, Verdict::Keep(_)), trials, estimate }
@@ -206,22 +222,24 @@ impl Judge<'_> {
     pub fn blind(&self, base: Id, record: &mut Record) -> Result<Outcome> {
         let incumbent = self.book.incumbent();
         record.artifact = incumbent.artifact.clone();
-        let Some(built) = self.in_place(base, incumbent)? else {
+        let Some(built) = self.in_place(base, incumbent, &[])? else {
             return Ok(Outcome::Void { reason: "the incumbent was not built again".to_owned() });
         };
+        // One program on both sides, on purpose.
+        record.sides = Some(Sides { incumbent: built.side(), challenger: built.side() });
         Ok(match self.hold(&built, &built, false, record)? {
             Outcome::Judged { verdict, estimate } => Outcome::Blind { verdict, estimate },
             other => other,
         })
     }
 
-    fn in_place(&self, base: Id, incumbent: &Record) -> Result<Option<Built>> {
-        let workshop = self.world.workshop();
-        if let Some(built) = workshop.existing(base, incumbent.artifact.as_deref()) {
+    fn in_place(&self, base: Id, incumbent: &Record, keep: &[&Built]) -> Result<Option<Built>> {
+        let (workshop, config) = (self.world.workshop(), &self.book.config);
+        if let Some(built) = workshop.existing(base, incumbent.artifact.as_deref(), keep, config)? {
             return Ok(Some(built));
         }
-        // Only after somebody cleared .git/piton.
-        Ok(match workshop.challenger(base, None, self.book.config.build.as_ref(), true)? {
+        // Only after somebody cleared what piton keeps, or where a tree without an artifact made room for others.
+        Ok(match workshop.challenger(base, keep, config, true)? {
             BuildEnd::Built(built) => Some(built),
             _ => None,
         })
@@ -387,8 +405,16 @@ fn failed(sampled: Sampled, limit_s: u64) -> Outcome {
     match sampled {
         Sampled::Failed { how, reason } => Outcome::failed(how, reason),
         Sampled::Interrupted => Outcome::Interrupted { stage: Stage::Measure },
+        // Nothing that the challenger did.
+        changed @ Sampled::Changed(_) => Outcome::Void { reason: changed.words(limit_s) },
         _ => Outcome::TimedOut { stage: Stage::Measure, limit_s },
     }
+}
+
+/// Records what the two sides are, and says why they cannot be held against each other, if so.
+fn two(incumbent: &Built, challenger: &Built, record: &mut Record) -> Option<String> {
+    let sides = Sides { incumbent: incumbent.side(), challenger: challenger.side() };
+    record.sides.insert(sides).one().map(str::to_owned)
 }
 
 /// Takes a sample of the challenger in, and says whether every gate that is due still holds.

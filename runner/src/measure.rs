@@ -5,12 +5,14 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::build::Built;
-use crate::config::{Measure, fill};
+use crate::build::{Built, experiment};
+use crate::config::{Laid, Measure, fill};
 use crate::confine::{self, Walls};
-use crate::error;
+use crate::error::{self, Context};
 use crate::metric::{self, Format, LONGEST_LINE, ReadError, Reader, Values};
+use crate::place::Place;
 use crate::proc::{self, Done, End, Job, Runner};
+use crate::tree;
 use crate::words::clean;
 
 /// Everything that a sample needs apart from the side and the seed.
@@ -25,8 +27,8 @@ pub struct Bench<'a> {
     pub harness: &'a Built,
     /// What it is started behind.
     pub walls: &'a Walls,
-    /// A directory for each sample's own files.
-    pub private: PathBuf,
+    /// Where trees lie, outside of every repository.
+    pub place: &'a Place,
     /// Where output goes.
     pub logs: PathBuf,
 }
@@ -48,6 +50,8 @@ pub enum Sampled {
     },
     /// It took too long.
     TimedOut,
+    /// What should be measured is not what was built any more: nothing was started.
+    Changed(String),
     /// The user stopped it.
     Interrupted,
 }
@@ -59,6 +63,7 @@ impl Sampled {
             Self::Measured(_) => "it was measured".to_owned(),
             Self::Failed { how, reason } => format!("{how}: {reason}"),
             Self::TimedOut => format!("a sample took longer than {limit_s} s"),
+            Self::Changed(what) => format!("nothing was measured: {what}"),
             Self::Interrupted => proc::STOPPED.to_owned(),
         }
     }
@@ -70,8 +75,37 @@ impl Bench<'_> {
     /// # Errors
     /// When the command cannot be started at all.
     pub fn sample(&self, side: &Built, seed: u64, padding: u32) -> error::Result<Sampled> {
+        if let Some(what) = side.changed().or_else(|| self.harness.changed()) {
+            return Ok(Sampled::Changed(what));
+        }
+        let place = self.place.at()?;
+        let scratch = place.join("scratch");
+        // Without an artifact the side is its tree, and a command may write there: no sample finds what another left.
+        let anew = side.artifact.is_none() && self.measure.tree == Laid::Fresh;
+        let tree = if anew { scratch.join("tree") } else { side.tree.clone() };
+        if anew {
+            confine::private(&scratch)?;
+            tree::copy(&side.tree, &tree).context("no sample was taken: its tree was not laid")?;
+        }
+        let sampled = self.run(side, &tree, &place.join("private"), anew, seed, padding);
+        if anew {
+            confine::private(&scratch)?;
+        }
+        sampled
+    }
+
+    fn run(
+        &self,
+        side: &Built,
+        root: &Path,
+        private: &Path,
+        anew: bool,
+        seed: u64,
+        padding: u32,
+    ) -> error::Result<Sampled> {
         let text = |path: &Path| path.to_string_lossy().into_owned();
-        let (tree, sealed, seed) = (text(&side.tree), text(&self.harness.tree), seed.to_string());
+        let within = experiment(root);
+        let (tree, sealed, seed) = (text(&within), text(&experiment(&self.harness.tree)), seed.to_string());
         let artifact = side.artifact.as_deref().map(text).unwrap_or_default();
         let harness = self.harness.artifact.as_deref().map(text).unwrap_or_default();
         let mut argv = fill(
@@ -85,26 +119,28 @@ impl Bench<'_> {
             ],
         );
         argv[0] = proc::absolute(&argv[0]);
-        confine::private(&self.private)?;
-        let mut env = confine::private_env(proc::bare_env(), &self.private);
+        confine::private(private)?;
+        let mut env = confine::private_env(proc::bare_env(), private);
         env.push(("PITON_CONFINEMENT".into(), self.walls.least().word().into()));
         env.push(("PITON_SEED".into(), seed.into()));
         env.push(("PITON_PADDING".into(), "x".repeat(padding as usize).into()));
+        // A build may have written absolute paths into its tree: where it was built, too.
         let sides = [
             Some(&side.tree),
             side.artifact.as_ref(),
             Some(&self.harness.tree),
             self.harness.artifact.as_ref(),
         ];
-        let read = [confine::named(&argv), sides.into_iter().flatten().cloned().collect()].concat();
-        let mut write = vec![self.private.clone()];
-        // Without an artifact, the side is its tree, and a command may build in it.
-        write.extend(side.artifact.is_none().then(|| side.tree.clone()));
+        let open = side.open.iter().chain(&self.harness.open);
+        let read =
+            [confine::named(&argv), sides.into_iter().flatten().chain(open).cloned().collect()].concat();
+        let mut write = vec![private.to_owned()];
+        write.extend(anew.then(|| root.to_owned()));
         write.extend(self.measure.write.iter().map(PathBuf::from));
         let policy = self.walls.measure(read, write, self.measure.network);
         let done = self.runner.run(&Job {
             argv: &argv,
-            cwd: &side.tree,
+            cwd: &within,
             env,
             policy: Some(&policy),
             stdout: self.printed(),

@@ -41,7 +41,7 @@ impl World {
         if config.harness.is_some() {
             self.progress.long("building the harness from the committed tree; minutes the first time");
         }
-        let harness = self.workshop().harness(head, config.harness.as_ref())?;
+        let harness = self.workshop().harness(head, &config)?;
         Ok(Bare { head, config, harness, entered })
     }
 }
@@ -54,9 +54,9 @@ pub fn run(world: &World, pairs: u32) -> Result<Noise> {
     let what = "the noise was not measured";
     let Bare { head, config, harness, entered: _entered } = world.bare("piton noise")?;
     world.progress.doing("building the candidate");
-    let built = world.workshop().challenger(head, None, config.build.as_ref(), true)?.built(what, "HEAD")?;
+    let built = world.workshop().challenger(head, &[], &config, true)?.built(what, "HEAD")?;
     world.progress.doing("building the candidate a second time");
-    let again = world.workshop().again(head, config.build.as_ref())?.built(what, "HEAD")?;
+    let again = world.workshop().again(head, &[&built], &config)?.built(what, "HEAD")?;
     let seed = host::fresh_seed()?;
     let mut duel = Duel::new(world, &config, &harness, (&built, &again), seed);
     let mut noise = Noise {

@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::book::{self, Book};
-use crate::build::sha256;
 use crate::drive::{Adopted, adopt, worktree_path};
 use crate::error::{Context, Result};
 use crate::flight::{Flight, Owner, Rest, State, rest};
 use crate::git::Repo;
 use crate::ledger::{Ledger, Lock};
 use crate::say::Tone;
+use crate::tree::sha256;
 use crate::words::plural;
 use crate::world::World;
 use crate::{disk, host, survivors};

@@ -19,6 +19,7 @@ use crate::config::{self, Config};
 use crate::error::{Context, Error, Result, exit};
 use crate::git::Repo;
 use crate::ledger::{Ledger, Lock};
+use crate::place::Place;
 use crate::proc::{self, Done, End, Job};
 use crate::say::{Progress, Tone};
 use crate::world::World;
@@ -64,7 +65,11 @@ pub fn run(world: &World, options: &Options, told: &mut dyn FnMut(&Row)) -> Resu
     // One at a time: they share the copy. In place, the climbs themselves take the lock.
     let _lock = if options.in_place { None } else { Some(Lock::take(&state, "piton redteam")?) };
     std::fs::create_dir_all(state.join("logs")).context(WHAT)?;
-    let copy = if options.in_place { Repo::open(world.repo.root())? } else { scratch::make(&world.repo)? };
+    let copy = if options.in_place {
+        Repo::open(world.repo.root())?
+    } else {
+        scratch::make(&world.repo, &world.place)?
+    };
     let secret = tempfile::Builder::new().prefix("piton-secret-").tempfile().context(WHAT)?;
     let sources = copy.sources(head.commit, &config.scope)?;
     let mut range = Range {
@@ -200,7 +205,7 @@ impl Range<'_> {
         if row.state == State::Broken {
             self.run = None;
             if !self.in_place {
-                self.copy = scratch::make(&self.world.repo)?;
+                self.copy = scratch::make(&self.world.repo, &self.world.place)?;
             }
         }
         row.after = Some(after);
@@ -209,7 +214,8 @@ impl Range<'_> {
 
     fn look(&self, run: &str) -> Result<Seen> {
         let World { runner, progress, walls, .. } = self.world;
-        let workshop = Workshop { dir: self.copy.state_dir(), repo: &self.copy, runner, progress, walls };
+        let (dir, place) = (self.copy.state_dir(), Place::of(&self.copy.state_dir()));
+        let workshop = Workshop { dir, place: &place, repo: &self.copy, runner, progress, walls };
         Seen::look(&self.copy, &workshop, run)
     }
 

@@ -34,9 +34,8 @@ pub fn run(
     let variants = discriminate::variants(file, WHAT)?;
     let Bare { head, config, harness, entered: _entered } = world.bare("piton rehearse")?;
     world.progress.doing("building the candidate");
-    let incumbent =
-        world.workshop().challenger(head, None, config.build.as_ref(), true)?.built(WHAT, "HEAD")?;
-    let again = world.workshop().again(head, config.build.as_ref())?.built(WHAT, "HEAD")?;
+    let incumbent = world.workshop().challenger(head, &[], &config, true)?.built(WHAT, "HEAD")?;
+    let again = world.workshop().again(head, &[&incumbent], &config)?.built(WHAT, "HEAD")?;
     let (metric, limit_s) = (&config.metric, config.measure.timeout_s);
     let mut rows = vec![];
     let mut duel = Duel::new(world, &config, &harness, (&incumbent, &again), host::fresh_seed()?);
@@ -57,11 +56,11 @@ pub fn run(
     });
     course.end(true);
     for variant in variants.iter().filter(|v| only.is_none_or(|only| v.name().contains(only))) {
-        let build = |variant: &Variant| -> Result<Built> {
+        let build = |variant: &Variant, keep: &[&Built]| -> Result<Built> {
             match variant.commit(world, &config, head)? {
                 Some(commit) => world
                     .workshop()
-                    .challenger(commit, Some(head), config.build.as_ref(), false)?
+                    .challenger(commit, &[&[&incumbent, &again], keep].concat(), &config, false)?
                     .built(WHAT, variant.name()),
                 None if variant.rebuilt() => Ok(again.clone()),
                 None => Ok(incumbent.clone()),
@@ -69,12 +68,15 @@ pub fn run(
         };
         let held = match variant.against() {
             None => incumbent.clone(),
-            Some(name) => build(variants.iter().find(|v| v.name() == name).ok_or_else(|| {
-                Error::usage(WHAT)
-                    .cause(format!("{} is held against `{name}`, which is no variant", variant.name()))
-            })?)?,
+            Some(name) => build(
+                variants.iter().find(|v| v.name() == name).ok_or_else(|| {
+                    Error::usage(WHAT)
+                        .cause(format!("{} is held against `{name}`, which is no variant", variant.name()))
+                })?,
+                &[],
+            )?,
         };
-        let built = build(variant)?;
+        let built = build(variant, &[&held])?;
         let watch = Stopwatch::start();
         let (mut kept, mut pairs, mut gains, mut all, mut void_pairs) = (0, vec![], vec![], vec![], 0);
         let mut cases = vec![];

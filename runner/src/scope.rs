@@ -25,6 +25,10 @@ pub struct Scope {
     /// Most files below the editable paths.
     #[serde(default = "default_files")]
     pub max_files: usize,
+    /// Paths in the user's checkout that git ignores and that every tree gets a link to, e.g. `node_modules`: read where they lie, and
+    /// not sealed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub from_checkout: Vec<String>,
 }
 
 fn default_file_bytes() -> u64 {
@@ -52,15 +56,31 @@ impl Scope {
         if self.editable.is_empty() {
             return Some("scope.editable is empty; nothing could ever be tried".to_owned());
         }
-        self.editable.iter().find_map(|path| {
-            let bad = path.is_empty()
+        let bad = |path: &String| {
+            path.is_empty()
                 || path.starts_with('/')
                 || path.ends_with('/')
                 || path.contains('\\')
-                || path.split('/').any(|part| matches!(part, "" | "." | ".." | ".git" | ".piton"));
-            bad.then(|| {
-                format!("scope.editable holds `{path}`; it takes plain paths below the repository's root")
-            })
+                || path.split('/').any(|part| matches!(part, "" | "." | ".." | ".git" | ".piton"))
+        };
+        if let Some(path) = self.editable.iter().find(|path| bad(path)) {
+            return Some(format!(
+                "scope.editable holds `{path}`; it takes plain paths below the repository's root"
+            ));
+        }
+        let within = |one: &str, other: &str| one == other || one.starts_with(&format!("{other}/"));
+        self.from_checkout.iter().enumerate().find_map(|(n, path)| {
+            let others = self.from_checkout.iter().enumerate().filter(|(other, _)| *other != n);
+            let mut others = self.editable.iter().chain(others.map(|(_, other)| other));
+            match others.find(|other| within(other, path)) {
+                _ if bad(path) => Some(format!(
+                    "scope.from_checkout holds `{path}`; it takes plain paths below the repository's root"
+                )),
+                Some(other) => {
+                    Some(format!("scope.from_checkout holds `{path}`, and `{other}` lies there too"))
+                }
+                None => None,
+            }
         })
     }
 
@@ -94,7 +114,13 @@ mod tests {
     use super::*;
 
     fn scope() -> Scope {
-        Scope { editable: vec!["candidate/src".into()], max_file_bytes: 100, max_bytes: 250, max_files: 2 }
+        Scope {
+            editable: vec!["candidate/src".into()],
+            max_file_bytes: 100,
+            max_bytes: 250,
+            max_files: 2,
+            from_checkout: vec![],
+        }
     }
 
     #[test]
@@ -124,6 +150,20 @@ mod tests {
         assert_eq!(roomy.violations(&files([150, 100])), [""; 0]);
         assert_eq!(roomy.violations(&files([150, 101])), ["251 bytes in all; the scope may hold 250"]);
         assert_eq!(roomy.violations(&files([u64::MAX, 1])).len(), 1);
+    }
+
+    #[test]
+    fn what_is_read_from_the_checkout_is_nothing_that_is_edited() {
+        let from = |paths: &[&str]| Scope {
+            from_checkout: paths.iter().map(|path| (*path).to_owned()).collect(),
+            ..scope()
+        };
+        assert_eq!(from(&["node_modules", ".venv", "candidate/src/node_modules"]).problem(), None);
+        for paths in
+            [&["candidate/src"][..], &["candidate"], &["a", "a"], &["a", "a/b"], &["../a"], &["/a"], &[""]]
+        {
+            assert!(from(paths).problem().is_some_and(|why| why.contains("from_checkout")), "{paths:?}");
+        }
     }
 
     #[test]

@@ -116,6 +116,37 @@ pub struct Proposer {
     pub cost: Cost,
 }
 
+/// What was measured as one side of a trial.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Side {
+    /// Git's id of the tree that it was laid or built from.
+    pub tree: String,
+    /// SHA-256 of the artifact that was measured; without one, of the tree: over paths, modes and contents.
+    pub measured: String,
+}
+
+/// Both sides of a trial, as they were when it was measured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sides {
+    /// The one that was in place.
+    pub incumbent: Side,
+    /// The one on trial.
+    pub challenger: Side,
+}
+
+impl Sides {
+    /// Why no verdict may come of measuring these two against each other; `None` where one may.
+    pub fn one(&self) -> Option<&'static str> {
+        if self.incumbent.tree == self.challenger.tree {
+            Some("an error of piton's: both sides were laid from one tree, so that nothing was judged")
+        } else if self.incumbent.measured == self.challenger.measured {
+            Some("both sides are one program, so that there was nothing to judge")
+        } else {
+            None
+        }
+    }
+}
+
 /// A row of the ledger, whole.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Record {
@@ -176,6 +207,9 @@ pub struct Record {
     pub since_baseline: Option<Changes>,
     /// SHA-256 of the challenger's artifact.
     pub artifact: Option<String>,
+    /// What was measured; absent where nothing was, and in rows from before piton recorded it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sides: Option<Sides>,
     /// Seed of coins and prompts, drawn after the build.
     pub seed: Option<u64>,
     /// Where the time went.

@@ -6,11 +6,12 @@ use crate::clock::{self, Stopwatch};
 use crate::drive::Session;
 use crate::duel::{Duel, Round};
 use crate::error::{Error, Result};
+use crate::expensive;
 use crate::git::Id;
 use crate::rule::{self, Case, Verdict};
 use crate::standing::{Again, Night};
 use crate::terms::Preset;
-use crate::trial::{Pair, Record};
+use crate::trial::{Pair, Record, Sides};
 use crate::{host, stats};
 
 const WHAT: &str = "nothing was verified";
@@ -26,7 +27,9 @@ impl Session<'_> {
     pub fn verify(&mut self, each: bool) -> Result<Night> {
         let records = self.book.records()?;
         let keeps: Vec<&Record> = records.iter().filter(|record| record.outcome.kept()).collect();
-        let Some(last) = keeps.last() else {
+        // Not the last keep, where provisional ones were taken back.
+        let Some(last) = expensive::incumbent(&records).filter(|_| !keeps.is_empty()).filter(|r| r.trial > 0)
+        else {
             return Err(Error::refused(format!(
                 "nothing was verified: run {} has kept nothing yet",
                 self.book.run.name
@@ -38,8 +41,9 @@ impl Session<'_> {
                 .hint("piton verify, without --each, measures HEAD against the baseline"));
         }
         let watch = Stopwatch::start();
-        let baseline = self.built(&records[0])?;
-        let head = self.built(last)?;
+        let baseline = self.built(&records[0], &[])?;
+        let head = self.built(last, &[&baseline])?;
+        two(&baseline, &head)?;
         let seed = host::fresh_seed()?;
         let pairs = self.pairs(
             &baseline,
@@ -81,27 +85,33 @@ impl Session<'_> {
         let repo = &self.world.repo;
         let id = |text: &Option<String>| repo.commit_id(text.as_deref().unwrap_or_default());
         let parent = records.iter().find(|r| r.commit == keep.parent && (r.trial == 0 || r.outcome.kept()));
-        let parent = self.built(parent.ok_or_else(|| Error::new("a keep without its incumbent"))?)?;
+        let parent = self.built(parent.ok_or_else(|| Error::new("a keep without its incumbent"))?, &[])?;
         let name = format!("trial {}", keep.trial);
-        let own =
-            self.asked(&parent, &self.built(keep)?, records, &format!("{name} against its own incumbent"))?;
-        let without = match repo.without(id(&last.commit)?, id(&keep.commit)?, id(&keep.parent)?)? {
-            None => None,
-            Some(commit) => match self.build(commit, None)? {
-                BuildEnd::Built(built) => {
-                    let head = self.built(last)?;
-                    Some(self.asked(&built, &head, records, &format!("HEAD against HEAD without {name}"))?)
-                }
-                _ => None,
-            },
-        };
-        Ok(Again {
+        let kept = self.built(keep, &[&parent])?;
+        two(&parent, &kept)?;
+        let own = self.asked(&parent, &kept, records, &format!("{name} against its own incumbent"))?;
+        let told = |without| Again {
             trial: keep.trial,
             description: keep.description.clone(),
             recorded: keep.outcome.estimate().map_or(0.0, |e| e.gain),
             own,
             without,
-        })
+        };
+        let without = match repo.without(id(&last.commit)?, id(&keep.commit)?, id(&keep.parent)?)? {
+            None => None,
+            Some(commit) => match self.build(commit, None, &[])? {
+                BuildEnd::Built(built) => {
+                    let head = self.built(last, &[&built])?;
+                    // Later keeps may have undone it, or its program is the same without it: then it is worth nothing there.
+                    if sides(&built, &head).one().is_some() {
+                        return Ok(told(Some((0.0, 0, false))));
+                    }
+                    Some(self.asked(&built, &head, records, &format!("HEAD against HEAD without {name}"))?)
+                }
+                _ => None,
+            },
+        };
+        Ok(told(without))
     }
 
     /// The rule asked about fresh pairs, until it has an answer: median gain, pairs, and whether it would keep again.
@@ -148,24 +158,25 @@ impl Session<'_> {
         }
     }
 
-    fn built(&self, record: &Record) -> Result<Built> {
+    fn built(&self, record: &Record, keep: &[&Built]) -> Result<Built> {
         let commit = self.world.repo.commit_id(record.commit.as_deref().unwrap_or_default())?;
-        self.build(commit, record.artifact.as_deref())?.built(WHAT, &format!("trial {}", record.trial))
+        self.build(commit, record.artifact.as_deref(), keep)?.built(WHAT, &format!("trial {}", record.trial))
     }
 
-    fn build(&self, commit: Id, hash: Option<&str>) -> Result<BuildEnd> {
-        let workshop = self.world.workshop();
-        match workshop.existing(commit, hash) {
+    fn build(&self, commit: Id, hash: Option<&str>, keep: &[&Built]) -> Result<BuildEnd> {
+        let (workshop, config) = (self.world.workshop(), &self.book.config);
+        match workshop.existing(commit, hash, keep, config)? {
             Some(built) => Ok(BuildEnd::Built(built)),
-            None => {
-                let base = self.world.repo.commit_id(&self.book.run.base)?;
-                workshop.challenger(
-                    commit,
-                    (commit != base).then_some(base),
-                    self.book.config.build.as_ref(),
-                    true,
-                )
-            }
+            None => workshop.challenger(commit, keep, config, true),
         }
     }
+}
+
+fn sides(from: &Built, to: &Built) -> Sides {
+    Sides { incumbent: from.side(), challenger: to.side() }
+}
+
+/// Nothing is measured against itself.
+fn two(from: &Built, to: &Built) -> Result<()> {
+    sides(from, to).one().map_or(Ok(()), |why| Err(Error::new(WHAT).cause(why).note("nothing was recorded")))
 }

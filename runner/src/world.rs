@@ -5,6 +5,7 @@ use crate::config::Config;
 use crate::confine::Walls;
 use crate::git::Repo;
 use crate::measure::Bench;
+use crate::place::Place;
 use crate::proc::Runner;
 use crate::pulse::Pulse;
 use crate::say::Progress;
@@ -21,6 +22,8 @@ pub struct World {
     pub pulse: Pulse,
     /// What programs are started behind.
     pub walls: Walls,
+    /// Where trees lie, outside of every repository.
+    pub place: Place,
 }
 
 impl World {
@@ -40,6 +43,7 @@ impl World {
     pub fn workshop(&self) -> Workshop<'_> {
         Workshop {
             dir: self.repo.state_dir(),
+            place: &self.place,
             repo: &self.repo,
             runner: &self.runner,
             progress: &self.progress,
@@ -55,7 +59,7 @@ impl World {
             needed: config.needed(),
             harness,
             walls: &self.walls,
-            private: self.repo.state_dir().join("private"),
+            place: &self.place,
             logs: self.repo.state_dir().join("logs"),
         }
     }

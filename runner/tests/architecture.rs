@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The one order of the modules: each may use only those before it.
-const ORDER: [&str; 77] = [
+const ORDER: [&str; 79] = [
     // compute, and touch nothing
     "error",
     "metric",
@@ -52,6 +52,8 @@ const ORDER: [&str; 77] = [
     "png",
     "fail",
     "disk",
+    "place",
+    "tree",
     "survivors",
     "confine",
     "proc",

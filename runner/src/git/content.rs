@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use git2::{DiffFormat, FileMode, Index, IndexEntry, IndexTime, ObjectType, Oid};
+use git2::{DiffFormat, FileMode, Index, IndexEntry, IndexTime, Oid};
 
 use super::Repo;
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Result};
 use crate::monitor::Sources;
 use crate::scope::{EXECUTABLE, FILE, Scope};
 
@@ -81,7 +81,7 @@ impl Repo {
         let kind = meta.file_type();
         if kind.is_symlink() {
             let target = fs::read_link(&full).context(what())?;
-            let content = target.to_string_lossy().into_owned().into_bytes();
+            let content = target.into_os_string().into_encoded_bytes();
             found.push(Entry::whole(path, 0o120_000, content));
         } else if kind.is_dir() {
             if fs::symlink_metadata(full.join(".git")).is_ok() {
@@ -120,7 +120,11 @@ impl Repo {
             let old: Vec<Vec<u8>> = index.iter().map(|e| e.path).collect();
             for path in old {
                 let path = String::from_utf8_lossy(&path).into_owned();
-                if scope.contains(&path) || outside.contains(&path) {
+                // A submodule in scope has no content here: whether it was moved is asked apart.
+                let submodule = index
+                    .get_path(Path::new(&path), 0)
+                    .is_some_and(|entry| entry.mode == i32::from(FileMode::Commit) as u32);
+                if scope.contains(&path) && !submodule || outside.contains(&path) {
                     index.remove(Path::new(&path), 0)?;
                 }
             }
@@ -186,8 +190,8 @@ impl Repo {
     /// When the commit cannot be read.
     pub fn sources(&self, commit: Oid, scope: &Scope) -> Result<Sources> {
         let mut sources = Sources::new();
-        for (path, _, id) in self.files(self.tree_id(commit)?)? {
-            if scope.contains(&path) {
+        for (path, mode, id) in self.files(self.tree_id(commit)?)? {
+            if scope.contains(&path) && matches!(mode, FILE | EXECUTABLE) {
                 let blob = self.git.find_blob(id).context(format!("{path} was not read"))?;
                 if let Ok(text) = std::str::from_utf8(blob.content()) {
                     sources.insert(path, text.to_owned());
@@ -252,63 +256,18 @@ impl Repo {
         Ok(())
     }
 
-    fn files(&self, tree: Oid) -> Result<Vec<(String, u32, Oid)>> {
+    pub(super) fn files(&self, tree: Oid) -> Result<Vec<(String, u32, Oid)>> {
         let mut index = Index::new().context("no index")?;
         index
             .read_tree(&self.git.find_tree(tree).context("the tree was not read")?)
             .context("the tree was not read")?;
         Ok(index.iter().map(|e| (String::from_utf8_lossy(&e.path).into_owned(), e.mode, e.id)).collect())
     }
-
-    /// Makes the directory `dir` hold exactly the files of `tree`. A file that already has the right content is
-    /// left alone, so that a build tool sees only what changed; everything that is not in the tree goes.
-    ///
-    /// # Errors
-    /// A link or a nested repository in the tree, or a disk that refuses.
-    pub fn export(&self, tree: Oid, dir: &Path) -> Result<()> {
-        let files = self.files(tree)?;
-        let keep: BTreeSet<PathBuf> = files.iter().map(|(path, ..)| dir.join(path)).collect();
-        fs::create_dir_all(dir)
-            .and_then(|()| remove_others(dir, &keep))
-            .context(format!("{} was not cleared", dir.display()))?;
-        for (path, mode, id) in files {
-            let what = || format!("{path} was not exported to {}", dir.display());
-            if !matches!(mode, FILE | EXECUTABLE) {
-                return Err(Error::new(what()).cause("links and nested repositories are never built"));
-            }
-            let full = dir.join(&path);
-            // The content itself is compared: what a build has altered in its tree must not survive.
-            if Oid::hash_file(ObjectType::Blob, &full).ok() != Some(id) {
-                fs::create_dir_all(full.parent().expect("below dir")).context(what())?;
-                fs::write(&full, self.git.find_blob(id).context(what())?.content()).context(what())?;
-            }
-            fs::set_permissions(&full, fs::Permissions::from_mode(mode & 0o777)).context(what())?;
-        }
-        Ok(())
-    }
 }
 
 /// Whether git takes a file of this name at all: it refuses those that some system would read as `.git`.
 fn can_be_kept(path: &str) -> bool {
     Index::new().and_then(|mut index| index.add(&index_entry(path, FILE, Oid::ZERO_SHA1))).is_ok()
-}
-
-/// Removes everything below `dir` that is not one of the plain files `keep`.
-fn remove_others(dir: &Path, keep: &BTreeSet<PathBuf>) -> std::io::Result<()> {
-    for entry in fs::read_dir(dir)? {
-        let (path, kind) = entry.map(|e| (e.path(), e.file_type()))?;
-        match kind? {
-            kind if kind.is_dir() => {
-                remove_others(&path, keep)?;
-                if fs::read_dir(&path)?.next().is_none() {
-                    fs::remove_dir(&path)?;
-                }
-            }
-            kind if kind.is_file() && keep.contains(&path) => {}
-            _ => fs::remove_file(&path)?,
-        }
-    }
-    Ok(())
 }
 
 fn index_entry(path: &str, mode: u32, id: Oid) -> IndexEntry {

@@ -153,6 +153,10 @@ impl Repo {
             if entry.is_partial() {
                 return Ok(false);
             }
+            // A submodule has no content here.
+            if entry.mode == 0o160_000 {
+                continue;
+            }
             let held: Vec<Oid> = trees
                 .iter()
                 .filter_map(|tree| tree.get_path(Path::new(&entry.path)).ok())

@@ -43,7 +43,7 @@ impl Seen {
         let sealed = ledger.run(run)?;
         let harness = sealed.as_ref().and_then(|run| {
             let hash = run.harness.as_deref()?;
-            workshop.existing(repo.commit_id(&run.base).ok()?, Some(hash))?.hash
+            workshop.kept_artifact(hash).map(|_| hash.to_owned())
         });
         Ok(Self {
             records: ledger.records(run)?,

@@ -1,0 +1,279 @@
+//! From a tree of git's to a directory: as it is, links and submodules too.
+//!
+//! No link is followed, and no filter of the user's runs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use git2::{Config, ObjectType, Oid, Repository, RepositoryOpenFlags, TreeWalkMode, TreeWalkResult};
+
+use super::Repo;
+use crate::error::{Context, Error, Result};
+use crate::scope::{EXECUTABLE, FILE, Scope};
+use crate::tree::{self, Digest, LINK};
+
+/// Git's mode of a submodule.
+const SUBMODULE: u32 = 0o160_000;
+/// Submodules within submodules that are followed.
+const DEEPEST: usize = 16;
+
+/// What a tree holds, by path, submodules with their own content where they are there.
+#[derive(Default)]
+struct Items {
+    /// Mode and object, with the number of the repository that has it.
+    files: BTreeMap<PathBuf, (u32, Oid, usize)>,
+    /// Directories that are there though nothing is in them: submodules that are not checked out.
+    empty: BTreeSet<PathBuf>,
+    /// Repositories of submodules.
+    submodules: Vec<Repository>,
+}
+
+impl Items {
+    fn content(&self, own: &Repository, path: &Path) -> Result<Vec<u8>> {
+        let (_, id, of) = self.files[path];
+        let git = of.checked_sub(1).map_or(own, |n| &self.submodules[n]);
+        let blob = git.find_blob(id).context(format!("{} was not read", path.display()))?;
+        Ok(blob.content().to_vec())
+    }
+}
+
+impl Repo {
+    /// Makes the directory `dir` hold exactly what `tree` holds: files, links as links, submodules at their commits, or as empty
+    /// directories where they are not checked out. A file that already has the right content is left alone, so that a build tool sees
+    /// only what changed; everything else goes.
+    ///
+    /// # Errors
+    /// An object that cannot be read, or a disk that refuses.
+    pub fn export(&self, tree: Oid, dir: &Path) -> Result<()> {
+        let items = self.items(tree)?;
+        let what = |path: &Path| format!("{} was not exported to {}", path.display(), dir.display());
+        fs::create_dir_all(dir)
+            .and_then(|()| remove_others(dir, Path::new(""), &items))
+            .context(format!("{} was not cleared", dir.display()))?;
+        for path in &items.empty {
+            fs::create_dir_all(dir.join(path)).context(what(path))?;
+        }
+        let (mut links, mut files) = (vec![], vec![]);
+        for (path, (mode, id, _)) in &items.files {
+            if *mode == LINK { links.push(path) } else { files.push((path, *mode, *id)) }
+        }
+        for (path, mode, id) in files {
+            let full = dir.join(path);
+            // The content itself is compared: what a build has altered in its tree must not survive.
+            if Oid::hash_file(ObjectType::Blob, &full).ok() != Some(id) {
+                let _ = fs::remove_file(&full);
+                fs::create_dir_all(full.parent().expect("below dir")).context(what(path))?;
+                fs::write(&full, items.content(&self.git, path)?).context(what(path))?;
+            }
+            fs::set_permissions(&full, fs::Permissions::from_mode(mode & 0o777)).context(what(path))?;
+        }
+        // Last, so that nothing is written through one.
+        for path in links {
+            let (full, content) = (dir.join(path), items.content(&self.git, path)?);
+            let target = Path::new(OsStr::from_bytes(&content));
+            if fs::read_link(&full).ok().as_deref() != Some(target) {
+                let _ = fs::remove_file(&full);
+                fs::create_dir_all(full.parent().expect("below dir")).context(what(path))?;
+                symlink(target, &full).context(what(path))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What a directory that holds exactly `tree` comes to: see [`crate::tree::Seen::digest`].
+    ///
+    /// # Errors
+    /// When an object cannot be read.
+    pub fn tree_digest(&self, tree: Oid) -> Result<String> {
+        let items = self.items(tree)?;
+        let mut digest = Digest::default();
+        for (path, (mode, ..)) in &items.files {
+            let mode = if *mode == LINK { 0 } else { mode & 0o777 };
+            digest.take(path, mode, &tree::hash(&items.content(&self.git, path)?));
+        }
+        Ok(digest.end())
+    }
+
+    /// Whether a tree has submodules: what those hold is not in this repository.
+    ///
+    /// # Errors
+    /// When the tree cannot be read.
+    pub fn has_submodules(&self, tree: Oid) -> Result<bool> {
+        Ok(self.files(tree)?.iter().any(|(_, mode, _)| *mode == SUBMODULE))
+    }
+
+    /// The links and submodules of a commit below the editable paths: those that stand in this worktree as they are there, and why the
+    /// others may not be committed, one line each.
+    ///
+    /// # Errors
+    /// When the worktree or the commit cannot be read.
+    pub fn specials(&self, commit: Oid, scope: &Scope) -> Result<(BTreeSet<String>, Vec<String>)> {
+        let files = self.files(self.tree_id(commit)?)?;
+        let all: Vec<(String, u32)> = files
+            .into_iter()
+            .filter(|(path, mode, _)| matches!(*mode, LINK | SUBMODULE) && scope.contains(path))
+            .map(|(path, mode, _)| (path, mode))
+            .collect();
+        if all.is_empty() {
+            return Ok((BTreeSet::new(), vec![]));
+        }
+        let changed = self.changed_from(&self.tree(commit)?)?;
+        let moved = |path: &str| {
+            let below = |other: &String| {
+                other.strip_prefix(path).is_some_and(|rest| matches!(rest, "" | "/") || rest.starts_with('/'))
+            };
+            changed.iter().any(below)
+        };
+        let (moved, same): (Vec<_>, Vec<_>) = all.into_iter().partition(|(path, _)| moved(path));
+        let told = moved.into_iter().map(|(path, mode)| {
+            let kind = if mode == LINK { "a symbolic link" } else { "a submodule" };
+            format!("{path}: {kind} that was changed or removed")
+        });
+        Ok((same.into_iter().map(|(path, _)| path).collect(), told.collect()))
+    }
+
+    fn items(&self, tree: Oid) -> Result<Items> {
+        let mut items = Items::default();
+        let (git, root) = (&self.git, self.main_root());
+        collect(git, 0, tree, Path::new(""), Some(&root), 0, &mut items)?;
+        // Git itself would write no such tree: then something is written through a link.
+        let through = items
+            .files
+            .keys()
+            .chain(&items.empty)
+            .find(|path| path.ancestors().skip(1).any(|above| items.files.contains_key(above)));
+        match through {
+            Some(path) => Err(Error::new(format!("the tree {tree} was not exported"))
+                .cause(format!("{} lies below what is no directory", path.display()))),
+            None => Ok(items),
+        }
+    }
+}
+
+/// Takes in what `tree` of the repository with this number holds, below `prefix`. `root` is where it is checked out.
+fn collect(
+    git: &Repository,
+    number: usize,
+    tree: Oid,
+    prefix: &Path,
+    root: Option<&Path>,
+    depth: usize,
+    items: &mut Items,
+) -> Result<()> {
+    let what = "the tree was not read";
+    let (mut submodules, mut strange) = (vec![], None);
+    let tree = git.find_tree(tree).context(what)?;
+    let walked = tree.walk(TreeWalkMode::PreOrder, |dir, entry| {
+        let path = Path::new(OsStr::from_bytes(dir.as_bytes())).join(OsStr::from_bytes(entry.name_bytes()));
+        if path.components().any(|part| !matches!(part, std::path::Component::Normal(name) if name != ".git"))
+        {
+            strange = Some(path);
+            return TreeWalkResult::Abort;
+        }
+        // As git reads it: old trees have other bits.
+        let mode = match entry.filemode() as u32 {
+            0o040_000 => return TreeWalkResult::Ok,
+            LINK => LINK,
+            SUBMODULE => SUBMODULE,
+            mode if mode & 0o111 != 0 => EXECUTABLE,
+            _ => FILE,
+        };
+        match mode {
+            SUBMODULE => submodules.push((path, entry.id())),
+            mode => drop(items.files.insert(prefix.join(path), (mode, entry.id(), number))),
+        }
+        TreeWalkResult::Ok
+    });
+    if let Some(path) = strange {
+        return Err(Error::new(what).cause(format!("it holds `{}`", path.display())));
+    }
+    walked.context(what)?;
+    for (path, commit) in submodules {
+        let within = root.map(|root| root.join(&path));
+        let found =
+            (depth < DEEPEST).then(|| submodule(git, &tree, &path, within.as_deref(), commit)).flatten();
+        let Some((found, content)) = found else {
+            items.empty.insert(prefix.join(path));
+            continue;
+        };
+        let again = Repository::open(found.path()).context(what)?;
+        items.submodules.push(found);
+        let number = items.submodules.len();
+        collect(&again, number, content, &prefix.join(&path), within.as_deref(), depth + 1, items)?;
+        if !items.files.keys().any(|file| file.starts_with(prefix.join(&path))) {
+            items.empty.insert(prefix.join(path));
+        }
+    }
+    Ok(())
+}
+
+/// The repository of the submodule at `path` that has `commit`, and the tree of that: where it is checked out, or below the `modules`
+/// of the one that it belongs to.
+fn submodule(
+    git: &Repository,
+    tree: &git2::Tree,
+    path: &Path,
+    checkout: Option<&Path>,
+    commit: Oid,
+) -> Option<(Repository, Oid)> {
+    let name = named(git, tree, path);
+    let kept = name.and_then(|name| Repository::open(git.commondir().join("modules").join(name)).ok());
+    let candidates = [kept, checkout.and_then(nested)];
+    candidates.into_iter().flatten().find_map(|found| {
+        let content = found.find_commit(commit).ok()?.tree_id();
+        Some((found, content))
+    })
+}
+
+/// The repository whose worktree is `dir` itself.
+fn nested(dir: &Path) -> Option<Repository> {
+    fs::symlink_metadata(dir.join(".git")).ok()?;
+    Repository::open_ext(dir, RepositoryOpenFlags::NO_SEARCH, [] as [&OsStr; 0]).ok()
+}
+
+/// The name that `.gitmodules` in `tree` gives the submodule at `path`.
+fn named(git: &Repository, tree: &git2::Tree, path: &Path) -> Option<PathBuf> {
+    let blob = git.find_blob(tree.get_name(".gitmodules")?.id()).ok()?;
+    // libgit2 reads configuration from files alone.
+    let file = tempfile::NamedTempFile::new().ok()?;
+    fs::write(file.path(), blob.content()).ok()?;
+    let config = Config::open(file.path()).ok()?;
+    let mut entries = config.entries(Some("submodule\\..*\\.path")).ok()?;
+    while let Some(Ok(entry)) = entries.next() {
+        let (Ok(name), value) = (entry.name(), entry.value_bytes()) else { continue };
+        if value == path.as_os_str().as_bytes() {
+            let name = PathBuf::from(name.strip_prefix("submodule.")?.strip_suffix(".path")?);
+            let plain = name.components().all(|part| matches!(part, std::path::Component::Normal(_)));
+            return plain.then_some(name);
+        }
+    }
+    None
+}
+
+/// Removes everything below `dir` that is not of the kind which `items` have there. `at` is where `dir` is in the tree.
+fn remove_others(dir: &Path, at: &Path, items: &Items) -> std::io::Result<()> {
+    for entry in fs::read_dir(dir)? {
+        let entry = entry?;
+        let (path, kind, at) = (entry.path(), entry.file_type()?, at.join(entry.file_name()));
+        let wanted = items.files.get(&at).map(|(mode, ..)| *mode);
+        if kind.is_dir() {
+            // A build may close a directory to its own user.
+            if entry.metadata()?.permissions().mode() & 0o700 != 0o700 {
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+            }
+            remove_others(&path, &at, items)?;
+            if fs::read_dir(&path)?.next().is_none() && !items.empty.contains(&at) {
+                fs::remove_dir(&path)?;
+            }
+        } else if !(kind.is_file() && wanted.is_some_and(|mode| mode != LINK)
+            || kind.is_symlink() && wanted == Some(LINK))
+        {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
+}

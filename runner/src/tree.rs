@@ -1,0 +1,248 @@
+//! Trees on the disk: what one holds as a digest, whether it still does, and copies of it.
+//!
+//! No link is followed.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, FileTimes};
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+/// Git's mode of a symbolic link.
+pub const LINK: u32 = 0o120_000;
+
+/// SHA-256 over the paths, modes and contents of files and links, taken in the order of their paths. Directories do not count.
+#[derive(Debug, Default)]
+pub struct Digest(Sha256);
+
+impl Digest {
+    /// Takes in one file or link: its path in the tree, its permissions (0 for a link), the SHA-256 of its content.
+    pub fn take(&mut self, path: &Path, mode: u32, content: &[u8]) {
+        let path = path.as_os_str().as_bytes();
+        self.0.update((path.len() as u64).to_le_bytes());
+        self.0.update(path);
+        self.0.update(mode.to_le_bytes());
+        self.0.update(content);
+    }
+
+    /// Hexadecimal.
+    pub fn end(self) -> String {
+        hex(&self.0.finalize())
+    }
+}
+
+/// SHA-256 of bytes.
+pub fn hash(bytes: &[u8]) -> Vec<u8> {
+    Sha256::digest(bytes).to_vec()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// SHA-256 of a file. However large it is, it is never held whole.
+fn hash_file(path: &Path) -> io::Result<Vec<u8>> {
+    let (mut file, mut hash, mut part) = (File::open(path)?, Sha256::new(), vec![0; 64 << 10]);
+    loop {
+        match file.read(&mut part)? {
+            0 => return Ok(hash.finalize().to_vec()),
+            n => hash.update(&part[..n]),
+        }
+    }
+}
+
+/// SHA-256 of a file, hexadecimal.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn sha256(path: &Path) -> io::Result<String> {
+    hash_file(path).map(|hash| hex(&hash))
+}
+
+/// What tells that a file was touched: inode, size, modification and change in nanoseconds, mode.
+type Stat = (u64, u64, (i64, i64), (i64, i64), u32);
+
+fn stat(meta: &fs::Metadata) -> Stat {
+    let (modified, changed) = ((meta.mtime(), meta.mtime_nsec()), (meta.ctime(), meta.ctime_nsec()));
+    (meta.ino(), meta.size(), modified, changed, meta.mode())
+}
+
+/// A tree, or a file, as it was when it was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Seen {
+    root: PathBuf,
+    /// Paths at which something stands that is not the tree's own.
+    skip: Vec<PathBuf>,
+    digest: String,
+    files: BTreeMap<PathBuf, Stat>,
+}
+
+impl Seen {
+    /// Reads everything at or below `root`, but for the paths `skip` in it.
+    ///
+    /// # Errors
+    /// When something there cannot be read.
+    pub fn of(root: &Path, skip: &[PathBuf]) -> io::Result<Self> {
+        let files = stats(root, skip)?;
+        Ok(Self { root: root.to_owned(), skip: skip.to_vec(), digest: digest(root, &files)?, files })
+    }
+
+    /// What it held.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// The paths in it that do not count.
+    pub fn skipped(&self) -> &[PathBuf] {
+        &self.skip
+    }
+
+    /// Whether it still holds that. What was not touched is not read.
+    ///
+    /// # Errors
+    /// When something there cannot be read.
+    pub fn still(&self) -> io::Result<bool> {
+        let files = stats(&self.root, &self.skip)?;
+        Ok(files == self.files || digest(&self.root, &files)? == self.digest)
+    }
+}
+
+fn stats(root: &Path, skip: &[PathBuf]) -> io::Result<BTreeMap<PathBuf, Stat>> {
+    let mut found = BTreeMap::new();
+    let meta = fs::symlink_metadata(root)?;
+    if !meta.is_dir() {
+        found.insert(PathBuf::new(), stat(&meta));
+        return Ok(found);
+    }
+    let mut left = vec![PathBuf::new()];
+    while let Some(dir) = left.pop() {
+        for entry in fs::read_dir(root.join(&dir))? {
+            let entry = entry?;
+            let path = dir.join(entry.file_name());
+            if skip.contains(&path) {
+                continue;
+            }
+            let meta = entry.metadata()?;
+            if meta.is_dir() {
+                left.push(path);
+            } else {
+                found.insert(path, stat(&meta));
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn digest(root: &Path, files: &BTreeMap<PathBuf, Stat>) -> io::Result<String> {
+    let mut digest = Digest::default();
+    for path in files.keys() {
+        // Joining nothing would ask for a directory.
+        let full = if path.as_os_str().is_empty() { root.to_owned() } else { root.join(path) };
+        let meta = fs::symlink_metadata(&full)?;
+        if meta.is_symlink() {
+            digest.take(path, 0, &hash(fs::read_link(&full)?.as_os_str().as_bytes()));
+        } else if meta.is_file() {
+            digest.take(path, meta.mode() & 0o777, &hash_file(&full)?);
+        } else {
+            digest.take(path, meta.mode(), &[]);
+        }
+    }
+    Ok(digest.end())
+}
+
+/// Copies the tree `from` to `to`, which is not there: contents, permissions, times and links. The file system shares the blocks where it
+/// can. What is neither file, directory nor link is left out.
+///
+/// # Errors
+/// A file that cannot be read, or a disk that refuses.
+pub fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let (path, copy) = (entry.path(), to.join(entry.file_name()));
+        let meta = entry.metadata()?;
+        if meta.is_dir() {
+            self::copy(&path, &copy)?;
+        } else if meta.is_symlink() {
+            symlink(fs::read_link(&path)?, &copy)?;
+        } else if meta.is_file() {
+            fs::copy(&path, &copy)?;
+            let file = File::options().write(true).open(&copy);
+            // One that its own user may not write is opened for reading: times can be set all the same.
+            keep_times(&file.or_else(|_| File::open(&copy))?, &meta)?;
+        }
+    }
+    let meta = fs::metadata(from)?;
+    keep_times(&File::open(to)?, &meta)?;
+    // What is copied is a scratch copy: its user can write in it, and remove it.
+    fs::set_permissions(to, fs::Permissions::from_mode(meta.mode() & 0o777 | 0o700))
+}
+
+fn keep_times(file: &File, of: &fs::Metadata) -> io::Result<()> {
+    file.set_times(FileTimes::new().set_modified(of.modified()?).set_accessed(of.modified()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree() -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir_all(dir.path().join("a/b")).unwrap();
+        fs::create_dir_all(dir.path().join("empty")).unwrap();
+        fs::write(dir.path().join("a/b/file"), "content").unwrap();
+        fs::write(dir.path().join("run"), "#!/bin/sh\n").unwrap();
+        fs::set_permissions(dir.path().join("run"), fs::Permissions::from_mode(0o555)).unwrap();
+        symlink("a/b/file", dir.path().join("link")).unwrap();
+        symlink("/etc/passwd", dir.path().join("out")).unwrap();
+        dir
+    }
+
+    #[test]
+    fn a_copy_holds_the_same_with_times_and_links_and_shares_nothing() {
+        let (from, place) = (tree(), tempfile::tempdir().unwrap());
+        let to = place.path().join("copy");
+        copy(from.path(), &to).unwrap();
+        let (one, other) = (Seen::of(from.path(), &[]).unwrap(), Seen::of(&to, &[]).unwrap());
+        assert_eq!(one.digest(), other.digest());
+        let modified = |dir: &Path| fs::metadata(dir.join("a/b/file")).unwrap().modified().unwrap();
+        assert_eq!(modified(from.path()), modified(&to));
+        assert!(to.join("empty").is_dir());
+        assert_eq!(fs::read_link(to.join("out")).unwrap(), Path::new("/etc/passwd"));
+        fs::write(to.join("a/b/file"), "another").unwrap();
+        assert_eq!(fs::read_to_string(from.path().join("a/b/file")).unwrap(), "content");
+    }
+
+    #[test]
+    fn what_was_changed_added_removed_or_put_in_place_of_something_is_seen() {
+        let changes: [fn(&Path); 5] = [
+            |dir| fs::write(dir.join("a/b/file"), "CONTENT").unwrap(),
+            |dir| fs::write(dir.join("a/new"), "").unwrap(),
+            |dir| fs::remove_file(dir.join("link")).unwrap(),
+            |dir| fs::set_permissions(dir.join("run"), fs::Permissions::from_mode(0o644)).unwrap(),
+            |dir| {
+                fs::remove_file(dir.join("link")).unwrap();
+                fs::write(dir.join("link"), "content").unwrap();
+            },
+        ];
+        for (number, change) in changes.iter().enumerate() {
+            let dir = tree();
+            let seen = Seen::of(dir.path(), &[]).unwrap();
+            assert!(seen.still().unwrap());
+            change(dir.path());
+            assert!(!seen.still().unwrap(), "change {number}");
+        }
+    }
+
+    #[test]
+    fn what_was_only_touched_is_read_again_and_found_the_same() {
+        let dir = tree();
+        let seen = Seen::of(dir.path(), &["a/b/not".into()]).unwrap();
+        fs::write(dir.path().join("a/b/file"), "content").unwrap();
+        fs::write(dir.path().join("a/b/not"), "not the tree's").unwrap();
+        assert!(seen.still().unwrap());
+    }
+}
