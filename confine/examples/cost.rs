@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
-use piton_confine::{Level, Limits, Policy, Role, libraries, system};
+use piton_confine::{Level, Limits, Opened, Policy, Role, libraries, system};
 
 const STARTS: usize = 400;
 
@@ -21,7 +21,15 @@ fn main() -> ExitCode {
         let mut read = if role == Role::Worker { libraries() } else { system() };
         read.push("/usr/bin/true".into());
         let least = Level::None;
-        let policy = Policy { role, read, write: vec![], network: false, limits: Limits::default(), least };
+        let policy = Policy {
+            role,
+            read,
+            write: vec![],
+            network: false,
+            opened: Opened::default(),
+            limits: Limits::default(),
+            least,
+        };
         let line = policy.wrap(&exe, &argv);
         let (mut without, mut with) = (vec![], vec![]);
         for _ in 0..STARTS {

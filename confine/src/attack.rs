@@ -4,7 +4,9 @@
 //! without the walls. None does harm: what is written is what was there, signals are number 0.
 
 mod files;
+mod gifts;
 mod kernel;
+mod others;
 mod processes;
 
 use std::ffi::{OsStr, OsString};
@@ -20,7 +22,7 @@ use rustix::process::Pid;
 
 use crate::found::{Reach, Tried};
 use crate::places::{libraries, system};
-use crate::policy::{Asked, Level, Limits, Policy, Role};
+use crate::policy::{Asked, Level, Limits, Opened, Policy, Role};
 use crate::start::ATTACK;
 
 /// One attack.
@@ -48,7 +50,7 @@ const fn attack(name: &'static str, held_by: &'static [Role], act: fn(&Ground) -
 
 /// Every attack.
 pub(crate) fn all() -> impl Iterator<Item = &'static Attack> {
-    processes::ATTACKS.iter().chain(files::ATTACKS).chain(kernel::ATTACKS)
+    processes::ATTACKS.iter().chain(files::ATTACKS).chain(kernel::ATTACKS).chain(others::ATTACKS)
 }
 
 /// What a worker must still be able to do.
@@ -98,6 +100,7 @@ impl Ground {
 pub(crate) struct Field {
     dir: tempfile::TempDir,
     _listeners: Vec<UnixListener>,
+    _others: others::Others,
 }
 
 impl Field {
@@ -110,7 +113,8 @@ impl Field {
         fs::write(dir.path().join("shown/page"), "read\n")?;
         let named = UnixListener::bind(dir.path().join("outside/socket"))?;
         let hidden = UnixListener::bind_addr(&abstract_address(dir.path())?)?;
-        Ok(Self { dir, _listeners: vec![named, hidden] })
+        let others = others::Others::new(dir.path())?;
+        Ok(Self { dir, _listeners: vec![named, hidden], _others: others })
     }
 
     pub fn path(&self) -> &Path {
@@ -123,7 +127,7 @@ impl Field {
         read.extend([exe.to_owned(), self.path().join("shown")]);
         let write = if role == Role::Worker { vec![] } else { vec![self.path().join("inside")] };
         let limits = Limits::default();
-        Policy { role, read, write, network: false, limits, least: Level::None }
+        Policy { role, read, write, network: false, opened: Opened::default(), limits, least: Level::None }
     }
 
     /// The command line of some attacks on the calling process.
@@ -153,7 +157,10 @@ pub(crate) fn act(mut args: impl Iterator<Item = OsString>) -> ! {
     let Some(parent) = rustix::process::getppid() else { exit(2) };
     let ground = Ground { dir, parent, address: address.to_string_lossy().parse().unwrap_or(0) };
     for name in names.to_string_lossy().split(',') {
-        let Some(attack) = all().chain(CONTROLS).find(|attack| attack.name == name) else { exit(2) };
+        let Some(attack) = all().chain(CONTROLS).chain(gifts::GIFTS).find(|attack| attack.name == name)
+        else {
+            exit(2)
+        };
         let words = match (attack.act)(&ground) {
             Ok(()) => "worked".to_owned(),
             Err(e) => format!("refused: {e}"),
@@ -263,6 +270,18 @@ pub(crate) fn try_bare(exe: &Path) -> io::Result<Vec<Tried>> {
         Ok(Tried { name: attack.name.to_owned(), held, how })
     };
     all().map(one).collect()
+}
+
+/// What a build and a measuring command are given here: `held` says that they have it.
+pub(crate) fn try_gifts(exe: &Path, reach: &Reach, plain: bool) -> Vec<Tried> {
+    let Ok(field) = Field::new() else { return vec![] };
+    let mut policy = field.policy(Role::Measure, exe);
+    policy.opened = Opened { temporary: policy.write.first().cloned(), loopback: true, ..Opened::default() };
+    let asked = Asked { policy, abi_at_most: Some(reach.abi), plain, ..Asked::default() };
+    let gifts: Vec<&Attack> = gifts::GIFTS.iter().collect();
+    let ended = run(&field, exe, &gifts, |argv| asked.wrap(exe, &argv));
+    let tried = gifts.iter().zip(ended);
+    tried.map(|(gift, (_, how))| Tried { name: gift.name.to_owned(), held: how == "worked", how }).collect()
 }
 
 /// What a worker must still be able to do, from behind its walls: `held` says that it could.

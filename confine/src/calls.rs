@@ -14,6 +14,7 @@ use seccompiler::{
     SeccompFilter, SeccompRule, TargetArch, apply_filter, sock_filter,
 };
 
+use crate::mounts::Given;
 use crate::policy::{Policy, Role};
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
@@ -29,6 +30,8 @@ pub(crate) struct Surroundings {
     pub group: Option<i32>,
     /// Landlock's ABI: what it holds already needs no filter.
     pub abi: u32,
+    /// What is its own, and may be used.
+    pub given: Given,
     /// Let through with the one execve.
     pub secret: Secret,
 }
@@ -149,17 +152,9 @@ fn denied(policy: &Policy, around: &Surroundings) -> seccompiler::Result<Rules> 
     let spaces = lists::NAMESPACES.map(|flag| flag as u64);
     let inside = spaces.map(|flag| all(&[(0, Op::MaskedEq(flag), flag)]));
     rules.insert(libc::SYS_clone, inside.into_iter().collect::<Result<_, _>>()?);
-    // A path to a socket is no file to Landlock before its ninth ABI: whoever listens there would do the work.
-    let unix = libc::AF_UNIX as u64;
-    match (policy.network, around.abi >= 9) {
-        (true, _) => {
-            let open = [libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
-            let others: Vec<_> = open.iter().map(|family| (0, Op::Ne, *family as u64)).collect();
-            rules.insert(libc::SYS_socket, vec![all(&others)?]);
-        }
-        (false, true) => drop(rules.insert(libc::SYS_socket, vec![all(&[(0, Op::Ne, unix)])?])),
-        (false, false) => rules.extend(plain(&[libc::SYS_socket])),
-    }
+    let open = families(policy, around);
+    let others: Vec<_> = open.iter().map(|family| (0, Op::Ne, *family as u64)).collect();
+    rules.insert(libc::SYS_socket, if others.is_empty() { vec![] } else { vec![all(&others)?] });
     // Its own settings, and nobody else's.
     let others = || all(&[(0, Op::Ne, 0)]);
     match policy.role {
@@ -186,6 +181,19 @@ fn denied(policy: &Policy, around: &Surroundings) -> seccompiler::Result<Rules> 
         rules.insert(libc::SYS_open, vec![all(&[(1, Op::MaskedEq(mask), empties)])?]);
     }
     Ok(rules)
+}
+
+/// The families of sockets that it may open.
+fn families(policy: &Policy, around: &Surroundings) -> Vec<libc::c_int> {
+    let Given { root, net, .. } = around.given;
+    if policy.network || net {
+        let mut all = vec![libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
+        all.extend((policy.network || root || around.abi >= 9).then_some(libc::AF_UNIX));
+        return all;
+    }
+    // A path to a socket is no file to Landlock before its ninth ABI, nor is a name without one before its sixth: whoever listens
+    // there would do the work. In a root of its own no such path is found.
+    if around.abi >= 9 || root && around.abi >= 6 { vec![libc::AF_UNIX] } else { vec![] }
 }
 
 /// Signals to those who started this process: Landlock knows no signals before its sixth ABI.

@@ -8,6 +8,7 @@ use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 use rustix::rand::{GetRandomFlags, getrandom};
 
 use crate::calls::{self, Secret, Surroundings};
+use crate::mounts::Given;
 use crate::policy::{Asked, Level, Role};
 use crate::start::{Failure, program};
 use crate::{files, found, group, limits, mounts, raw, rights};
@@ -47,13 +48,12 @@ fn walls(asked: &Asked, file: &Path) -> Result<Secret, String> {
     let group = stat(std::process::id().cast_signed()).map(|(_, group)| group);
     // Later ABIs hold signals themselves.
     let above = if reach.abi < 6 { ancestors() } else { vec![] };
-    let around = Surroundings { ancestors: above, group, abi: reach.abi, secret: secret()? };
     group::join(&asked.groups)?;
     limits::set(&policy.limits)?;
-    if matches!(policy.role, Role::Build | Role::Measure) && !asked.plain {
-        // An extra wall: where this machine does not have it, the others still stand.
-        mounts::only(&policy.write)?;
-    }
+    // An extra wall: where this machine does not have it, the others still stand.
+    let own = matches!(policy.role, Role::Build | Role::Measure) && !asked.plain;
+    let given = if own { mounts::give(policy)? } else { Given::default() };
+    let around = Surroundings { ancestors: above, group, abi: reach.abi, given, secret: secret()? };
     rights::drop_all(policy, file)?;
     // After the change of user, which would clear it.
     set_parent_process_death_signal(Some(Signal::KILL))
@@ -65,7 +65,7 @@ fn walls(asked: &Asked, file: &Path) -> Result<Secret, String> {
     if policy.role == Role::Worker && (0..3).any(raw::is_terminal) {
         return Err("a worker has pipes, never a terminal".to_owned());
     }
-    match files::restrict(policy, reach.abi) {
+    match files::restrict(policy, reach.abi, given) {
         Err(why) if reach.level >= Level::Partial => return Err(why),
         _ => {}
     }

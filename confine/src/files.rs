@@ -9,16 +9,17 @@ use landlock::{
     RulesetAttr, RulesetCreatedAttr, RulesetStatus, Scope,
 };
 
+use crate::mounts::{Given, own_names};
 use crate::policy::{Policy, Role};
 
 /// Devices that any program may expect, and that keep nothing.
-const HARMLESS: [&str; 5] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"];
+pub(crate) const HARMLESS: [&str; 5] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"];
 
 /// Restricts this thread to the policy's files by the rights of `abi`.
 ///
 /// # Errors
 /// Where less than the file rights of ABI 1 would be enforced, or a directory that it should write is not there.
-pub(crate) fn restrict(policy: &Policy, abi: u32) -> Result<(), String> {
+pub(crate) fn restrict(policy: &Policy, abi: u32, given: Given) -> Result<(), String> {
     let abi = ABI::from(i32::try_from(abi).unwrap_or(i32::MAX));
     let failed = |e: landlock::RulesetError| format!("Landlock: {e}");
     let mut ruleset = Ruleset::default()
@@ -28,7 +29,7 @@ pub(crate) fn restrict(policy: &Policy, abi: u32) -> Result<(), String> {
         .set_compatibility(CompatLevel::BestEffort)
         .handle_access(AccessFs::from_all(abi))
         .map_err(failed)?;
-    if abi >= ABI::V4 && !policy.network && policy.role != Role::Agent {
+    if abi >= ABI::V4 && !policy.network && !given.net && policy.role != Role::Agent {
         ruleset = ruleset.handle_access(AccessNet::from_all(abi)).map_err(failed)?;
     }
     if abi >= ABI::V6 {
@@ -43,7 +44,13 @@ pub(crate) fn restrict(policy: &Policy, abi: u32) -> Result<(), String> {
     let writing = AccessFs::from_all(abi) & !(AccessFs::MakeBlock | AccessFs::MakeChar);
     let places = policy.write.iter().map(|path| (path, writing, true));
     let places = places.chain(policy.read.iter().map(|path| (path, AccessFs::from_read(abi), false)));
-    for (path, rights, needed) in places.chain(harmless.iter().map(|path| (path, devices, false))) {
+    let own = own(policy, given);
+    // Names alone, and only of what is in a root of its own: programs look through the directories above them.
+    let above: &[PathBuf] = if given.root { &["/".into()] } else { &[] };
+    let places = places.chain(above.iter().map(|path| (path, AccessFs::ReadDir.into(), false)));
+    let places = places.chain(own.places.iter().map(|path| (path, writing, false)));
+    let places = places.chain(own.files.iter().chain(&harmless).map(|path| (path, devices, false)));
+    for (path, rights, needed) in places {
         if let Some(rule) = rule(path, rights, abi, needed)? {
             created = created.add_rule(rule).map_err(failed)?;
         }
@@ -54,6 +61,30 @@ pub(crate) fn restrict(policy: &Policy, abi: u32) -> Result<(), String> {
         _ if !status.no_new_privs => Err("no_new_privs was refused".to_owned()),
         _ => Ok(()),
     }
+}
+
+/// What a process may write because nobody else is there.
+#[derive(Default)]
+struct Own {
+    /// With everything below, and commanded where it is a device.
+    places: Vec<PathBuf>,
+    /// Content alone.
+    files: Vec<PathBuf>,
+}
+
+fn own(policy: &Policy, given: Given) -> Own {
+    if !matches!(policy.role, Role::Build | Role::Measure) {
+        return Own::default();
+    }
+    let mut own = Own { places: policy.opened.devices.clone(), files: own_names().to_vec() };
+    if given.root {
+        own.places.push("/dev/pts".into());
+        // The same directory by its other names.
+        own.places.extend(policy.opened.temporary.iter().map(|_| "/tmp".into()));
+    }
+    own.places.extend((given.root || policy.opened.shared_memory).then(|| "/dev/shm".into()));
+    own.files.extend(given.proc.then(|| "/proc".into()));
+    own
 }
 
 fn rule(

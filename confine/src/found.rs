@@ -17,6 +17,32 @@ pub struct Found {
     pub walls: Vec<String>,
     /// The attacks that were tried.
     pub attacks: Vec<Tried>,
+    /// What builds and measuring commands are given here: `held` says that they have it.
+    #[serde(default)]
+    pub given: Vec<Tried>,
+}
+
+impl Found {
+    /// Whether builds and measuring commands are given this, one of [`gift`].
+    pub fn gives(&self, name: &str) -> bool {
+        self.given.iter().any(|tried| tried.held && tried.name == name)
+    }
+}
+
+/// What builds and measuring commands are given where a machine lets them have it.
+pub mod gift {
+    /// A /dev/shm that ends with the job.
+    pub const SHARED_MEMORY: &str = "a /dev/shm of its own";
+    /// Terminals that end with the job.
+    pub const TERMINALS: &str = "pseudo-terminals of its own";
+    /// The job's private directory as /tmp.
+    pub const TEMPORARY: &str = "a /tmp of its own";
+    /// Sockets in its own directories.
+    pub const SOCKETS: &str = "unix sockets in its own directories";
+    /// A network with nobody else in it, for who asks for it.
+    pub const LOOPBACK: &str = "a loopback of its own (with `loopback = true`)";
+    /// Writing `/proc/self/comm` in every process; else only the first one does.
+    pub const NAMES: &str = "the names of all its processes in /proc";
 }
 
 /// An attack that was tried from behind the walls.
@@ -83,7 +109,8 @@ pub fn find_below(exe: &Path, abi_at_most: Option<u32>, plain: bool) -> Found {
     let reach = reach(abi_at_most);
     let (attacks, broken) = crate::attack::try_all(exe, &reach, plain);
     let level = if broken { reach.level.min(Level::Partial) } else { reach.level };
-    Found { level, abi: reach.abi, walls: walls(&reach, &attacks), attacks }
+    let given = crate::attack::try_gifts(exe, &reach, plain);
+    Found { level, abi: reach.abi, walls: walls(&reach, &attacks), attacks, given }
 }
 
 #[cfg(target_os = "linux")]
@@ -144,7 +171,7 @@ pub fn find(_: &Path) -> Found {
     } else {
         vec![]
     };
-    Found { level: reach.level, abi: 0, walls, attacks: vec![] }
+    Found { level: reach.level, abi: 0, walls, attacks: vec![], given: vec![] }
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@
 //! binary begins with [`enter_if_asked`].
 //!
 //! The walls are Landlock (files, signals, abstract sockets), seccomp (system calls), resource limits, and the
-//! loss of every capability. No other program takes part, so they stand in containers too. What they are worth
+//! loss of every capability. No other program takes part, so they stand in containers too. Where the kernel lets a process
+//! have a root of its own, it finds nothing else there, and a /dev/shm and terminals that end with it. What they are worth
 //! on this machine is a [`Level`], which [`find`] establishes by attacking itself.
 
 #[cfg(target_os = "linux")]
@@ -33,12 +34,12 @@ mod raw;
 mod rights;
 mod start;
 
-pub use found::{Found, Tried, find, reachable};
+pub use found::{Found, Tried, find, gift, reachable};
 #[cfg(target_os = "linux")]
 #[doc(hidden)]
 pub use found::{bare, controls, find_below};
 #[cfg(target_os = "linux")]
 pub use group::Group;
 pub use places::{libraries, system};
-pub use policy::{Level, Limits, Policy, Role};
+pub use policy::{Level, Limits, Opened, Policy, Role};
 pub use start::{NOT_EXECUTED, NOT_STARTED, STATUS, enter_if_asked};

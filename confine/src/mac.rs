@@ -44,7 +44,7 @@ fn quoted(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::{Level, Limits};
+    use crate::policy::{Level, Limits, Opened};
 
     fn policy(role: Role, network: bool) -> Policy {
         let least = Level::Partial;
@@ -53,6 +53,7 @@ mod tests {
             read: vec!["/no/lib".into()],
             write: vec!["/no/\"out".into()],
             network,
+            opened: Opened::default(),
             limits: Limits::default(),
             least,
         }

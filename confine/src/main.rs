@@ -34,6 +34,9 @@ fn show() -> std::io::Result<()> {
     for Tried { name, held, how } in &found.attacks {
         println!("{:<8}{name:<60} {how}", if *held { "held" } else { "THROUGH" });
     }
+    for Tried { name, held, how } in &found.given {
+        println!("{:<8}{name:<60} {how}", if *held { "given" } else { "ABSENT" });
+    }
     Ok(())
 }
 
@@ -45,7 +48,7 @@ fn walled(exe: &std::path::Path, abi: Option<u32>, plain: bool) -> Found {
 #[cfg(target_os = "linux")]
 fn unwalled(exe: &std::path::Path) -> std::io::Result<Found> {
     let attacks = piton_confine::bare(exe)?;
-    Ok(Found { level: piton_confine::Level::None, abi: 0, walls: vec![], attacks })
+    Ok(Found { level: piton_confine::Level::None, abi: 0, walls: vec![], attacks, given: vec![] })
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -1,49 +1,79 @@
-//! An extra wall where this machine has it: a view of the file system in which only some places can be written.
+//! An extra wall where this machine has it: a root of its own.
 //!
-//! Landlock says nothing of a file's mode, owner, times and attributes. In a mount namespace of its own, with
-//! everything read-only but what the policy names, a process cannot change those either.
+//! Landlock says nothing of a file's mode, owner, times and attributes, and before its ninth ABI nothing of sockets. In a mount
+//! namespace of its own a process finds what its policy names and nothing else, read-only but where it writes; and
+//! it can be given what the machine has once for everybody: /dev/shm, terminals and /tmp, which end with it.
+
+mod root;
+
+pub(crate) use root::own_names;
 
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use crate::policy::Policy;
 use crate::raw::{Arg, call};
 
 const HERE: i64 = libc::AT_FDCWD as i64;
 const RECURSIVE: i64 = 0x8000;
 const READ_ONLY: u64 = 1;
 
-/// Makes everything read-only for this process but `write`. `Ok(false)` where this machine does not let it.
+/// What a process was given that others cannot reach.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Given {
+    /// A root with nothing but what its policy names, and a /dev/shm and terminals of its own.
+    pub root: bool,
+    /// A /proc that shows nobody but itself and what it starts.
+    pub proc: bool,
+    /// A network with a loopback device and nothing else.
+    pub net: bool,
+}
+
+/// Gives this process what this machine lets it have; nothing at all is an answer too.
 ///
 /// # Errors
 /// Where it began and cannot be ended well: then nothing should be started.
-pub(crate) fn only(write: &[PathBuf]) -> Result<bool, String> {
+pub(crate) fn give(policy: &Policy) -> Result<Given, String> {
     let cwd = std::env::current_dir();
-    if !own_namespace() || begin(write).is_err() {
-        return Ok(false);
+    let Some(by_right) = own_namespace() else { return Ok(Given::default()) };
+    let net = policy.opened.loopback && !policy.network && own_network();
+    if mount(Path::new("/"), libc::MS_PRIVATE | libc::MS_REC).is_err() {
+        return Ok(Given { net, ..Given::default() });
     }
-    if attribute(Path::new("/"), READ_ONLY, 0).is_err() {
-        return Ok(false);
+    if let Ok(proc) = root::enter(policy, cwd.as_deref().ok(), by_right) {
+        return Ok(Given { root: true, proc, net });
     }
-    for path in write {
-        attribute(path, 0, READ_ONLY).map_err(|e| format!("{} stays read-only: {e}", path.display()))?;
-    }
-    // The present directory still lies on the mount that was there before.
-    if let Ok(cwd) = cwd {
-        std::env::set_current_dir(&cwd).map_err(|e| format!("{}: {e}", cwd.display()))?;
-    }
-    Ok(true)
+    only(policy, cwd.ok().as_deref())?;
+    Ok(Given { net, ..Given::default() })
 }
 
-/// A mount namespace: by right, or in a user namespace that maps this user to itself.
-fn own_namespace() -> bool {
+/// Makes everything read-only for this process but where it writes, where it cannot have a root of its own.
+fn only(policy: &Policy, cwd: Option<&Path>) -> Result<(), String> {
+    let begun = policy.write.iter().try_for_each(|path| mount(path, libc::MS_BIND | libc::MS_REC));
+    if begun.is_err() || attribute(Path::new("/"), READ_ONLY, 0, RECURSIVE).is_err() {
+        return Ok(());
+    }
+    for path in &policy.write {
+        attribute(path, 0, READ_ONLY, RECURSIVE)
+            .map_err(|e| format!("{} stays read-only: {e}", path.display()))?;
+    }
+    // The present directory still lies on the mount that was there before.
+    cwd.map_or(Ok(()), |cwd| std::env::set_current_dir(cwd).map_err(|e| format!("{}: {e}", cwd.display())))
+}
+
+/// A mount namespace: by right (`true`), or in a user namespace that maps this user to itself.
+fn own_namespace() -> Option<bool> {
     if call(libc::SYS_unshare, [Arg::Int(libc::CLONE_NEWNS.into())]).is_ok() {
-        return true;
+        return Some(true);
     }
     // Some systems let a user make a user namespace and then nothing in it: found out in a child, since a process
     // cannot leave one.
-    crate::raw::in_a_child(|| {
-        own_user_namespace() && mount(Path::new("/"), libc::MS_PRIVATE | libc::MS_REC).is_ok()
-    }) && own_user_namespace()
+    let works = || {
+        crate::raw::in_a_child(|| {
+            own_user_namespace() && mount(Path::new("/"), libc::MS_PRIVATE | libc::MS_REC).is_ok()
+        })
+    };
+    (works() && own_user_namespace()).then_some(false)
 }
 
 fn own_user_namespace() -> bool {
@@ -55,24 +85,35 @@ fn own_user_namespace() -> bool {
         && std::fs::write("/proc/self/gid_map", format!("{gid} {gid} 1")).is_ok()
 }
 
-/// Nothing of this reaches other namespaces, and each place becomes a mount.
-fn begin(write: &[PathBuf]) -> std::io::Result<()> {
-    mount(Path::new("/"), libc::MS_PRIVATE | libc::MS_REC)?;
-    write.iter().try_for_each(|path| mount(path, libc::MS_BIND | libc::MS_REC))
+/// A network with nothing in it but a loopback device, which is switched on.
+fn own_network() -> bool {
+    const SET_FLAGS: i64 = 0x8914;
+    if call(libc::SYS_unshare, [Arg::Int(libc::CLONE_NEWNET.into())]).is_err() {
+        return false;
+    }
+    // A struct ifreq: a name, then flags.
+    let mut request = [0; 40];
+    request[..2].copy_from_slice(b"lo");
+    request[16..18].copy_from_slice(&((libc::IFF_UP | libc::IFF_RUNNING) as u16).to_ne_bytes());
+    let kind = libc::SOCK_DGRAM | libc::SOCK_CLOEXEC;
+    call(libc::SYS_socket, [Arg::Int(libc::AF_INET.into()), Arg::Int(kind.into()), Arg::Int(0)])
+        .and_then(|socket| call(libc::SYS_ioctl, [Arg::Int(socket), Arg::Int(SET_FLAGS), Arg::In(&request)]))
+        .is_ok()
 }
 
+/// Binds a place to itself, or changes how it is shared.
 fn mount(path: &Path, flags: libc::c_ulong) -> std::io::Result<()> {
     let path = terminated(path);
     let args = [Arg::In(&path), Arg::In(&path), Arg::Int(0), Arg::Int(flags.cast_signed()), Arg::Int(0)];
     call(libc::SYS_mount, args).map(|_| ())
 }
 
-/// `mount_setattr`, for a mount and all below it.
-fn attribute(path: &Path, set: u64, clear: u64) -> std::io::Result<()> {
+/// `mount_setattr`, for a mount, and all below it where `reach` says so.
+fn attribute(path: &Path, set: u64, clear: u64, reach: i64) -> std::io::Result<()> {
     let attributes = [set, clear, 0, 0].map(u64::to_ne_bytes).concat();
     let path = terminated(path);
     let size = attributes.len() as i64;
-    let args = [Arg::Int(HERE), Arg::In(&path), Arg::Int(RECURSIVE), Arg::In(&attributes), Arg::Int(size)];
+    let args = [Arg::Int(HERE), Arg::In(&path), Arg::Int(reach), Arg::In(&attributes), Arg::Int(size)];
     call(libc::SYS_mount_setattr, args).map(|_| ())
 }
 

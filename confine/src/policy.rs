@@ -85,6 +85,22 @@ pub struct Limits {
     pub cores: Vec<usize>,
 }
 
+/// What a build or a measuring command is given of the machine besides files, and a place for its temporary ones.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Opened {
+    /// A directory of its own, among those that it writes, which also stands for /tmp where this machine lets it.
+    pub temporary: Option<PathBuf>,
+    /// Devices, or directories of devices, that it may read, write and command.
+    #[serde(with = "paths")]
+    pub devices: Vec<PathBuf>,
+    /// Whether it may use a network in which nobody is but itself, where this machine lets it have one.
+    pub loopback: bool,
+    /// Whether it uses the machine's /dev/shm: what it leaves there, others find. Else it has one of its own where
+    /// this machine lets it, and none where not.
+    pub shared_memory: bool,
+}
+
 /// What a process may do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Policy {
@@ -98,6 +114,9 @@ pub struct Policy {
     pub write: Vec<PathBuf>,
     /// Whether it may use the network. A worker never may, an agent always.
     pub network: bool,
+    /// What else of the machine it is given.
+    #[serde(default)]
+    pub opened: Opened,
     /// What it may use.
     pub limits: Limits,
     /// It is not started at all where less than this can be reached.
@@ -137,6 +156,7 @@ impl Default for Asked {
             read: vec![],
             write: vec![],
             network: false,
+            opened: Opened::default(),
             limits: Limits::default(),
             least: Level::Strong,
         };
@@ -197,6 +217,7 @@ mod tests {
             read: vec!["/usr".into(), odd.clone()],
             write: vec![odd],
             network: true,
+            opened: Opened { temporary: Some("/tmp".into()), loopback: true, ..Opened::default() },
             limits: Limits { memory_bytes: Some(1), cores: vec![3], ..Limits::default() },
             least: Level::Full,
         };

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use piton_confine::{
-    Group, Level, Limits, NOT_EXECUTED, NOT_STARTED, Policy, Role, STATUS, libraries, system,
+    Group, Level, Limits, NOT_EXECUTED, NOT_STARTED, Opened, Policy, Role, STATUS, libraries, system,
 };
 
 const EXE: &str = env!("CARGO_BIN_EXE_piton-confine");
@@ -19,7 +19,15 @@ fn policy(role: Role, write: &[&Path]) -> Policy {
     let mut read = if role == Role::Worker { libraries() } else { system() };
     read.extend(["/bin/sh".into(), "/usr/bin".into()]);
     let write = write.iter().map(PathBuf::from).collect();
-    Policy { role, read, write, network: false, limits: Limits::default(), least: Level::Strong }
+    Policy {
+        role,
+        read,
+        write,
+        network: false,
+        opened: Opened::default(),
+        limits: Limits::default(),
+        least: Level::Strong,
+    }
 }
 
 fn command(line: &[OsString]) -> Command {

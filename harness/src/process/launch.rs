@@ -4,7 +4,7 @@
 //! between fork and exec need unsafe code. So this binary starts itself once more, limits itself, and then
 //! becomes the worker by exec: the same process id, one thread, nothing left of the harness in it.
 
-use piton_confine::{Level, Limits, Policy, Role, libraries};
+use piton_confine::{Level, Limits, Opened, Policy, Role, libraries};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ pub fn walls(worker: &Path, model: &Path, cores: &[usize], memory_bytes: u64, le
     read.extend([worker.to_owned(), model.to_owned()]);
     read.extend(elsewhere(model));
     let limits = Limits { memory_bytes: Some(memory_bytes), cores: cores.to_vec(), ..Limits::default() };
-    Policy { role: Role::Worker, read, write: vec![], network: false, limits, least }
+    Policy { role: Role::Worker, read, write: vec![], network: false, opened: Opened::default(), limits, least }
 }
 
 /// Where the files of a model really are: a download may keep them apart and link to them.
