@@ -7,15 +7,13 @@
 mod room;
 
 use std::fs;
-use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use sha2::{Digest, Sha256};
-
 use crate::config::{Build, fill};
 use crate::confine::{self, Walls};
+pub use crate::disk::sha256;
 use crate::error::{Context, Error, Result, exit};
 use crate::git::{Id, Repo};
 use crate::proc::{self, Done, End, Job, Runner};
@@ -286,20 +284,6 @@ impl Workshop<'_> {
             fs::rename(&part, &kept).context(what)?;
         }
         Ok((kept, hash))
-    }
-}
-
-/// SHA-256 of a file, hexadecimal. However large it is, it is never held whole.
-///
-/// # Errors
-/// When it cannot be read.
-pub fn sha256(path: &Path) -> std::io::Result<String> {
-    let (mut file, mut hash, mut part) = (fs::File::open(path)?, Sha256::new(), vec![0; 64 << 10]);
-    loop {
-        match file.read(&mut part)? {
-            0 => return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
-            n => hash.update(&part[..n]),
-        }
     }
 }
 

@@ -89,7 +89,11 @@ impl Session<'_> {
         let sizes: Vec<(String, u32, u64)> =
             entries.iter().map(|e| (e.path.clone(), e.mode, e.bytes)).collect();
         let outside = work.changed_outside(base, scope)?;
-        let refused: Vec<String> = outside.iter().cloned().chain(scope.violations(&sizes)).collect();
+        let foreign = entries.iter().filter_map(|entry| Some((entry, entry.foreign.as_ref()?)));
+        let foreign =
+            foreign.map(|(entry, what)| format!("{}: it has {what}, which piton cannot apply", entry.path));
+        let refused: Vec<String> =
+            outside.iter().cloned().chain(scope.violations(&sizes)).chain(foreign).collect();
         let tree = work.write_tree(base, scope, &entries, &outside)?;
         // What it began with and nothing more is no proposal.
         let added = tree != work.tree_id(base)? && turn.begun.is_none_or(|begun| begun.tree != tree);

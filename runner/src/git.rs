@@ -9,7 +9,9 @@ mod durable;
 mod edits;
 mod mend;
 mod open;
+mod outputs;
 mod stance;
+mod work;
 
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
@@ -26,7 +28,9 @@ use crate::scope::Scope;
 pub use compose::Carried;
 pub use content::{Diff, Entry};
 pub use mend::{Commit, StaleLock};
+use outputs::Output;
 pub use stance::Stance;
+use work::Same;
 
 /// A repository, seen from one of its worktrees.
 pub struct Repo {
@@ -34,6 +38,8 @@ pub struct Repo {
     /// The same repository once more: what it writes is on the disk when it says so.
     durable: OnceCell<Repository>,
     root: PathBuf,
+    /// The files that piton's own output goes to, as far as they lie in this worktree.
+    outputs: Vec<Output>,
 }
 
 /// Where a worktree stands.
@@ -101,11 +107,27 @@ impl Repo {
             .git
             .diff_tree_to_workdir(Some(tree), Some(&mut options))
             .context("the worktree was not read")?;
-        let paths = diff.deltas().filter(|d| !matches!(d.status(), Delta::Unmodified | Delta::Ignored));
-        let path = |d: git2::DiffDelta| {
+        let path = |d: &git2::DiffDelta| {
             d.new_file().path().or(d.old_file().path()).map(|p| p.to_string_lossy().into_owned())
         };
-        Ok(paths.filter_map(path).collect::<BTreeSet<_>>().into_iter().collect())
+        let mut changed = BTreeSet::new();
+        for delta in diff.deltas() {
+            let Some(path) = path(&delta) else { continue };
+            let old = delta.old_file();
+            let unchanged = match delta.status() {
+                Delta::Unmodified | Delta::Ignored => true,
+                // libgit2 knows line endings; what else git does to a file is no change either.
+                Delta::Modified => self.same(&path, u32::from(old.mode()), old.id()) == Same::Yes,
+                Delta::Untracked => {
+                    fs::symlink_metadata(self.root.join(&path)).is_ok_and(|meta| self.is_output(&path, &meta))
+                }
+                _ => false,
+            };
+            if !unchanged {
+                changed.insert(path);
+            }
+        }
+        Ok(changed.into_iter().collect())
     }
 
     /// Files outside `scope` in which the worktree differs from `commit`.
@@ -244,7 +266,8 @@ impl Repo {
     /// When a file cannot be written.
     pub fn restore(&self, commit: Oid, only: Option<&Scope>) -> Result<()> {
         let mut checkout = CheckoutBuilder::new();
-        checkout.force().remove_untracked(true).disable_filters(true);
+        // Line endings are written as git writes them; a command that a filter names is not known to libgit2, and never run.
+        checkout.force().remove_untracked(true);
         if let Some(scope) = only {
             checkout.disable_pathspec_match(true);
             scope.editable.iter().for_each(|path| {

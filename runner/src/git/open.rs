@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use git2::{Config, Repository};
 
-use super::{NOTHING, Repo};
+use super::{NOTHING, Repo, outputs};
 use crate::error::{Context, Error, Result};
 
 impl Repo {
@@ -47,7 +47,8 @@ impl Repo {
         if unborn(&git) {
             return refuse("it has no commit: there is nothing to climb from", "commit your files first");
         }
-        Ok(Self { git, durable: OnceCell::new(), root })
+        let outputs = outputs::of(&root, &git.commondir().join("piton"));
+        Ok(Self { git, durable: OnceCell::new(), root, outputs })
     }
 
     /// Opens a worktree that this repository should have at `path`; `None` where it has none there.
