@@ -18,6 +18,7 @@ use crate::error::{Context, Error, Result, exit};
 use crate::git::{Id, Repo};
 use crate::proc::{self, Done, End, Job, Runner};
 use crate::say::Progress;
+use crate::scope;
 use crate::words::clean;
 
 /// Largest artifact, in bytes: every one that was judged is kept.
@@ -183,7 +184,12 @@ impl Workshop<'_> {
         fs::create_dir_all(&logs)
             .and_then(|()| fs::create_dir_all(&target))
             .context("the slot was not made")?;
-        let values = [("tree", &*tree.to_string_lossy()), ("target", &*target.to_string_lossy())];
+        let here = scope::below(&tree, &build.within);
+        let values = [
+            ("tree", &*here.to_string_lossy()),
+            ("root", &*tree.to_string_lossy()),
+            ("target", &*target.to_string_lossy()),
+        ];
         let private = slot.join("private");
         let run = |words: &[String], fetching: bool| -> Result<Done> {
             let mut argv = fill(words, &values);

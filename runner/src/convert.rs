@@ -69,6 +69,16 @@ impl Attributes {
         filter.or_else(|| self.encoding.as_ref().map(|name| format!("working-tree-encoding={name}")))
     }
 
+    /// By what a checkout has CRLF where a commit has LF; `None` where it has not.
+    pub fn smudges(&self, auto: AutoCrlf) -> Option<String> {
+        match self.endings(auto) {
+            Endings::Kept => None,
+            _ if self.eol.is("crlf") => Some("eol=crlf".to_owned()),
+            _ if self.eol.is("lf") => None,
+            _ => (auto == AutoCrlf::True).then(|| "core.autocrlf".to_owned()),
+        }
+    }
+
     fn endings(&self, auto: AutoCrlf) -> Endings {
         let named = |attribute: &Attribute| match attribute {
             Attribute::Set => Some(Endings::Text),

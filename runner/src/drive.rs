@@ -25,9 +25,6 @@ use crate::{confine, fail, host, memory, monitor, report, words};
 
 pub use start::{Begun, by_hand};
 
-/// What a climb leaves in a checkout and git overlooks.
-pub const LEFT_BEHIND: [&str; 3] = ["/results.tsv", "/run.log", "/.piton/"];
-
 /// A run in progress, and the lock on the repository.
 pub struct Session<'w> {
     /// Where it happens.
@@ -77,7 +74,9 @@ impl Session<'_> {
                 .note("nothing was changed")
                 .hint(format!("git switch {}", self.branch())));
         }
-        self.world.runner.transcribe(&self.world.repo.main_root().join("run.log"))?;
+        let (files, told) = book::settle(&self.book.ledger, &self.world.repo, &self.book.run.site())?;
+        told.iter().for_each(|told| self.world.progress.line(Tone::Neutral, told));
+        self.world.runner.transcribe(&files.log())?;
         let turn = std::mem::take(&mut self.turn);
         let mut record = self.blank(base)?;
         record.seconds.agent = turn.seconds;
@@ -88,7 +87,7 @@ impl Session<'_> {
         let entries = work.entries(scope)?;
         let sizes: Vec<(String, u32, u64)> =
             entries.iter().map(|e| (e.path.clone(), e.mode, e.bytes)).collect();
-        let outside = work.changed_outside(base, scope)?;
+        let outside = work.changed_outside(base, scope, &book::overlooked(&self.book.run.within))?;
         let foreign = entries.iter().filter_map(|entry| Some((entry, entry.foreign.as_ref()?)));
         let foreign =
             foreign.map(|(entry, what)| format!("{}: it has {what}, which piton cannot apply", entry.path));

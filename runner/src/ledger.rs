@@ -20,6 +20,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::chain::{self, Entry};
+use crate::config::Config;
 use crate::error::{Context, Error, Result};
 use crate::standing::Night;
 use crate::tally::Tally;
@@ -44,6 +45,22 @@ pub struct Run {
     pub config: String,
     /// When it began, UTC, RFC 3339.
     pub began: String,
+    /// The directory of its experiment in the repository, without a slash at its end; empty for the root.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub within: String,
+    /// Git's name of the linked worktree that it began in; absent where that was the repository's own checkout.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worktree: Option<String>,
+}
+
+impl Run {
+    /// The sealed experiment.
+    ///
+    /// # Errors
+    /// One that this piton cannot read.
+    pub fn experiment(&self) -> Result<Config> {
+        Ok(Config::parse(&self.config)?.rooted(&self.within))
+    }
 }
 
 /// The open ledger.
@@ -258,6 +275,14 @@ impl Ledger {
             "SELECT body FROM entries INDEXED BY entries_of_runs WHERE kind = 'run' ORDER BY entry DESC LIMIT 1",
             [],
         )
+    }
+
+    /// The run of the experiment in the directory `within` that began last.
+    ///
+    /// # Errors
+    /// A disk that refuses.
+    pub fn latest_within(&self, within: &str) -> Result<Option<Run>> {
+        Ok(self.runs()?.into_iter().rev().find(|run| run.within == within))
     }
 
     /// All runs, oldest first.

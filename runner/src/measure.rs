@@ -11,6 +11,7 @@ use crate::confine::{self, Walls};
 use crate::error;
 use crate::metric::{self, Format, LONGEST_LINE, ReadError, Reader, Values};
 use crate::proc::{self, Done, End, Job, Runner};
+use crate::scope;
 use crate::words::clean;
 
 /// Everything that a sample needs apart from the side and the seed.
@@ -71,13 +72,18 @@ impl Bench<'_> {
     /// When the command cannot be started at all.
     pub fn sample(&self, side: &Built, seed: u64, padding: u32) -> error::Result<Sampled> {
         let text = |path: &Path| path.to_string_lossy().into_owned();
-        let (tree, sealed, seed) = (text(&side.tree), text(&self.harness.tree), seed.to_string());
+        let (here, sealed) = (
+            scope::below(&side.tree, &self.measure.within),
+            scope::below(&self.harness.tree, &self.measure.within),
+        );
+        let (tree, root, sealed, seed) = (text(&here), text(&side.tree), text(&sealed), seed.to_string());
         let artifact = side.artifact.as_deref().map(text).unwrap_or_default();
         let harness = self.harness.artifact.as_deref().map(text).unwrap_or_default();
         let mut argv = fill(
             &self.measure.command,
             &[
                 ("tree", &tree),
+                ("root", &root),
                 ("sealed", &sealed),
                 ("seed", &seed),
                 ("artifact", &artifact),
@@ -104,7 +110,7 @@ impl Bench<'_> {
         let policy = self.walls.measure(read, write, self.measure.network);
         let done = self.runner.run(&Job {
             argv: &argv,
-            cwd: &side.tree,
+            cwd: &here,
             env,
             policy: Some(&policy),
             stdout: self.printed(),

@@ -48,7 +48,8 @@ impl Repo {
             return refuse("it has no commit: there is nothing to climb from", "commit your files first");
         }
         let outputs = outputs::of(&root, &git.commondir().join("piton"));
-        Ok(Self { git, durable: OnceCell::new(), root, outputs })
+        let within = Self::experiment_above(&git, &root, dir);
+        Ok(Self { git, durable: OnceCell::new(), root, outputs, within })
     }
 
     /// Opens a worktree that this repository should have at `path`; `None` where it has none there.

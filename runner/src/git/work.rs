@@ -39,6 +39,17 @@ struct Walk<'a> {
     room: u64,
 }
 
+/// A file that lies otherwise in a checkout than in a commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Converted {
+    /// Relative to the root.
+    pub path: String,
+    /// By which attribute or setting, e.g. `filter=lfs`.
+    pub how: String,
+    /// Whether piton can make of an edit of it what git would.
+    pub applied: bool,
+}
+
 /// Whether a file of a worktree is what a commit holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Same {
@@ -65,6 +76,41 @@ impl Repo {
         found.sort_by(|a, b| a.path.cmp(&b.path));
         found.dedup_by(|a, b| a.path == b.path);
         Ok(found)
+    }
+
+    /// What a commit holds below the editable paths: path, mode and size in bytes.
+    ///
+    /// # Errors
+    /// When the commit cannot be read.
+    pub fn held(&self, commit: Oid, scope: &Scope) -> Result<Vec<(String, u32, u64)>> {
+        let odb = self.git.odb().context("what a commit holds was not read")?;
+        let files = self.files(self.tree_id(commit)?)?.into_iter().filter(|(path, ..)| scope.contains(path));
+        let sized = files.map(|(path, mode, id)| {
+            let bytes = odb.read_header(id).map_or(0, |(bytes, _)| bytes as u64);
+            (path, mode, bytes)
+        });
+        Ok(sized.collect())
+    }
+
+    /// The files of a commit that git changes on their way out in a manner that piton does not, and those that lie otherwise in a
+    /// checkout than they are measured; each with its attribute.
+    ///
+    /// # Errors
+    /// When the commit cannot be read.
+    pub fn converted(&self, commit: Oid) -> Result<Vec<Converted>> {
+        let mut converted = vec![];
+        let auto = self.auto_crlf();
+        for (path, _, id) in self.files(self.tree_id(commit)?)? {
+            let attributes = self.attributes(&path);
+            let ident = || {
+                let blob = self.git.find_blob(id).ok()?;
+                blob.content().windows(3).any(|three| three == b"$Id").then(|| "ident".to_owned())
+            };
+            let foreign = attributes.foreign().or_else(|| attributes.ident.then(ident).flatten());
+            let how = foreign.clone().or_else(|| attributes.smudges(auto));
+            converted.extend(how.map(|how| Converted { path, how, applied: foreign.is_none() }));
+        }
+        Ok(converted)
     }
 
     fn tracked(&self, scope: &Scope) -> Result<Tracked> {
@@ -240,6 +286,16 @@ impl Repo {
         let Ok(content) = fs::read(&full) else { return Same::No };
         let clean = attributes.clean(&content, self.auto_crlf(), Some(blob.content()));
         if Oid::hash_object(ObjectType::Blob, &clean).ok() == Some(id) { Same::Yes } else { Same::No }
+    }
+
+    /// What stands between the file at `path` and a comparison with HEAD, as `.gitattributes` names it; `None` where nothing does.
+    pub fn uncompared(&self, path: &str) -> Option<String> {
+        let tree = self.git.head().and_then(|head| head.peel_to_tree()).ok()?;
+        let entry = tree.get_path(Path::new(path)).ok()?;
+        match self.same(path, entry.filemode() as u32, entry.id()) {
+            Same::Unknown(how) => Some(how),
+            Same::Yes | Same::No => None,
+        }
     }
 
     /// Whether git's index has seen this file as it is now, and found it to be `id`. An entry that git was told to overlook says
