@@ -84,6 +84,8 @@ impl Reply {
 pub struct Desk<'a> {
     /// Its worktree.
     pub worktree: &'a Path,
+    /// The directory of the experiment there: where it is started.
+    pub dir: &'a Path,
     /// The repository's `.git`, which it may not write.
     pub state: &'a Path,
     /// Editable paths.
@@ -110,6 +112,18 @@ pub struct Desk<'a> {
     pub usd: Option<f64>,
     /// The session to go on with.
     pub session: Option<&'a str>,
+}
+
+impl Desk<'_> {
+    /// The editable paths from where it is started.
+    fn places(&self) -> Vec<String> {
+        let short = |path: &String| {
+            let full = self.worktree.join(path);
+            full.strip_prefix(self.dir)
+                .map_or_else(|_| path.clone(), |path| path.to_string_lossy().into_owned())
+        };
+        self.editable.iter().map(short).collect()
+    }
 }
 
 impl Agent {

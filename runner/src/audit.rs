@@ -10,7 +10,7 @@ use std::fs;
 
 use serde::Serialize;
 
-use crate::book::{artifact_dir, run_of_table, table_path};
+use crate::book::{artifact_dir, table_path, tables};
 use crate::chain::{self, short};
 use crate::config::Config;
 use crate::error::{Context, Error, Result};
@@ -83,7 +83,7 @@ pub fn examine(repo: &Repo, run: Option<&str>) -> Result<Audit> {
         faults: [check.faults, faults].concat(),
         notes: vec![],
     };
-    let printed = run_of_table(&ledger)?;
+    let printed: Vec<String> = tables(&ledger)?.into_iter().map(|(run, _)| run.name).collect();
     for (name, found) in &runs {
         let mut examined = Examined {
             repo,
@@ -101,7 +101,7 @@ pub fn examine(repo: &Repo, run: Option<&str>) -> Result<Audit> {
         if !found.snapshot {
             examined.fault(format!("the snapshot of run {name} is not what its records come to"));
         }
-        if printed.as_ref() == Some(name) {
+        if printed.contains(name) {
             examined.table(found)?;
         }
     }
@@ -365,16 +365,17 @@ impl Examined<'_> {
         Ok(())
     }
 
-    /// `results.tsv`.
+    /// The table.
     fn table(&mut self, found: &Found) -> Result<()> {
-        let path = table_path(self.repo);
+        let path = table_path(self.ledger, self.repo, self.run)?;
+        let named = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let table = Table { path: &path, metric: &self.config.metric, columns: &found.tally.columns };
         let mut should = table.header()?;
         for trial in found.trials.values() {
             should.extend(table.row(&trial.record)?);
         }
         let Ok(is) = fs::read(&path) else {
-            self.fault("results.tsv is missing".to_owned());
+            self.fault(format!("{named} is missing"));
             return Ok(());
         };
         let should = String::from_utf8(should).context("the table was not printed")?;
@@ -384,7 +385,7 @@ impl Examined<'_> {
             let at = is.lines().zip(should.lines()).position(|(is, should)| is != should);
             let at = at.unwrap_or_else(|| lines(&is).min(lines(&should)));
             self.fault(format!(
-                "results.tsv is not what the ledger says from line {} on; it has {}, and should have {}",
+                "{named} is not what the ledger says from line {} on; it has {}, and should have {}",
                 at + 1,
                 plural(lines(&is), "line"),
                 lines(&should)

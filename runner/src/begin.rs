@@ -2,21 +2,23 @@
 
 use std::fs;
 
-use crate::book::{self, Book};
-use crate::build::{BuildEnd, Built, experiment};
+use crate::book::{self, Book, Files};
+use crate::build::{BuildEnd, Built};
 use crate::clock::{self, Stopwatch};
 use crate::config::{self, Config};
-use crate::drive::{LEFT_BEHIND, Session, Turn, blank};
+use crate::drive::{Session, Turn, blank};
 use crate::error::{Context, Error, Result, exit};
 use crate::flight::Owner;
+use crate::git::{Clash, Id, Repo, Site};
 use crate::ledger::{Ledger, Run};
+use crate::measure::Sampled;
 use crate::proc;
 use crate::recover::Entered;
 use crate::say::Tone;
 use crate::trial::{Outcome, Record, Seconds, Sides};
-use crate::words::{number, plural, seconds};
-use crate::world::World;
-use crate::{disk, fail, host, words};
+use crate::words::{clean, number, plural, seconds};
+use crate::world::{self, World};
+use crate::{disk, fail, host, rule, scope, words};
 
 /// Directories in which tools keep dependencies, and which git mostly ignores.
 const DEPENDENCIES: [&str; 9] = [
@@ -36,29 +38,23 @@ impl World {
     ///
     /// # Errors
     /// A tree that is not clean, a name that is taken, a harness or baseline that does not build, run or pass.
-    pub fn begin(&self, entered: Entered, name: Option<&str>) -> Result<Session<'_>> {
+    pub fn begin(&self, entered: Entered, name: Option<&str>, owner: Owner) -> Result<Session<'_>> {
         let head = self.repo.head()?;
-        let dirty = self.repo.dirty()?;
-        if !dirty.is_empty() {
-            return Err(Error::refused("the run did not begin: the tree is not clean")
-                .cause(format!(
-                    "not committed: {}",
-                    dirty.iter().take(5).cloned().collect::<Vec<_>>().join(", ")
-                ))
-                .note("nothing was changed, and your files are as they were")
-                .hint("commit them, or `git stash --include-untracked`"));
-        }
-        let text = config::text(self.repo.file(head.commit, config::FILE))?;
-        let config = Config::parse(&text)?;
+        let (text, config) = world::experiment(&self.repo, head.commit)?;
+        self.stand_clean(&config, owner)?;
         let Entered { lock, ledger, .. } = entered;
         let state = self.repo.state_dir();
         let name = self.free_name(name, &ledger)?;
-        self.make_room()?;
+        fit(&self.repo, head.commit, &config)?;
+        self.repo.try_refs(&name, head.commit)?;
+        let site = self.repo.site();
+        let files = self.make_room(&ledger, &site)?;
         let branch = format!("piton/{name}");
         let beat = self.pulse.begin(&name);
         self.progress.line(Tone::Plain, &format!("run {name}: {}, on branch {branch}", config.name));
         fs::create_dir_all(state.join("logs")).context("the run did not begin")?;
-        self.runner.transcribe(&self.repo.main_root().join("run.log"))?;
+        self.runner.transcribe(&files.log())?;
+        self.tell(head.commit, &config)?;
 
         let watch = Stopwatch::start();
         if config.harness.is_some() {
@@ -79,7 +75,7 @@ impl World {
                 .status(exit::BASELINE)
                 .cause(why)
                 .note("no branch was made and nothing was recorded")
-                .hint(format!("the whole output is in run.log{left_out}"))
+                .hint(format!("the whole output is in {}{left_out}", files.names.log))
         };
         let build = |end: BuildEnd| match end {
             BuildEnd::Built(built) => Ok(built),
@@ -93,8 +89,14 @@ impl World {
         if !config.scope.from_checkout.is_empty() {
             self.progress.line(
                 Tone::Neutral,
-                &format!("not sealed, read from the checkout: {}", config.scope.from_checkout.join(", ")),
+                &format!("not sealed, read from the checkout: {}", config.own(&config.scope.from_checkout).join(", ")),
             );
+        }
+        // One sample now: what is wrong with the measuring command is not to show after another build.
+        if config.build.is_some()
+            && let Some(why) = self.first_sample(&config, &harness, &baseline)?
+        {
+            return Err(broken(why));
         }
         self.doing("building the baseline a second time");
         let again = build(self.workshop().again(head.commit, &[&baseline], &config)?)?;
@@ -109,6 +111,8 @@ impl World {
             harness: harness.hash.clone(),
             config: text,
             began: clock::now(),
+            within: site.within,
+            worktree: site.worktree,
         };
         let mut record = Record {
             description: "baseline".to_owned(),
@@ -159,10 +163,10 @@ impl World {
 
     /// Words on dependencies that are in the checkout and, since git ignores them, in no tree that is measured; empty where there are none.
     fn left_out(&self, harness: &Built, config: &Config) -> String {
-        let checkout = experiment(&self.repo.main_root());
+        let checkout = scope::below(&self.repo.main_root(), &config.within);
         let there = |name: &&&str| {
             checkout.join(name).is_dir()
-                && fs::symlink_metadata(experiment(&harness.tree).join(name)).is_err()
+                && fs::symlink_metadata(scope::below(&harness.tree, &config.within).join(name)).is_err()
         };
         let names: Vec<String> =
             DEPENDENCIES.iter().filter(there).map(|name| format!("\"{name}\"")).collect();
@@ -170,7 +174,7 @@ impl World {
             return String::new();
         }
         let all =
-            config.scope.from_checkout.iter().map(|path| format!("\"{path}\"")).chain(names.iter().cloned());
+            config.own(&config.scope.from_checkout).into_iter().map(|path| format!("\"{path}\"")).chain(names.iter().cloned());
         format!(
             "; git ignores {}, so the tree that is measured has none: install it in [build], or have it read where it lies: [scope] from_checkout = [{}]",
             names.join(", ").replace('"', ""),
@@ -178,10 +182,78 @@ impl World {
         )
     }
 
-    /// Has git overlook what a run leaves in the checkout, and makes the place where a human may leave guidance.
-    fn make_room(&self) -> Result<()> {
-        self.repo.exclude(&LEFT_BEHIND)?;
-        match fs::create_dir(self.repo.main_root().join(".piton")) {
+    /// A run begins at what a commit holds. Where a climb begins it, in a worktree of its own, files that no commit has do not matter.
+    fn stand_clean(&self, config: &Config, owner: Owner) -> Result<()> {
+        let overlooked = book::overlooked(&config.within);
+        let (untracked, dirty): (Vec<String>, Vec<String>) = self
+            .repo
+            .dirty()?
+            .into_iter()
+            .filter(|path| !(overlooked.contains(path) && self.repo.tracks(path)))
+            .partition(|path| owner == Owner::Piton && !self.repo.tracks(path));
+        let some = |paths: &[String]| paths.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
+        if let Some((path, how)) = dirty.iter().find_map(|path| Some((path, self.repo.uncompared(path)?))) {
+            return Err(Error::refused("the run did not begin: a file cannot be compared with its commit")
+                .cause(format!(
+                    "{path} has {how}, which piton does not run, and git's index does not vouch for it"
+                ))
+                .note("nothing was changed, and your files are as they were")
+                .hint("`git status` renews the index; if it then names the file, commit it or put it back"));
+        }
+        if !dirty.is_empty() {
+            return Err(Error::refused("the run did not begin: the tree is not clean")
+                .cause(format!("not committed: {}", some(&dirty)))
+                .note("nothing was changed, and your files are as they were")
+                .hint("commit them, or `git stash --include-untracked`"));
+        }
+        if !untracked.is_empty() {
+            let told = format!("not committed, and so no part of the run: {}", some(&untracked));
+            self.progress.line(Tone::Dim, &told);
+        }
+        Ok(())
+    }
+
+    /// Tells what is measured otherwise than it looks.
+    fn tell(&self, commit: Id, config: &Config) -> Result<()> {
+        let converted = self.repo.converted(commit)?;
+        if let Some(first) = converted.first() {
+            let others = match converted.len() - 1 {
+                0 => String::new(),
+                n => format!(" and {} more", plural(n, "file")),
+            };
+            let told = format!(
+                "built and measured as git holds them, not as they lie in a checkout: {} ({}){others}",
+                clean(&first.path, 200),
+                clean(&first.how, 80)
+            );
+            self.progress.line(Tone::Dim, &told);
+        }
+        for path in config.scope.measures_itself(&config.measure.command, &config.within) {
+            let told = format!(
+                "{} measures and may be edited: an edit can print any figure. Take it from {{sealed}}, or out of the scope",
+                clean(&path, 200)
+            );
+            self.progress.line(Tone::Bad, &told);
+        }
+        Ok(())
+    }
+
+    /// Measures the baseline once. Returns why it cannot be, where it cannot.
+    fn first_sample(&self, config: &Config, harness: &Built, baseline: &Built) -> Result<Option<String>> {
+        self.doing("a first sample of the baseline");
+        let draw = rule::draw(host::fresh_seed()?, 0);
+        let sampled = self.bench(config, harness).sample(baseline, draw.prompts, draw.padding)?;
+        Ok(match sampled {
+            Sampled::Measured(_) => None,
+            other => Some(other.words(config.measure.timeout_s)),
+        })
+    }
+
+    /// Has git overlook what a run leaves in the checkout, and makes the place where a human may leave guidance. Returns where that is.
+    fn make_room(&self, ledger: &Ledger, site: &Site) -> Result<Files> {
+        let (files, told) = book::settle(ledger, &self.repo, site)?;
+        told.iter().for_each(|told| self.progress.line(Tone::Neutral, told));
+        match fs::create_dir(files.dir.join(book::OWN)) {
             Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => {
                 let what = "the run does not begin or go on: .piton, where guidance is left, cannot be made";
                 Err(Error::new(what)
@@ -189,7 +261,7 @@ impl World {
                     .note("nothing was measured, and what is recorded is as it was")
                     .hint("let this user write to the checkout, or make room on its disk"))
             }
-            _ => Ok(()),
+            _ => Ok(files),
         }
     }
 
@@ -205,10 +277,10 @@ impl World {
                 .hint(format!("begin it: piton baseline --run {name}"))
         })?;
         let beat = self.pulse.begin(name);
-        let config = Config::parse(&run.config)?;
-        self.make_room()?;
+        let config = run.experiment()?;
+        let files = self.make_room(&ledger, &run.site())?;
         fs::create_dir_all(self.repo.state_dir().join("logs")).context("the run was not taken up")?;
-        self.runner.transcribe(&self.repo.main_root().join("run.log"))?;
+        self.runner.transcribe(&files.log())?;
         let harness = self.workshop().harness(self.repo.commit_id(&run.base)?, &config)?;
         if harness.hash != run.harness {
             return Err(Error::refused(format!(
@@ -231,11 +303,18 @@ impl World {
         let taken = |name: &str| -> Result<bool> {
             Ok(ledger.run(name)?.is_some() || self.repo.has_branch(&format!("piton/{name}")))
         };
+        // A branch called piton stands in the way of every run.
+        let blocked = |name: &str| -> Result<Option<Clash>> {
+            Ok(self.repo.clash(name)?.filter(|clash| clash.with != format!("refs/heads/piton/{name}")))
+        };
         let Some(name) = name else {
             let today = clock::today();
             for n in 1.. {
                 let name = if n == 1 { today.clone() } else { format!("{today}-{n}") };
-                if !taken(&name)? {
+                if let Some(clash) = blocked(&name)?.filter(|clash| !clash.with.contains(&name)) {
+                    return Err(in_the_way(&clash));
+                }
+                if !taken(&name)? && blocked(&name)?.is_none() {
                     return Ok(name);
                 }
             }
@@ -258,8 +337,39 @@ impl World {
                 .note("its trials and its branch are as they were")
                 .hint(format!("choose another name, or go on with it: piton climb --run {name}")));
         }
-        Ok(name.to_owned())
+        match blocked(name)? {
+            Some(clash) => Err(in_the_way(&clash)),
+            None => Ok(name.to_owned()),
+        }
     }
+}
+
+fn in_the_way(clash: &Clash) -> Error {
+    Error::refused("the run did not begin: its branch and its refs cannot be made")
+        .cause(format!("there is {}, and git cannot hold {} beside it", clash.with, clash.wanted))
+        .note("nothing was measured, and every ref is as it was")
+        .hint(clash.hint())
+}
+
+/// Refuses an experiment whose scope no edit could ever be judged in.
+fn fit(repo: &Repo, commit: Id, config: &Config) -> Result<()> {
+    let held = repo.held(commit, &config.scope)?;
+    let mut why = config.scope.unfit(&held, &scope::join(&config.within, config::FILE));
+    let foreign = repo.converted(commit)?.into_iter();
+    let foreign = foreign.filter(|file| !file.applied && config.scope.contains(&file.path));
+    why.extend(foreign.map(|file| format!("{}: it has {}, which piton cannot apply", file.path, file.how)));
+    if why.is_empty() {
+        return Ok(());
+    }
+    let more = why.len().saturating_sub(5);
+    why.truncate(5);
+    if more > 0 {
+        why.push(format!("and {more} more"));
+    }
+    Err(Error::usage(format!("the run did not begin: no edit within [scope] of {} could be judged", config::FILE))
+        .cause(why.join("\n"))
+        .note("nothing was measured and nothing was changed")
+        .hint("name paths that are committed, raise max_file_bytes, max_bytes or max_files in [scope], or keep such files out of it"))
 }
 
 fn or_dash(text: &Option<String>) -> &str {

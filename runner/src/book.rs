@@ -4,20 +4,24 @@
 //! table. What is carried out is what the ledger holds, and it is the same code that does so in the course of a trial and
 //! after somebody pulled the plug.
 
+mod files;
+
 use std::path::PathBuf;
 
 use crate::config::Config;
 use crate::error::{Context, Error, Result};
 use crate::flight::{Flight, Owner, Reset, State, reset};
-use crate::git::{Id, Repo};
+use crate::git::{Id, Repo, Site};
 use crate::ledger::{Ledger, Printed, Run, Table};
 use crate::tally::Tally;
 use crate::trial::{Outcome, Record};
 use crate::{disk, fail, report};
 
+pub use files::{Files, LOG, Names, OWN, RESULTS, files, overlooked, settle};
+
 /// Trials after which a snapshot of the tally is kept.
 const SNAPSHOT: u32 = 64;
-/// The mark of what `results.tsv` was when it was last printed.
+/// The mark of what a table was when it was last printed.
 const TABLE: &str = "table";
 
 /// A run in the ledger.
@@ -247,9 +251,14 @@ impl Book {
 
     /// Brings `results.tsv` up to date: one row more where it is still what was printed last, else all of it.
     fn print_table(&mut self, repo: &Repo, record: &Record) -> Result<()> {
-        let path = table_path(repo);
+        let site = self.run.site();
+        let mark = files::mark(TABLE, &site);
+        let then: Option<Printed> = self.ledger.mark(&mark)?;
+        let mut path = files(&self.ledger, repo, &site)?.table();
+        if then.as_ref().is_none_or(|then| !then.untouched(&path)) {
+            path = settle(&self.ledger, repo, &site)?.0.table();
+        }
         let table = Table { path: &path, metric: &self.config.metric, columns: &self.tally.columns };
-        let then: Option<Printed> = self.ledger.mark(TABLE)?;
         let done = match then.filter(|_| self.last.trial + 1 == record.trial) {
             Some(then) => table.append(&then, &self.last, record)?,
             None => None,
@@ -261,7 +270,7 @@ impl Book {
         if record.trial > self.last.trial {
             self.last = record.clone();
         }
-        printed.map_or(Ok(()), |printed| self.ledger.set_mark(TABLE, &printed))
+        printed.map_or(Ok(()), |printed| self.ledger.set_mark(&mark, &printed))
     }
 
     /// Prints the whole of `results.tsv` anew.
@@ -269,10 +278,11 @@ impl Book {
     /// # Errors
     /// A disk that refuses; the file is then as it was.
     pub fn reprint_table(&self, repo: &Repo) -> Result<()> {
-        let path = table_path(repo);
+        let site = self.run.site();
+        let path = settle(&self.ledger, repo, &site)?.0.table();
         let table = Table { path: &path, metric: &self.config.metric, columns: &self.tally.columns };
         let printed = table.print(&self.ledger, &self.run.name)?;
-        printed.map_or(Ok(()), |printed| self.ledger.set_mark(TABLE, &printed))
+        printed.map_or(Ok(()), |printed| self.ledger.set_mark(&files::mark(TABLE, &site), &printed))
     }
 }
 
@@ -281,28 +291,41 @@ pub fn artifact_dir(repo: &Repo, hash: &str) -> PathBuf {
     repo.state_dir().join("artifacts").join(hash)
 }
 
-/// The run whose table was printed last.
+/// The runs whose tables were printed last, one for each place where there is a table.
 ///
 /// # Errors
 /// When the ledger cannot be read.
-pub fn run_of_table(ledger: &Ledger) -> Result<Option<String>> {
-    Ok(ledger.mark::<Printed>(TABLE)?.map(|printed| printed.run))
-}
-
-/// Whether `results.tsv` is what was printed last, and that is all there is to print.
-///
-/// # Errors
-/// When the ledger cannot be read.
-pub fn table_is_settled(ledger: &Ledger, repo: &Repo) -> Result<bool> {
-    match ledger.mark::<Printed>(TABLE)? {
-        None => Ok(true),
-        Some(then) => Ok(then.untouched(&table_path(repo)) && then.last + 1 == ledger.next_trial(&then.run)?),
+pub fn tables(ledger: &Ledger) -> Result<Vec<(Run, Printed)>> {
+    let mut sites: Vec<Site> = vec![];
+    let mut tables = vec![];
+    for run in ledger.runs()? {
+        let site = run.site();
+        if sites.contains(&site) {
+            continue;
+        }
+        if let Some(printed) = ledger.mark::<Printed>(&files::mark(TABLE, &site))? {
+            tables.extend(ledger.run(&printed.run)?.map(|run| (run, printed)));
+        }
+        sites.push(site);
     }
+    Ok(tables)
 }
 
-/// Where the table is printed.
-pub fn table_path(repo: &Repo) -> PathBuf {
-    repo.main_root().join("results.tsv")
+/// Whether the table is what was printed last, and that is all there is to print.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub fn table_is_settled(ledger: &Ledger, repo: &Repo, run: &Run, then: &Printed) -> Result<bool> {
+    let path = table_path(ledger, repo, run)?;
+    Ok(then.untouched(&path) && then.last + 1 == ledger.next_trial(&then.run)?)
+}
+
+/// Where the table of a run is printed.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub fn table_path(ledger: &Ledger, repo: &Repo, run: &Run) -> Result<PathBuf> {
+    Ok(files(ledger, repo, &run.site())?.table())
 }
 
 fn commit_of(repo: &Repo, record: &Record) -> Result<Option<Id>> {

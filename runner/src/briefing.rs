@@ -12,6 +12,7 @@ use crate::frontier::Step;
 use crate::git::Repo;
 use crate::ledger::Ledger;
 use crate::note::{self, Note};
+use crate::scope::Scope;
 use crate::trial::Record;
 
 /// Largest guidance that is read, in bytes; of a long one the ledger holds the beginning.
@@ -49,7 +50,7 @@ pub fn text(
         run: &run.name,
         trial: next,
         metric: &config.metric,
-        scope: &config.scope,
+        scope: &Scope { editable: config.places(), ..config.scope.clone() },
         gates: &config.gates,
         limits: (config.build.as_ref().map(|build| build.timeout_s), config.measure.timeout_s),
         baseline: value(baseline.as_ref()),

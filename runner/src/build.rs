@@ -14,11 +14,13 @@ use std::time::Duration;
 
 use crate::config::{Build, Config, fill};
 use crate::confine::{self, Walls};
+pub use crate::disk::sha256;
 use crate::error::{Context, Error, Result, exit};
 use crate::git::{Id, Repo};
 use crate::place::Place;
 use crate::proc::{self, Done, End, Job, Runner};
 use crate::say::Progress;
+use crate::scope;
 use crate::tree::Seen;
 use crate::trial::Side;
 use crate::words::clean;
@@ -81,11 +83,6 @@ impl Built {
             Err(error) => Some(format!("{} cannot be read any more: {error}", path.display())),
         })
     }
-}
-
-/// The directory of the experiment in an exported tree: where commands start, and what `{tree}` and `{sealed}` stand for.
-pub fn experiment(tree: &Path) -> PathBuf {
-    tree.to_owned()
 }
 
 /// How a build ended.
@@ -208,7 +205,7 @@ impl Workshop<'_> {
         let what = "the tree was not laid";
         let mut open = vec![];
         for path in &config.scope.from_checkout {
-            let (link, there) = (experiment(tree).join(path), experiment(&self.repo.main_root()).join(path));
+            let (link, there) = (tree.join(path), self.repo.main_root().join(path));
             let refuse = |why: String| {
                 Error::refused(format!("{what}: scope.from_checkout cannot be obeyed"))
                     .cause(why)
@@ -267,12 +264,16 @@ impl Workshop<'_> {
 
     fn build(&self, build: &Build, built: Built, slot: &Path, name: &str, fetch: bool) -> Result<BuildEnd> {
         let (tree, target) = (built.tree.clone(), slot.join("target"));
-        let within = experiment(&tree);
         let logs = self.dir.join("logs");
         fs::create_dir_all(&logs)
             .and_then(|()| fs::create_dir_all(&target))
             .context("the slot was not made")?;
-        let values = [("tree", &*within.to_string_lossy()), ("target", &*target.to_string_lossy())];
+        let here = scope::below(&tree, &build.within);
+        let values = [
+            ("tree", &*here.to_string_lossy()),
+            ("root", &*tree.to_string_lossy()),
+            ("target", &*target.to_string_lossy()),
+        ];
         let private = slot.join("private");
         let run = |words: &[String], fetching: bool| -> Result<Done> {
             let mut argv = fill(words, &values);
@@ -296,7 +297,7 @@ impl Workshop<'_> {
             let policy = self.walls.build(read, write, build.network || fetching);
             let done = self.runner.run(&Job {
                 argv: &argv,
-                cwd: &within,
+                cwd: &here,
                 env,
                 policy: Some(&policy),
                 stdout: logs.join(format!("{name}.out")),
@@ -365,7 +366,7 @@ impl Workshop<'_> {
 
 /// Paths in an exported tree at which links to the user's checkout stand.
 fn linked(tree: &Path, config: &Config) -> Vec<PathBuf> {
-    let paths = config.scope.from_checkout.iter().map(|path| experiment(tree).join(path));
+    let paths = config.scope.from_checkout.iter().map(|path| tree.join(path));
     paths.filter_map(|path| path.strip_prefix(tree).map(Path::to_owned).ok()).collect()
 }
 

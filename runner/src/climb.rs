@@ -19,7 +19,7 @@ use crate::ledger::Ledger;
 use crate::say::Tone;
 use crate::session::{self, Ascent, Budget, Call, Order, Spent, Stop};
 use crate::trial::{Outcome, Proposer};
-use crate::{book, standing, words};
+use crate::{book, scope, standing, words};
 
 pub use hold::{forget, request, requested};
 
@@ -112,8 +112,10 @@ impl Session<'_> {
         let deadline = left.seconds.map(|seconds| clock::unix() + seconds as u64);
         self.world.pulse.turn(&thinking, deadline);
         let (book, config) = (&self.book, &self.book.config);
+        let dir = scope::below(work.root(), &book.run.within);
         let desk = Desk {
             worktree: work.root(),
+            dir: &dir,
             state: &work.git_dir(),
             editable: &config.scope.editable,
             more: &order.more,
@@ -197,7 +199,8 @@ impl Session<'_> {
     /// When the ledger cannot be read.
     pub fn summary(&self, stop: &Stop, ascent: &Ascent, wall_s: f64) -> Result<String> {
         let records = self.book.records()?;
-        let results = book::table_path(&self.world.repo).display().to_string();
+        let results =
+            book::table_path(&self.book.ledger, &self.world.repo, &self.book.run)?.display().to_string();
         let cost = (ascent.spent.cost.calls > 0).then(|| session::spent(&ascent.spent));
         let summary = standing::Summary {
             run: &self.book.run.name,

@@ -36,10 +36,11 @@ use serde_json::json;
 pub use args::Cli;
 use args::{Command, ProposalWords, RuleCommand, Which};
 
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::confine::Walls;
 use crate::doctor::{self, Known};
 use crate::error::{Error, Result, exit};
+use crate::flight::Owner;
 use crate::git::Repo;
 use crate::ledger::{Ledger, Run};
 use crate::place::Place;
@@ -198,7 +199,7 @@ fn world(dir: &Path, least: Level) -> Result<World> {
 
 fn baseline(dir: &Path, least: Level, name: Option<&str>, json: bool) -> Result<u8> {
     let world = world(dir, least)?;
-    let session = world.begin(world.enter("piton baseline", true)?, name)?;
+    let session = world.begin(world.enter("piton baseline", true)?, name, Owner::User)?;
     world.repo.switch(&session.branch())?;
     if json {
         say::json(session.book.incumbent());
@@ -207,7 +208,7 @@ fn baseline(dir: &Path, least: Level, name: Option<&str>, json: bool) -> Result<
             "run {} begun; this checkout is now on {}\nnext: edit below {}, then `piton trial -m \"what you tried\"`",
             session.book.run.name,
             session.branch(),
-            session.book.config.scope.editable.join(", ")
+            session.book.config.places().join(", ")
         ));
     }
     Ok(exit::DONE)
@@ -229,7 +230,7 @@ fn answer(record: &Record, config: &Config) -> String {
         }
         Outcome::OutOfScope { .. } => format!(
             "your files are as they were; only {} may be edited: put the others back, e.g. `git restore PATH`",
-            config.scope.editable.join(", ")
+            config.places().join(", ")
         ),
         Outcome::NoEdit => "edit first; nothing was reset".to_owned(),
         Outcome::Interrupted { .. }
@@ -240,10 +241,16 @@ fn answer(record: &Record, config: &Config) -> String {
             "the checkout is back at the incumbent; the edit is kept: git diff HEAD refs/piton/{}/trials/{} -- {} | git apply",
             record.run,
             record.trial,
-            config.scope.editable.join(" ")
+            pathspecs(config)
         ),
     };
     format!("trial {}: {verdict}\n{next}", record.trial)
+}
+
+/// The editable paths for git, from wherever one stands.
+fn pathspecs(config: &Config) -> String {
+    let one = |path: &String| if config.within.is_empty() { path.clone() } else { format!(":/{path}") };
+    config.scope.editable.iter().map(one).collect::<Vec<_>>().join(" ")
 }
 
 fn status_of(record: &Record) -> u8 {
@@ -255,7 +262,8 @@ fn status_of(record: &Record) -> u8 {
     }
 }
 
-/// A run to read about.
+/// A run to read about: the one that is named, else that of this checkout's branch, else the latest; of the experiment where one stands,
+/// where one stands in one.
 fn chosen(dir: &Path, which: &Which) -> Result<(Repo, Ledger, Run)> {
     let repo = Repo::open(dir)?;
     let none = || {
@@ -266,14 +274,44 @@ fn chosen(dir: &Path, which: &Which) -> Result<(Repo, Ledger, Run)> {
         return Err(none());
     }
     let ledger = Ledger::open(&repo.state_dir())?;
-    let here = repo.head().ok().and_then(|head| head.branch.strip_prefix("piton/").map(str::to_owned));
-    let run = match which.run.as_ref().or(here.as_ref()) {
-        Some(name) => ledger.run(name)?.ok_or_else(|| {
+    if let Some(name) = &which.run {
+        let run = ledger.run(name)?.ok_or_else(|| {
             Error::refused(format!("there is no run {name}")).hint("piton log shows the latest")
-        })?,
-        None => ledger.latest()?.ok_or_else(none)?,
+        })?;
+        return Ok((repo, ledger, run));
+    }
+    let run = match here(&repo, &ledger)? {
+        Some(run) => run,
+        None => match ledger.latest()? {
+            None => return Err(none()),
+            Some(other) => return Err(elsewhere(repo.within().unwrap_or_default(), &other)),
+        },
     };
     Ok((repo, ledger, run))
+}
+
+/// The run that is meant where none is named.
+fn here(repo: &Repo, ledger: &Ledger) -> Result<Option<Run>> {
+    let branch = repo.head().ok().and_then(|head| head.branch.strip_prefix("piton/").map(str::to_owned));
+    let branch = branch.map(|name| ledger.run(&name)).transpose()?.flatten();
+    match repo.within() {
+        Some(within) => match branch.filter(|run| run.within == within) {
+            Some(run) => Ok(Some(run)),
+            None => ledger.latest_within(within),
+        },
+        None => branch.map_or_else(|| ledger.latest(), |run| Ok(Some(run))),
+    }
+}
+
+fn elsewhere(within: &str, other: &Run) -> Error {
+    let place =
+        |within: &str| if within.is_empty() { "the root of the repository" } else { within }.to_owned();
+    Error::refused(format!(
+        "there is nothing to show: no run of the experiment in {} has begun",
+        place(within)
+    ))
+    .cause(format!("the latest run, {}, is of the experiment in {}", other.name, place(&other.within)))
+    .hint(format!("name that one: --run {}, or begin one here: piton climb --trials 6", other.name))
 }
 
 /// A run to read about, with its ledger and its experiment.
@@ -294,12 +332,12 @@ fn reading(dir: &Path, which: &Which) -> Result<(Repo, Run, Config, Vec<Record>)
 /// The experiment of the commit at HEAD, and what the latest run knows of the machine.
 fn experiment(dir: &Path) -> Result<(Config, Known)> {
     let repo = Repo::open(dir)?;
-    let config = Config::parse(&config::text(repo.file(repo.head()?.commit, config::FILE))?)?;
+    let (_, config) = crate::world::experiment(&repo, repo.head()?.commit)?;
     if !repo.state_dir().join("ledger.db").exists() {
         return Ok((config, Known::default()));
     }
     let ledger = Ledger::open(&repo.state_dir())?;
-    let records = match ledger.latest()? {
+    let records = match ledger.latest_within(repo.within().unwrap_or_default())? {
         Some(run) => ledger.records(&run.name)?,
         None => vec![],
     };

@@ -9,13 +9,13 @@ use crate::frontier::Search;
 use crate::gate::Gate;
 use crate::metric::{Format, Metric};
 use crate::monitor::TradeOff;
-use crate::scope::Scope;
+use crate::scope::{self, Scope};
 use crate::sweep::Knob;
 use crate::terms::{Guard, Second, Settings};
 use crate::trial::Record;
 use crate::words::clean;
 
-/// Name of the file, at the root of the repository.
+/// Name of the file, in the directory of its experiment.
 pub const FILE: &str = "piton.toml";
 
 /// An experiment: everything that is fixed for all its runs.
@@ -58,12 +58,15 @@ pub struct Config {
     /// What known changes cost.
     #[serde(default, rename = "trade_off")]
     pub trade_offs: Vec<TradeOff>,
+    /// The directory of the experiment in its repository, without a slash at its end; empty for the root.
+    #[serde(skip)]
+    pub within: String,
 }
 
 /// How something is built: `[harness]` and `[build]`.
 ///
 /// Commands are lists of words, run without a shell in a directory that piton made, with a cleared environment.
-/// `{tree}` is the exported source tree, `{target}` a directory to build in.
+/// `{tree}` is the experiment's directory in the exported source tree, `{root}` the whole of that, `{target}` a directory to build in.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Build {
@@ -85,12 +88,15 @@ pub struct Build {
     /// Files and directories that the build may write besides its own, by absolute path.
     #[serde(default)]
     pub write: Vec<String>,
+    /// The directory of the experiment in the exported tree.
+    #[serde(skip)]
+    pub within: String,
 }
 
 /// How a side is measured: `[measure]`.
 ///
-/// `{harness}` is the built harness, `{artifact}` the built file of the side, `{tree}` its exported tree,
-/// `{sealed}` the sealed tree, `{seed}` the seed of the prompts.
+/// `{harness}` is the built harness, `{artifact}` the built file of the side, `{tree}` the experiment's directory in its exported
+/// tree, `{root}` the whole of that, `{sealed}` the experiment's directory in the sealed tree, `{seed}` the seed of the prompts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Measure {
@@ -110,6 +116,9 @@ pub struct Measure {
     /// What it measures where there is no artifact.
     #[serde(default)]
     pub tree: Laid,
+    /// The directory of the experiment in the exported tree.
+    #[serde(skip)]
+    pub within: String,
 }
 
 /// How a tree is given to a measuring command.
@@ -133,6 +142,32 @@ impl Config {
         match config.problem() {
             Some(problem) => Err(bad(problem)),
             None => Ok(config),
+        }
+    }
+
+    /// The same experiment in the directory `within` of its repository: its paths are those of the repository from here on.
+    pub fn rooted(mut self, within: &str) -> Self {
+        self.within = within.to_owned();
+        self.scope = self.scope.rooted(within);
+        self.knobs.iter_mut().for_each(|knob| knob.file = scope::join(within, &knob.file));
+        self.harness.iter_mut().chain(&mut self.build).for_each(|build| within.clone_into(&mut build.within));
+        within.clone_into(&mut self.measure.within);
+        self
+    }
+
+    /// The editable paths as `piton.toml` has them, from the directory of the experiment.
+    pub fn places(&self) -> Vec<String> {
+        self.own(&self.scope.editable)
+    }
+
+    /// Paths of the repository as `piton.toml` has them.
+    pub fn own(&self, paths: &[String]) -> Vec<String> {
+        let short =
+            |path: &String| path.strip_prefix(&scope::join(&self.within, "")).unwrap_or(path).to_owned();
+        if self.within.is_empty() {
+            paths.to_vec()
+        } else {
+            paths.iter().map(short).collect()
         }
     }
 

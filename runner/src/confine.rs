@@ -113,7 +113,15 @@ impl Walls {
         let limits =
             Limits { file_bytes: Some(MAX_FILE_BYTES), processes: Some(PROCESSES), ..Limits::default() };
         // What the rows say was found must hold for every job.
-        Policy { role, read, write, network, limits, least: self.found.level.max(self.least) }
+        Policy {
+            role,
+            read,
+            write,
+            network,
+            opened: piton_confine::Opened::default(),
+            limits,
+            least: self.found.level.max(self.least),
+        }
     }
 }
 

@@ -2,11 +2,27 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
 
 /// Most files that are synced at a time.
 const AT_ONCE: usize = 8;
+
+/// SHA-256 of a file, hexadecimal. However large it is, it is never held whole.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn sha256(path: &Path) -> io::Result<String> {
+    let (mut file, mut hash, mut part) = (File::open(path)?, Sha256::new(), vec![0; 64 << 10]);
+    loop {
+        match file.read(&mut part)? {
+            0 => return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
+            n => hash.update(&part[..n]),
+        }
+    }
+}
 
 /// Syncs files, then the directories that name them. One that is not there is left out: it lies in a pack, which git has synced.
 ///

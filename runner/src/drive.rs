@@ -26,9 +26,6 @@ use crate::{confine, fail, host, memory, monitor, report, words};
 
 pub use start::{Begun, by_hand};
 
-/// What a climb leaves in a checkout and git overlooks.
-pub const LEFT_BEHIND: [&str; 3] = ["/results.tsv", "/run.log", "/.piton/"];
-
 /// A run in progress, and the lock on the repository.
 pub struct Session<'w> {
     /// Where it happens.
@@ -78,7 +75,9 @@ impl Session<'_> {
                 .note("nothing was changed")
                 .hint(format!("git switch {}", self.branch())));
         }
-        self.world.runner.transcribe(&self.world.repo.main_root().join("run.log"))?;
+        let (files, told) = book::settle(&self.book.ledger, &self.world.repo, &self.book.run.site())?;
+        told.iter().for_each(|told| self.world.progress.line(Tone::Neutral, told));
+        self.world.runner.transcribe(&files.log())?;
         let turn = std::mem::take(&mut self.turn);
         let mut record = self.blank(base)?;
         record.seconds.agent = turn.seconds;
@@ -97,9 +96,12 @@ impl Session<'_> {
             })
             .map(|e| (e.path.clone(), e.mode, e.bytes))
             .collect();
-        let outside = work.changed_outside(base, scope)?;
+        let outside = work.changed_outside(base, scope, &book::overlooked(&self.book.run.within))?;
+        let foreign = entries.iter().filter_map(|entry| Some((entry, entry.foreign.as_ref()?)));
+        let foreign =
+            foreign.map(|(entry, what)| format!("{}: it has {what}, which piton cannot apply", entry.path));
         let refused: Vec<String> =
-            outside.iter().cloned().chain(moved).chain(scope.violations(&sizes)).collect();
+            outside.iter().cloned().chain(moved).chain(scope.violations(&sizes)).chain(foreign).collect();
         let tree = work.write_tree(base, scope, &entries, &outside)?;
         // What it began with and nothing more is no proposal.
         let added = tree != work.tree_id(base)? && turn.begun.is_none_or(|begun| begun.tree != tree);

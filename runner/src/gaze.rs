@@ -149,7 +149,9 @@ impl Gaze {
         if self.version == Some(version) && !again && self.live.trouble.is_none() {
             return Ok(Change::Nothing);
         }
-        let latest = ledger.latest()?;
+        // Where the experiment here has no run yet, that of another one is better than none.
+        let own = self.repo.within().map(|within| ledger.latest_within(within)).transpose()?.flatten();
+        let latest = own.map_or_else(|| ledger.latest(), |run| Ok(Some(run)))?;
         let chosen = self.choose(ledger, latest.as_ref())?;
         self.latest = latest.map(|run| run.name);
         let change = match chosen {
@@ -172,20 +174,26 @@ impl Gaze {
             return ledger.run(name);
         }
         if let Some(now) = &self.live.now
-            && let Some(run) = ledger.run(&now.run)?
+            && let Some(run) = ledger.run(&now.run)?.filter(|run| self.meant(run))
         {
             return Ok(Some(run));
         }
         // What is shown is gone on with, also when its climb has ended, until another has begun.
         let shown = self.scene.as_ref().map(|scene| scene.run.name.as_str());
         let here = || Some(self.repo.head().ok()?.branch.strip_prefix("piton/")?.to_owned());
+        let meant = |run: &Run| self.meant(run);
         let name = match (shown, latest) {
             (Some(_), Some(latest)) if self.latest.as_ref() != Some(&latest.name) => None,
             (Some(shown), _) => Some(shown.to_owned()),
             (None, _) => here(),
         };
-        let run = name.map(|name| ledger.run(&name)).transpose()?.flatten();
+        let run = name.map(|name| ledger.run(&name)).transpose()?.flatten().filter(meant);
         Ok(run.or_else(|| latest.cloned()))
+    }
+
+    /// Whether a run is of the experiment where the user stands, if he stands in one.
+    fn meant(&self, run: &Run) -> bool {
+        self.repo.within().is_none_or(|within| run.within == within)
     }
 
     /// Takes in what is new of `run`.

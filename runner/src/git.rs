@@ -2,6 +2,7 @@
 //!
 //! libgit2 rather than the git command, because hooks, filters and replace refs that an agent may plant run nothing here.
 
+mod claims;
 mod compose;
 mod content;
 mod copy;
@@ -10,7 +11,10 @@ mod edits;
 mod export;
 mod mend;
 mod open;
+mod outputs;
+mod place;
 mod stance;
+mod work;
 
 use std::cell::OnceCell;
 use std::collections::BTreeSet;
@@ -24,10 +28,15 @@ use git2::{Delta, DiffOptions, ObjectType, Oid, Repository};
 use crate::error::{Context, Error, Result};
 use crate::scope::Scope;
 
+pub use claims::{Clash, clash};
 pub use compose::Carried;
 pub use content::{Diff, Entry};
 pub use mend::{Commit, StaleLock};
+use outputs::Output;
+pub use place::Site;
 pub use stance::Stance;
+pub use work::Converted;
+use work::Same;
 
 /// A repository, seen from one of its worktrees.
 pub struct Repo {
@@ -35,6 +44,10 @@ pub struct Repo {
     /// The same repository once more: what it writes is on the disk when it says so.
     durable: OnceCell<Repository>,
     root: PathBuf,
+    /// The files that piton's own output goes to, as far as they lie in this worktree.
+    outputs: Vec<Output>,
+    /// The directory of the experiment that was found upwards from where it was opened.
+    within: Option<String>,
 }
 
 /// Where a worktree stands.
@@ -52,11 +65,6 @@ impl Repo {
     /// The root of this worktree.
     pub fn root(&self) -> &Path {
         &self.root
-    }
-
-    /// The root of the repository's own checkout, also when seen from another worktree.
-    pub fn main_root(&self) -> PathBuf {
-        self.git.commondir().parent().map_or_else(|| self.root.clone(), Path::to_path_buf)
     }
 
     /// The repository's `.git`, shared by all worktrees.
@@ -102,30 +110,76 @@ impl Repo {
             .git
             .diff_tree_to_workdir(Some(tree), Some(&mut options))
             .context("the worktree was not read")?;
-        let paths = diff.deltas().filter(|d| !matches!(d.status(), Delta::Unmodified | Delta::Ignored));
-        let path = |d: git2::DiffDelta| {
+        let path = |d: &git2::DiffDelta| {
             d.new_file().path().or(d.old_file().path()).map(|p| p.to_string_lossy().into_owned())
         };
-        Ok(paths.filter_map(path).collect::<BTreeSet<_>>().into_iter().collect())
+        let mut changed = BTreeSet::new();
+        for delta in diff.deltas() {
+            let Some(path) = path(&delta) else { continue };
+            let old = delta.old_file();
+            let unchanged = match delta.status() {
+                Delta::Unmodified | Delta::Ignored => true,
+                // libgit2 knows line endings; what else git does to a file is no change either.
+                Delta::Modified => self.same(&path, u32::from(old.mode()), old.id()) == Same::Yes,
+                Delta::Untracked => {
+                    fs::symlink_metadata(self.root.join(&path)).is_ok_and(|meta| self.is_output(&path, &meta))
+                }
+                _ => false,
+            };
+            if !unchanged {
+                changed.insert(path);
+            }
+        }
+        Ok(changed.into_iter().collect())
     }
 
-    /// Files outside `scope` in which the worktree differs from `commit`.
+    /// Files outside `scope` in which the worktree differs from `commit`; of `overlooked` those that `commit` holds are left out.
     ///
     /// # Errors
     /// When the worktree or the commit cannot be read.
-    pub fn changed_outside(&self, commit: Oid, scope: &Scope) -> Result<Vec<String>> {
-        let changed = self.changed_from(&self.tree(commit)?)?;
-        Ok(changed.into_iter().filter(|path| !scope.contains(path)).collect())
+    pub fn changed_outside(&self, commit: Oid, scope: &Scope, overlooked: &[String]) -> Result<Vec<String>> {
+        let tree = self.tree(commit)?;
+        let theirs = |path: &String| overlooked.contains(path) && tree.get_path(Path::new(path)).is_ok();
+        let changed = self.changed_from(&tree)?;
+        Ok(changed.into_iter().filter(|path| !scope.contains(path) && !theirs(path)).collect())
+    }
+
+    /// The branch that HEAD was on before it came to `branch`, by the reflog, where that is still there.
+    pub fn came_from(&self, branch: &str) -> Option<String> {
+        let log = self.git.reflog("HEAD").ok()?;
+        let end = format!(" to {branch}");
+        let from = log.iter().find_map(|entry| {
+            let message = entry.message().ok().flatten()?.to_owned();
+            Some(message.strip_prefix("checkout: moving from ")?.strip_suffix(&end)?.to_owned())
+        })?;
+        let from = from.strip_prefix("refs/heads/").unwrap_or(&from).to_owned();
+        (self.has_branch(&from) && !from.starts_with("piton/")).then_some(from)
+    }
+
+    /// Switches this worktree to another branch, files and all; a file that was edited stops it.
+    ///
+    /// # Errors
+    /// When a file is in the way, or git refuses.
+    pub fn switch_to(&self, branch: &str) -> Result<()> {
+        let what = format!("this checkout was not switched to {branch}");
+        let name = format!("refs/heads/{branch}");
+        let commit = self.get_ref(&name).ok_or_else(|| Error::new(&what).cause("there is no such branch"))?;
+        let mut checkout = CheckoutBuilder::new();
+        checkout.safe();
+        let object = self.git.find_object(commit, Some(ObjectType::Commit)).context(&what)?;
+        self.git.checkout_tree(&object, Some(&mut checkout)).context(&what)?;
+        self.switch(branch)
     }
 
     /// Makes git overlook `patterns` in this repository, without touching a file of the user's.
     ///
     /// # Errors
     /// When `.git/info/exclude` cannot be written.
-    pub fn exclude(&self, patterns: &[&str]) -> Result<()> {
+    pub fn exclude(&self, patterns: &[String]) -> Result<()> {
         let path = self.git.commondir().join("info/exclude");
         let mut text = fs::read_to_string(&path).unwrap_or_default();
-        let missing: Vec<&&str> = patterns.iter().filter(|p| !text.lines().any(|line| line == **p)).collect();
+        let missing: Vec<&String> =
+            patterns.iter().filter(|p| !text.lines().any(|line| line == **p)).collect();
         if missing.is_empty() {
             return Ok(());
         }
@@ -245,7 +299,8 @@ impl Repo {
     /// When a file cannot be written.
     pub fn restore(&self, commit: Oid, only: Option<&Scope>) -> Result<()> {
         let mut checkout = CheckoutBuilder::new();
-        checkout.force().remove_untracked(true).disable_filters(true);
+        // Line endings are written as git writes them; a command that a filter names is not known to libgit2, and never run.
+        checkout.force().remove_untracked(true);
         if let Some(scope) = only {
             checkout.disable_pathspec_match(true);
             scope.editable.iter().for_each(|path| {

@@ -45,6 +45,22 @@ pub struct Run {
     pub config: String,
     /// When it began, UTC, RFC 3339.
     pub began: String,
+    /// The directory of its experiment in the repository, without a slash at its end; empty for the root.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub within: String,
+    /// Git's name of the linked worktree that it began in; absent where that was the repository's own checkout.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worktree: Option<String>,
+}
+
+impl Run {
+    /// The sealed experiment.
+    ///
+    /// # Errors
+    /// One that this piton cannot read.
+    pub fn experiment(&self) -> Result<Config> {
+        Ok(Config::parse(&self.config)?.rooted(&self.within))
+    }
 }
 
 /// The open ledger.
@@ -261,6 +277,14 @@ impl Ledger {
         )
     }
 
+    /// The run of the experiment in the directory `within` that began last.
+    ///
+    /// # Errors
+    /// A disk that refuses.
+    pub fn latest_within(&self, within: &str) -> Result<Option<Run>> {
+        Ok(self.runs()?.into_iter().rev().find(|run| run.within == within))
+    }
+
     /// All runs, oldest first.
     ///
     /// # Errors
@@ -306,7 +330,7 @@ impl Ledger {
     /// # Errors
     /// When the ledger or the experiment cannot be read.
     pub fn config(&self, run: &Run) -> Result<Config> {
-        Ok(Config::parse(&run.config)?.settled(self.record(&run.name, 0)?.as_ref()))
+        Ok(run.experiment()?.settled(self.record(&run.name, 0)?.as_ref()))
     }
 
     /// Keeps a snapshot.

@@ -5,13 +5,14 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::build::{Built, experiment};
+use crate::build::Built;
 use crate::config::{Laid, Measure, fill};
 use crate::confine::{self, Walls};
 use crate::error::{self, Context};
 use crate::metric::{self, Format, LONGEST_LINE, ReadError, Reader, Values};
 use crate::place::Place;
 use crate::proc::{self, Done, End, Job, Runner};
+use crate::scope;
 use crate::tree;
 use crate::words::clean;
 
@@ -104,14 +105,16 @@ impl Bench<'_> {
         padding: u32,
     ) -> error::Result<Sampled> {
         let text = |path: &Path| path.to_string_lossy().into_owned();
-        let within = experiment(root);
-        let (tree, sealed, seed) = (text(&within), text(&experiment(&self.harness.tree)), seed.to_string());
+        let within = &self.measure.within;
+        let (here, sealed) = (scope::below(root, within), scope::below(&self.harness.tree, within));
+        let (tree, sealed, seed) = (text(&here), text(&sealed), seed.to_string());
         let artifact = side.artifact.as_deref().map(text).unwrap_or_default();
         let harness = self.harness.artifact.as_deref().map(text).unwrap_or_default();
         let mut argv = fill(
             &self.measure.command,
             &[
                 ("tree", &tree),
+                ("root", &text(root)),
                 ("sealed", &sealed),
                 ("seed", &seed),
                 ("artifact", &artifact),
@@ -140,7 +143,7 @@ impl Bench<'_> {
         let policy = self.walls.measure(read, write, self.measure.network);
         let done = self.runner.run(&Job {
             argv: &argv,
-            cwd: &within,
+            cwd: &here,
             env,
             policy: Some(&policy),
             stdout: self.printed(),

@@ -5,7 +5,7 @@ use std::fs;
 use crate::build::Built;
 use crate::calibration::Course;
 use crate::clock::Stopwatch;
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::duel::{Duel, Round};
 use crate::error::{Context, Result};
 use crate::git::Id;
@@ -13,7 +13,7 @@ use crate::host;
 use crate::metric::Scale;
 use crate::recover::Entered;
 use crate::report::Noise;
-use crate::world::World;
+use crate::world::{World, experiment};
 
 /// The committed experiment at HEAD with its harness built, and no run.
 pub struct Bare {
@@ -34,7 +34,7 @@ impl World {
     /// No experiment in this commit, another piton at work, a harness that does not build.
     pub fn bare(&self, who: &str) -> Result<Bare> {
         let head = self.repo.head()?.commit;
-        let config = Config::parse(&config::text(self.repo.file(head, config::FILE))?)?;
+        let (_, config) = experiment(&self.repo, head)?;
         let state = self.repo.state_dir();
         let entered = self.enter(who, false)?;
         fs::create_dir_all(state.join("logs")).context("nothing was measured")?;

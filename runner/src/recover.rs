@@ -64,6 +64,7 @@ impl World {
         let state = self.repo.state_dir();
         self.runner.mark(&state);
         let lock = Lock::take(&state, who)?;
+        self.repo.remember_outputs();
         self.workshop().make_room()?;
         let mut ledger = Ledger::open(&state)?;
         let boot = host::boot();
@@ -94,12 +95,12 @@ impl World {
             }
             ledger = book.ledger;
         }
-        if !book::table_is_settled(&ledger, &self.repo)? {
-            let run = book::run_of_table(&ledger)?.map(|name| ledger.run(&name)).transpose()?.flatten();
-            if let Some(run) = run {
+        for (run, printed) in book::tables(&ledger)? {
+            if !book::table_is_settled(&ledger, &self.repo, &run, &printed)? {
+                let path = book::table_path(&ledger, &self.repo, &run)?;
                 let book = Book::open(ledger, run)?;
                 book.reprint_table(&self.repo)?;
-                mended.push(table());
+                mended.push(table(&path));
                 ledger = book.ledger;
             }
         }
@@ -114,8 +115,9 @@ fn mended(kind: &'static str, found: impl Into<String>, did: impl Into<String>) 
     Mended { kind, found: found.into(), did: did.into() }
 }
 
-fn table() -> Mended {
-    mended("table", "results.tsv is not what was printed last", "printed anew from the ledger")
+fn table(path: &Path) -> Mended {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    mended("table", format!("{name} is not what was printed last"), "printed anew from the ledger")
 }
 
 /// What a kill or a power cut leaves around the trials.
@@ -165,7 +167,7 @@ fn locks(repo: &Repo, cut_off: bool, found: &mut Vec<Mended>) -> Result<bool> {
 
 /// A climb that was killed leaves its worktree, and half an edit in it.
 fn worktree(book: &Book, repo: &Repo) -> Result<Option<Mended>> {
-    let path = worktree_path(&repo.main_root(), &book.run.name);
+    let path = worktree_path(&repo.directory(&book.run.site()), &book.run.name);
     let removed = repo.remove_worktree(&format!("piton-{}", book.run.name), &path)?;
     Ok(removed.then(|| mended("worktree", format!("{} is left from a climb", path.display()), "removed")))
 }

@@ -15,14 +15,14 @@ pub use row::{Report, Row, State, table};
 
 use crate::build::Workshop;
 use crate::clock::Stopwatch;
-use crate::config::{self, Config};
+use crate::config::Config;
 use crate::error::{Context, Error, Result, exit};
 use crate::git::Repo;
 use crate::ledger::{Ledger, Lock};
 use crate::place::Place;
 use crate::proc::{self, Done, End, Job};
 use crate::say::{Progress, Tone};
-use crate::world::World;
+use crate::world::{World, experiment};
 use crate::{monitor, words};
 use corpus::{Attack, Corpus, Ground};
 use watch::{Held, Seen};
@@ -56,17 +56,13 @@ pub fn run(world: &World, options: &Options, told: &mut dyn FnMut(&Row)) -> Resu
         return Err(Error::usage(WHAT).cause("no attack has that name"));
     }
     let head = world.repo.head()?;
-    let text = world.repo.file(head.commit, config::FILE).and_then(|text| String::from_utf8(text).ok());
-    let text = text.ok_or_else(|| {
-        Error::usage(WHAT).cause(format!("there is no {} in the commit at HEAD", config::FILE))
-    })?;
-    let config = Config::parse(&text)?;
+    let (_, config) = experiment(&world.repo, head.commit)?;
     let state = world.repo.state_dir();
     // One at a time: they share the copy. In place, the climbs themselves take the lock.
     let _lock = if options.in_place { None } else { Some(Lock::take(&state, "piton redteam")?) };
     std::fs::create_dir_all(state.join("logs")).context(WHAT)?;
     let copy = if options.in_place {
-        Repo::open(world.repo.root())?
+        Repo::open(world.repo.root())?.at(world.repo.within())
     } else {
         scratch::make(&world.repo, &world.place)?
     };
@@ -254,7 +250,7 @@ impl Range<'_> {
         let argv: Vec<String> = head.iter().chain(words).map(|word| (*word).to_owned()).collect();
         self.world.runner.run(&Job {
             argv: &argv,
-            cwd: self.copy.root(),
+            cwd: &self.copy.directory(&self.copy.site()),
             env: [proc::full_env(), vec![("PITON_REDTEAM_SECRET".into(), "42".into())]].concat(),
             stdout: self.logs.join("redteam.out"),
             stderr: self.logs.join("redteam.log"),

@@ -3,6 +3,8 @@
 //! A challenger is the sealed base with the editable paths laid over it. This module says which paths those
 //! are and what may stand in them; it sees paths, modes and sizes, never a file system.
 
+use std::path::{Path, PathBuf};
+
 use serde::{Deserialize, Serialize};
 
 /// Git's mode of an ordinary file.
@@ -84,6 +86,50 @@ impl Scope {
         })
     }
 
+    /// Why no edit could ever be judged where a commit holds the `entries` below the editable paths, one line each. `experiment` is
+    /// the path of the file that says what an edit may be.
+    pub fn unfit(&self, entries: &[(String, u32, u64)], experiment: &str) -> Vec<String> {
+        let below = |path: &str, prefix: &str| {
+            path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let empty = |path: &&String| !entries.iter().any(|(entry, ..)| below(entry, path));
+        let mut why: Vec<String> = self
+            .editable
+            .iter()
+            .filter(empty)
+            .map(|path| format!("scope.editable holds `{path}`, and nothing of it is committed"))
+            .collect();
+        if self.contains(experiment) {
+            why.push(format!(
+                "scope.editable holds `{experiment}`: an edit could change what it is judged by"
+            ));
+        }
+        let unnamed = entries.iter().find(|(path, ..)| path.contains('\u{fffd}'));
+        why.extend(unnamed.map(|(path, ..)| format!("{path}: a name that is not UTF-8")));
+        why.extend(self.violations(entries));
+        why
+    }
+
+    /// The editable files among the words of a measuring command: whoever edits them makes the figure.
+    pub fn measures_itself(&self, command: &[String], within: &str) -> Vec<String> {
+        let path = |word: &String| {
+            let path = word.strip_prefix("{root}/").map(str::to_owned).or_else(|| {
+                let path = word.strip_prefix("{tree}/").unwrap_or(word);
+                (!path.contains('{')).then(|| join(within, path.trim_start_matches("./")))
+            })?;
+            let file = path.rsplit('/').next().is_some_and(|name| name.contains('.'));
+            (file && self.contains(&path)).then_some(path)
+        };
+        command.iter().filter_map(path).collect()
+    }
+
+    /// The same scope of an experiment in the directory `within` of the repository.
+    pub fn rooted(mut self, within: &str) -> Self {
+        let paths = self.editable.iter_mut().chain(&mut self.from_checkout);
+        paths.for_each(|path| *path = join(within, path));
+        self
+    }
+
     /// Why the editable entries `(path, mode, bytes)` may not be committed, one line for each that is refused.
     pub fn violations(&self, entries: &[(String, u32, u64)]) -> Vec<String> {
         let mut refused: Vec<String> = entries
@@ -107,6 +153,16 @@ impl Scope {
         }
         refused
     }
+}
+
+/// The directory `within` of a tree that lies at `root`; the root itself where it is empty.
+pub fn below(root: &Path, within: &str) -> PathBuf {
+    if within.is_empty() { root.to_owned() } else { root.join(within) }
+}
+
+/// `path` below the directory `within`, which is empty for the root.
+pub fn join(within: &str, path: &str) -> String {
+    if within.is_empty() { path.to_owned() } else { format!("{within}/{path}") }
 }
 
 #[cfg(test)]
@@ -173,5 +229,31 @@ mod tests {
             assert!(scope.problem().is_some(), "{path:?}");
         }
         assert_eq!(scope().problem(), None);
+    }
+
+    #[test]
+    fn a_scope_in_which_nothing_could_be_judged_is_told_before_anything_is_measured() {
+        let held = |path: &str, bytes| (path.to_owned(), FILE, bytes);
+        let src = scope();
+        assert_eq!(src.unfit(&[held("candidate/src/a", 1)], "piton.toml"), [""; 0]);
+        assert!(src.unfit(&[], "piton.toml")[0].contains("nothing of it is committed"));
+        assert!(src.unfit(&[held("candidate/src2/a", 1)], "piton.toml")[0].contains("nothing of it"));
+        assert!(src.unfit(&[held("candidate/src/a", 101)], "piton.toml")[0].contains("101 bytes"));
+        let own = src.unfit(&[held("candidate/src/piton.toml", 1)], "candidate/src/piton.toml");
+        assert!(own[0].contains("judged by"), "{own:?}");
+        assert!(src.unfit(&[held("candidate/src/\u{fffd}", 1)], "piton.toml")[0].contains("not UTF-8"));
+    }
+
+    #[test]
+    fn a_file_that_measures_and_may_be_edited_is_found_by_any_way_of_naming_it() {
+        let scope = scope().rooted("pkg");
+        let itself = |words: &[&str]| {
+            scope.measures_itself(&words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>(), "pkg")
+        };
+        let found = ["pkg/candidate/src/bench.py"];
+        assert_eq!(itself(&["python3", "{tree}/candidate/src/bench.py"]), found);
+        assert_eq!(itself(&["python3", "{root}/pkg/candidate/src/bench.py"]), found);
+        assert_eq!(itself(&["python3", "./candidate/src/bench.py"]), found);
+        assert_eq!(itself(&["python3", "{sealed}/candidate/src/bench.py", "{tree}"]), [""; 0]);
     }
 }

@@ -1,14 +1,16 @@
 //! What every command needs that builds and measures.
 
 use crate::build::{Built, Workshop};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::confine::Walls;
-use crate::git::Repo;
+use crate::error::{Error, Result};
+use crate::git::{Id, Repo};
 use crate::measure::Bench;
 use crate::place::Place;
 use crate::proc::Runner;
 use crate::pulse::Pulse;
 use crate::say::Progress;
+use crate::scope;
 
 /// The repository, the processes and the terminal.
 pub struct World {
@@ -62,5 +64,55 @@ impl World {
             place: &self.place,
             logs: self.repo.state_dir().join("logs"),
         }
+    }
+}
+
+/// The experiment that a commit holds in the directory where the user stands, or above it: its text, and what that says.
+///
+/// # Errors
+/// None there, or one that cannot be used.
+pub fn experiment(repo: &Repo, commit: Id) -> Result<(String, Config)> {
+    let within = repo.within().unwrap_or_default();
+    let path = scope::join(within, config::FILE);
+    let Some(bytes) = repo.file(commit, &path) else {
+        let found = if repo.within().is_none() { repo.experiments(commit)? } else { vec![] };
+        return Err(no_experiment(&path, &found, repo.root().join(&path).exists()));
+    };
+    let text = config::text(Some(bytes))?;
+    let config = Config::parse(&text)?.rooted(within);
+    Ok((text, config))
+}
+
+/// There is none at `path`; `elsewhere` are the directories that have one, and `there` says whether the file is merely not committed.
+fn no_experiment(path: &str, elsewhere: &[String], there: bool) -> Error {
+    let error = Error::usage(format!("the experiment was not read: there is no {path} in this commit"))
+        .note("nothing was started and nothing was changed");
+    match (elsewhere.first(), there) {
+        (Some(first), _) => {
+            let all: Vec<&str> = elsewhere.iter().take(8).map(String::as_str).collect();
+            error
+                .cause(format!(
+                    "this directory and those above it have none; there are experiments in {}",
+                    all.join(", ")
+                ))
+                .hint(format!(
+                    "go to the one that you mean, e.g.: cd {first}, from the root of the repository"
+                ))
+        }
+        (None, true) => error.hint(format!("it is there and not committed: git add {path} && git commit")),
+        (None, false) => error.hint("`piton init` writes one where you stand; commit it first"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_stands_beside_an_experiment_is_told_where_it_lies() {
+        let elsewhere = no_experiment("piton.toml", &["a".into(), "b/c".into()], false).to_string();
+        assert!(elsewhere.contains("experiments in a, b/c") && elsewhere.contains("cd a"), "{elsewhere}");
+        assert!(no_experiment("a/piton.toml", &[], true).hint.unwrap().contains("git add a/piton.toml"));
+        assert!(no_experiment("piton.toml", &[], false).hint.unwrap().contains("piton init"));
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The one order of the modules: each may use only those before it.
-const ORDER: [&str; 79] = [
+const ORDER: [&str; 80] = [
     // compute, and touch nothing
     "error",
     "metric",
@@ -23,6 +23,7 @@ const ORDER: [&str; 79] = [
     "flight",
     "expensive",
     "scope",
+    "convert",
     "sweep",
     "words",
     "session",

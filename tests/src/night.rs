@@ -340,6 +340,8 @@ pub fn night(plan: Plan) -> Scratch {
         harness: None,
         config: EXPERIMENT.into(),
         began: "2026-11-01T00:00:00Z".into(),
+        within: String::new(),
+        worktree: None,
     };
     ledger.begin(&run, &flight(record(&steps[0], &commits))).expect("a run");
     for step in &steps[1..] {

@@ -26,7 +26,7 @@ pub(super) enum Asked<'a> {
 pub(super) fn ask(who: &Asked, desk: &Desk) -> Result<Reply> {
     let what = "the agent was not started";
     // The brief lies where the agent cannot write, the proposal where it can.
-    let (told, own) = (desk.worktree.join(".piton"), Room::own(desk.worktree));
+    let (told, own) = (desk.dir.join(".piton"), Room::own(desk.dir));
     let (brief, proposal) = (told.join("brief.md"), own.join("proposal.json"));
     let write = || -> io::Result<()> {
         for dir in [&told, &own] {
@@ -42,11 +42,12 @@ pub(super) fn ask(who: &Asked, desk: &Desk) -> Result<Reply> {
     };
     write().context(what)?;
     let temporary = tempfile::Builder::new().prefix("piton-agent-").tempdir().context(what)?;
-    let prompt = prompt(desk.editable, &brief, &proposal);
+    let prompt = prompt(&desk.places(), &brief, &proposal);
     let prompt_file = temporary.path().join("prompt.md");
     fs::write(&prompt_file, &prompt).context(what)?;
     let room = Room {
         worktree: desk.worktree,
+        dir: desk.dir,
         state: desk.state,
         editable: desk.editable,
         temporary: temporary.path(),
@@ -72,7 +73,7 @@ pub(super) fn ask(who: &Asked, desk: &Desk) -> Result<Reply> {
     let vigil = Vigil::new(kind, &stdout, &stderr, edits, desk.stall);
     let done = desk.runner.run(&Job {
         argv: &argv,
-        cwd: desk.worktree,
+        cwd: desk.dir,
         env,
         stdout: stdout.clone(),
         stderr,

@@ -69,6 +69,8 @@ const DEVICES: [&str; 6] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/tty", "
 pub struct Room<'a> {
     /// Its worktree.
     pub worktree: &'a Path,
+    /// The directory of the experiment there, where it is started and has a directory of its own.
+    pub dir: &'a Path,
     /// The repository's `.git`: nothing that leads to it is opened.
     pub state: &'a Path,
     /// Editable paths, relative to the worktree.
@@ -82,21 +84,21 @@ pub struct Room<'a> {
 }
 
 impl Room<'_> {
-    /// The directory that is its own, in a worktree: proposals, and what it builds to try its edit.
-    pub fn own(worktree: &Path) -> PathBuf {
-        worktree.join(".piton/agent")
+    /// The directory that is its own, in that of the experiment: proposals, and what it builds to try its edit.
+    pub fn own(dir: &Path) -> PathBuf {
+        dir.join(".piton/agent")
     }
 
     /// What its environment is given: a temporary directory, a place where it can build its edit to try it, and where it is: opencode
     /// believes that variable, not its working directory.
     pub fn env(&self) -> Vec<(OsString, OsString)> {
-        let target = Self::own(self.worktree).join("target");
+        let target = Self::own(self.dir).join("target");
         let temporary = |name: &str| (name.into(), self.temporary.as_os_str().to_owned());
         vec![
             temporary("TMPDIR"),
             temporary("TMP"),
             ("CARGO_TARGET_DIR".into(), target.into()),
-            ("PWD".into(), self.worktree.into()),
+            ("PWD".into(), self.dir.into()),
         ]
     }
 
@@ -105,7 +107,7 @@ impl Room<'_> {
     /// # Errors
     /// When that directory cannot be made.
     pub fn policy(&self) -> Result<Policy> {
-        let own = Self::own(self.worktree);
+        let own = Self::own(self.dir);
         fs::create_dir_all(&own).context("the agent's own directory was not made")?;
         let kept = std::env::home_dir().map(|home| kept(&home)).unwrap_or_default();
         let moved = MOVED.iter().filter_map(|name| std::env::var_os(name).map(PathBuf::from));
@@ -121,6 +123,7 @@ impl Room<'_> {
             read: vec!["/".into()],
             write,
             network: true,
+            opened: piton_confine::Opened::default(),
             limits: Limits {
                 file_bytes: Some(MAX_FILE_BYTES),
                 processes: Some(PROCESSES),
@@ -176,6 +179,7 @@ mod tests {
         let editable = ["src".to_owned(), "absent".to_owned()];
         let room = Room {
             worktree: &worktree,
+            dir: &worktree,
             state: &state,
             editable: &editable,
             temporary: dir.path(),

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::{Built, MARK, Workshop, experiment, linked};
+use super::{Built, MARK, Workshop, linked};
 use crate::config::Config;
 use crate::error::{Context, Result};
 use crate::tree::{Seen, sha256};
@@ -31,9 +31,9 @@ impl Workshop<'_> {
         let laid = Seen::of(&tree, &skip).ok().filter(|laid| laid.digest() == digest)?;
         let mut open = vec![];
         for path in &config.scope.from_checkout {
-            let there = experiment(&self.repo.main_root()).join(path);
+            let there = self.repo.main_root().join(path);
             // A link that leads elsewhere is laid anew.
-            if fs::read_link(experiment(&tree).join(path)).ok()? != there {
+            if fs::read_link(tree.join(path)).ok()? != there {
                 return None;
             }
             open.extend([fs::canonicalize(&there).ok()?, there]);

@@ -74,7 +74,7 @@ impl Session<'_> {
             std::fs::write(&input, format!("{}\n", told())).context("nothing was told").and_then(|()| {
                 self.world.runner.run(&Job {
                     argv: &argv,
-                    cwd: &self.world.repo.main_root(),
+                    cwd: &self.world.repo.directory(&self.book.run.site()),
                     env: proc::full_env(),
                     policy: None,
                     stdout: logs.join("hook.out"),

@@ -19,6 +19,7 @@ use crate::git::Repo;
 use crate::ledger::Ledger;
 use crate::say::{self, Tone};
 use crate::session::{self, Ascent, Budget, Hooks, Order, Spent, Stop, Target};
+use crate::world::World;
 
 /// What is started.
 struct Start {
@@ -73,9 +74,26 @@ pub(super) fn run(climb: Climb, dir: &Path, least: Level) -> Result<u8> {
 /// No climb to go on with, or one whose budget is spent.
 pub(super) fn resume(dir: &Path, least: Level, run: Option<&str>, json: bool) -> Result<u8> {
     let what = "no climb was taken up again";
-    let state = Repo::open(dir)?.state_dir();
-    let last =
-        if state.join("ledger.db").exists() { climb::last(&Ledger::open(&state)?, run)? } else { None };
+    let repo = Repo::open(dir)?;
+    let state = repo.state_dir();
+    let last = if state.join("ledger.db").exists() {
+        let ledger = Ledger::open(&state)?;
+        let of = |run: &str| -> Result<bool> {
+            let run = ledger.run(run)?;
+            Ok(repo.within().is_none_or(|within| run.is_none_or(|run| run.within == within)))
+        };
+        match (climb::last(&ledger, run)?, run) {
+            // The climb of another experiment is not the one that is meant here.
+            (Some(last), None) if !of(&last.run)? => {
+                let mut others =
+                    ledger.runs()?.into_iter().rev().filter(|run| Some(&*run.within) == repo.within());
+                others.find_map(|run| climb::last(&ledger, Some(&run.name)).transpose()).transpose()?
+            }
+            (last, _) => last,
+        }
+    } else {
+        None
+    };
     let Some(before) = last else {
         return Err(Error::refused(what)
             .cause(run.map_or_else(
@@ -121,14 +139,8 @@ fn start(start: Start, dir: &Path, least: Level) -> Result<u8> {
             .note("nothing was changed")
             .hint("piton trial, by hand, judges an edit that you have read"));
     }
-    let head = world.repo.head()?;
-    if let Some(run) = head.branch.strip_prefix("piton/") {
-        return Err(Error::refused("the climb did not start: this checkout is on a run's branch")
-            .cause("a climb moves that branch in a worktree of its own, and would pull it away from under this checkout")
-            .note("nothing was changed")
-            .hint(format!("git switch to another branch, then: piton climb --run {run}")));
-    }
     let entered = world.enter("piton climb", true)?;
+    let run = make_way(&world, &entered.ledger, run)?;
     climb::forget(&world.repo.state_dir());
     let known = match &run {
         Some(name) => entered.ledger.run(name)?.is_some(),
@@ -136,7 +148,7 @@ fn start(start: Start, dir: &Path, least: Level) -> Result<u8> {
     };
     let mut session = match &run {
         Some(name) if known => world.resume(entered, name)?,
-        name => world.begin(entered, name.as_deref())?,
+        name => world.begin(entered, name.as_deref(), Owner::Piton)?,
     };
     if let Some(value) = target {
         order.budget.target = Some(Target { value, direction: session.book.config.metric.direction });
@@ -144,7 +156,7 @@ fn start(start: Start, dir: &Path, least: Level) -> Result<u8> {
     for warning in climb::warnings(&agent, &order.budget) {
         world.progress.line(Tone::Bad, &warning);
     }
-    let path = worktree_path(&world.repo.main_root(), &session.book.run.name);
+    let path = worktree_path(&world.repo.directory(&session.book.run.site()), &session.book.run.name);
     let tree = format!("piton-{}", session.book.run.name);
     let branch = session.branch();
     // A worktree that a killed climb left may hold half an edit: begin with a clean one.
@@ -182,6 +194,44 @@ fn start(start: Start, dir: &Path, least: Level) -> Result<u8> {
         Stop::Unauthorised | Stop::Failing | Stop::Crashing => exit::FAILED,
         _ => exit::DONE,
     })
+}
+
+/// A climb moves the branch of its run in a worktree of its own, and would pull it away from under a checkout that is on it: as after
+/// `piton baseline`. Such a checkout goes back to the branch that it came from. Returns the run that is meant.
+fn make_way(world: &World, ledger: &Ledger, run: Option<String>) -> Result<Option<String>> {
+    let branch = world.repo.head()?.branch;
+    let Some(here) = branch.strip_prefix("piton/") else { return Ok(run) };
+    let known = ledger.run(here)?;
+    let run = run.or_else(|| {
+        let known = known.filter(|run| world.repo.within().is_none_or(|within| run.within == within))?;
+        Some(known.name)
+    });
+    if run.as_deref() != Some(here) {
+        return Ok(run);
+    }
+    let refused = |cause: String| {
+        Error::refused("the climb did not start: this checkout is on the branch of its run")
+            .cause(cause)
+            .note("a climb moves that branch in a worktree of its own, and would pull it away from under this checkout; nothing was changed")
+            .hint(format!("git switch to another branch, then: piton climb --run {here}"))
+    };
+    let edited: Vec<String> =
+        world.repo.dirty()?.into_iter().filter(|path| world.repo.tracks(path)).collect();
+    if let Some(first) = edited.first() {
+        return Err(refused(format!(
+            "{first} is edited here: judge the edit first, with piton trial, or put it back"
+        )));
+    }
+    let back = world
+        .repo
+        .came_from(&branch)
+        .ok_or_else(|| refused("git does not say which branch it was on before".to_owned()))?;
+    world.repo.switch_to(&back).map_err(|error| refused(error.cause.unwrap_or(error.what)))?;
+    let told = format!(
+        "this checkout is on {back} again: the climb goes on with run {here} in a worktree of its own"
+    );
+    world.progress.line(Tone::Neutral, &told);
+    Ok(run)
 }
 
 /// The hooks of the user: those in his file, and over them those on the command line. Nothing of them stands in the repository, where an

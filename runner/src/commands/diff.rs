@@ -25,7 +25,7 @@ pub(super) fn run(dir: &Path, from: &str, to: &str, which: &Which) -> Result<u8>
             "from": a.to_string(), "to": b.to_string(), "added": diff.added, "removed": diff.removed, "diff": diff.text
         }));
     } else if diff.text.is_empty() {
-        say::answer(&format!("{from} and {to} do not differ below {}", config.scope.editable.join(", ")));
+        say::answer(&format!("{from} and {to} do not differ below {}", config.places().join(", ")));
     } else {
         say::diff(&diff.text);
     }

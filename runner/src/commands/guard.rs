@@ -19,6 +19,7 @@ use crate::guard::{self, Supervisor};
 use crate::ledger::Ledger;
 use crate::proc::{self, End};
 use crate::say::Tone;
+use crate::scope;
 use crate::world::World;
 
 /// How long a trial's process may take to say that it is there.
@@ -36,9 +37,10 @@ pub(super) fn run(dir: &Path, command: &[OsString], more: &[PathBuf], least: Lev
     let (socket, temporary) = (scratch.path().join("socket"), scratch.path().join("tmp"));
     std::fs::create_dir(&temporary).context(what)?;
     let listener = UnixListener::bind(&socket).context(what)?;
-    let root = world.repo.root();
+    let root = &*scope::below(world.repo.root(), &config.within);
     let room = Room {
-        worktree: root,
+        worktree: world.repo.root(),
+        dir: root,
         state: &world.repo.git_dir(),
         editable: &config.scope.editable,
         temporary: &temporary,
@@ -50,7 +52,7 @@ pub(super) fn run(dir: &Path, command: &[OsString], more: &[PathBuf], least: Lev
     let mut env = proc::full_env();
     env.push((guard::SOCKET.into(), socket.clone().into()));
     env.extend(room.env());
-    let writes: Vec<String> = config.scope.editable.clone();
+    let writes = config.places();
     let told = format!("inside the walls: `piton trial` works, {} may be edited", writes.join(", "));
     world.progress.line(Tone::Dim, &told);
     let supervisor = Supervisor::new(root, piton.clone(), &permits);
@@ -108,7 +110,7 @@ fn experiment(world: &World, what: &str) -> Result<Config> {
         ));
     };
     match Ledger::open(&world.repo.state_dir())?.run(name)? {
-        Some(run) => Config::parse(&run.config),
+        Some(run) => run.experiment(),
         None => refused(format!("the ledger knows no run {name}")),
     }
 }

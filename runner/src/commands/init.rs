@@ -11,6 +11,7 @@ use crate::config::{self, toml_as};
 use crate::error::{Context, Result};
 use crate::git::Repo;
 use crate::say;
+use crate::scope::below;
 
 /// What the human tells the agent.
 const PROGRAM: &str = "program.md";
@@ -21,9 +22,11 @@ const MEASURE: &str = "measure.sh";
 pub(super) fn run(dir: &Path, agents: bool) -> Result<()> {
     let repo = Repo::open(dir)?;
     if agents {
-        return pointers::write(repo.root());
+        return pointers::write(
+            &repo.within().map_or_else(|| dir.to_owned(), |within| below(repo.root(), within)),
+        );
     }
-    let root = repo.root();
+    let root = dir;
     let project = Project::of(root);
     let (experiment, measure) = (project.experiment(&name_of(root)), project.measure());
     let mut files = vec![(PROGRAM, program(&project))];
@@ -38,8 +41,35 @@ pub(super) fn run(dir: &Path, agents: bool) -> Result<()> {
     if files.len() == 1 {
         there.push(config::FILE);
     }
-    say::answer(&told(&project, &wrote, &there));
+    say::answer(&format!("{}{}", place(&repo, root), told(&project, &wrote, &there)));
     Ok(())
+}
+
+/// Where the experiment lies, where that is not the root of the repository, and what it lies in.
+fn place(repo: &Repo, dir: &Path) -> String {
+    let real = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let dir = real(dir);
+    let Some(within) = dir.strip_prefix(real(repo.root())).ok().filter(|within| *within != Path::new(""))
+    else {
+        return String::new();
+    };
+    let mut text =
+        format!("in {}, a directory of the repository {}:\n", within.display(), repo.root().display());
+    match repo.within().map(Path::new).filter(|above| *above != within) {
+        Some(above) if above == Path::new("") => {
+            text.push_str(
+                "the experiment at the root of the repository stays as it is; this is another one\n",
+            );
+        }
+        Some(above) => {
+            text.push_str(&format!(
+                "the experiment in {} stays as it is; this is another one\n",
+                above.display()
+            ));
+        }
+        None => {}
+    }
+    text
 }
 
 /// Makes a file that is not there. Returns whether it was not.

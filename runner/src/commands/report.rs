@@ -177,7 +177,7 @@ fn pretty(value: &impl serde::Serialize) -> String {
 
 /// Writes below `.piton/`, which git overlooks: whole, or not at all.
 fn in_its_place(repo: &Repo, name: &str, content: &[u8]) -> Result<PathBuf> {
-    let dir = repo.main_root().join(".piton");
+    let dir = repo.directory(&repo.site()).join(".piton");
     let path = dir.join(name);
     let what = || format!("{} was not written", path.display());
     if fs::symlink_metadata(&dir).is_ok_and(|meta| meta.is_symlink()) {

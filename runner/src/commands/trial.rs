@@ -8,8 +8,8 @@ use piton_confine::Level;
 
 use super::wait::{Waiter, under_way, under_way_words};
 use super::{still_true, world};
+use crate::book;
 use crate::clock::{self, Stopwatch};
-use crate::config::Config;
 use crate::drive::adopt;
 use crate::errand::{Edit, End, Errand, Errands};
 use crate::error::{Context, Error, Result};
@@ -33,6 +33,7 @@ pub(super) fn run(
     json: bool,
 ) -> Result<u8> {
     let repo = Repo::open(dir)?;
+    repo.remember_outputs();
     let mut waiter = Waiter::new(dir, &repo, wait, json)?;
     waiter.interrupts = say::tells_a_terminal();
     // What stands in the way of reading it is told by the process that is to judge it.
@@ -102,8 +103,8 @@ fn edit(repo: &Repo) -> Result<Edit> {
     let none = || Error::refused("this checkout is on no run's branch");
     let name = head.branch.strip_prefix("piton/").ok_or_else(none)?;
     let run = Ledger::open(&repo.state_dir())?.run(name)?.ok_or_else(none)?;
-    let scope = Config::parse(&run.config)?.scope;
-    let outside = repo.changed_outside(head.commit, &scope)?;
+    let scope = run.experiment()?.scope;
+    let outside = repo.changed_outside(head.commit, &scope, &book::overlooked(&run.within))?;
     let tree = repo.write_tree(head.commit, &scope, &repo.entries(&scope)?, &outside)?;
     Ok(Edit {
         worktree: repo.root().to_path_buf(),

@@ -32,7 +32,8 @@ impl Repo {
         let what = "the repository was not opened once more";
         let git = Repository::open(self.git.path()).context(what)?;
         git.odb().context(what)?.add_new_mempack_backend(FIRST).context(what)?;
-        Ok(Self { git, durable: OnceCell::new(), root: self.root.clone() })
+        let (root, outputs, within) = (self.root.clone(), self.outputs.clone(), self.within.clone());
+        Ok(Self { git, durable: OnceCell::new(), root, outputs, within })
     }
 
     /// What the edit between the trees `from` and `to` makes of the tree `onto`.

@@ -1,8 +1,7 @@
-//! What commits and worktrees hold: reading it, writing it as trees, exporting it.
+//! What commits hold: reading it, writing it as trees, exporting it.
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use git2::{DiffFormat, FileMode, Index, IndexEntry, IndexTime, Oid};
@@ -19,16 +18,18 @@ pub struct Entry {
     pub path: String,
     /// Git's mode.
     pub mode: u32,
-    /// Size of the file; 0 for what is neither a file nor a link.
+    /// Size of what git keeps of the file; 0 for what is neither a file nor a link.
     pub bytes: u64,
-    /// Content; the target for a link; empty for a nested repository, and for a file beyond what the scope may hold.
+    /// Content as git keeps it; the target for a link; empty for a nested repository, and for a file beyond what the scope may hold.
     pub content: Vec<u8>,
+    /// What git would do to the content and piton does not, e.g. `filter=lfs`.
+    pub foreign: Option<String>,
 }
 
 impl Entry {
     /// An entry that is carried whole.
     pub fn whole(path: impl Into<String>, mode: u32, content: Vec<u8>) -> Self {
-        Self { path: path.into(), mode, bytes: content.len() as u64, content }
+        Self { path: path.into(), mode, bytes: content.len() as u64, content, foreign: None }
     }
 
     /// Whether its content is left out.
@@ -49,65 +50,6 @@ pub struct Diff {
 }
 
 impl Repo {
-    /// The files below the editable paths of this worktree, ignored ones left out, sorted by path.
-    ///
-    /// # Errors
-    /// When a directory or a file cannot be read.
-    pub fn entries(&self, scope: &Scope) -> Result<Vec<Entry>> {
-        let (mut found, mut room) = (vec![], scope.max_bytes);
-        for path in &scope.editable {
-            self.walk(path, scope, &mut found, &mut room)?;
-        }
-        found.sort_by(|a, b| a.path.cmp(&b.path));
-        found.dedup_by(|a, b| a.path == b.path);
-        Ok(found)
-    }
-
-    fn walk(&self, path: &str, scope: &Scope, found: &mut Vec<Entry>, room: &mut u64) -> Result<()> {
-        // One too many is refused by the scope: what comes after it need not be read.
-        if found.len() > scope.max_files {
-            return Ok(());
-        }
-        let full = self.root.join(path);
-        let what = || format!("{path} was not read");
-        let Ok(meta) = fs::symlink_metadata(&full) else { return Ok(()) };
-        if self.git.is_path_ignored(Path::new(path)).unwrap_or(false) {
-            return Ok(());
-        }
-        if !meta.is_dir() && !can_be_kept(path) {
-            found.push(Entry::whole(path, 0, vec![]));
-            return Ok(());
-        }
-        let kind = meta.file_type();
-        if kind.is_symlink() {
-            let target = fs::read_link(&full).context(what())?;
-            let content = target.into_os_string().into_encoded_bytes();
-            found.push(Entry::whole(path, 0o120_000, content));
-        } else if kind.is_dir() {
-            if fs::symlink_metadata(full.join(".git")).is_ok() {
-                found.push(Entry::whole(path, 0o160_000, vec![]));
-                return Ok(());
-            }
-            let mut names: Vec<_> =
-                fs::read_dir(&full).context(what())?.flatten().map(|e| e.file_name()).collect();
-            names.sort();
-            for name in names {
-                self.walk(&format!("{path}/{}", name.to_string_lossy()), scope, found, room)?;
-            }
-        } else if kind.is_file() {
-            // What is beyond a limit is refused by the scope; its content need not be carried.
-            let fits = meta.len() <= scope.max_file_bytes && meta.len() <= *room;
-            let content = if fits { fs::read(&full).context(what())? } else { vec![] };
-            *room -= (content.len() as u64).min(*room);
-            let mode = if meta.permissions().mode() & 0o111 == 0 { FILE } else { EXECUTABLE };
-            let bytes = meta.len().max(content.len() as u64);
-            found.push(Entry { path: path.to_owned(), mode, bytes, content });
-        } else {
-            found.push(Entry::whole(path, 0, vec![]));
-        }
-        Ok(())
-    }
-
     /// Writes the tree that is `base` with its editable paths replaced by `entries`, and with the files
     /// `outside` as they are in the worktree. Entries that are neither files nor links are left out.
     ///
@@ -139,7 +81,8 @@ impl Repo {
                 let full = self.root.join(path);
                 if fs::symlink_metadata(&full).is_ok_and(|m| m.is_file() && m.len() <= scope.max_file_bytes) {
                     // A name that git refuses is told of, and not kept.
-                    let _ = add(path, FILE, &fs::read(&full).unwrap_or_default());
+                    let content = fs::read(&full).unwrap_or_default();
+                    let _ = add(path, FILE, &self.cleaned(path, &content, None).0);
                 }
             }
             index.write_tree_to(&self.git)
@@ -265,12 +208,7 @@ impl Repo {
     }
 }
 
-/// Whether git takes a file of this name at all: it refuses those that some system would read as `.git`.
-fn can_be_kept(path: &str) -> bool {
-    Index::new().and_then(|mut index| index.add(&index_entry(path, FILE, Oid::ZERO_SHA1))).is_ok()
-}
-
-fn index_entry(path: &str, mode: u32, id: Oid) -> IndexEntry {
+pub(super) fn index_entry(path: &str, mode: u32, id: Oid) -> IndexEntry {
     let zero = IndexTime::new(0, 0);
     let mode = if mode == 0o120_000 { i32::from(FileMode::Link) as u32 } else { mode };
     IndexEntry {

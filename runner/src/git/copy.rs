@@ -36,7 +36,7 @@ impl Repo {
             Ok(git)
         };
         clone().context(what())?;
-        Self::open(dir)
+        Ok(Self::open(dir)?.at(self.within()))
     }
 
     /// Every ref with what it points at, HEAD among them.

@@ -165,7 +165,9 @@ impl Repo {
             let id = Oid::hash_object(ObjectType::Blob, &entry.content).context("a file was not hashed")?;
             let begun = || {
                 let blob = held.last().and_then(|id| self.git.find_blob(*id).ok());
-                blob.is_some_and(|blob| blob.content().starts_with(&entry.content))
+                // A line that was cut off may end in half of its end.
+                let content = entry.content.strip_suffix(b"\r").unwrap_or(&entry.content);
+                blob.is_some_and(|blob| blob.content().starts_with(content))
             };
             if !held.contains(&id) && !begun() {
                 return Ok(false);

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use git2::{Config, Repository};
 
-use super::{NOTHING, Repo};
+use super::{NOTHING, Repo, outputs};
 use crate::error::{Context, Error, Result};
 
 impl Repo {
@@ -47,7 +47,9 @@ impl Repo {
         if unborn(&git) {
             return refuse("it has no commit: there is nothing to climb from", "commit your files first");
         }
-        Ok(Self { git, durable: OnceCell::new(), root })
+        let outputs = outputs::of(&root, &git.commondir().join("piton"));
+        let within = Self::experiment_above(&git, &root, dir);
+        Ok(Self { git, durable: OnceCell::new(), root, outputs, within })
     }
 
     /// Opens a worktree that this repository should have at `path`; `None` where it has none there.

@@ -180,6 +180,8 @@ mod tests {
             harness: None,
             config: text.into(),
             began: String::new(),
+            within: String::new(),
+            worktree: None,
         };
         let blank = drive::blank(&run, 1, &Config::parse(text).unwrap());
         Record { outcome, description: description.into(), ..blank }

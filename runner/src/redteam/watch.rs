@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use crate::audit;
+use crate::book::table_path;
 use crate::build::Workshop;
 use crate::error::Result;
 use crate::expensive;
@@ -45,13 +46,15 @@ impl Seen {
             let hash = run.harness.as_deref()?;
             workshop.kept_artifact(hash).map(|_| hash.to_owned())
         });
+        let table = sealed.as_ref().map(|run| table_path(&ledger, repo, run)).transpose()?;
+        let table = table.and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();
         Ok(Self {
             records: ledger.records(run)?,
             refs: repo.refs()?,
             orders: repo.orders()?,
             dirty: repo.dirty()?,
             harness,
-            table: std::fs::read_to_string(repo.main_root().join("results.tsv")).unwrap_or_default(),
+            table,
             faults,
         })
     }
@@ -185,6 +188,8 @@ mod tests {
             harness: Some("h".into()),
             config: TOY.into(),
             began: String::new(),
+            within: String::new(),
+            worktree: None,
         };
         let commit = Some(if trial == 0 { "b".to_owned() } else { format!("c{trial}") });
         let outcome = if trial == 0 { Outcome::Baseline } else { Outcome::Duplicate { of: 0 } };
