@@ -37,7 +37,7 @@ impl World {
                 .hint("commit them, or `git stash --include-untracked`"));
         }
         let text = config::text(self.repo.file(head.commit, config::FILE))?;
-        let config = Config::parse(&text)?;
+        let config = Config::fresh(&text)?;
         let Entered { lock, ledger, .. } = entered;
         let state = self.repo.state_dir();
         let name = self.free_name(name, &ledger)?;

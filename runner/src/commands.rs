@@ -293,7 +293,7 @@ fn reading(dir: &Path, which: &Which) -> Result<(Repo, Run, Config, Vec<Record>)
 /// The experiment of the commit at HEAD, and what the latest run knows of the machine.
 fn experiment(dir: &Path) -> Result<(Config, Known)> {
     let repo = Repo::open(dir)?;
-    let config = Config::parse(&config::text(repo.file(repo.head()?.commit, config::FILE))?)?;
+    let config = Config::fresh(&config::text(repo.file(repo.head()?.commit, config::FILE))?)?;
     if !repo.state_dir().join("ledger.db").exists() {
         return Ok((config, Known::default()));
     }

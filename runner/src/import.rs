@@ -311,6 +311,7 @@ impl Imported {
                 direction: self.direction,
                 unit: self.unit.clone(),
                 memory: None,
+                memory_unit: None,
             },
             baseline_value: stairs.start,
             incumbent_value: stairs.start.map(|_| stairs.value(stairs.end())),

@@ -33,7 +33,7 @@ impl World {
     /// No experiment in this commit, another piton at work, a harness that does not build.
     pub fn bare(&self, who: &str) -> Result<Bare> {
         let head = self.repo.head()?.commit;
-        let config = Config::parse(&config::text(self.repo.file(head, config::FILE))?)?;
+        let config = Config::fresh(&config::text(self.repo.file(head, config::FILE))?)?;
         let state = self.repo.state_dir();
         let entered = self.enter(who, false)?;
         fs::create_dir_all(state.join("logs")).context("nothing was measured")?;

@@ -59,7 +59,7 @@ pub fn run(world: &World, options: &Options, told: &mut dyn FnMut(&Row)) -> Resu
     let text = text.ok_or_else(|| {
         Error::usage(WHAT).cause(format!("there is no {} in the commit at HEAD", config::FILE))
     })?;
-    let config = Config::parse(&text)?;
+    let config = Config::fresh(&text)?;
     let state = world.repo.state_dir();
     // One at a time: they share the copy. In place, the climbs themselves take the lock.
     let _lock = if options.in_place { None } else { Some(Lock::take(&state, "piton redteam")?) };

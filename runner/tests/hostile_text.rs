@@ -86,6 +86,7 @@ fn metric() -> Metric {
         direction: Direction::Higher,
         unit: "/s".into(),
         memory: Some("loss".into()),
+        memory_unit: None,
     }
 }
 

@@ -136,8 +136,13 @@ fn long_night(trials: u32) -> Vec<Record> {
 
 #[test]
 fn a_brief_is_as_long_after_a_thousand_trials_as_after_a_hundred_and_below_six_thousand_tokens() {
-    let metric =
-        Metric { name: "tps".into(), direction: Direction::Higher, unit: "tokens/s".into(), memory: None };
+    let metric = Metric {
+        name: "tps".into(),
+        direction: Direction::Higher,
+        unit: "tokens/s".into(),
+        memory: None,
+        memory_unit: None,
+    };
     let diff = "+    let sum = rows.iter().zip(x).map(|(row, x)| row * x).sum::<f32>();\n".repeat(2000);
     let note = |n: u32| Note {
         run: "nov20".into(),

@@ -16,6 +16,7 @@ pub fn metric() -> Metric {
         direction: Direction::Higher,
         unit: "tokens/s".into(),
         memory: Some("avg_peak_memory_gb".into()),
+        memory_unit: None,
     }
 }
 
