@@ -289,6 +289,28 @@ impl Config {
         Courses::begin(&self.metric, &self.seconds, &self.guards, records, simpler)
     }
 
+    /// Whether the candidate's own process may print the figure: no `[harness]` of the experiment's own stands between the two. What a
+    /// sealed script times or reads is the candidate's word all the same where it runs in the script's process or prints to its output.
+    pub fn candidate_prints(&self) -> bool {
+        !self.measure.command.first().is_some_and(|word| word.contains("{harness}"))
+    }
+
+    /// Whose word the figure is, and what that is worth, for people.
+    pub fn trust(&self) -> String {
+        if !self.candidate_prints() {
+            return "a [harness] built from the sealed tree prints it; an edit can change it only through what that harness measures"
+                .to_owned();
+        }
+        let held = match self.rule.implausible_pct {
+            0.0 => "nothing is held for a person ([rule] implausible_pct = 0)".to_owned(),
+            pct => format!("a gain of more than {pct} % in one trial is held for a person ([rule] implausible_pct)"),
+        };
+        format!(
+            "code in an edit may print it: no [harness] process stands between. The walls keep an edit from the ledger and from other files, \
+             and do not make its figure true; {held}. piton cannot tell a smaller lie from the truth: read what was kept"
+        )
+    }
+
     /// Metrics that every sample must have: the primary one, the gated ones, the one for memory.
     pub fn needed(&self) -> Vec<&str> {
         let mut names = vec![self.metric.name.as_str()];
@@ -461,7 +483,7 @@ mod tests {
         for word in ["{seal}", "x={targets}", "cd {artifact} && make", "{Tree}/x"] {
             assert!(fresh_refusal("timeout_s = 10", &build(word)).contains("nothing fills in"), "{word}");
         }
-        for word in ["{tree}/a", "awk '{print}' f", "echo ${home} {} {1}", "{ print }", "{\"a\": 1}", "[{n}"]
+        for word in ["{tree}/a", "awk \"{print}\" f", "echo ${home} {} {1}", "{ print }", "{\"a\": 1}", "[{n}"]
         {
             let text = GOOD.replace("timeout_s = 10", &build(word));
             assert!(Config::fresh(&text).is_ok(), "{word}");

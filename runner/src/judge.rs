@@ -32,11 +32,23 @@ pub struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    /// Builds and measures the challenger in `record`, and asks the gates and the rule.
+    /// Builds and measures the challenger in `record`, and asks the gates and the rule. What would be kept by more than is believed is
+    /// held, unless a person has accepted it.
     ///
     /// # Errors
     /// When piton itself fails. What the challenger does is an outcome.
     pub fn judge(&self, work: &Repo, base: Id, record: &mut Record) -> Result<Outcome> {
+        let outcome = self.put_to_the_test(work, base, record)?;
+        let config = &self.book.config;
+        Ok(match record.accepted {
+            None if config.candidate_prints() => {
+                outcome.held(|gain| config.rule.implausible(gain), config.rule.implausible_pct)
+            }
+            _ => outcome,
+        })
+    }
+
+    fn put_to_the_test(&self, work: &Repo, base: Id, record: &mut Record) -> Result<Outcome> {
         let (world, config) = (self.world, &self.book.config);
         let challenger = work.commit_id(record.commit.as_deref().unwrap_or_default())?;
         let building = Stopwatch::start();
@@ -54,7 +66,12 @@ impl Judge<'_> {
         record.artifact = challenger.hash.clone();
         self.book.ledger.progress(State::Built, record)?;
         fail::point("built");
-        if let Some(of) = self.book.ledger.judged(&record.run, None, challenger.hash.as_deref())? {
+        // What was accepted was judged before, when it was held.
+        let twin = match record.accepted {
+            Some(_) => None,
+            None => self.book.ledger.judged(&record.run, None, challenger.hash.as_deref())?,
+        };
+        if let Some(of) = twin {
             return Ok(Outcome::Duplicate { of });
         }
         let Some(other) = self.in_place(base, self.book.incumbent())? else {

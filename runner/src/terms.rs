@@ -53,6 +53,9 @@ pub struct Settings {
     pub margin_pct: Option<f64>,
     /// What all margins of a run may add up to, in percent.
     pub margin_budget_pct: f64,
+    /// A gain of one trial beyond this is held for a person, where the candidate's own process may have printed the figure, in percent: 300
+    /// is four times as much of what should be high, or a quarter of what should be low. 0 for never.
+    pub implausible_pct: f64,
     /// After so many trials the incumbent is tried against itself, unannounced; 0 for never.
     pub blind_every: u32,
 }
@@ -68,6 +71,7 @@ impl Default for Settings {
             as_good: false,
             margin_pct: None,
             margin_budget_pct: 3.0,
+            implausible_pct: 300.0,
             blind_every: 20,
         }
     }
@@ -97,9 +101,20 @@ impl Settings {
                 self.calibration_pairs
             ));
         }
+        if !(self.implausible_pct.is_finite() && self.implausible_pct >= 0.0) {
+            return Some(format!(
+                "rule.implausible_pct is {}; it is a gain in percent, or 0 to hold nothing for a person",
+                self.implausible_pct
+            ));
+        }
         percent("delta_min_pct", self.delta_min_pct)
             .or_else(|| percent("margin_budget_pct", self.margin_budget_pct))
             .or_else(|| percent("margin_pct", self.margin_pct.unwrap_or(0.0)))
+    }
+
+    /// Whether a gain is more than is believed of a figure that the candidate may have printed itself; `log_gain` is a natural logarithm.
+    pub fn implausible(&self, log_gain: f64) -> bool {
+        self.implausible_pct > 0.0 && log_gain > (self.implausible_pct / 100.0).ln_1p()
     }
 
     /// One line for the ledger and for commit messages.
@@ -178,6 +193,20 @@ mod tests {
         assert!((guard(Direction::Lower).limit() - 1.1f64.ln()).abs() < 1e-12);
         assert!((guard(Direction::Higher).limit() + 0.9f64.ln()).abs() < 1e-12);
         assert!(Guard { limit_pct: 100.0, ..guard(Direction::Higher) }.problem().is_some());
+    }
+
+    #[test]
+    fn a_gain_is_implausible_beyond_the_limit_whatever_the_direction_and_never_where_there_is_none() {
+        let settings = Settings::default();
+        let of = |direction: Direction, to: f64| settings.implausible(direction.log_gain(100.0, to).unwrap());
+        assert!(of(Direction::Higher, 401.0) && !of(Direction::Higher, 399.0));
+        assert!(of(Direction::Lower, 24.9) && !of(Direction::Lower, 25.1));
+        assert!(!of(Direction::Higher, 1.0) && !of(Direction::Lower, 1e9), "a loss is believed");
+        assert!(!Settings { implausible_pct: 0.0, ..settings }.implausible(50.0));
+        for pct in [-1.0, f64::NAN, f64::INFINITY] {
+            let bad = Settings { implausible_pct: pct, ..Settings::default() };
+            assert!(bad.problem().unwrap().contains("implausible_pct"));
+        }
     }
 
     #[test]

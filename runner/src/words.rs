@@ -52,6 +52,15 @@ pub fn verdict(record: &Record, alpha: f64) -> String {
             tail(estimate),
             resolution(record)
         ),
+        Outcome::Held { estimate, most_pct, .. } => format!(
+            "held for a person, not kept: {} in one trial, more than the {} % that are believed of a figure which the candidate's own \
+             process may have printed ([rule] implausible_pct), {}; \
+             read it: piton show {3}, then: piton accept {3}",
+            gain(estimate.gain),
+            number(*most_pct),
+            tail(estimate),
+            record.trial
+        ),
         Outcome::Bundle { holds, trials, estimate } => format!(
             "{} {} together: {}; {}{}, {}",
             if trials.len() == 1 { "trial" } else { "trials" },

@@ -152,6 +152,7 @@ pub fn records() -> Vec<Record> {
                 slow_start: None,
                 claim: Claim::default(),
                 begun_as: None,
+                accepted: None,
                 like: None,
                 void_pairs: vec![],
                 runs: vec![],
