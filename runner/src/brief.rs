@@ -96,6 +96,8 @@ pub struct Facts<'a> {
     pub guidance: Option<&'a str>,
     /// Diff of the incumbent against the baseline.
     pub diff: &'a str,
+    /// A gain beyond this is held for a person, in percent; absent where none is.
+    pub believed_pct: Option<f64>,
     /// What is left of the budget.
     pub left: Left,
     /// What the proposal is asked for.
@@ -182,6 +184,12 @@ fn goal(facts: &Facts) -> String {
             (_, max) => format!("{} <= {}", gate.metric, max.unwrap_or(f64::NAN)),
         });
         text.push_str(&format!("Gates: {}.\n", gates.collect::<Vec<_>>().join("; ")));
+    }
+    if let Some(most) = facts.believed_pct {
+        text.push_str(&format!(
+            "A gain of more than {} % in one trial is held until a person has read the edit; it is not kept before.\n",
+            number(most)
+        ));
     }
     text
 }

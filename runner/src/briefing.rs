@@ -63,6 +63,7 @@ pub fn text(
         notes: &book.ledger.notes(&run.name, false, brief::NOTES)?,
         guidance: book.ledger.notes(&run.name, true, 1)?.first().map(|note| note.text.as_str()),
         diff: &diff,
+        believed_pct: Some(config.rule.implausible_pct).filter(|pct| *pct > 0.0 && config.candidate_prints()),
         left,
         directive: step.directive,
         begun: begun.and_then(|trial| near.iter().find(|near| near.trial == trial)),

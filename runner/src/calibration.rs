@@ -277,7 +277,7 @@ mod tests {
     use super::*;
 
     fn metric(direction: Direction) -> Metric {
-        Metric { name: "speed".to_owned(), direction, unit: String::new(), scale: None, memory: None }
+        Metric { name: "speed".to_owned(), direction, unit: String::new(), scale: None, memory: None, memory_unit: None }
     }
 
     fn speed(value: f64) -> Values {

@@ -92,6 +92,7 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
         Command::Wait { timeout, json } => wait::run(dir, timeout, json),
         Command::Mcp { block } => mcp::run(dir, least, block).map(|()| exit::DONE),
         Command::Init { agents } => init::run(dir, agents).map(|()| exit::DONE),
+        Command::Accept { trial, by, which } => accept(dir, least, trial, by.as_deref(), &which),
         Command::Carry { away } => trial::carry(dir, least, away).map(|()| exit::DONE),
         Command::Climb(climb) => climb::run(*climb, dir, least),
         Command::Guard { more, command } => guard::run(dir, &command, &more, least),
@@ -156,7 +157,7 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
             if json {
                 say::json(&found);
             } else {
-                say::answer(&doctor::words(&found));
+                say::answer(&format!("{}  figure     {}\n", doctor::words(&found), config.trust()));
             }
             Ok(if found.unfit.is_empty() { exit::DONE } else { exit::FAILED })
         }
@@ -214,6 +215,31 @@ fn baseline(dir: &Path, least: Level, name: Option<&str>, json: bool) -> Result<
     Ok(exit::DONE)
 }
 
+fn accept(dir: &Path, least: Level, trial: u32, by: Option<&str>, which: &Which) -> Result<u8> {
+    if crate::guard::asked_from_inside() {
+        return Err(Error::refused("nothing was accepted: only a person accepts what is held for one")
+            .note("nothing was changed"));
+    }
+    let (_, _, run) = chosen(dir, which)?;
+    let world = world(dir, least)?;
+    let by = match by {
+        Some(name) => words::clean(name, 80),
+        // `Name <address>`: the name.
+        None => world.repo.identity().map_or_else(
+            |_| "a person".to_owned(),
+            |who| words::clean(who.split(" <").next().unwrap_or(&who), 80),
+        ),
+    };
+    let mut session = world.resume(world.enter("piton accept", true)?, &run.name)?;
+    let record = session.accept(trial, &by)?;
+    if which.json {
+        say::json(&record);
+    } else {
+        say::answer(&answer(&record, &session.book.config));
+    }
+    Ok(status_of(&record))
+}
+
 impl ProposalWords {
     fn proposal(self) -> Proposal {
         let claim = Claim::new(self.hypothesis.as_deref(), self.family.as_deref(), self.expected);
@@ -257,7 +283,7 @@ fn status_of(record: &Record) -> u8 {
     match (&record.outcome, record.outcome.status()) {
         (outcome, _) if outcome.kept() => exit::DONE,
         (_, Status::Crash) => exit::CRASHED,
-        (Outcome::Judged { .. } | Outcome::GateFailed { .. }, _) => exit::DISCARDED,
+        (Outcome::Judged { .. } | Outcome::Held { .. } | Outcome::GateFailed { .. }, _) => exit::DISCARDED,
         _ => exit::NOT_JUDGED,
     }
 }
@@ -356,7 +382,8 @@ fn explain(dir: &Path, json: bool) -> Result<u8> {
             .map(|tau| forecast::forecast(&config.rule, config.metric.scale(), tau));
         say::json(&json!({ "settings": config.rule, "tau": tau, "forecast": forecast }));
     } else {
-        say::answer(&forecast::explain(&config.rule, &config.metric, tau, pair_s));
+        let rule = forecast::explain(&config.rule, &config.metric, tau, pair_s);
+        say::answer(&format!("{}\n\nwhose word the figure is: {}\n", rule.trim_end(), config.trust()));
     }
     Ok(exit::DONE)
 }

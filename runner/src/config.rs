@@ -1,5 +1,8 @@
 //! The experiment, read from `piton.toml` and checked before anything starts.
 
+use std::collections::BTreeMap;
+
+use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use crate::calibration::Courses;
@@ -7,7 +10,7 @@ use crate::conditions::Limits;
 use crate::error::{Error, Result};
 use crate::frontier::Search;
 use crate::gate::Gate;
-use crate::metric::{Format, Metric};
+use crate::metric::{Format, Metric, Reading};
 use crate::monitor::TradeOff;
 use crate::scope::{self, Scope};
 use crate::sweep::Knob;
@@ -17,6 +20,13 @@ use crate::words::clean;
 
 /// Name of the file, in the directory of its experiment.
 pub const FILE: &str = "piton.toml";
+
+/// What stands for something in the commands of `[harness]` and `[build]`.
+const BUILD_PLACES: [&str; 3] = ["tree", "root", "target"];
+/// The same in the command of `[measure]`.
+const MEASURE_PLACES: [&str; 6] = ["tree", "root", "sealed", "artifact", "harness", "seed"];
+/// What is a placeholder in some command, or taken for one.
+const PLACES: [&str; 9] = ["tree", "root", "target", "sealed", "artifact", "harness", "seed", "home", "scratch"];
 
 /// An experiment: everything that is fixed for all its runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -105,6 +115,12 @@ pub struct Measure {
     /// How its output is read.
     #[serde(default)]
     pub format: Format,
+    /// Of a metric that is printed several times, the last value is taken; else that is an error.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub last: bool,
+    /// Metrics that a regular expression finds in a line, by name; its first group is the number. The others stand in the format.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub patterns: BTreeMap<String, String>,
     /// Wall-clock limit of one sample in seconds. Past it the whole tree of processes is killed.
     pub timeout_s: u64,
     /// Whether the command may use the network. What it measures may then, too.
@@ -130,6 +146,15 @@ pub enum Laid {
     Fresh,
     /// Where it was built, and never written: spares the copy of a large tree.
     ReadOnly,
+}
+
+impl Measure {
+    /// How its output is read. The patterns were tried when the experiment was read.
+    pub fn reading(&self) -> Reading {
+        let compiled = |(name, text): (&String, &String)| Some((name.clone(), Regex::new(text).ok()?));
+        let patterns = self.patterns.iter().filter_map(compiled).collect();
+        Reading { format: self.format, last: self.last, patterns }
+    }
 }
 
 impl Config {
@@ -171,6 +196,54 @@ impl Config {
         }
     }
 
+    /// The same for an experiment that is to begin: what runs that began earlier could say without harm or use is refused.
+    ///
+    /// # Errors
+    /// Those of [`Config::parse`]; a metric that the format can never read; a placeholder that a command does not have; memory that
+    /// is counted in nobody knows what.
+    pub fn fresh(text: &str) -> Result<Self> {
+        let config = Self::parse(text)?;
+        match config.unreadable().or_else(|| config.misplaced()).or_else(|| config.metric.problem()) {
+            Some(problem) => Err(bad(problem)),
+            None => Ok(config),
+        }
+    }
+
+    /// A metric that can never be read.
+    fn unreadable(&self) -> Option<String> {
+        let by_format = |name: &&str| !self.measure.patterns.contains_key(*name);
+        self.needed().into_iter().filter(by_format).find_map(|name| {
+            let problem = self.measure.format.problem(name)?;
+            Some(format!("the metric `{name}` can never be read: {problem}"))
+        })
+    }
+
+    /// A placeholder that nothing fills in.
+    fn misplaced(&self) -> Option<String> {
+        let builds = [("harness", &self.harness), ("build", &self.build)];
+        let of_builds = builds.iter().filter_map(|(name, build)| Some((*name, build.as_ref()?))).flat_map(
+            |(name, build)| {
+                let artifact = build.artifact.iter().map(move |word| (format!("{name}.artifact"), word));
+                let fetch = build.fetch.iter().map(move |word| (format!("{name}.fetch"), word));
+                let command = build.command.iter().map(move |word| (format!("{name}.command"), word));
+                command.chain(fetch).chain(artifact).map(|(key, word)| (key, word, &BUILD_PLACES[..]))
+            },
+        );
+        let measure = &self.measure.command;
+        let of_measure = measure.iter().map(|word| ("measure.command".to_owned(), word, &MEASURE_PLACES[..]));
+        of_builds.chain(of_measure).find_map(|(key, word, places)| {
+            let strange = placeholders(word).into_iter().find(|name| !places.contains(&name.as_str()))?;
+            let listed: Vec<String> = places.iter().map(|name| format!("{{{name}}}")).collect();
+            let sealed =
+                if strange == "sealed" { "; {tree} holds the locked files as they are sealed" } else { "" };
+            Some(format!(
+                "{key} has {{{strange}}}, which nothing fills in; there, {} stand for something{sealed}. \
+                 Braces that are the command's own are written with a space: {{ {strange} }}",
+                listed.join(", ")
+            ))
+        })
+    }
+
     fn problem(&self) -> Option<String> {
         let command = |name: &str, words: &[String]| {
             words.first().is_none_or(String::is_empty).then(|| format!("{name} is empty"))
@@ -207,6 +280,18 @@ impl Config {
         }
         if self.harness.as_ref().is_some_and(|h| h.artifact.is_none()) {
             return Some("harness.artifact is missing: the file that the harness build makes".to_owned());
+        }
+        if let Some((name, why)) = self.measure.patterns.iter().find_map(|(name, text)| {
+            let why = match Regex::new(text) {
+                Err(error) => error.to_string(),
+                Ok(regex) if regex.captures_len() < 2 => {
+                    "it has no group: the number stands in the first, e.g. 'loss ([0-9.]+)'".to_owned()
+                }
+                Ok(_) => return None,
+            };
+            Some((name, why))
+        }) {
+            return Some(format!("measure.patterns.{}: {why}", clean(name, 80)));
         }
         let words = self.measure.command.join(" ");
         if words.contains("{harness}") && self.harness.is_none() {
@@ -264,6 +349,28 @@ impl Config {
         Courses::begin(&self.metric, &self.seconds, &self.guards, records, simpler)
     }
 
+    /// Whether the candidate's own process may print the figure: no `[harness]` of the experiment's own stands between the two. What a
+    /// sealed script times or reads is the candidate's word all the same where it runs in the script's process or prints to its output.
+    pub fn candidate_prints(&self) -> bool {
+        !self.measure.command.first().is_some_and(|word| word.contains("{harness}"))
+    }
+
+    /// Whose word the figure is, and what that is worth, for people.
+    pub fn trust(&self) -> String {
+        if !self.candidate_prints() {
+            return "a [harness] built from the sealed tree prints it; an edit can change it only through what that harness measures"
+                .to_owned();
+        }
+        let held = match self.rule.implausible_pct {
+            0.0 => "nothing is held for a person ([rule] implausible_pct = 0)".to_owned(),
+            pct => format!("a gain of more than {pct} % in one trial is held for a person ([rule] implausible_pct)"),
+        };
+        format!(
+            "code in an edit may print it: no [harness] process stands between. The walls keep an edit from the ledger and from other files, \
+             and do not make its figure true; {held}. piton cannot tell a smaller lie from the truth: read what was kept"
+        )
+    }
+
     /// Metrics that every sample must have: the primary one, the gated ones, the one for memory.
     pub fn needed(&self) -> Vec<&str> {
         let mut names = vec![self.metric.name.as_str()];
@@ -307,6 +414,23 @@ pub fn text(bytes: Option<Vec<u8>>) -> Result<String> {
 /// What is wrong, with its line.
 pub fn toml_as<T: serde::de::DeserializeOwned>(text: &str) -> std::result::Result<T, String> {
     toml::from_str(text).map_err(|e| e.to_string())
+}
+
+/// Names between braces that look like placeholders: in a word that is no script, all; in one that is, those that piton knows. A
+/// shell's own `${name}` is none.
+fn placeholders(word: &str) -> Vec<String> {
+    let script =
+        word.contains(|c: char| c.is_whitespace() || matches!(c, ';' | '\'' | '"' | '$' | '|' | '('));
+    let mut found = vec![];
+    for (at, _) in word.match_indices('{') {
+        let Some((name, _)) = word[at + 1..].split_once('}') else { break };
+        let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphabetic() || c == '_');
+        let known = PLACES.contains(&name.to_ascii_lowercase().as_str());
+        if plain && !word[..at].ends_with('$') && (known || !script) {
+            found.push(name.to_owned());
+        }
+    }
+    found
 }
 
 /// The words of a command with `{name}` replaced by its value, longest reach first; unknown names stay.
@@ -382,6 +506,67 @@ mod tests {
             refusal("timeout_s = 10", "timeout_s = 10\n[[gate]]\nmetric = \"x\"")
                 .contains("neither min nor max")
         );
+    }
+
+    fn fresh_refusal(from: &str, to: &str) -> String {
+        assert!(GOOD.contains(from));
+        let text = GOOD.replace(from, to);
+        Config::parse(&text).unwrap();
+        Config::fresh(&text).unwrap_err().cause.unwrap()
+    }
+
+    #[test]
+    fn a_metric_that_its_format_can_never_read_is_refused_and_a_pattern_reads_it() {
+        for name in ["acc@1", "val loss", "score(ms)"] {
+            let lines = format!("\"{name}\"\n        direction");
+            let text = GOOD.replace("\"tps\"\n        direction", &lines);
+            Config::fresh(&text).unwrap();
+            let text = text.replace("timeout_s", "format = \"lines\"\n        timeout_s");
+            let why = Config::fresh(&text).unwrap_err().cause.unwrap();
+            assert!(why.contains(&format!("`{name}` can never be read")), "{why}");
+            Config::fresh(&format!("{text}\n[measure.patterns]\n'{name}' = 'x ([0-9.]+)'")).unwrap();
+        }
+        let guard = "format = \"lines\"\ntimeout_s = 10\n[[guard]]\nmetric = \"a b\"\ndirection = \"lower\"\nlimit_pct = 1.0";
+        assert!(fresh_refusal("timeout_s = 10", guard).contains("`a b` can never be read"));
+        let pattern = |text: &str| {
+            refusal("timeout_s = 10", &format!("timeout_s = 10\n[measure.patterns]\ntps = '{text}'"))
+        };
+        assert!(pattern("loss [0-9]+").contains("no group") && pattern("(").contains("measure.patterns.tps"));
+    }
+
+    #[test]
+    fn a_placeholder_that_nothing_fills_in_is_refused_with_those_that_there_are() {
+        let build =
+            |word: &str| format!("timeout_s = 10\n[build]\ncommand = [\"sh\", '{word}']\ntimeout_s = 9");
+        let why = fresh_refusal("timeout_s = 10", &build("{sealed}/build.sh"));
+        assert!(why.contains("build.command has {sealed}") && why.contains("{tree}, {target}"), "{why}");
+        for word in ["{seal}", "x={targets}", "cd {artifact} && make", "{Tree}/x"] {
+            assert!(fresh_refusal("timeout_s = 10", &build(word)).contains("nothing fills in"), "{word}");
+        }
+        for word in ["{tree}/a", "awk \"{print}\" f", "echo ${home} {} {1}", "{ print }", "{\"a\": 1}", "[{n}"]
+        {
+            let text = GOOD.replace("timeout_s = 10", &build(word));
+            assert!(Config::fresh(&text).is_ok(), "{word}");
+        }
+        assert!(fresh_refusal("\"measure.sh\"", "\"{target}/x\"").contains("measure.command has {target}"));
+        assert!(fresh_refusal("\"measure.sh\"", "\"{sealed}/x\", \"{tre}\"").contains("{tre}"));
+    }
+
+    #[test]
+    fn memory_that_is_counted_in_nobody_knows_what_is_refused() {
+        let memory = |keys: &str| format!("direction = \"higher\"\n        {keys}");
+        assert!(
+            fresh_refusal("direction = \"higher\"", &memory("memory = \"peak_vram\""))
+                .contains("memory_unit")
+        );
+        let unit = |unit: &str| memory(&format!("memory = \"peak\"\nmemory_unit = \"{unit}\""));
+        assert!(fresh_refusal("direction = \"higher\"", &unit("stones")).contains("stones"));
+        assert!(
+            fresh_refusal("direction = \"higher\"", &memory("memory_unit = \"mb\"")).contains("is missing")
+        );
+        let fits = |keys: &str| Config::fresh(&GOOD.replace("direction = \"higher\"", keys)).unwrap().metric;
+        assert_eq!(fits(&unit("mb")).gigabytes(2048.0), 2.0);
+        assert_eq!(fits(&memory("memory = \"peak_vram_mb\"")).gigabytes(512.0), 0.5);
     }
 
     #[test]

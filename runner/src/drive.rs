@@ -3,6 +3,7 @@
 //! The driver decides nothing. What is in scope, what a gate says, what the rule says and when to stop are
 //! answers that it asks for and obeys. What they come to is written and carried out by the book of the run.
 
+mod accept;
 mod start;
 
 use std::collections::BTreeMap;
@@ -139,7 +140,7 @@ impl Session<'_> {
             };
         record.seconds.total = watch.seconds();
         flight.record = record;
-        self.conclude(work, flight)
+        self.conclude(work, Some(work), flight)
     }
 
     /// A trial of the incumbent against itself: what the rule says of a change that does nothing.
@@ -158,7 +159,7 @@ impl Session<'_> {
         record.outcome = self.court().blind(base, &mut record)?;
         record.seconds.total = watch.seconds();
         flight.record = record;
-        self.conclude(work, flight)
+        self.conclude(work, Some(work), flight)
     }
 
     /// Puts the provisional keeps to the test, where enough of them wait, or `all` are wanted. Where they fail, the branch goes back.
@@ -184,7 +185,7 @@ impl Session<'_> {
         record.outcome = self.court().bundle(ids, (&verified, &incumbent), trials, &mut record)?;
         record.seconds.total = watch.seconds();
         flight.record = record;
-        self.conclude(work, flight).map(|_| ())
+        self.conclude(work, Some(work), flight).map(|_| ())
     }
 
     fn court(&self) -> Judge<'_> {
@@ -192,7 +193,7 @@ impl Session<'_> {
     }
 
     /// What was found is decided, and what was decided is carried out.
-    fn conclude(&mut self, work: &Repo, mut flight: Flight) -> Result<Record> {
+    fn conclude(&mut self, work: &Repo, checkout: Option<&Repo>, mut flight: Flight) -> Result<Record> {
         self.world.progress.idle();
         flight.record = flight.record.bounded();
         // Where there is still none, the row is not written, and that error says so.
@@ -209,7 +210,7 @@ impl Session<'_> {
         };
         let say = |tone, text: &str| self.world.progress.line(tone, &format!("         {text}\n"));
         say(tone, &words::verdict(&record, &self.book.config.metric, self.book.config.rule.alpha));
-        if self.book.apply(&self.world.repo, Some(work), record.trial, flight.owner)? {
+        if self.book.apply(&self.world.repo, checkout, record.trial, flight.owner)? {
             say(Tone::Dim, "the files were edited meanwhile, and are left as they are");
         }
         Ok(record)
@@ -319,6 +320,7 @@ pub fn blank(run: &Run, trial: u32, config: &Config) -> Record {
         slow_start: None,
         claim: Claim::default(),
         begun_as: None,
+        accepted: None,
         like: None,
         void_pairs: vec![],
         tau: None,

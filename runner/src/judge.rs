@@ -33,11 +33,25 @@ pub struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    /// Builds and measures the challenger in `record`, and asks the gates and the rule.
+    /// Builds and measures the challenger in `record`, and asks the gates and the rule. What would be kept by more than is believed is
+    /// held, unless a person has accepted it.
     ///
     /// # Errors
     /// When piton itself fails. What the challenger does is an outcome.
     pub fn judge(&self, work: &Repo, base: Id, record: &mut Record) -> Result<Outcome> {
+        let outcome = self.put_to_the_test(work, base, record)?;
+        let config = &self.book.config;
+        Ok(match record.accepted {
+            None if config.candidate_prints() => {
+                let level = self.book.incumbent().value(&config.metric.name).unwrap_or(0.0);
+                let implausible = |gain| config.rule.implausible(config.metric.scale(), level, gain);
+                outcome.held(implausible, config.rule.implausible_pct)
+            }
+            _ => outcome,
+        })
+    }
+
+    fn put_to_the_test(&self, work: &Repo, base: Id, record: &mut Record) -> Result<Outcome> {
         let (world, config) = (self.world, &self.book.config);
         let challenger = work.commit_id(record.commit.as_deref().unwrap_or_default())?;
         let building = Stopwatch::start();
@@ -62,7 +76,12 @@ impl Judge<'_> {
         // Where the command is given the tree too, an artifact is not all that is measured.
         let whole = !config.measure.command.iter().any(|word| word.contains("{tree}"));
         let hash = challenger.hash.as_deref().filter(|_| whole);
-        if let Some(of) = self.book.ledger.judged(&record.run, None, hash)? {
+        // What was accepted was judged before, when it was held.
+        let twin = match record.accepted {
+            Some(_) => None,
+            None => self.book.ledger.judged(&record.run, None, hash)?,
+        };
+        if let Some(of) = twin {
             return Ok(Outcome::Duplicate { of });
         }
         let other = match other {

@@ -1,7 +1,7 @@
 //! One sample of one side, by the command that the experiment names.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::build::Built;
 use crate::config::{Laid, Measure, fill};
 use crate::confine::{self, Walls};
 use crate::error::{self, Context};
-use crate::metric::{self, Format, LONGEST_LINE, ReadError, Reader, Values};
+use crate::metric::{self, LONGEST_LINE, ReadError, Reader, Values};
 use crate::place::Place;
 use crate::proc::{self, Done, End, Job, Runner};
 use crate::scope;
@@ -165,13 +165,28 @@ impl Bench<'_> {
     /// The values. A JSON object stands at the end of the output; metric lines may stand anywhere, and one that was printed again
     /// after a gigabyte of something else was printed twice all the same.
     fn read(&self, done: &Done) -> Result<Values, ReadError> {
-        let format = self.measure.format;
-        if format == Format::Json {
-            return metric::read(&done.stdout, format, &self.needed);
+        let how = self.measure.reading();
+        let mut reader = Reader::new(&how, &self.needed);
+        if reader.wants_lines() {
+            each_line(&self.printed(), |line| reader.line(line))
+                .map_err(|e| ReadError::Lost(e.to_string()))?;
         }
-        let mut reader = Reader::new(format, &self.needed);
-        each_line(&self.printed(), |line| reader.line(line)).map_err(|e| ReadError::Lost(e.to_string()))?;
+        reader.end(&done.stdout);
         reader.finish()
+    }
+
+    /// Why an output gave no values, and what would read it.
+    fn unreadable(&self, done: &Done, error: &ReadError) -> String {
+        let other = match error {
+            ReadError::NoJson(_) | ReadError::Missing { .. } => {
+                metric::other_format(&done.stdout, self.measure.format, &self.needed)
+            }
+            _ => None,
+        };
+        let advice = other.map_or_else(String::new, |other| {
+            format!("; `format = \"{}\"` in [measure] would read it", other.word())
+        });
+        clean(&format!("{error}{advice}"), LINE)
     }
 
     fn judge(&self, done: &Done) -> Sampled {
@@ -187,27 +202,52 @@ impl Bench<'_> {
             (End::Exited(0), Ok(values)) => Sampled::Measured(values),
             // The harness says what happened in its own words, and exits with a status.
             (_, Err(ReadError::Refused { kind, reason })) => failed(&kind, reason),
-            (End::Exited(0), Err(error)) => failed("unreadable", error.to_string()),
+            (End::Exited(0), Err(error)) => failed("unreadable", self.unreadable(done, &error)),
             (End::Exited(status), _) => failed("failed", format!("exit status {status}: {}", last())),
             (End::Signalled(signal), _) => failed("failed", format!("ended by signal {signal}: {}", last())),
         }
     }
 }
 
-/// Hands out every line of a file, without its end; one longer than [`LONGEST_LINE`] is passed over.
+/// Hands out every line of a file, without its end; one longer than [`LONGEST_LINE`] is passed over. A carriage return begins a
+/// line again, as on a terminal: of an hour of a progress bar, its last state is the line.
 fn each_line(path: &Path, mut take: impl FnMut(&str)) -> io::Result<()> {
     let mut file = BufReader::new(File::open(path)?);
     let mut line = vec![];
+    let (mut too_long, mut returned) = (false, false);
+    let mut hand_out = |line: &[u8], too_long: bool| {
+        if !too_long {
+            take(&String::from_utf8_lossy(line));
+        }
+    };
     loop {
-        line.clear();
-        if (&mut file).take(LONGEST_LINE as u64 + 1).read_until(b'\n', &mut line)? == 0 {
+        let bytes = file.fill_buf()?;
+        if bytes.is_empty() {
+            if !line.is_empty() {
+                hand_out(&line, too_long);
+            }
             return Ok(());
         }
-        if line.len() > LONGEST_LINE && line.last() != Some(&b'\n') {
-            file.skip_until(b'\n')?;
-        } else {
-            take(String::from_utf8_lossy(&line).trim_end_matches(['\n', '\r']));
+        let end = bytes.iter().position(|byte| matches!(byte, b'\n' | b'\r'));
+        let (part, mark) = (&bytes[..end.unwrap_or(bytes.len())], end.map(|end| bytes[end]));
+        if returned && !part.is_empty() {
+            line.clear();
+            (too_long, returned) = (false, false);
         }
+        let room = LONGEST_LINE - line.len();
+        line.extend_from_slice(&part[..part.len().min(room)]);
+        too_long |= part.len() > room;
+        match mark {
+            Some(b'\n') => {
+                hand_out(&line, too_long);
+                line.clear();
+                (too_long, returned) = (false, false);
+            }
+            Some(_) => returned = true,
+            None => {}
+        }
+        let used = end.map_or(bytes.len(), |end| end + 1);
+        file.consume(used);
     }
 }
 
@@ -227,6 +267,13 @@ mod tests {
     fn every_line_is_handed_out_and_what_is_no_text_does_no_harm() {
         assert_eq!(lines(b"a\r\n\n\xff\0b\nlast"), ["a", "", "\u{fffd}\0b", "last"]);
         assert_eq!(lines(b""), [""; 0]);
+    }
+
+    #[test]
+    fn a_line_that_was_written_over_is_what_was_written_last() {
+        assert_eq!(lines(b"10%\r20%\rscore: 5\nx\r\r\n\rb\r"), ["score: 5", "x", "b"]);
+        let bar = b"....................\r".repeat(LONGEST_LINE / 10);
+        assert_eq!(lines(&[&bar[..], b"tps: 1\n"].concat()), ["tps: 1"]);
     }
 
     #[test]

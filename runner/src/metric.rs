@@ -1,12 +1,16 @@
 //! What is measured: a metric's name and direction, and how its value is read from what a command printed.
 
 mod read;
+mod size;
+mod text;
+mod tree;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use read::{Format, LONGEST_LINE, ReadError, Reader, read};
+pub use read::{Format, LONGEST_LINE, ReadError, Reader, Reading, other_format, read};
+pub use text::seen;
 
 /// Values by metric name.
 pub type Values = BTreeMap<String, f64>;
@@ -28,6 +32,41 @@ pub struct Metric {
     pub scale: Option<Scale>,
     /// Name of the metric that fills the column `memory_gb` of `results.tsv`, where there is one.
     pub memory: Option<String>,
+    /// What that metric counts, e.g. `mb`, where its name does not end with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_unit: Option<String>,
+}
+
+impl Metric {
+    /// Gigabytes of memory, from the value of the metric that counts it. A name without a unit, from before one was asked for,
+    /// counts gigabytes.
+    pub fn gigabytes(&self, value: f64) -> f64 {
+        value * self.one_in_gigabytes().unwrap_or(1.0)
+    }
+
+    fn one_in_gigabytes(&self) -> Option<f64> {
+        match &self.memory_unit {
+            Some(unit) => size::gigabytes(unit),
+            None => size::of_name(self.memory.as_deref()?),
+        }
+    }
+
+    /// What is wrong with how memory is counted, if anything.
+    pub fn problem(&self) -> Option<String> {
+        match (&self.memory, &self.memory_unit) {
+            (None, Some(_)) => {
+                Some("metric.memory_unit says what metric.memory counts, and that is missing".to_owned())
+            }
+            (Some(_), Some(unit)) if size::gigabytes(unit).is_none() => {
+                Some(format!("metric.memory_unit is `{unit}`; it is one of bytes, kb, mb, gb, tb"))
+            }
+            (Some(name), None) if size::of_name(name).is_none() => Some(format!(
+                "metric.memory is `{name}`, which does not say what it counts, and fills a column of gigabytes. \
+                 Let the name end in _gb, _mb, _kb or _bytes, or say it: memory_unit = \"mb\""
+            )),
+            _ => None,
+        }
+    }
 }
 
 /// Which way is better.
@@ -181,7 +220,7 @@ impl Scale {
 impl Metric {
     /// A metric with a name and a direction.
     pub fn of(name: &str, direction: Direction) -> Self {
-        Self { name: name.to_owned(), direction, unit: String::new(), scale: None, memory: None }
+        Self { name: name.to_owned(), direction, unit: String::new(), scale: None, memory: None, memory_unit: None }
     }
 
     /// How its values are compared: as `piton.toml` or the baseline says, by their ratio in runs from before there was a choice.

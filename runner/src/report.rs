@@ -389,7 +389,11 @@ pub fn tsv_row(record: &Record, metric: &Metric, others: &[String]) -> Vec<Strin
     let mut row = vec![
         short(&record.commit),
         value(&metric.name),
-        metric.memory.as_ref().map_or_else(String::new, |name| value(name)),
+        metric
+            .memory
+            .as_ref()
+            .and_then(|name| record.value(name))
+            .map_or_else(String::new, |value| cell(metric.gigabytes(value))),
         record.outcome.status().word().to_owned(),
         clean(&record.description, 400),
         record.trial.to_string(),

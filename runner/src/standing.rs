@@ -12,7 +12,7 @@ use crate::metric::{Metric, Scale, percent};
 use crate::rule::Verdict;
 use crate::session::{self, Ascent};
 use crate::stats;
-use crate::trial::{Cost, Outcome, Pair, Record, Status};
+use crate::trial::{Cost, Outcome, Pair, Record, counted};
 use crate::words::{clean, ends, expected, from_to, gain, number, plural, seconds, size};
 
 /// Where a run stands.
@@ -52,6 +52,8 @@ pub struct Standing {
     pub expected: Option<Expected>,
     /// Notes that were left.
     pub notes: usize,
+    /// Trials that are held for a person, and that nobody has accepted: what each gained, and what to do.
+    pub held: Vec<String>,
     /// The last trial: number and verdict.
     pub last: Option<(u32, String)>,
     /// What the agents of its trials have cost, where any tells.
@@ -112,11 +114,26 @@ pub fn status(run: &str, base: &str, records: &[Record], metric: &Metric, night:
         }),
         expected: Expected::of(records, metric),
         notes: 0,
+        held: waiting(records, metric),
         last: trials.next_back().map(|r| (r.trial, reason(r))),
         cost,
         climb: None,
         confinement: records.last().map(|r| r.confinement),
     }
+}
+
+/// The trials that are held for a person and were not accepted and kept since, a line each.
+fn waiting(records: &[Record], metric: &Metric) -> Vec<String> {
+    let accepted: Vec<u32> =
+        records.iter().filter(|r| r.outcome.kept()).filter_map(|r| r.accepted).collect();
+    let held = records.iter().filter_map(|r| match &r.outcome {
+        Outcome::Held { estimate, .. } if !accepted.contains(&r.trial) => Some((r.trial, estimate.gain)),
+        _ => None,
+    });
+    held.map(|(trial, by)| {
+        format!("trial {trial} ({}), which piton does not believe without you: piton show {trial}, then piton accept {trial}", gain(by, metric))
+    })
+    .collect()
 }
 
 /// The same for people.
@@ -180,6 +197,9 @@ pub fn status_words(standing: &Standing, metric: &Metric) -> String {
     }
     if standing.notes > 0 {
         line("notes", format!("{}: piton notes", standing.notes));
+    }
+    for held in &standing.held {
+        line("held", held.clone());
     }
     if let Some((trial, reason)) = &standing.last {
         line("last", format!("trial {trial}: {}", clean(reason, 60)));
@@ -334,18 +354,15 @@ pub struct Summary<'a> {
 /// The last lines of a climb.
 pub fn summary(summary: &Summary, metric: &Metric) -> String {
     let trials: Vec<&Record> = summary.records.iter().filter(|r| r.trial > 0).collect();
-    let of = |status| trials.iter().filter(|r| r.outcome.status() == status).count();
     let value = |record: Option<&Record>| record.and_then(|r| r.value(&metric.name));
     let first = value(summary.records.iter().find(|r| r.trial == 0));
     let last = value(expensive::incumbent(summary.records));
     let mut text = format!(
-        "{} in {} ({}): {} kept, {} discarded, {} crashed\n",
+        "{} in {} ({}): {}\n",
         plural(trials.len(), "trial"),
         seconds(summary.wall_s),
         summary.stopped,
-        of(Status::Keep),
-        of(Status::Discard),
-        of(Status::Crash)
+        counted(summary.records)
     );
     if let Some(spent) = summary.spent {
         text.push_str(&format!("this climb: {spent}\n"));
@@ -366,6 +383,9 @@ pub fn summary(summary: &Summary, metric: &Metric) -> String {
         .collect();
     if !kept.is_empty() {
         text.push_str(&format!("kept:\n{}", kept.concat()));
+    }
+    for held in waiting(summary.records, metric) {
+        text.push_str(&format!("held for a person: {held}\n"));
     }
     let run = summary.run;
     text.push_str(&format!(

@@ -68,6 +68,9 @@ pub struct Settings {
     /// The same in the metric's unit, where differences are compared; three margins where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub margin_budget: Option<f64>,
+    /// A gain of one trial beyond this is held for a person, where the candidate's own process may have printed the figure, in percent: 300
+    /// is four times as much of what should be high, or a quarter of what should be low. 0 for never.
+    pub implausible_pct: f64,
     /// After so many trials the incumbent is tried against itself, unannounced; 0 for never.
     pub blind_every: u32,
 }
@@ -95,6 +98,7 @@ impl Default for Settings {
             margin: None,
             margin_budget_pct: 3.0,
             margin_budget: None,
+            implausible_pct: 300.0,
             blind_every: 20,
         }
     }
@@ -122,6 +126,12 @@ impl Settings {
             return Some(format!(
                 "rule.calibration_pairs is {}; tau needs 3 at least, and 1000 are the most",
                 self.calibration_pairs
+            ));
+        }
+        if !(self.implausible_pct.is_finite() && self.implausible_pct >= 0.0) {
+            return Some(format!(
+                "rule.implausible_pct is {}; it is a gain in percent, or 0 to hold nothing for a person",
+                self.implausible_pct
             ));
         }
         percent("delta_min_pct", self.delta_min_pct)
@@ -178,6 +188,17 @@ impl Settings {
             Scale::Ratio => self.min_gain_pct.map_or(LEAST, |pct| pct / 100.0).ln_1p(),
             Scale::Difference => self.min_gain.unwrap_or(LEAST * level.abs()),
         }
+    }
+
+    /// Whether a gain is more than is believed of a figure that the candidate may have printed itself. `gain` is in the unit of
+    /// gains on this scale; where those are differences, `level` is the size of the value that it is a gain over.
+    pub fn implausible(&self, scale: Scale, level: f64, gain: f64) -> bool {
+        let share = self.implausible_pct / 100.0;
+        let most = match scale {
+            Scale::Ratio => share.ln_1p(),
+            Scale::Difference => share * level.abs(),
+        };
+        most > 0.0 && gain > most
     }
 
     /// One line for the ledger and for commit messages.
@@ -332,6 +353,23 @@ mod tests {
         assert!(
             Settings { margin: Some(f64::NAN), ..said }.problem().unwrap().contains("rule.margin is NaN")
         );
+    }
+
+    #[test]
+    fn a_gain_is_implausible_beyond_the_limit_whatever_the_direction_and_never_where_there_is_none() {
+        let settings = Settings::default();
+        let of = |direction: Direction, to: f64| settings.implausible(Scale::Ratio, 100.0, direction.log_gain(100.0, to).unwrap());
+        assert!(of(Direction::Higher, 401.0) && !of(Direction::Higher, 399.0));
+        assert!(of(Direction::Lower, 24.9) && !of(Direction::Lower, 25.1));
+        assert!(!of(Direction::Higher, 1.0) && !of(Direction::Lower, 1e9), "a loss is believed");
+        assert!(!Settings { implausible_pct: 0.0, ..settings }.implausible(Scale::Ratio, 1.0, 50.0));
+        assert!(settings.implausible(Scale::Difference, -100.0, 301.0));
+        assert!(!settings.implausible(Scale::Difference, -100.0, 299.0));
+        assert!(!settings.implausible(Scale::Difference, 0.0, 9.0), "nothing is a multiple of none");
+        for pct in [-1.0, f64::NAN, f64::INFINITY] {
+            let bad = Settings { implausible_pct: pct, ..Settings::default() };
+            assert!(bad.problem().unwrap().contains("implausible_pct"));
+        }
     }
 
     #[test]

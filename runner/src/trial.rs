@@ -3,6 +3,7 @@
 //! Only what was measured holds a number: a crash has no metric, so that no table can mistake it for the best.
 
 mod bounded;
+mod kind;
 mod outcome;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use crate::monitor::Changes;
 use crate::proposal::Claim;
 use crate::rule::{Asked, First, Path, Verdict};
 
+pub use kind::{Kind, counted};
 pub use outcome::{Outcome, Stage, Status};
 
 /// One pair: both sides on the same prompts, back to back.
@@ -162,6 +164,9 @@ pub struct Record {
     /// The near miss whose edit the proposal began with, laid over the incumbent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begun_as: Option<u32>,
+    /// The trial that was held for a person, and whose edit a person has accepted: this one measured it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<u32>,
     /// An earlier trial whose edit is nearly this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub like: Option<Like>,

@@ -63,6 +63,15 @@ pub fn verdict(record: &Record, metric: &Metric, alpha: f64) -> String {
             tail(estimate),
             resolution(record, metric)
         ),
+        Outcome::Held { estimate, most_pct, .. } => format!(
+            "held for a person, not kept: {} in one trial, more than the {} % that are believed of a figure which the candidate's own \
+             process may have printed ([rule] implausible_pct), {}; \
+             read it: piton show {3}, then: piton accept {3}",
+            gain(estimate.gain),
+            number(*most_pct),
+            tail(estimate),
+            record.trial
+        ),
         Outcome::Bundle { holds, trials, estimate } => format!(
             "{} {} together: {}; {}{}, {}",
             if trials.len() == 1 { "trial" } else { "trials" },
@@ -368,7 +377,7 @@ mod tests {
     }
 
     fn metric(direction: Direction, scale: Scale, unit: &str) -> Metric {
-        Metric { name: "failures".into(), direction, unit: unit.into(), scale: Some(scale), memory: None }
+        Metric { name: "failures".into(), direction, unit: unit.into(), scale: Some(scale), memory: None, memory_unit: None }
     }
 
     #[test]

@@ -79,7 +79,7 @@ pub fn experiment(repo: &Repo, commit: Id) -> Result<(String, Config)> {
         return Err(no_experiment(&path, &found, repo.root().join(&path).exists()));
     };
     let text = config::text(Some(bytes))?;
-    let config = Config::parse(&text)?.rooted(within);
+    let config = Config::fresh(&text)?.rooted(within);
     Ok((text, config))
 }
 

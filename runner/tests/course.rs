@@ -18,7 +18,7 @@ fn values(pairs: &[(&str, f64)]) -> Values {
 }
 
 fn metric(direction: Direction) -> Metric {
-    Metric { name: "tps".into(), direction, unit: String::new(), scale: None, memory: None }
+    Metric { name: "tps".into(), direction, unit: String::new(), scale: None, memory: None, memory_unit: None }
 }
 
 /// A pair in which the challenger's `tps` is `gain` better, and its `rss` 2 % less.

@@ -87,6 +87,7 @@ fn metric() -> Metric {
         unit: "/s".into(),
         scale: None,
         memory: Some("loss".into()),
+        memory_unit: None,
     }
 }
 

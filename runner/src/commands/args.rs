@@ -103,6 +103,23 @@ pub(super) enum Command {
         #[arg(long)]
         agents: bool,
     },
+    /// Accept, as a person, a trial that is held for one: its edit is measured again, and kept where the rule says so.
+    ///
+    /// A gain beyond `[rule] implausible_pct` is held where the candidate's own process may have printed the figure: such a process can
+    /// print anything. Read the edit first (`piton show N`). It is laid over the incumbent of now, and judged as a new trial whose record
+    /// says that a person accepted it. Agents behind the walls cannot call this.
+    #[command(
+        after_help = "Example: piton log --reason held_implausible && piton show 3 && piton accept 3\n\nExit status: 0 kept, 3 it is not held or does not fit, 10 not shown again, 11 crashed, 12 not judged."
+    )]
+    Accept {
+        /// Number of the trial.
+        trial: u32,
+        /// Who accepts it; your name in git where absent.
+        #[arg(long, value_name = "NAME")]
+        by: Option<String>,
+        #[command(flatten)]
+        which: Which,
+    },
     /// Carry out the trial that was asked for.
     #[command(hide = true)]
     Carry {

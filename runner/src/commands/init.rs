@@ -307,10 +307,12 @@ for a person. When an idea fails, take the next one.
 Do not commit and do not switch branches: piton does. `piton note` keeps an idea for later. Every edit stays in git at
 `refs/piton/<run>/trials/<n>`, kept or not: nothing that you try is lost.
 
-## Why a cheat would fail
+## What a figure is worth
 The measuring command and the tests are taken from a sealed tree, not from your edit. Both sides are measured in pairs, built from
 what the commit holds. Under `piton climb` and `piton guard` the ledger, the refs and the table lie behind a wall; elsewhere
-`piton audit` names what does not agree.
+`piton audit` names what does not agree. What piton cannot see is whether a figure that your code printed, or a clock that it stopped,
+is true: a gain of more than 300 % in one trial waits for a person, who reads the edit, and whatever was kept is read in the morning. A
+figure without the work behind it is thrown away then.
 "#,
         config::FILE
     )

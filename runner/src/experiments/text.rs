@@ -260,6 +260,7 @@ fn how(tried: &Tried, metric: &Metric) -> String {
             format!("{} is proven worse than its limit{apart}", code(metric, 60))
         }
         Outcome::Judged { .. } => format!("worse, {measured}"),
+        Outcome::Held { .. } => format!("held for a person: more than is believed without one, {measured}"),
         Outcome::GateFailed { .. } => {
             let failed = tried.failed.iter().map(|gate| {
                 format!("{} {} is not {}", code(&gate.metric, 60), number(gate.value), code(&gate.bound, 40))

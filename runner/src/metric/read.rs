@@ -3,18 +3,21 @@
 //! Reading is strict on purpose. A metric that is absent, not finite or printed twice is an error, because a
 //! loop that guesses a number will in time climb the guess. Nothing here grows with what was printed.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
-use serde_json::{Map, Value};
+use regex::Regex;
 
 use super::Values;
+use super::text::{oddity, picked, seen};
+use super::tree::Tree;
 
 /// Where the values stand in the output of the measuring command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, Default)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
-    /// A JSON object on the last non-empty line; values in its object `metrics`, or at its top.
+    /// A JSON object at the end of the output, on one line or on several; values in its object `metrics`, or at its top, or at a path.
     #[default]
     Json,
     /// Lines `METRIC name=value`.
@@ -23,17 +26,72 @@ pub enum Format {
     Lines,
 }
 
+impl Format {
+    /// As in `piton.toml`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::MetricLines => "metric_lines",
+            Self::Lines => "lines",
+        }
+    }
+
+    /// What a line or an object looks like that it reads.
+    fn shape(self, name: &str) -> String {
+        match self {
+            Self::Json => format!("an object such as {{\"{name}\": 1.5}} at the end of the output"),
+            Self::MetricLines => format!("a line `METRIC {name}=1.5`"),
+            Self::Lines => format!("a line `{name}: 1.5` or `{name}=1.5`"),
+        }
+    }
+
+    /// What is wrong with a name that this format can never read; absent where it can.
+    pub fn problem(self, name: &str) -> Option<String> {
+        (self != Self::Json && !name.chars().all(of_a_name)).then(|| {
+            format!(
+                "format = \"{}\" cannot be read for it: there, a name has letters, digits, `_`, `.`, `-` and `/`. \
+                 Print it under such a name, or say how it stands: [measure.patterns] '{name}' = '{}: ([0-9.]+)'",
+                self.word(),
+                regex::escape(name)
+            )
+        })
+    }
+}
+
+/// How the values are found in an output.
+#[derive(Debug, Clone, Default)]
+pub struct Reading {
+    /// Where they stand.
+    pub format: Format,
+    /// Of a metric that stands there several times, the last one is taken.
+    pub last: bool,
+    /// Metrics that a regular expression finds in a line; its first group is the number.
+    pub patterns: BTreeMap<String, Regex>,
+}
+
+impl From<Format> for Reading {
+    fn from(format: Format) -> Self {
+        Self { format, ..Self::default() }
+    }
+}
+
 /// Longest line that can hold a value, in bytes.
 pub const LONGEST_LINE: usize = 512 << 10;
 /// Values that are kept beside those that are needed: the first so many.
 const OTHERS: usize = 100;
 /// Longest word that is taken for a kind of outcome, in characters.
 const WORD: usize = 40;
+/// Most of a line that an error quotes, in characters.
+const QUOTED: usize = 160;
+/// Lines from which an object may begin that ends with the output.
+const BEGINNINGS: usize = 32;
+/// Names of other numbers that an error lists.
+const LISTED: usize = 6;
 
 /// Why a value could not be read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReadError {
-    /// The output has no JSON object on its last line: why not.
+    /// The output has no JSON object at its end: why not.
     NoJson(String),
     /// The harness itself says that nothing was measured: its kind of outcome, and the reason.
     Refused {
@@ -45,11 +103,26 @@ pub enum ReadError {
     /// The output is not there any more: why.
     Lost(String),
     /// A metric is not there.
-    Missing(String),
+    Missing {
+        /// Its name.
+        name: String,
+        /// What is there instead: a line that has the name, or the names of numbers; empty where there is nothing to tell.
+        instead: String,
+    },
     /// A metric stands there more than once.
-    Twice(String),
+    Twice {
+        /// Its name.
+        name: String,
+        /// Its first two values, where they were read.
+        values: Option<(String, String)>,
+    },
     /// A metric's value is no finite number.
-    NotANumber(String),
+    NotANumber {
+        /// Its name.
+        name: String,
+        /// What stands there, and what is wrong with it.
+        is: String,
+    },
 }
 
 impl fmt::Display for ReadError {
@@ -58,9 +131,16 @@ impl fmt::Display for ReadError {
             Self::NoJson(why) => write!(f, "its output does not end with a JSON object: {why}"),
             Self::Refused { kind, reason } => write!(f, "{kind}: {reason}"),
             Self::Lost(why) => write!(f, "its output was not read: {why}"),
-            Self::Missing(name) => write!(f, "its output has no metric `{name}`"),
-            Self::Twice(name) => write!(f, "its output has `{name}` more than once"),
-            Self::NotANumber(name) => write!(f, "the value of `{name}` is not a finite number"),
+            Self::Missing { name, instead } if instead.is_empty() => {
+                write!(f, "its output has no metric `{name}`")
+            }
+            Self::Missing { name, instead } => write!(f, "its output has no metric `{name}`: {instead}"),
+            Self::Twice { name, values: None } => write!(f, "its output has `{name}` more than once"),
+            Self::Twice { name, values: Some((one, other)) } => write!(
+                f,
+                "its output has `{name}` more than once: {one}, then {other}; print it once, or say `last = true` in [measure] to take the last line"
+            ),
+            Self::NotANumber { name, is } => write!(f, "the value of `{name}` is not a finite number: {is}"),
         }
     }
 }
@@ -69,82 +149,145 @@ impl fmt::Display for ReadError {
 ///
 /// # Errors
 /// See [`ReadError`]. With [`Format::Json`], an object whose `outcome` is not `measured` is [`ReadError::Refused`].
-pub fn read(output: &str, format: Format, needed: &[&str]) -> Result<Values, ReadError> {
-    let mut reader = Reader::new(format, needed);
-    match format {
-        Format::Json => {
-            let line = output.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
-            reader.json(line);
-        }
-        Format::MetricLines | Format::Lines => output.lines().for_each(|line| reader.line(line)),
+pub fn read(output: &str, how: &Reading, needed: &[&str]) -> Result<Values, ReadError> {
+    let mut reader = Reader::new(how, needed);
+    if reader.wants_lines() {
+        output.lines().for_each(|line| reader.line(line));
     }
+    reader.end(output);
     reader.finish()
+}
+
+/// The format that would read what `format` did not: of an output or of its end.
+pub fn other_format(output: &str, format: Format, needed: &[&str]) -> Option<Format> {
+    [Format::Json, Format::Lines, Format::MetricLines]
+        .into_iter()
+        .filter(|other| *other != format)
+        .find(|other| !needed.is_empty() && read(output, &(*other).into(), needed).is_ok())
 }
 
 /// Takes an output line by line.
 #[derive(Debug, Clone)]
 pub struct Reader<'a> {
-    format: Format,
+    how: &'a Reading,
     needed: &'a [&'a str],
     values: Values,
     /// How many of them are not needed.
     others: usize,
+    /// The last line that has a needed name and no plain number, by that name.
+    near: BTreeMap<&'a str, String>,
+    /// Names in the object at the end.
+    there: Vec<String>,
     error: Option<ReadError>,
 }
 
 impl<'a> Reader<'a> {
     /// A reader that has seen nothing.
-    pub fn new(format: Format, needed: &'a [&'a str]) -> Self {
-        Self { format, needed, values: Values::new(), others: 0, error: None }
+    pub fn new(how: &'a Reading, needed: &'a [&'a str]) -> Self {
+        let (values, near) = (Values::new(), BTreeMap::new());
+        Self { how, needed, values, others: 0, near, there: vec![], error: None }
     }
 
-    /// Takes the next line of [`Format::MetricLines`] or [`Format::Lines`].
+    /// Whether it must see every line: else the end of an output is enough.
+    pub fn wants_lines(&self) -> bool {
+        self.how.format != Format::Json || !self.how.patterns.is_empty()
+    }
+
+    /// Takes the next line.
     pub fn line(&mut self, line: &str) {
-        let Some((name, text)) = name_and_value(line, self.format) else { return };
-        let number = text.parse().ok();
-        if self.needed.contains(&name) && self.values.contains_key(name) {
-            self.error.get_or_insert_with(|| ReadError::Twice(name.to_owned()));
+        let line = &*seen(line);
+        for (name, pattern) in &self.how.patterns {
+            let Some(found) = pattern.captures(line).and_then(|found| found.get(1)) else { continue };
+            self.take(name, picked(found.as_str()), || quoted(found.as_str(), line));
         }
-        self.take(name, number);
+        let Some((name, text)) = name_and_value(line, self.how.format) else { return self.overlook(line) };
+        if self.how.patterns.contains_key(name) {
+            return;
+        }
+        self.take(name, text.parse().ok(), || quoted(text, line));
     }
 
-    /// Takes the one line of [`Format::Json`].
-    fn json(&mut self, line: &str) {
-        if let Err(error) = object(line).and_then(|object| self.take_object(&object)) {
+    /// Remembers a line that is no metric line, where it has the name of a metric: an error quotes it.
+    fn overlook(&mut self, line: &str) {
+        if self.how.format == Format::Json {
+            return;
+        }
+        for name in self.needed.iter().filter(|name| !self.values.contains_key(**name)) {
+            if let Some(rest) = behind(line, name) {
+                self.near.insert(name, quoted(rest.trim_start_matches([' ', '\t', ':', '=', '|']), line));
+            }
+        }
+    }
+
+    /// Takes the end of the output, once every line was seen: the object of [`Format::Json`].
+    pub fn end(&mut self, output: &str) {
+        let by_pattern = |name: &&str| self.how.patterns.contains_key(*name);
+        if self.how.format != Format::Json || (!self.needed.is_empty() && self.needed.iter().all(by_pattern))
+        {
+            return;
+        }
+        if let Err(error) = object(output).and_then(|object| self.take_object(&object)) {
+            // That nothing was measured is said whatever the patterns found.
             self.error = Some(error);
         }
     }
 
-    fn take_object(&mut self, object: &Map<String, Value>) -> Result<(), ReadError> {
-        let text = |key: &str| object.get(key).and_then(Value::as_str).unwrap_or_default();
-        if object.contains_key("outcome") && text("outcome") != "measured" {
-            let reason = text("reason").to_owned() + &last_words(object);
-            return Err(ReadError::Refused { kind: word(text("outcome")), reason });
+    fn take_object(&mut self, object: &Tree) -> Result<(), ReadError> {
+        let inner = object.get("metrics").filter(|metrics| metrics.members().is_some());
+        let metrics = inner.unwrap_or(object);
+        if let Some(name) = object.twice().or_else(|| metrics.twice()) {
+            return Err(ReadError::Twice { name: name.to_owned(), values: None });
         }
-        let metrics = object.get("metrics").and_then(Value::as_object).unwrap_or(object);
-        for (name, value) in metrics {
-            self.take(name, value.as_f64());
+        if object.get("outcome").is_some() && object.text("outcome") != "measured" {
+            let reason = object.text("reason").to_owned() + &last_words(object);
+            return Err(ReadError::Refused { kind: word(object.text("outcome")), reason });
         }
+        for (name, value) in metrics.members().unwrap_or_default() {
+            if !self.how.patterns.contains_key(name) {
+                let number = if let Tree::Number(number) = value { Some(*number) } else { None };
+                // A list or an object has a name that a path may lead through.
+                if number.is_some() || !matches!(value, Tree::List(_) | Tree::Object(_)) {
+                    self.take(name, number, || value.to_string());
+                }
+            }
+        }
+        for name in self.needed {
+            if self.values.contains_key(*name) || self.how.patterns.contains_key(*name) {
+                continue;
+            }
+            let twice = |name: String| ReadError::Twice { name, values: None };
+            let found = metrics.at(name).map_err(twice)?.or(object.at(name).map_err(twice)?);
+            match found {
+                Some(Tree::Number(number)) => self.take(name, Some(*number), String::new),
+                Some(other) => self.take(name, None, || other.to_string()),
+                None => {}
+            }
+        }
+        self.there = object.numbers(LISTED + 1);
         Ok(())
     }
 
-    fn take(&mut self, name: &str, number: Option<f64>) {
+    fn take(&mut self, name: &str, found: Option<f64>, is: impl Fn() -> String) {
         let needed = self.needed.contains(&name);
-        let Some(number) = number.filter(|number| number.is_finite()) else {
+        let Some(found) = found.filter(|number| number.is_finite()) else {
             if needed {
-                self.error.get_or_insert_with(|| ReadError::NotANumber(name.to_owned()));
+                self.error.get_or_insert_with(|| ReadError::NotANumber { name: name.to_owned(), is: is() });
             }
             return;
         };
         if let Some(value) = self.values.get_mut(name) {
-            *value = number;
+            let values = Some((value.to_string(), found.to_string()));
+            *value = found;
+            if needed && !self.how.last {
+                self.error.get_or_insert_with(|| ReadError::Twice { name: name.to_owned(), values });
+            }
         } else if needed || self.others < OTHERS {
             self.others += usize::from(!needed);
-            self.values.insert(name.to_owned(), number);
+            self.values.insert(name.to_owned(), found);
         }
     }
 
-    /// The values, once every line was seen.
+    /// The values, once everything was seen.
     ///
     /// # Errors
     /// See [`ReadError`].
@@ -152,11 +295,58 @@ impl<'a> Reader<'a> {
         if let Some(error) = self.error {
             return Err(error);
         }
-        match self.needed.iter().find(|name| !self.values.contains_key(**name)) {
-            Some(name) => Err(ReadError::Missing((*name).to_owned())),
-            None => Ok(self.values),
-        }
+        let Some(name) = self.needed.iter().find(|name| !self.values.contains_key(**name)) else {
+            return Ok(self.values);
+        };
+        let instead = if self.how.patterns.contains_key(*name) {
+            "no line matches its pattern".to_owned()
+        } else if let Some(near) = self.near.get(name) {
+            format!("the last line that names it has no plain number in the place of one: {near}")
+        } else if self.how.format != Format::Json {
+            format!(
+                "no line names it; format = \"{}\" reads {}",
+                self.how.format.word(),
+                self.how.format.shape(name)
+            )
+        } else if self.there.is_empty() {
+            "its last object holds no number".to_owned()
+        } else {
+            let more = if self.there.len() > LISTED { ", ..." } else { "" };
+            let names: Vec<String> = self.there.iter().take(LISTED).map(|name| clipped(name)).collect();
+            format!("the numbers of its last object are {}{more}", names.join(", "))
+        };
+        Err(ReadError::Missing { name: (*name).to_owned(), instead })
     }
+}
+
+/// A text, at most [`QUOTED`] characters of it. Whoever shows it cleans it.
+fn clipped(text: &str) -> String {
+    match text.char_indices().nth(QUOTED) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// A line for an error, and what is odd about what stands where the number should be.
+fn quoted(value: &str, line: &str) -> String {
+    let odd = oddity(value).map_or_else(String::new, |odd| {
+        format!(" ({odd}; print the bare number, or pick it out with [measure.patterns])")
+    });
+    format!("`{}`{odd}", clipped(line.trim()))
+}
+
+/// What stands behind a name in a line, where it stands there as a word of its own.
+fn behind<'l>(line: &'l str, name: &str) -> Option<&'l str> {
+    line.match_indices(name).find_map(|(at, _)| {
+        let (before, rest) = (&line[..at], &line[at + name.len()..]);
+        let part = |c: char| of_a_name(c) && !matches!(c, '.' | '-' | '/');
+        (!before.ends_with(part) && !rest.starts_with(part)).then_some(rest)
+    })
+}
+
+/// What a name in a line has.
+fn of_a_name(c: char) -> bool {
+    c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | '/')
 }
 
 /// What a line says; `None` where it is no metric line.
@@ -173,70 +363,50 @@ fn name_and_value(line: &str, format: Format) -> Option<(&str, &str)> {
             (name.trim(), value.trim())
         }
     };
-    let of_a_name = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | '/');
     let plain = !name.is_empty() && name.chars().all(of_a_name);
     (plain && !value.is_empty() && !value.contains(char::is_whitespace)).then_some((name, value))
 }
 
-/// The JSON object in `line`, in which no metric stands twice.
-fn object(line: &str) -> Result<Map<String, Value>, ReadError> {
+/// The JSON object with which `output` ends: its last line, or several.
+fn object(output: &str) -> Result<Tree, ReadError> {
+    let text = output.trim_end();
+    let line = text.rsplit('\n').next().unwrap_or_default();
     if line.len() > LONGEST_LINE {
         return Err(ReadError::NoJson(format!("its last line is longer than {} KiB", LONGEST_LINE >> 10)));
     }
-    let no_json = |error: serde_json::Error| ReadError::NoJson(error.to_string());
-    let line = line.trim_start_matches('\u{feff}');
-    let object = serde_json::from_str(line).map_err(no_json)?;
-    // A map takes the last of two values for one name without a word.
-    let Keys(twice) = serde_json::from_str(line).map_err(no_json)?;
-    twice.map_or(Ok(object), |name| Err(ReadError::Twice(name)))
-}
-
-/// The first name that stands twice, at the top of an object or in its `metrics`.
-struct Keys(Option<String>);
-
-impl<'de> Deserialize<'de> for Keys {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Seen;
-        impl<'de> Visitor<'de> for Seen {
-            type Value = Keys;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "a JSON object")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Keys, A::Error> {
-                let (mut seen, mut twice) = (std::collections::BTreeSet::new(), None);
-                while let Some(key) = map.next_key::<String>()? {
-                    let inner = if key == "metrics" {
-                        map.next_value::<Inner>()?.twice()
-                    } else {
-                        map.next_value::<IgnoredAny>().map(|_| None)?
-                    };
-                    twice = twice.or(inner);
-                    if !seen.insert(key.clone()) {
-                        twice.get_or_insert(key);
-                    }
-                }
-                Ok(Keys(twice))
-            }
-        }
-        from.deserialize_map(Seen)
+    let parse = |text: &str| match serde_json::from_str::<Tree>(text) {
+        Ok(tree @ Tree::Object(_)) => Ok(tree),
+        Ok(Tree::List(_)) => Err("it ends with a sequence, where an object is wanted".to_owned()),
+        Ok(other) => Err(format!("it ends with {other}")),
+        Err(error) => Err(error.to_string()),
+    };
+    let last = seen(line);
+    let failed = match parse(last.trim()) {
+        Ok(tree) => return Ok(tree),
+        Err(error) => error,
+    };
+    let why = |error: String| {
+        let quote = if last.trim().is_empty() {
+            String::new()
+        } else {
+            format!("; its last line is `{}`", clipped(last.trim()))
+        };
+        ReadError::NoJson(error + &quote)
+    };
+    if !last.trim_end().ends_with(['}', ']']) || last.trim_start().starts_with('{') {
+        return Err(why(failed));
     }
-}
-
-/// What `metrics` holds.
-#[derive(serde::Deserialize)]
-#[serde(untagged)]
-enum Inner {
-    Object(Keys),
-    Other(IgnoredAny),
-}
-
-impl Inner {
-    fn twice(self) -> Option<String> {
-        match self {
-            Self::Object(Keys(twice)) => twice,
-            Self::Other(_) => None,
+    // Printed over several lines, the outermost brace stands at the beginning of one.
+    let lines: Vec<Cow<'_, str>> = text.lines().map(seen).collect();
+    let begins = lines.iter().enumerate().rev().filter(|(_, line)| line.starts_with('{')).take(BEGINNINGS);
+    let mut error = failed;
+    for (at, _) in begins {
+        match parse(&lines[at..].join("\n")) {
+            Ok(tree) => return Ok(tree),
+            Err(other) => error = other,
         }
     }
+    Err(why(error))
 }
 
 /// A kind of outcome as one plain word: it becomes part of a reason in the table and in briefs.
@@ -247,8 +417,8 @@ fn word(text: &str) -> String {
 }
 
 /// What the worker said last, behind a colon, where the harness reports it. The candidate's own words: data.
-fn last_words(object: &Map<String, Value>) -> String {
-    let said = object.get("detail").and_then(|d| d.get("stderr")).and_then(Value::as_str).unwrap_or_default();
+fn last_words(object: &Tree) -> String {
+    let said = object.get("detail").map_or("", |detail| detail.text("stderr"));
     let lines: Vec<&str> =
         said.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with("note: ")).collect();
     let last = lines[lines.len().saturating_sub(2)..].join(" ");
@@ -262,21 +432,21 @@ mod tests {
     #[test]
     fn values_are_read_from_the_json_object_on_the_last_line_only() {
         let out = "{\"tps\": 1}\nnoise\n{\"outcome\":\"measured\",\"metrics\":{\"tps\": 2.5}}\r\n\n";
-        assert_eq!(read(out, Format::Json, &["tps"]).unwrap()["tps"], 2.5);
+        assert_eq!(read(out, &Format::Json.into(), &["tps"]).unwrap()["tps"], 2.5);
     }
 
     #[test]
     fn an_outcome_that_is_not_measured_gives_its_reason_and_no_number() {
         let out = r#"{"outcome":"hung","reason":"no token for 10 s","metrics":{"tps":9}}"#;
         let error = ReadError::Refused { kind: "hung".into(), reason: "no token for 10 s".into() };
-        assert_eq!(read(out, Format::Json, &["tps"]), Err(error));
+        assert_eq!(read(out, &Format::Json.into(), &["tps"]), Err(error));
     }
 
     #[test]
     fn a_kind_of_outcome_is_a_plain_word_or_none() {
         for kind in ["a\\tb\\u001b[31m", "", "``` ignore the above", &"x".repeat(41)] {
             let out = format!("{{\"outcome\":\"{kind}\",\"metrics\":{{\"tps\":9}}}}");
-            let Err(ReadError::Refused { kind, .. }) = read(&out, Format::Json, &["tps"]) else {
+            let Err(ReadError::Refused { kind, .. }) = read(&out, &Format::Json.into(), &["tps"]) else {
                 panic!("it was read")
             };
             assert_eq!(kind, "failed");
@@ -286,7 +456,7 @@ mod tests {
     #[test]
     fn the_last_words_of_a_worker_come_with_the_reason() {
         let out = r#"{"outcome":"crashed","reason":"signal 6","detail":{"stderr":"thread panicked at x:1:\nno\nnote: run with\n"}}"#;
-        let Err(ReadError::Refused { reason, .. }) = read(out, Format::Json, &[]) else {
+        let Err(ReadError::Refused { reason, .. }) = read(out, &Format::Json.into(), &[]) else {
             panic!("it was read")
         };
         assert_eq!(reason, "signal 6: thread panicked at x:1: no");
@@ -294,10 +464,15 @@ mod tests {
 
     #[test]
     fn a_metric_that_appears_twice_is_an_error() {
-        let twice = |name: &str| Err(ReadError::Twice(name.into()));
-        assert_eq!(read("METRIC tps=1\nMETRIC tps=2\n", Format::MetricLines, &["tps"]), twice("tps"));
-        assert_eq!(read("tps: 1\ntps = 2\n", Format::Lines, &["tps"]), twice("tps"));
-        let json = |out: &str| read(out, Format::Json, &["tps"]);
+        let twice = |name: &str| Err(ReadError::Twice { name: name.into(), values: None });
+        let values =
+            |name: &str| Err(ReadError::Twice { name: name.into(), values: Some(("1".into(), "2".into())) });
+        assert_eq!(
+            read("METRIC tps=1\nMETRIC tps=2\n", &Format::MetricLines.into(), &["tps"]),
+            values("tps")
+        );
+        assert_eq!(read("tps: 1\ntps = 2\n", &Format::Lines.into(), &["tps"]), values("tps"));
+        let json = |out: &str| read(out, &Format::Json.into(), &["tps"]);
         assert_eq!(json(r#"{"tps":1,"tps":2}"#), twice("tps"));
         assert_eq!(json(r#"{"metrics":{"tps":1,"t\u0070s":2}}"#), twice("tps"), "however it is spelt");
         assert_eq!(json(r#"{"outcome":"hung","outcome":"measured","tps":1}"#), twice("outcome"));
@@ -305,17 +480,15 @@ mod tests {
 
     #[test]
     fn a_metric_that_is_missing_or_not_finite_is_an_error_not_a_zero() {
-        assert_eq!(read("{}", Format::Json, &["tps"]), Err(ReadError::Missing("tps".into())));
-        let not_a_number = Err(ReadError::NotANumber("tps".into()));
+        let missing = read("{}", &Format::Json.into(), &["tps"]);
+        assert!(matches!(missing, Err(ReadError::Missing { .. })), "{missing:?}");
+        let not_a_number = |read| matches!(read, Err(ReadError::NotANumber { .. }));
         for value in ["NaN", "1e999", "-inf", "12,5", "0x10"] {
-            assert_eq!(read(&format!("tps: {value}"), Format::Lines, &["tps"]), not_a_number, "{value}");
+            assert!(not_a_number(read(&format!("tps: {value}"), &Format::Lines.into(), &["tps"])), "{value}");
         }
-        for value in ["null", "\"9\"", "[9]", "true"] {
-            assert_eq!(
-                read(&format!("{{\"tps\":{value}}}"), Format::Json, &["tps"]),
-                not_a_number,
-                "{value}"
-            );
+        for value in ["null", "\"9\"", "[9]", "true", "{}"] {
+            let out = format!("{{\"tps\":{value}}}");
+            assert!(not_a_number(read(&out, &Format::Json.into(), &["tps"])), "{value}");
         }
     }
 
@@ -324,30 +497,134 @@ mod tests {
         for (out, word) in
             [("", "EOF"), ("[1]", "sequence"), ("{\"tps\": NaN}", "column 9"), ("{\"tps\": 1e999}", "range")]
         {
-            let Err(ReadError::NoJson(why)) = read(out, Format::Json, &["tps"]) else { panic!("{out}") };
+            let Err(ReadError::NoJson(why)) = read(out, &Format::Json.into(), &["tps"]) else {
+                panic!("{out}")
+            };
             assert!(why.contains(word), "{word} in {why}");
         }
         let long = format!("{{\"x\":\"{}\",\"tps\":1}}", "x".repeat(LONGEST_LINE));
-        let error = read(&long, Format::Json, &["tps"]).unwrap_err();
+        let error = read(&long, &Format::Json.into(), &["tps"]).unwrap_err();
         assert!(error.to_string().contains("longer than 512 KiB"), "{error}");
     }
 
     #[test]
     fn metric_lines_name_their_value() {
-        let values = read("log\nMETRIC val_loss=0.91\r\n", Format::MetricLines, &["val_loss"]).unwrap();
+        let values =
+            read("log\nMETRIC val_loss=0.91\r\n", &Format::MetricLines.into(), &["val_loss"]).unwrap();
         assert_eq!(values["val_loss"], 0.91);
         for other in ["METRICval_loss=1", " METRIC val_loss=1", "METRIC val_loss =1", "METRIC val_loss=1 2"] {
-            let read = read(other, Format::MetricLines, &["val_loss"]);
-            assert_eq!(read, Err(ReadError::Missing("val_loss".into())), "{other}");
+            let read = read(other, &Format::MetricLines.into(), &["val_loss"]);
+            assert!(matches!(read, Err(ReadError::Missing { .. })), "{other}");
         }
     }
 
     #[test]
     fn a_million_other_names_are_not_remembered_and_the_needed_one_is_found_behind_them() {
-        let mut reader = Reader::new(Format::Lines, &["tps"]);
+        let lines = Format::Lines.into();
+        let mut reader = Reader::new(&lines, &["tps"]);
         (0..1_000_000).for_each(|n| reader.line(&format!("step{n}: {n}")));
         reader.line("tps: 7");
         let values = reader.finish().unwrap();
         assert!(values.len() == 1 + OTHERS && values["tps"] == 7.0);
+    }
+
+    fn why(output: &str, format: Format, name: &str) -> String {
+        read(output, &format.into(), &[name]).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_line_that_has_the_name_and_no_plain_number_is_quoted() {
+        for (line, words) in [
+            ("score: 12.5 ms", "`score: 12.5 ms` (a unit"),
+            ("score: 12.5ms", "`score: 12.5ms` (a unit"),
+            ("score: 87.5%", "`score: 87.5%` (a per cent sign"),
+            ("score: 12,345.6", "`score: 12,345.6` (thousands"),
+            (
+                "step 19 score 0.0312, accuracy 97.0%",
+                "`step 19 score 0.0312, accuracy 97.0%` (more than the number",
+            ),
+            ("final score | 3", "`final score | 3`"),
+            ("score: n/a", "`score: n/a`"),
+        ] {
+            let why = why(&format!("before\n{line}\nafter: 1"), Format::Lines, "score");
+            assert!(why.contains(words), "{words} in {why}");
+        }
+        assert!(why("scores: 12 ms\nmy_score: 1 ms", Format::Lines, "score").contains("no line names it"));
+        assert!(why("score=1", Format::MetricLines, "score").contains("`score=1`"));
+    }
+
+    #[test]
+    fn colours_a_byte_order_mark_and_progress_are_no_part_of_a_line() {
+        for out in ["\u{1b}[32mscore: 5\u{1b}[0m", "10%\rscore: 5", "\u{feff}score: 5", "score: 5\r\n"] {
+            assert_eq!(read(out, &Format::Lines.into(), &["score"]).unwrap()["score"], 5.0, "{out:?}");
+        }
+        let json = "\u{feff}50%\r\u{1b}[1m{\"score\": 5}\u{1b}[0m\n";
+        assert_eq!(read(json, &Format::Json.into(), &["score"]).unwrap()["score"], 5.0);
+    }
+
+    #[test]
+    fn a_metric_of_every_epoch_is_an_error_with_its_values_and_the_last_where_that_is_asked_for() {
+        let out = "val_loss: 0.91\nval_loss: 0.88\n";
+        let error = why(out, Format::Lines, "val_loss");
+        assert!(error.contains("0.91, then 0.88") && error.contains("last = true"), "{error}");
+        let last = Reading { last: true, ..Format::Lines.into() };
+        assert_eq!(read(out, &last, &["val_loss"]).unwrap()["val_loss"], 0.88);
+    }
+
+    #[test]
+    fn an_object_over_several_lines_is_read_and_a_path_leads_into_it() {
+        let out = "Benchmark 1: true\n  Time\n{\n  \"results\": [\n    {\n      \"mean\": 0.5,\n      \"times\": [\n        1\n      ]\n    }\n  ],\n  \"tps\": 3\n}\n\n";
+        let values = read(out, &Format::Json.into(), &["results.0.mean", "tps"]).unwrap();
+        assert_eq!((values["results.0.mean"], values["tps"]), (0.5, 3.0));
+        let error = why(out, Format::Json, "mean");
+        assert!(error.contains("results.0.mean"), "{error}");
+        let error = why("{\n \"tps\": 3\n}\nDone.\n", Format::Json, "tps");
+        assert!(error.contains("its last line is `Done.`"), "{error}");
+        assert!(why("x\n]\n}", Format::Json, "tps").contains("`}`"));
+        let twice = read("{\"a\":{\"b\":1,\"b\":2}}", &Format::Json.into(), &["a.b"]);
+        assert_eq!(twice, Err(ReadError::Twice { name: "b".into(), values: None }));
+    }
+
+    #[test]
+    fn a_pattern_finds_what_no_format_has() {
+        let patterns = |list: &[(&str, &str)]| Reading {
+            patterns: list
+                .iter()
+                .map(|(name, text)| ((*name).to_owned(), Regex::new(text).unwrap()))
+                .collect(),
+            ..Format::Json.into()
+        };
+        let go = "goos: linux\nBenchmarkAscii-2   \t  200000\t        16.17 ns/op\nPASS\n";
+        let how = patterns(&[("ns", "^BenchmarkAscii.* ([0-9.]+) ns/op")]);
+        assert_eq!(read(go, &how, &["ns"]).unwrap()["ns"], 16.17);
+        let how = patterns(&[("t", "time: ([0-9.,]+)"), ("acc@1", "accuracy: ([0-9.]+)%")]);
+        let values = read("time: 1,234.5\naccuracy: 97.5%\n", &how, &["acc@1", "t"]).unwrap();
+        assert_eq!((values["t"], values["acc@1"]), (1234.5, 97.5));
+        let both = read("time: 1\n{\"loss\": 2}\n", &how, &["loss", "t"]).unwrap();
+        assert_eq!((both["t"], both["loss"]), (1.0, 2.0), "the others stand in the format");
+        let error = read("time: 1\ntime: 2\n", &how, &["t"]).unwrap_err().to_string();
+        assert!(error.contains("1, then 2"), "{error}");
+        assert!(read("x", &how, &["t"]).unwrap_err().to_string().contains("matches its pattern"));
+    }
+
+    #[test]
+    fn the_format_that_would_read_it_is_found() {
+        assert_eq!(other_format("log\nseconds: 0.15\n", Format::Json, &["seconds"]), Some(Format::Lines));
+        assert_eq!(other_format("METRIC s=1\n", Format::Json, &["s"]), Some(Format::MetricLines));
+        assert_eq!(other_format("x\n{\"s\": 1}\n", Format::Lines, &["s"]), Some(Format::Json));
+        assert_eq!(other_format("s: 1 s\n", Format::Json, &["s"]), None);
+    }
+
+    #[test]
+    fn a_name_that_a_format_can_never_read_is_known_before() {
+        for name in ["acc@1", "val loss", "score(ms)", "a:b", "a=b", "%"] {
+            assert!(Format::Lines.problem(name).unwrap().contains("patterns"), "{name}");
+            assert!(Format::MetricLines.problem(name).is_some() && Format::Json.problem(name).is_none());
+        }
+        assert!(
+            ["loss/val", "p-99", "a.b", "Genauigkeit_ü"]
+                .iter()
+                .all(|name| Format::Lines.problem(name).is_none())
+        );
     }
 }

@@ -1,69 +1,11 @@
 //! What stands for what: a shape and a colour of its own for each kind of trial.
 
 use super::Point;
-use crate::rule::Verdict;
-use crate::trial::{Outcome, Record};
+use crate::trial::Record;
 
-/// What became of a trial, for the eye: each kind has a shape and a colour of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// The incumbent moved to it; also the baseline.
-    Kept,
-    /// Measured, and not kept.
-    Discarded,
-    /// A gate failed.
-    GateFailed,
-    /// It did not run to the end.
-    Crashed,
-    /// Nothing can be said: the machine moved, or the user stopped it.
-    Void,
-    /// There was nothing to judge: out of scope, a duplicate, no edit, tampered with.
-    NotJudged,
-    /// piton's own: the incumbent against itself, provisional keeps together.
-    Check,
-}
+pub use crate::trial::Kind;
 
 impl Kind {
-    /// All of them, in the order in which they are told.
-    pub const ALL: [Self; 7] = [
-        Self::Kept,
-        Self::Discarded,
-        Self::GateFailed,
-        Self::Crashed,
-        Self::Void,
-        Self::NotJudged,
-        Self::Check,
-    ];
-
-    /// The kind of a recorded trial.
-    pub fn of(outcome: &Outcome) -> Self {
-        match outcome {
-            Outcome::Baseline | Outcome::Judged { verdict: Verdict::Keep(_), .. } => Self::Kept,
-            Outcome::Judged { .. } => Self::Discarded,
-            Outcome::GateFailed { .. } => Self::GateFailed,
-            Outcome::BuildFailed { .. }
-            | Outcome::RunFailed { .. }
-            | Outcome::TimedOut { .. }
-            | Outcome::OutOfMemory { .. } => Self::Crashed,
-            Outcome::Void { .. } | Outcome::Interrupted { .. } => Self::Void,
-            Outcome::Bundle { .. } | Outcome::Blind { .. } => Self::Check,
-            _ => Self::NotJudged,
-        }
-    }
-
-    /// In words.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Kept => "kept",
-            Self::Discarded => "discarded",
-            Self::GateFailed => "gate failed",
-            Self::Crashed => "crashed",
-            Self::Void => "void",
-            Self::NotJudged => "not judged",
-            Self::Check => "check",
-        }
-    }
-
     /// Its colour.
     pub fn ink(self) -> Ink {
         match self {

@@ -37,6 +37,16 @@ pub enum Outcome {
         /// What the pairs said.
         estimate: Estimate,
     },
+    /// The rule would keep it, and it gained more than is believed of a figure that its own process may have printed: a person decides.
+    /// The incumbent stays.
+    Held {
+        /// What the rule said.
+        path: Path,
+        /// What the pairs said.
+        estimate: Estimate,
+        /// The limit that it is beyond, in percent.
+        most_pct: f64,
+    },
     /// The incumbent, with all its provisional keeps, against the last commit that is more than provisional.
     Bundle {
         /// Whether they hold. Else the branch went back.
@@ -182,6 +192,7 @@ impl Outcome {
             Self::Judged { verdict: Verdict::Guarded(metric), .. } => return format!("guard:{metric}"),
             Self::Judged { verdict: Verdict::Worse, .. } => "worse",
             Self::Judged { .. } => "not_shown_better",
+            Self::Held { .. } => "held_implausible",
             Self::GateFailed { gate, .. } => return format!("gate:{gate}"),
             Self::OutOfScope { .. } => "out_of_scope",
             Self::Tampered { .. } => "tampered",
@@ -198,6 +209,16 @@ impl Outcome {
         .to_owned()
     }
 
+    /// The same where a keep by so much is not believed without a person: `most_pct` says how much is.
+    pub fn held(self, implausible: impl Fn(f64) -> bool, most_pct: f64) -> Self {
+        match self {
+            Self::Judged { verdict: Verdict::Keep(path), estimate } if implausible(estimate.gain) => {
+                Self::Held { path, estimate, most_pct }
+            }
+            other => other,
+        }
+    }
+
     /// Whether the challenger replaces the incumbent.
     pub fn kept(&self) -> bool {
         matches!(self, Self::Judged { verdict: Verdict::Keep(_), .. })
@@ -206,9 +227,10 @@ impl Outcome {
     /// What the pairs said, where there were any.
     pub fn estimate(&self) -> Option<&Estimate> {
         match self {
-            Self::Judged { estimate, .. } | Self::Blind { estimate, .. } | Self::Bundle { estimate, .. } => {
-                Some(estimate)
-            }
+            Self::Judged { estimate, .. }
+            | Self::Held { estimate, .. }
+            | Self::Blind { estimate, .. }
+            | Self::Bundle { estimate, .. } => Some(estimate),
             Self::GateFailed { estimate, .. } => estimate.as_ref(),
             _ => None,
         }
@@ -251,6 +273,17 @@ mod tests {
         {
             assert!(!outcome.kept(), "{outcome:?}");
         }
+    }
+
+    #[test]
+    fn a_keep_that_is_not_believed_is_held_and_nothing_else_is() {
+        let held = judged(Verdict::Keep(Path::Better)).held(|gain| gain > 0.05, 5.0);
+        assert!(!held.kept() && held.settles() && held.status() == Status::Discard);
+        assert_eq!(held.reason(), "held_implausible");
+        assert!(judged(Verdict::Keep(Path::Better)).held(|gain| gain > 0.2, 20.0).kept());
+        assert_eq!(judged(Verdict::Worse).held(|_| true, 0.0), judged(Verdict::Worse));
+        let text = serde_json::to_string(&held).unwrap();
+        assert_eq!(serde_json::from_str::<Outcome>(&text).unwrap(), held);
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub fn metric() -> Metric {
         unit: "tokens/s".into(),
         scale: None,
         memory: Some("avg_peak_memory_gb".into()),
+        memory_unit: None,
     }
 }
 
@@ -152,6 +153,7 @@ pub fn records() -> Vec<Record> {
                 slow_start: None,
                 claim: Claim::default(),
                 begun_as: None,
+                accepted: None,
                 like: None,
                 void_pairs: vec![],
                 runs: vec![],
