@@ -135,7 +135,7 @@ impl Workshop<'_> {
         let mark = slot.join("fetched");
         let fetch = fs::read_to_string(&mark).ok().as_deref() != Some(&built.of);
         let of = built.of.clone();
-        match self.build(build, built, &slot, "harness", fetch)? {
+        match self.build(build, built, &slot, ("harness", fetch), &[])? {
             BuildEnd::Built(built) => {
                 fs::write(mark, of).context("the sealed slot was not marked")?;
                 Ok(built)
@@ -151,7 +151,7 @@ impl Workshop<'_> {
     /// # Errors
     /// When piton itself fails: a disk that refuses, a build command that does not exist.
     pub fn challenger(&self, commit: Id, keep: &[&Built], config: &Config, fetch: bool) -> Result<BuildEnd> {
-        self.built_in(&self.free("slots", 0, keep)?, commit, config, fetch)
+        self.built_in(&self.free("slots", 0, keep)?, commit, keep, config, fetch)
     }
 
     /// Builds the baseline a second time, in the slot that the next challenger will use: the same program, laid out anew.
@@ -159,7 +159,7 @@ impl Workshop<'_> {
     /// # Errors
     /// When piton itself fails.
     pub fn again(&self, commit: Id, keep: &[&Built], config: &Config) -> Result<BuildEnd> {
-        self.built_in(&self.free("slots", 1, keep)?, commit, config, true)
+        self.built_in(&self.free("slots", 1, keep)?, commit, keep, config, true)
     }
 
     /// The first slot from number `first` on in which nothing of `keep` lies.
@@ -170,11 +170,18 @@ impl Workshop<'_> {
         free.ok_or_else(|| Error::new("nothing was built: every slot is in use"))
     }
 
-    fn built_in(&self, slot: &Path, commit: Id, config: &Config, fetch: bool) -> Result<BuildEnd> {
+    fn built_in(
+        &self,
+        slot: &Path,
+        commit: Id,
+        keep: &[&Built],
+        config: &Config,
+        fetch: bool,
+    ) -> Result<BuildEnd> {
         let built = self.lay(slot, commit, config)?;
         let end = match &config.build {
             None => BuildEnd::Built(built),
-            Some(build) => self.build(build, built, slot, "build", fetch)?,
+            Some(build) => self.build(build, built, slot, ("build", fetch), keep)?,
         };
         // With an artifact the slot is free again at once; without one, the tree itself is what is measured.
         if let BuildEnd::Built(built @ Built { artifact: None, .. }) = &end {
@@ -262,7 +269,14 @@ impl Workshop<'_> {
         Ok(Some(Built { artifact: Some(artifact), hash: hash.map(str::to_owned), made: Some(made), ..built }))
     }
 
-    fn build(&self, build: &Build, built: Built, slot: &Path, name: &str, fetch: bool) -> Result<BuildEnd> {
+    fn build(
+        &self,
+        build: &Build,
+        built: Built,
+        slot: &Path,
+        (name, fetch): (&str, bool),
+        keep: &[&Built],
+    ) -> Result<BuildEnd> {
         let (tree, target) = (built.tree.clone(), slot.join("target"));
         let logs = self.dir.join("logs");
         fs::create_dir_all(&logs)
@@ -345,7 +359,7 @@ impl Workshop<'_> {
         }
         let hash = self.store(&made)?;
         let family = if name == "harness" { name } else { "artifacts" };
-        let (artifact, made) = self.laid_artifact(&hash, family, &[]).ok_or_else(|| {
+        let (artifact, made) = self.laid_artifact(&hash, family, keep).ok_or_else(|| {
             Error::new("the artifact was not kept").cause("it is gone, or was altered meanwhile")
         })?;
         // A build that fetches may write into its tree.

@@ -81,10 +81,32 @@ impl From<Output> for Said {
     }
 }
 
-/// A repository that is removed when dropped.
+/// A repository, and the place of what is built from it, removed when dropped.
 #[derive(Debug)]
 pub struct Scratch {
     dir: TempDir,
+    root: PathBuf,
+}
+
+/// What the toy measures. Each test binary has one kind: those named after another kind hold the tests of verdicts once more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A file that the build makes.
+    Artifact,
+    /// The tree that the build was run in.
+    BuiltTree,
+    /// The tree as it was committed: there is no build, and the measuring command does what it takes.
+    Tree,
+}
+
+/// The kind of this test binary.
+pub fn kind() -> Kind {
+    let test = std::env::current_exe().expect("a test has a path");
+    match test.file_name().and_then(|name| name.to_str()) {
+        Some(name) if name.starts_with("measures_a_built_tree-") => Kind::BuiltTree,
+        Some(name) if name.starts_with("measures_its_tree-") => Kind::Tree,
+        _ => Kind::Artifact,
+    }
 }
 
 /// A toy experiment that builds and measures in milliseconds: the artifact is a number, the metric is that
@@ -120,6 +142,28 @@ const BUILD: &str = r#"grep -q BROKEN "$1/src/speed.rs" && { echo "error: this i
 sed -n 's/.*SPEED: u32 = \(.*\);/\1/p' "$1/src/speed.rs" > "$2/speed"
 "#;
 
+/// The build of the toy.
+const BUILD_TABLE: &str = r#"[build]
+command = ["sh", "{tree}/build.sh", "{tree}", "{target}"]
+artifact = "{target}/speed"
+timeout_s = 20
+"#;
+
+/// The text of a toy's `piton.toml`, as one of this kind has it.
+fn of_kind(kind: Kind, text: &str) -> String {
+    match kind {
+        Kind::Artifact => text.to_owned(),
+        Kind::BuiltTree => text
+            .replace("artifact = \"{target}/speed\"\n", "")
+            .replace("\"{tree}\", \"{target}\"]", "\"{tree}\", \"{tree}\"]")
+            .replace("\"{artifact}\"", "\"{tree}/speed\""),
+        Kind::Tree => text.replace(BUILD_TABLE, "").replace(
+            "\"{sealed}/measure.sh\", \"{artifact}\"]",
+            "\"-c\", \"sh $0/build.sh $1 $TMPDIR && exec sh $0/measure.sh $TMPDIR/speed\", \"{sealed}\", \"{tree}\"]",
+        ),
+    }
+}
+
 /// 7 fails the gate, 13 dies, 666 leaves a daemon, 4 waits for its end, 5 prints no metric.
 const MEASURE: &str = r#"s=$(cat "$1"); q=1
 case $s in
@@ -135,7 +179,13 @@ echo "{\"outcome\":\"measured\",\"metrics\":{\"speed\":$((s + 1)).$((PITON_SEED 
 impl Scratch {
     /// An empty directory.
     pub fn empty() -> Self {
-        Self { dir: TempDir::new().expect("a temporary directory") }
+        Self::below(TempDir::new().expect("a temporary directory"))
+    }
+
+    fn below(dir: TempDir) -> Self {
+        let root = dir.path().join("repo");
+        fs::create_dir(&root).expect("a directory");
+        Self { dir, root }
     }
 
     /// A repository with the toy experiment committed on `main`.
@@ -145,13 +195,13 @@ impl Scratch {
 
     /// The same below `dir`.
     pub fn toy_in(dir: &Path) -> Self {
-        Self { dir: TempDir::new_in(dir).expect("a temporary directory") }.with_toy()
+        Self::below(TempDir::new_in(dir).expect("a temporary directory")).with_toy()
     }
 
     fn with_toy(self) -> Self {
         let scratch = self;
         scratch.git(&["init", "--quiet", "--initial-branch=main"]);
-        scratch.write("piton.toml", TOY);
+        scratch.write("piton.toml", &of_kind(kind(), TOY));
         scratch.write("build.sh", BUILD);
         scratch.write("measure.sh", MEASURE);
         scratch.speed("100");
@@ -163,14 +213,24 @@ impl Scratch {
     pub fn toy_with(from: &str, to: &str) -> Self {
         assert!(TOY.contains(from), "{from}");
         let scratch = Self::toy();
-        scratch.write("piton.toml", &TOY.replace(from, to));
+        scratch.write("piton.toml", &of_kind(kind(), &TOY.replace(from, to)));
         scratch.commit("another experiment");
         scratch
     }
 
     /// Its root.
     pub fn path(&self) -> &Path {
-        self.dir.path()
+        &self.root
+    }
+
+    /// Where places of repositories lie, for piton in here.
+    pub fn state_home(&self) -> PathBuf {
+        self.dir.path().join("state")
+    }
+
+    /// The place of this repository, where trees lie.
+    pub fn place(&self) -> PathBuf {
+        PathBuf::from(self.read(".git/piton/place"))
     }
 
     /// Writes a file.
@@ -218,6 +278,7 @@ impl Scratch {
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(piton());
         command.args(args).current_dir(self.path()).env("NO_COLOR", "1");
+        command.env("PITON_STATE_HOME", self.state_home());
         command
     }
 

@@ -1,0 +1,14 @@
+//! The tests of verdicts once more, on a toy whose build names no artifact: what is measured is the tree that it was run in. See `piton_tests::Kind`.
+
+#[path = "audit.rs"]
+mod audit;
+#[path = "climb.rs"]
+mod climb;
+#[path = "finalize.rs"]
+mod finalize;
+#[path = "lost.rs"]
+mod lost;
+#[path = "rule.rs"]
+mod rule;
+#[path = "trial.rs"]
+mod trial;

@@ -1,0 +1,14 @@
+//! The tests of verdicts once more, on a toy without a build: what is measured is the tree as it was committed. See `piton_tests::Kind`.
+
+#[path = "audit.rs"]
+mod audit;
+#[path = "climb.rs"]
+mod climb;
+#[path = "finalize.rs"]
+mod finalize;
+#[path = "lost.rs"]
+mod lost;
+#[path = "rule.rs"]
+mod rule;
+#[path = "trial.rs"]
+mod trial;
