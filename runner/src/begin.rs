@@ -10,6 +10,7 @@ use crate::drive::{LEFT_BEHIND, Session, Turn, blank};
 use crate::error::{Context, Error, Result, exit};
 use crate::flight::Owner;
 use crate::ledger::{Ledger, Run};
+use crate::metric::Scale;
 use crate::proc;
 use crate::recover::Entered;
 use crate::say::Tone;
@@ -107,13 +108,22 @@ impl World {
         let config = config.settled(Some(&record));
         let metric = &config.metric;
         let tau = record.tau.map_or_else(String::new, |tau| {
-            format!(", tau of a pair's gain {}", words::size(tau, 2, metric))
+            let size = words::size(tau, 2, metric);
+            match config.courses(std::slice::from_ref(&record), false).primary.track().seeded {
+                _ if tau == 0.0 => ", the same value on every seed".to_owned(),
+                true => format!(", equal on the same seed; from seed to seed it varies by {size}"),
+                false => format!(", tau of a pair's gain {size}"),
+            }
         });
+        let compared = match metric.scale() {
+            Scale::Ratio => String::new(),
+            Scale::Difference => format!(", compared by difference, in {}", words::clean(metric.units(), 30)),
+        };
         let value = record.value(&config.metric.name).map_or_else(String::new, number);
         self.progress.line(
             Tone::Plain,
             &format!(
-                "baseline {} {value} {} ({}{tau}), gates pass\n",
+                "baseline {} {value} {} ({}{compared}{tau}), gates pass\n",
                 config.metric.name,
                 config.metric.unit,
                 match record.runs.len() {

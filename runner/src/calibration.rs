@@ -66,7 +66,7 @@ impl Course {
     }
 
     /// Takes in the baseline's samples, one for each seed, while its pairs are there.
-    fn baseline(&mut self, samples: &[&Values]) {
+    pub fn baseline(&mut self, samples: &[&Values]) {
         let values: Vec<f64> =
             samples.iter().filter_map(|values| values.get(&self.metric).copied()).collect();
         self.level = stats::median(&values).unwrap_or(0.0).abs();

@@ -250,7 +250,7 @@ pub fn night_words(night: &Night, metric: &Metric) -> String {
     // In the direction that is better: what fell by less than the keeps said was luck too.
     let better = |by: f64| metric.direction.sign() * metric.change(by);
     let luck = match better(night.naive) - better(night.gain) {
-        more @ 0.0.. => format!("{} of it were luck", points(more)),
+        more @ 0.0.. => format!("+{} of it were luck", points(more)),
         more => format!("measured anew it is {} more", points(-more)),
     };
     let unit = if metric.scale() == Scale::Ratio { " %" } else { "" };
