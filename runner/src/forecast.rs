@@ -6,7 +6,7 @@ use crate::metric::{Metric, Scale};
 use crate::random::Random;
 use crate::rule::{Answer, Question};
 use crate::terms::{Preset, Settings};
-use crate::words::{gain, number, size};
+use crate::words::{gain, noun, number, size};
 
 /// Trials that each figure is counted over: a share of one half is then known to 1 point.
 const TRIALS: u32 = 2000;
@@ -150,7 +150,7 @@ pub fn explain(settings: &Settings, metric: &Metric, tau: Option<f64>, pair_s: O
         .iter()
         .for_each(|why| text.push_str(&format!("on this machine that is not asked: {why}\n")));
     text.push_str(&format!("\non this machine the scale of a pair, tau, is {}:\n\n", size(tau, 2, metric)));
-    text.push_str("   true change   kept in   mean pairs   time\n");
+    text.push_str(&format!("  {:>12}   kept in   mean pairs   time\n", format!("true {}", noun(metric))));
     for line in forecast(settings, scale, tau) {
         let time = pair_s.map_or_else(|| "-".to_owned(), |s| crate::words::seconds(s * line.pairs));
         text.push_str(&format!(

@@ -13,7 +13,7 @@ use crate::rule::Verdict;
 use crate::session::{self, Ascent};
 use crate::stats;
 use crate::trial::{Cost, Outcome, Pair, Record, Status};
-use crate::words::{clean, ends, expected, from_to, gain, number, plural, seconds, size};
+use crate::words::{clean, ends, expected, from_to, gain, noun, number, plural, seconds, size};
 
 /// Where a run stands.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -138,7 +138,7 @@ pub fn status_words(standing: &Standing, metric: &Metric) -> String {
     line("baseline", format!("{} {}", metric.name, value(standing.baseline_value)));
     line("incumbent", format!("{} {}", metric.name, value(standing.incumbent_value)));
     line(
-        "gain",
+        noun(metric),
         standing.gain.map_or_else(
             || "-".to_owned(),
             |by| format!("{}, as measured in the trials that kept it", gain(by, metric)),
@@ -255,11 +255,12 @@ pub fn night_words(night: &Night, metric: &Metric) -> String {
     };
     let unit = if metric.scale() == Scale::Ratio { " %" } else { "" };
     let mut text = format!(
-        "run {}: {} against the baseline {} in {} on fresh prompts\n  the night's gain   {} (95 % interval {}{unit})\n  sum of the keeps   {}; {luck}\n",
+        "run {}: {} against the baseline {} in {} on fresh prompts\n  the night's {:<7}{} (95 % interval {}{unit})\n  sum of the keeps   {}; {luck}\n",
         night.run,
         &night.head[..7.min(night.head.len())],
         &night.baseline[..7.min(night.baseline.len())],
         plural(night.pairs.len(), "pair"),
+        noun(metric),
         gain(night.gain),
         ends(Some(night.low), Some(night.high), metric),
         gain(night.naive),
