@@ -12,6 +12,7 @@ use crate::flight::Owner;
 use crate::git::{Clash, Id, Repo, Site};
 use crate::ledger::{Ledger, Run};
 use crate::measure::Sampled;
+use crate::metric::Scale;
 use crate::proc;
 use crate::recover::Entered;
 use crate::say::Tone;
@@ -89,7 +90,10 @@ impl World {
         if !config.scope.from_checkout.is_empty() {
             self.progress.line(
                 Tone::Neutral,
-                &format!("not sealed, read from the checkout: {}", config.own(&config.scope.from_checkout).join(", ")),
+                &format!(
+                    "not sealed, read from the checkout: {}",
+                    config.own(&config.scope.from_checkout).join(", ")
+                ),
             );
         }
         // One sample now: what is wrong with the measuring command is not to show after another build.
@@ -133,13 +137,22 @@ impl World {
         let config = config.settled(Some(&record));
         let metric = &config.metric;
         let tau = record.tau.map_or_else(String::new, |tau| {
-            format!(", tau of a pair's gain {}", words::size(tau, 2, metric))
+            let size = words::size(tau, 2, metric);
+            match config.courses(std::slice::from_ref(&record), false).primary.track().seeded {
+                _ if tau == 0.0 => ", the same value on every seed".to_owned(),
+                true => format!(", equal on the same seed; from seed to seed it varies by {size}"),
+                false => format!(", tau of a pair's gain {size}"),
+            }
         });
+        let compared = match metric.scale() {
+            Scale::Ratio => String::new(),
+            Scale::Difference => format!(", compared by difference, in {}", words::clean(metric.units(), 30)),
+        };
         let value = record.value(&config.metric.name).map_or_else(String::new, number);
         self.progress.line(
             Tone::Plain,
             &format!(
-                "baseline {} {value} {} ({}{tau}), gates pass\n",
+                "baseline {} {value} {} ({}{compared}{tau}), gates pass\n",
                 config.metric.name,
                 config.metric.unit,
                 match record.runs.len() {
@@ -173,8 +186,11 @@ impl World {
         if names.is_empty() {
             return String::new();
         }
-        let all =
-            config.own(&config.scope.from_checkout).into_iter().map(|path| format!("\"{path}\"")).chain(names.iter().cloned());
+        let all = config
+            .own(&config.scope.from_checkout)
+            .into_iter()
+            .map(|path| format!("\"{path}\""))
+            .chain(names.iter().cloned());
         format!(
             "; git ignores {}, so the tree that is measured has none: install it in [build], or have it read where it lies: [scope] from_checkout = [{}]",
             names.join(", ").replace('"', ""),

@@ -66,7 +66,7 @@ impl Course {
     }
 
     /// Takes in the baseline's samples, one for each seed, while its pairs are there.
-    fn baseline(&mut self, samples: &[&Values]) {
+    pub fn baseline(&mut self, samples: &[&Values]) {
         let values: Vec<f64> =
             samples.iter().filter_map(|values| values.get(&self.metric).copied()).collect();
         self.level = stats::median(&values).unwrap_or(0.0).abs();
@@ -277,7 +277,14 @@ mod tests {
     use super::*;
 
     fn metric(direction: Direction) -> Metric {
-        Metric { name: "speed".to_owned(), direction, unit: String::new(), scale: None, memory: None, memory_unit: None }
+        Metric {
+            name: "speed".to_owned(),
+            direction,
+            unit: String::new(),
+            scale: None,
+            memory: None,
+            memory_unit: None,
+        }
     }
 
     fn speed(value: f64) -> Values {

@@ -26,7 +26,8 @@ const BUILD_PLACES: [&str; 3] = ["tree", "root", "target"];
 /// The same in the command of `[measure]`.
 const MEASURE_PLACES: [&str; 6] = ["tree", "root", "sealed", "artifact", "harness", "seed"];
 /// What is a placeholder in some command, or taken for one.
-const PLACES: [&str; 9] = ["tree", "root", "target", "sealed", "artifact", "harness", "seed", "home", "scratch"];
+const PLACES: [&str; 9] =
+    ["tree", "root", "target", "sealed", "artifact", "harness", "seed", "home", "scratch"];
 
 /// An experiment: everything that is fixed for all its runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -189,11 +190,7 @@ impl Config {
     pub fn own(&self, paths: &[String]) -> Vec<String> {
         let short =
             |path: &String| path.strip_prefix(&scope::join(&self.within, "")).unwrap_or(path).to_owned();
-        if self.within.is_empty() {
-            paths.to_vec()
-        } else {
-            paths.iter().map(short).collect()
-        }
+        if self.within.is_empty() { paths.to_vec() } else { paths.iter().map(short).collect() }
     }
 
     /// The same for an experiment that is to begin: what runs that began earlier could say without harm or use is refused.
@@ -363,7 +360,9 @@ impl Config {
         }
         let held = match self.rule.implausible_pct {
             0.0 => "nothing is held for a person ([rule] implausible_pct = 0)".to_owned(),
-            pct => format!("a gain of more than {pct} % in one trial is held for a person ([rule] implausible_pct)"),
+            pct => format!(
+                "a gain of more than {pct} % in one trial is held for a person ([rule] implausible_pct)"
+            ),
         };
         format!(
             "code in an edit may print it: no [harness] process stands between. The walls keep an edit from the ledger and from other files, \
@@ -543,7 +542,8 @@ mod tests {
         for word in ["{seal}", "x={targets}", "cd {artifact} && make", "{Tree}/x"] {
             assert!(fresh_refusal("timeout_s = 10", &build(word)).contains("nothing fills in"), "{word}");
         }
-        for word in ["{tree}/a", "awk \"{print}\" f", "echo ${home} {} {1}", "{ print }", "{\"a\": 1}", "[{n}"]
+        for word in
+            ["{tree}/a", "awk \"{print}\" f", "echo ${home} {} {1}", "{ print }", "{\"a\": 1}", "[{n}"]
         {
             let text = GOOD.replace("timeout_s = 10", &build(word));
             assert!(Config::fresh(&text).is_ok(), "{word}");

@@ -12,7 +12,7 @@ use crate::metric::{Direction, Metric, Scale};
 use crate::page::{Facts, Provenance, Spent};
 use crate::plot::{Kind, Mark, Staircase, drawable};
 use crate::trial::Cost;
-use crate::words::{clean, gain, number};
+use crate::words::{clean, gain, noun, number};
 
 /// Whose results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -351,7 +351,11 @@ impl Imported {
         let width = self.metric.chars().count().max(9);
         text.push_str(&format!(
             "{:>6}  {:<15}  {:>width$}  {:>8}  {}\n",
-            "trial", "claimed", self.metric, "change", "description"
+            "trial",
+            "claimed",
+            self.metric,
+            noun(&told),
+            "description"
         ));
         for (claim, mark) in self.claims.iter().zip(self.staircase().marks) {
             let value = claim.value.map_or_else(|| "-".to_owned(), number);

@@ -220,7 +220,14 @@ impl Scale {
 impl Metric {
     /// A metric with a name and a direction.
     pub fn of(name: &str, direction: Direction) -> Self {
-        Self { name: name.to_owned(), direction, unit: String::new(), scale: None, memory: None, memory_unit: None }
+        Self {
+            name: name.to_owned(),
+            direction,
+            unit: String::new(),
+            scale: None,
+            memory: None,
+            memory_unit: None,
+        }
     }
 
     /// How its values are compared: as `piton.toml` or the baseline says, by their ratio in runs from before there was a choice.

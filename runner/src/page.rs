@@ -21,7 +21,7 @@ use crate::plot::{self, Kind, Staircase};
 use crate::standing::Night;
 use crate::terms::{Guard, Second};
 use crate::trial::Record;
-use crate::words::{clean, ends, gain, number, plural, printable};
+use crate::words::{clean, ends, gain, noun, number, plural, printable};
 
 pub use facts::{Facts, Provenance, Row, Spent, Verified};
 pub use lineage::line;
@@ -196,7 +196,7 @@ fn kept(view: &View) -> Markup {
             }
             @if !keeps.is_empty() {
                 table class="keeps" {
-                    thead { tr { th scope="col" { "trial" } th scope="col" class="r" { "change" } th scope="col" class="r" { "interval" }
+                    thead { tr { th scope="col" { "trial" } th scope="col" class="r" { (noun(view.metric)) } th scope="col" class="r" { "interval" }
                         @if !each.is_empty() { th scope="col" class="r" { "once more" } } th scope="col" { "what" } } }
                     tbody {
                         @for record in keeps {

@@ -144,7 +144,7 @@ pub fn hear(case: &Case) -> (Verdict, Estimate, Vec<Asked>) {
     let better = if exact {
         primary.plainly_better(settings)
     } else {
-        let question = Question::better_on(settings, primary.scale, tau);
+        let question = primary.better(settings);
         (estimate.low, estimate.high) = primary.bounds(&question);
         match ask("better".to_owned(), question, primary) {
             _ if primary.hopeless(settings) => Answer::No,

@@ -13,7 +13,8 @@ use crate::rule::Verdict;
 use crate::session::{self, Ascent};
 use crate::stats;
 use crate::trial::{Cost, Outcome, Pair, Record, counted};
-use crate::words::{clean, ends, expected, from_to, gain, number, plural, seconds, size};
+
+use crate::words::{clean, ends, expected, from_to, gain, noun, number, plural, seconds, size};
 
 /// Where a run stands.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -124,8 +125,7 @@ pub fn status(run: &str, base: &str, records: &[Record], metric: &Metric, night:
 
 /// The trials that are held for a person and were not accepted and kept since, a line each.
 fn waiting(records: &[Record], metric: &Metric) -> Vec<String> {
-    let accepted: Vec<u32> =
-        records.iter().filter(|r| r.outcome.kept()).filter_map(|r| r.accepted).collect();
+    let accepted: Vec<u32> = records.iter().filter(|r| r.outcome.kept()).filter_map(|r| r.accepted).collect();
     let held = records.iter().filter_map(|r| match &r.outcome {
         Outcome::Held { estimate, .. } if !accepted.contains(&r.trial) => Some((r.trial, estimate.gain)),
         _ => None,
@@ -155,7 +155,7 @@ pub fn status_words(standing: &Standing, metric: &Metric) -> String {
     line("baseline", format!("{} {}", metric.name, value(standing.baseline_value)));
     line("incumbent", format!("{} {}", metric.name, value(standing.incumbent_value)));
     line(
-        "gain",
+        noun(metric),
         standing.gain.map_or_else(
             || "-".to_owned(),
             |by| format!("{}, as measured in the trials that kept it", gain(by, metric)),
@@ -270,16 +270,17 @@ pub fn night_words(night: &Night, metric: &Metric) -> String {
     // In the direction that is better: what fell by less than the keeps said was luck too.
     let better = |by: f64| metric.direction.sign() * metric.change(by);
     let luck = match better(night.naive) - better(night.gain) {
-        more @ 0.0.. => format!("{} of it were luck", points(more)),
+        more @ 0.0.. => format!("+{} of it were luck", points(more)),
         more => format!("measured anew it is {} more", points(-more)),
     };
     let unit = if metric.scale() == Scale::Ratio { " %" } else { "" };
     let mut text = format!(
-        "run {}: {} against the baseline {} in {} on fresh prompts\n  the night's gain   {} (95 % interval {}{unit})\n  sum of the keeps   {}; {luck}\n",
+        "run {}: {} against the baseline {} in {} on fresh prompts\n  the night's {:<7}{} (95 % interval {}{unit})\n  sum of the keeps   {}; {luck}\n",
         night.run,
         &night.head[..7.min(night.head.len())],
         &night.baseline[..7.min(night.baseline.len())],
         plural(night.pairs.len(), "pair"),
+        noun(metric),
         gain(night.gain),
         ends(Some(night.low), Some(night.high), metric),
         gain(night.naive),

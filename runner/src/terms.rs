@@ -358,7 +358,9 @@ mod tests {
     #[test]
     fn a_gain_is_implausible_beyond_the_limit_whatever_the_direction_and_never_where_there_is_none() {
         let settings = Settings::default();
-        let of = |direction: Direction, to: f64| settings.implausible(Scale::Ratio, 100.0, direction.log_gain(100.0, to).unwrap());
+        let of = |direction: Direction, to: f64| {
+            settings.implausible(Scale::Ratio, 100.0, direction.log_gain(100.0, to).unwrap())
+        };
         assert!(of(Direction::Higher, 401.0) && !of(Direction::Higher, 399.0));
         assert!(of(Direction::Lower, 24.9) && !of(Direction::Lower, 25.1));
         assert!(!of(Direction::Higher, 1.0) && !of(Direction::Lower, 1e9), "a loss is believed");

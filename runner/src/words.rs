@@ -3,7 +3,8 @@
 use crate::likeness::Like;
 use crate::metric::{BEYOND, Direction, Metric, Scale, percent};
 use crate::rule::{Estimate, Path, Verdict};
-use crate::trial::{Outcome, Record};
+use crate::stats;
+use crate::trial::{Outcome, Pair, Record};
 
 /// A warning, where the challenger's first run was slow.
 pub fn slow_start(record: &Record, metric: &Metric) -> Option<String> {
@@ -55,7 +56,9 @@ pub fn verdict(record: &Record, metric: &Metric, alpha: f64) -> String {
             "discarded: {}; {}{}, {}{}",
             match verdict {
                 Verdict::Worse => "worse".to_owned(),
-                Verdict::Guarded(metric) => format!("{metric} is proven worse than its limit"),
+                Verdict::Guarded(metric) => {
+                    format!("{metric} is proven worse than its limit{}", both_sides(record, metric))
+                }
                 _ => "not shown better".to_owned(),
             },
             gain(estimate.gain),
@@ -153,6 +156,16 @@ pub fn like(earlier: &Like, metric: &Metric) -> String {
     format!("like trial {trial}, {came} ({:.0} % the same edit)", share * 100.0)
 }
 
+/// ` (50 -> 2500)`: the medians of a metric over the pairs.
+fn both_sides(record: &Record, metric: &str) -> String {
+    let median = |side: &dyn Fn(&Pair) -> Option<f64>| {
+        stats::median(&record.pairs.iter().filter_map(side).collect::<Vec<_>>())
+    };
+    let from = median(&|pair| pair.incumbent.get(metric).copied());
+    let to = median(&|pair| pair.challenger.get(metric).copied());
+    from.zip(to).map_or_else(String::new, |(from, to)| format!(" ({} -> {})", number(from), number(to)))
+}
+
 /// Whether a keep rests on a metric that does not vary, and on no test.
 fn exact(record: &Record, estimate: &Estimate) -> bool {
     record.tau == Some(0.0) && estimate.low.is_none() && record.runs.is_empty()
@@ -174,6 +187,14 @@ pub fn gain(by: f64, metric: &Metric) -> String {
         Scale::Ratio if by.abs() >= BEYOND => beyond(change),
         Scale::Ratio if change.abs() < 0.05 => "0.0 %".to_owned(),
         Scale::Ratio => format!("{change:+.1} %"),
+    }
+}
+
+/// What [`gain`] prints: a gain where higher is better; where lower is, a minus is one, so that it is called a change.
+pub fn noun(metric: &Metric) -> &'static str {
+    match metric.direction {
+        Direction::Higher => "gain",
+        Direction::Lower => "change",
     }
 }
 
@@ -377,7 +398,14 @@ mod tests {
     }
 
     fn metric(direction: Direction, scale: Scale, unit: &str) -> Metric {
-        Metric { name: "failures".into(), direction, unit: unit.into(), scale: Some(scale), memory: None, memory_unit: None }
+        Metric {
+            name: "failures".into(),
+            direction,
+            unit: unit.into(),
+            scale: Some(scale),
+            memory: None,
+            memory_unit: None,
+        }
     }
 
     #[test]

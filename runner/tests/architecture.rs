@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The one order of the modules: each may use only those before it.
-const ORDER: [&str; 80] = [
+const ORDER: &[&str] = &[
     // compute, and touch nothing
     "error",
     "metric",

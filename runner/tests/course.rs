@@ -18,7 +18,14 @@ fn values(pairs: &[(&str, f64)]) -> Values {
 }
 
 fn metric(direction: Direction) -> Metric {
-    Metric { name: "tps".into(), direction, unit: String::new(), scale: None, memory: None, memory_unit: None }
+    Metric {
+        name: "tps".into(),
+        direction,
+        unit: String::new(),
+        scale: None,
+        memory: None,
+        memory_unit: None,
+    }
 }
 
 /// A pair in which the challenger's `tps` is `gain` better, and its `rss` 2 % less.
@@ -117,14 +124,15 @@ fn what_being_second_is_worth_is_learnt_from_both_coins_and_taken_off() {
 }
 
 #[test]
-fn a_metric_that_is_missing_or_not_above_zero_has_no_gain_and_takes_none_from_the_others() {
+fn a_metric_that_is_missing_has_no_gain_and_takes_none_from_the_others() {
     let metric = metric(Direction::Higher);
     let seconds = [Second { metric: "rss".into(), direction: Direction::Lower, scale: None }];
     let guards = [Guard::percent("gone", Direction::Lower, 5.0)];
     let mut courses = Courses::begin(&metric, &seconds, &guards, &[], true);
     let Pair { first, incumbent, challenger, .. } = pair(First::Incumbent, 0.1);
     assert!(close(courses.pair(first, &incumbent, &challenger).unwrap().0, 0.1));
-    assert_eq!(courses.pair(first, &incumbent, &values(&[("tps", 0.0), ("rss", 49.0)])), None);
+    assert_eq!(courses.pair(first, &incumbent, &values(&[("tps", f64::NAN), ("rss", 49.0)])), None);
+    assert_eq!(courses.unread(), Some("gone"));
     let case = courses.case(&Settings::default());
     assert_eq!((case.primary.d.len(), case.seconds[0].1.d.len(), case.guards[0].1.d.len()), (1, 2, 0));
     assert!(close(case.seconds[0].1.d[0], (50.0f64 / 49.0).ln()), "less is better there");

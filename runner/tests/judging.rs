@@ -53,7 +53,9 @@ fn a_guard_that_is_proven_worse_than_its_limit_discards_the_best_of_gains() {
     let alphas: Vec<f64> = hear(&case).2.iter().map(|asked| asked.question.alpha).collect();
     assert_eq!(alphas[..2], [0.02, SECOND_ALPHA], "a guard has an error of its own");
     case.guards.iter_mut().for_each(|(_, track)| track.tau = 0.0);
-    assert_eq!(verdict(&case), Verdict::Keep(Path::Better), "a guard without a scale is not asked");
+    assert_eq!(verdict(&case), Verdict::Guarded("rss".into()), "what does not vary is compared plainly");
+    case.guards.iter_mut().for_each(|(_, track)| track.d.fill(-0.09));
+    assert_eq!(verdict(&case), Verdict::Keep(Path::Better), "a loss within the limit");
 }
 
 #[test]
@@ -87,7 +89,9 @@ fn while_a_second_metric_may_still_be_shown_better_another_pair_is_wanted() {
     case.seconds = vec![second("rss", &level(96))];
     assert_eq!(verdict(&case), Verdict::NotShownBetter, "none is left open");
     case.seconds = vec![(second("ttft", &[0.1; 96]).0, Track::of(0.0, vec![0.1; 96]))];
-    assert_eq!(verdict(&case), Verdict::NotShownBetter, "one without a scale is not asked");
+    assert_eq!(verdict(&case), Verdict::Keep(Path::BetterIn("ttft".into())), "what does not vary is so");
+    case.seconds[0].1.d[5] = 0.2;
+    assert_eq!(verdict(&case), Verdict::NotShownBetter, "of what begins to vary nothing is known");
 }
 
 #[test]

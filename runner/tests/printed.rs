@@ -206,7 +206,7 @@ fn what_is_taken_home_carries_its_evidence_in_the_message_and_the_plan_says_what
         head: night.head.clone(),
         ideas: vec![
             planned(1, finalize::Fate::Taken),
-            planned(2, finalize::Fate::LeftOut(finalize::again(&night.each[0]))),
+            planned(2, finalize::Fate::LeftOut(finalize::again(&night.each[0], &metric()))),
             planned(4, finalize::Fate::Stuck("trial 5 builds on it in candidate/src/model.rs".into())),
         ],
         branches: vec![

@@ -106,7 +106,7 @@ impl Experiments {
             text.push_str(&format!("\nProposed because: {}\n", code(&flow(why), WORDS)));
         }
         if !listed.is_empty() {
-            text.push_str("\n| run | trial | came to | gain | interval, % | pairs | what |\n|---|---:|---|---:|---|---:|---|\n");
+            text.push_str("\n| run | trial | came to | change | interval | pairs | what |\n|---|---:|---|---:|---|---:|---|\n");
         }
         for tried in &listed {
             text.push_str(&self.row(tried));

@@ -1,7 +1,7 @@
 //! The report in a few lines of Markdown, for a pull request.
 
 use super::View;
-use crate::words::{clean, ends, gain, number, seconds};
+use crate::words::{clean, ends, gain, noun, number, seconds};
 use crate::{plot, session};
 
 /// Keeps that are listed.
@@ -64,7 +64,10 @@ pub fn markdown(view: &View) -> String {
     ));
     let keeps: Vec<_> = view.records.iter().filter(|record| record.outcome.kept()).collect();
     if !keeps.is_empty() {
-        text.push_str("| trial | change | interval | what |\n|---:|---:|---:|---|\n");
+        text.push_str(&format!(
+            "| trial | {} | interval | what |\n|---:|---:|---:|---|\n",
+            noun(view.metric)
+        ));
         for record in keeps.iter().take(KEEPS) {
             let estimate = record.outcome.estimate();
             text.push_str(&format!(

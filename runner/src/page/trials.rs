@@ -76,7 +76,7 @@ pub(super) fn section(view: &View, spent: usize) -> Markup {
                     button type="button" data-sort="s" aria-pressed="false" { "time" } }
                 output id="count" {}
             }
-            div class="row head" aria-hidden="true" { span { "trial" } span { "outcome" } span class="r" { "gain" } span class="r" { "interval" } span { "reason" } span class="r" { "time" } span { "what" } }
+            div class="row head" aria-hidden="true" { span { "trial" } span { "outcome" } span class="r" { (words::noun(view.metric)) } span class="r" { "interval" } span { "reason" } span class="r" { "time" } span { "what" } }
             div id="list" {
                 @for (record, parts) in view.records.iter().zip(rows) { (whole(record, parts)) }
             }
@@ -177,7 +177,7 @@ impl Shared<'_> {
             @if !gains.is_empty() {
                 div class="pairs" {
                     (maud::PreEscaped(plot::svg(&plot::pairs(&gains, estimate.map_or(0.0, |e| e.gain), self.view.metric), Wrap::Small)))
-                    span { "gain of each pair, "
+                    span { (words::noun(self.view.metric)) " of each pair, "
                         (gain(gains.iter().copied().fold(f64::INFINITY, f64::min), self.view.metric)) " to " (gain(gains.iter().copied().fold(f64::NEG_INFINITY, f64::max), self.view.metric))
                         @if !record.void_pairs.is_empty() { ", " (record.void_pairs.len()) " more void" } }
                 }

@@ -2,7 +2,7 @@
 
 use super::{Anchor, Glyph, Ink, Medium, Picture, Point, Rect, Shape};
 use crate::metric::Metric;
-use crate::words::{gain, plural, seconds};
+use crate::words::{gain, noun, plural, seconds};
 
 /// The gain of each pair of a trial in the order in which they were measured, about zero; the broken line is their median.
 pub fn pairs(gains: &[f64], middle: f64, metric: &Metric) -> Picture {
@@ -10,7 +10,8 @@ pub fn pairs(gains: &[f64], middle: f64, metric: &Metric) -> Picture {
     let (low, high) =
         gains.iter().chain([&middle]).fold((0.0f64, 0.0f64), |(a, b), g| (a.min(*g), b.max(*g)));
     picture.description = format!(
-        "gain of {}: from {} to {}, median {}",
+        "{} of {}: from {} to {}, median {}",
+        noun(metric),
         plural(gains.len(), "pair"),
         gain(low, metric),
         gain(high, metric),

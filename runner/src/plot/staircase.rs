@@ -4,6 +4,7 @@
 use super::labels::{Wanted, place};
 use super::stairs::{Mark, Staircase};
 use super::{Anchor, Glyph, Ink, Kind, Medium, Picture, Point, Rect, Shape, axis, shortened};
+use crate::metric::Direction;
 use crate::words::plural;
 
 /// Keeps that are labelled at most: among more, a label is a needle.
@@ -140,7 +141,11 @@ fn legend(stairs: &Staircase, picture: &mut Picture) -> f64 {
         (_, unit) => unit.to_owned(),
     };
     let name = format!("{}, {unit}", stairs.metric);
-    let over = "change from the baseline";
+    let over = if stairs.direction == Direction::Higher {
+        "gain over the baseline"
+    } else {
+        "change from the baseline"
+    };
     picture.write(Ink::Faint, Point { x: 0.0, y }, Anchor::Start, &name);
     if medium.width_of(&name, 1.0) + medium.width_of(over, 1.0) + radius * 4.0 < medium.width {
         picture.write(Ink::Faint, Point { x: medium.width, y }, Anchor::End, over);

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use crate::metric::{Metric, Values};
 use crate::proposal::{self, Claim};
 use crate::trial::{Outcome, Record, Seconds};
-use crate::words::{clean, gain, number, seconds};
+use crate::words::{clean, gain, noun, number, seconds};
 
 /// What a line of the log needs of a record: the pairs are passed over.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -83,7 +83,7 @@ fn column(metric: &Metric) -> usize {
 /// The header of the log.
 pub fn log_header(metric: &Metric) -> String {
     row(
-        ["trial", "status", "gain", &clean(&metric.name, 40), "pairs", "time", "reason", "description"],
+        ["trial", "status", noun(metric), &clean(&metric.name, 40), "pairs", "time", "reason", "description"],
         metric,
     )
 }

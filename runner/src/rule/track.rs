@@ -82,6 +82,16 @@ impl Track {
         if self.tau > 0.0 { self.tau } else { first() }
     }
 
+    /// "Is it better?", as a test by betting puts it to this metric.
+    ///
+    /// Of a metric that is deterministic for a seed every edit that touches the arithmetic draws new values, so most proposals of a night are
+    /// changes that do nothing; and every one that is kept is luck for good, since it comes out the same each time. It is asked at half of alpha.
+    pub fn better(&self, settings: &Settings) -> Question {
+        let question = Question::better_on(settings, self.scale, self.tau());
+        let alpha = if self.seeded || self.tau == 0.0 { settings.alpha / 2.0 } else { settings.alpha };
+        Question { alpha, ..question }
+    }
+
     /// Puts a question of tests by betting to the gains.
     pub(super) fn ask(&self, question: &Question) -> (Answer, Evidence) {
         question.ask_by(&self.d, &self.scales())

@@ -5,9 +5,11 @@ use super::bench::{Bench, Mean};
 use super::noise::{Machine, Noise};
 use super::session::{Session, true_tau};
 use super::{Bar, Figure, Report, SIGMA};
+use crate::calibration::Course;
 use crate::expensive::{BASELINE_RUNS, Judgement, Known};
+use crate::metric::{Direction, Scale, Values};
 use crate::random::Random;
-use crate::rule::{Answer, Question};
+use crate::rule::{self, Answer, Case, First, Question, Verdict};
 use crate::terms::{Preset, Settings};
 
 /// Trials that one machine sees, one after the other, as a run of the product does.
@@ -189,19 +191,20 @@ pub fn as_good(bench: &Bench, report: &mut Report) {
 }
 
 /// Bar 11: a stationary metric with normal noise; the five runs of the baseline give both its mean and its
-/// sigma.
+/// sigma. What the stated error is worth in one run depends on the sigma that its baseline happened to give.
 pub fn replicates(bench: &Bench, report: &mut Report) {
-    let at = |effect: f64| -> [Mean; 2] {
+    let at = |effect: f64, alpha: f64, sigma: Option<f64>| -> [Mean; 2] {
         bench.means(
-            &format!("replicates {effect}"),
+            &format!("replicates {effect} {alpha} {sigma:?}"),
             (bench.options.trials, SESSION),
             |mut random, trials, tell| {
                 for _ in 0..trials {
-                    let known = known(&mut random);
+                    let mut known = known(&mut random);
+                    known.sigma = sigma.unwrap_or(known.sigma);
                     let mut runs = vec![];
                     let judgement = loop {
                         runs.push(effect + random.normal());
-                        let judgement = known.judge(&runs, 0.05);
+                        let judgement = known.judge(&runs, alpha);
                         if judgement != Judgement::Again {
                             break judgement;
                         }
@@ -211,12 +214,21 @@ pub fn replicates(bench: &Bench, report: &mut Report) {
             },
         )
     };
-    let ([none, runs], [three, _]) = (at(0.0), at(3.0));
+    let ([none, runs], [three, _]) = (at(0.0, 0.05, None), at(3.0, 0.05, None));
     report.bars.extend([
         Bar::at_most(11, "replicates, no effect: kept".to_owned(), none, 0.05).against(0.037),
         Bar::at_most(11, "replicates, no effect: runs".to_owned(), runs, 1.35).against(1.26),
         Bar::at_least(11, "replicates, +3 sigma: kept".to_owned(), three, 0.85).against(0.90),
+        Bar::at_most(11, "replicates, no effect, alpha .02: kept".to_owned(), at(0.0, 0.02, None)[0], 0.02),
     ]);
+    let half: [Mean; 1] = bench.means("half", (bench.options.trials, SESSION), |mut random, trials, tell| {
+        (0..trials).for_each(|_| tell([f64::from(u8::from(known(&mut random).sigma <= 0.5))]));
+    });
+    for alpha in [0.05, 0.02] {
+        let name = format!("replicates, no effect, alpha {alpha}, sigma came out at half the truth: kept");
+        report.figures.push(Figure::of(&name, at(0.0, alpha, Some(0.5))[0]));
+    }
+    report.figures.push(Figure::of("baselines whose sigma comes out at half the truth or less", half[0]));
 }
 
 fn known(random: &mut Random) -> Known {
@@ -225,4 +237,68 @@ fn known(random: &mut Random) -> Known {
     let freedom = BASELINE_RUNS - 1;
     let squares: f64 = runs.iter().map(|run| (run - mean).powi(2)).sum();
     Known { mean, runs: BASELINE_RUNS, sigma: (squares / f64::from(freedom)).sqrt(), freedom }
+}
+
+/// What an edit does to a metric that is deterministic for a seed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Edit {
+    /// It draws new values, better by this in the mean.
+    Reshuffles(f64),
+    /// Every seed's value becomes better by this.
+    Shifts(f64),
+}
+
+/// Bar 12: a metric that gives the same value whenever it gets the same seed, and differs from seed to seed by 2 %. The product's own course of a
+/// metric learns from the baseline and is asked by the product's own rule.
+pub fn seeded(bench: &Bench, report: &mut Report) {
+    let at = |edit: Edit, settings: &Settings| -> [Mean; 2] {
+        bench.means(
+            &format!("seeded {edit:?}"),
+            (bench.options.trials, SESSION),
+            |mut random, trials, tell| {
+                let value = |log: f64| Values::from([("m".to_owned(), (SIGMA * log).exp())]);
+                let mut course = Course::begin("m", Direction::Higher, Scale::Ratio, &[]);
+                let first = |random: &mut Random| {
+                    if random.word() & 1 == 0 { First::Incumbent } else { First::Challenger }
+                };
+                let seeds: Vec<Values> =
+                    (0..settings.calibration_pairs).map(|_| value(random.normal())).collect();
+                for same in &seeds {
+                    course.pair(first(&mut random), same, same);
+                }
+                course.baseline(&seeds.iter().collect::<Vec<_>>());
+                course.end(true);
+                for _ in 0..trials {
+                    let (kept, pairs) = loop {
+                        let (own, other) = (random.normal(), random.normal());
+                        let after = match edit {
+                            Edit::Reshuffles(effect) => other + effect / SIGMA,
+                            Edit::Shifts(effect) => own + effect / SIGMA,
+                        };
+                        course.pair(first(&mut random), &value(own), &value(after));
+                        match rule::hear(&Case::of(settings.clone(), course.track())).0 {
+                            Verdict::Continue => {}
+                            verdict => break (matches!(verdict, Verdict::Keep(_)), course.gains.len()),
+                        }
+                    };
+                    course.end(false);
+                    tell([f64::from(u8::from(kept)), pairs as f64]);
+                }
+            },
+        )
+    };
+    let settings = Settings::default();
+    let [none, _] = at(Edit::Reshuffles(0.0), &settings);
+    let name = "deterministic for a seed, an edit that reshuffles: kept";
+    report.bars.push(Bar::at_most(12, name.to_owned(), none, 0.02));
+    for (edit, name, least, most) in [
+        (Edit::Reshuffles(1.2f64.ln()), "+20 % and reshuffled", 0.99, 12.0),
+        (Edit::Reshuffles(1.05f64.ln()), "+5 % and reshuffled", 0.75, 16.0),
+        (Edit::Shifts(1.001f64.ln()), "+0.1 % on every seed", 0.99, 12.0),
+    ] {
+        let [kept, pairs] = at(edit, &settings);
+        let of = |what: &str| format!("deterministic for a seed, {name}: {what}");
+        report.bars.push(Bar::at_least(12, of("kept"), kept, least));
+        report.bars.push(Bar::at_most(12, of("pairs"), pairs, most));
+    }
 }

@@ -21,10 +21,14 @@ pub fn table(report: &Report) -> String {
             holds,
         ]
     });
-    let figures = report
-        .figures
-        .iter()
-        .map(|f| [f.name.clone(), figure(f.measured), figure(f.error), f.published.to_string()]);
+    let figures = report.figures.iter().map(|f| {
+        [
+            f.name.clone(),
+            figure(f.measured),
+            figure(f.error),
+            f.published.map_or_else(String::new, |figure| figure.to_string()),
+        ]
+    });
     let peers = report.peers.iter().map(|row| {
         let percent = |share: f64| format!("{:.1} %", share * 100.0);
         let [none, gain, loss] = [row.kept_no_effect, row.kept_gain, row.kept_loss].map(percent);

@@ -166,6 +166,8 @@ pub fn records() -> Vec<Record> {
                 since_baseline: (edited && i > 0).then_some(changes),
                 artifact: edited.then(|| "ab".repeat(32)),
                 seed: Some(7),
+                run_seeds: vec![],
+                scales: std::collections::BTreeMap::new(),
                 seconds: Seconds {
                     agent: 0.0,
                     build: 5.5,
