@@ -205,7 +205,7 @@ fn a_filter_that_an_edit_asks_for_ends_its_trial() {
     toy.commit("a filter");
     let agent = format!("{FASTER}; echo 'speed.rs filter=big' > src/.gitattributes");
     done(&toy.piton(&["climb", "--run", "r", "--trials", "1", "--agent", &agent]));
-    assert_eq!(toy.table()[1][7], "scope", "{:?}", toy.table());
+    assert_eq!(toy.table()[1][7], "out_of_scope", "{:?}", toy.table());
     let told = toy.piton(&["show", "1", "--run", "r"]).out;
     assert!(told.contains("filter=big, which piton cannot apply"), "{told}");
     assert!(!toy.path().join(".git/ran").exists());
