@@ -83,7 +83,7 @@ pub fn examine(repo: &Repo, run: Option<&str>) -> Result<Audit> {
         faults: [check.faults, faults].concat(),
         notes: vec![],
     };
-    let printed: Vec<String> = tables(&ledger)?.into_iter().map(|(run, _)| run.name).collect();
+    let printed: Vec<String> = tables(&ledger, repo)?.into_iter().map(|(run, _)| run.name).collect();
     for (name, found) in &runs {
         let mut examined = Examined {
             repo,

@@ -294,7 +294,7 @@ impl World {
         })?;
         let beat = self.pulse.begin(name);
         let config = run.experiment()?;
-        let files = self.make_room(&ledger, &run.site())?;
+        let files = self.make_room(&ledger, &run.site(&self.repo))?;
         fs::create_dir_all(self.repo.state_dir().join("logs")).context("the run was not taken up")?;
         self.runner.transcribe(&files.log())?;
         let harness = self.workshop().harness(self.repo.commit_id(&run.base)?, &config)?;

@@ -251,7 +251,7 @@ impl Book {
 
     /// Brings `results.tsv` up to date: one row more where it is still what was printed last, else all of it.
     fn print_table(&mut self, repo: &Repo, record: &Record) -> Result<()> {
-        let site = self.run.site();
+        let site = self.run.site(repo);
         let mark = files::mark(TABLE, &site);
         let then: Option<Printed> = self.ledger.mark(&mark)?;
         let mut path = files(&self.ledger, repo, &site)?.table();
@@ -278,7 +278,7 @@ impl Book {
     /// # Errors
     /// A disk that refuses; the file is then as it was.
     pub fn reprint_table(&self, repo: &Repo) -> Result<()> {
-        let site = self.run.site();
+        let site = self.run.site(repo);
         let path = settle(&self.ledger, repo, &site)?.0.table();
         let table = Table { path: &path, metric: &self.config.metric, columns: &self.tally.columns };
         let printed = table.print(&self.ledger, &self.run.name)?;
@@ -295,11 +295,11 @@ pub fn artifact_dir(repo: &Repo, hash: &str) -> PathBuf {
 ///
 /// # Errors
 /// When the ledger cannot be read.
-pub fn tables(ledger: &Ledger) -> Result<Vec<(Run, Printed)>> {
+pub fn tables(ledger: &Ledger, repo: &Repo) -> Result<Vec<(Run, Printed)>> {
     let mut sites: Vec<Site> = vec![];
     let mut tables = vec![];
     for run in ledger.runs()? {
-        let site = run.site();
+        let site = run.site(repo);
         if sites.contains(&site) {
             continue;
         }
@@ -325,7 +325,7 @@ pub fn table_is_settled(ledger: &Ledger, repo: &Repo, run: &Run, then: &Printed)
 /// # Errors
 /// When the ledger cannot be read.
 pub fn table_path(ledger: &Ledger, repo: &Repo, run: &Run) -> Result<PathBuf> {
-    Ok(files(ledger, repo, &run.site())?.table())
+    Ok(files(ledger, repo, &run.site(repo))?.table())
 }
 
 fn commit_of(repo: &Repo, record: &Record) -> Result<Option<Id>> {

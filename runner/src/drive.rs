@@ -76,7 +76,8 @@ impl Session<'_> {
                 .note("nothing was changed")
                 .hint(format!("git switch {}", self.branch())));
         }
-        let (files, told) = book::settle(&self.book.ledger, &self.world.repo, &self.book.run.site())?;
+        let (files, told) =
+            book::settle(&self.book.ledger, &self.world.repo, &self.book.run.site(&self.world.repo))?;
         told.iter().for_each(|told| self.world.progress.line(Tone::Neutral, told));
         self.world.runner.transcribe(&files.log())?;
         let turn = std::mem::take(&mut self.turn);

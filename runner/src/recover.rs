@@ -95,7 +95,7 @@ impl World {
             }
             ledger = book.ledger;
         }
-        for (run, printed) in book::tables(&ledger)? {
+        for (run, printed) in book::tables(&ledger, &self.repo)? {
             if !book::table_is_settled(&ledger, &self.repo, &run, &printed)? {
                 let path = book::table_path(&ledger, &self.repo, &run)?;
                 let book = Book::open(ledger, run)?;
@@ -167,7 +167,7 @@ fn locks(repo: &Repo, cut_off: bool, found: &mut Vec<Mended>) -> Result<bool> {
 
 /// A climb that was killed leaves its worktree, and half an edit in it.
 fn worktree(book: &Book, repo: &Repo) -> Result<Option<Mended>> {
-    let path = worktree_path(&repo.directory(&book.run.site()), &book.run.name);
+    let path = worktree_path(&repo.directory(&book.run.site(repo)), &book.run.name);
     let removed = repo.remove_worktree(&format!("piton-{}", book.run.name), &path)?;
     Ok(removed.then(|| mended("worktree", format!("{} is left from a climb", path.display()), "removed")))
 }

@@ -4,7 +4,10 @@
 //! `piton log --json | jq` sees nothing else. Colours and the moving line appear on a terminal only.
 
 use std::fmt;
+use std::fs::{self, File, Metadata};
 use std::io::{IsTerminal, Read, Write};
+use std::os::fd::AsFd;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
@@ -31,6 +34,19 @@ pub fn columns() -> Option<usize> {
         return None;
     }
     Some(rustix::termios::tcgetwinsize(std::io::stdout()).ok()?.ws_col.into())
+}
+
+/// The files that standard output and standard error go to, where it is files that they go to.
+pub fn files() -> Vec<(PathBuf, Metadata)> {
+    let (out, err) = (std::io::stdout(), std::io::stderr());
+    let mut files = vec![];
+    for (stream, number) in [(out.as_fd(), 1), (err.as_fd(), 2)] {
+        let file = stream.try_clone_to_owned().map(File::from);
+        let meta = file.and_then(|file| file.metadata()).ok().filter(Metadata::is_file);
+        let path = fs::read_link(format!("/proc/self/fd/{number}")).ok();
+        files.extend(path.zip(meta));
+    }
+    files
 }
 
 /// Hands on what another piton answered.

@@ -60,8 +60,8 @@ impl Files {
 
 impl Run {
     /// Where its files go.
-    pub fn site(&self) -> Site {
-        Site { worktree: self.worktree.clone(), within: self.within.clone() }
+    pub fn site(&self, repo: &Repo) -> Site {
+        repo.present(Site { worktree: self.worktree.clone(), within: self.within.clone() })
     }
 }
 
@@ -94,7 +94,7 @@ pub fn settle(ledger: &Ledger, repo: &Repo, site: &Site) -> Result<(Files, Vec<S
     let known: Option<Names> = ledger.mark(&mark(NAMES, site))?;
     let printed: Option<Printed> = ledger.mark(&mark(TABLE, site))?;
     // Before names were remembered there were only these.
-    let older = known.is_none() && ledger.runs()?.iter().any(|run| run.site() == *site);
+    let older = known.is_none() && ledger.runs()?.iter().any(|run| run.site(repo) == *site);
     let before = known.clone().unwrap_or_default();
     let dir = repo.directory(site);
     fs::create_dir_all(&dir).context(format!("{} was not made", dir.display()))?;

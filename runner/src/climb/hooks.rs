@@ -74,7 +74,7 @@ impl Session<'_> {
             std::fs::write(&input, format!("{}\n", told())).context("nothing was told").and_then(|()| {
                 self.world.runner.run(&Job {
                     argv: &argv,
-                    cwd: &self.world.repo.directory(&self.book.run.site()),
+                    cwd: &self.world.repo.directory(&self.book.run.site(&self.world.repo)),
                     env: proc::full_env(),
                     policy: None,
                     stdout: logs.join("hook.out"),

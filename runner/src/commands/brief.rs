@@ -18,7 +18,7 @@ use crate::{briefing, say};
 /// No such run, or a ledger that cannot be read.
 pub(super) fn run(dir: &Path, which: &Which) -> Result<u8> {
     let (repo, ledger, run) = chosen(dir, which)?;
-    briefing::take_guidance(&ledger, &repo.directory(&run.site()), &run.name)?;
+    briefing::take_guidance(&ledger, &repo.directory(&run.site(&repo)), &run.name)?;
     let book = Book::open(ledger, run)?;
     let next = book.ledger.next_trial(&book.run.name)?;
     let step = by_hand(book.tally.frontier.step(book.config.search.plateau));

@@ -156,7 +156,8 @@ fn start(start: Start, dir: &Path, least: Level) -> Result<u8> {
     for warning in climb::warnings(&agent, &order.budget) {
         world.progress.line(Tone::Bad, &warning);
     }
-    let path = worktree_path(&world.repo.directory(&session.book.run.site()), &session.book.run.name);
+    let path =
+        worktree_path(&world.repo.directory(&session.book.run.site(&world.repo)), &session.book.run.name);
     let tree = format!("piton-{}", session.book.run.name);
     let branch = session.branch();
     // A worktree that a killed climb left may hold half an edit: begin with a clean one.

@@ -66,7 +66,7 @@ impl Session<'_> {
 
     /// Takes in the human's guidance. What is wrong with that file ends no climb.
     fn heed(&self) {
-        let root = self.world.repo.directory(&self.book.run.site());
+        let root = self.world.repo.directory(&self.book.run.site(&self.world.repo));
         match briefing::take_guidance(&self.book.ledger, &root, &self.book.run.name) {
             Ok(true) => {
                 self.world.progress.line(Tone::Dim, "the guidance in .piton/guidance.md is new, and taken in")

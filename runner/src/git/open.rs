@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use git2::{Config, Repository};
+use git2::{Config, Repository, RepositoryOpenFlags};
 
 use super::{NOTHING, Repo, outputs};
 use crate::error::{Context, Error, Result};
@@ -31,7 +31,8 @@ impl Repo {
         if let Some((why, hint)) = unsafe_kind(&found) {
             return refuse(why, hint);
         }
-        let git = Repository::open(&found).map_err(none)?;
+        // From where the user stands, not from what was found: a `.git` that lies apart does not know its checkout.
+        let git = Repository::open_ext(dir, RepositoryOpenFlags::empty(), [] as [&Path; 0]).map_err(none)?;
         let Some(root) = git.workdir().map(Path::to_path_buf) else {
             return refuse(
                 "it is bare: there is no worktree to build from",

@@ -4,8 +4,7 @@
 //! They are known by what they are, not by their names, and remembered for as long as they are the same files: a later command is not
 //! to take the log of an earlier one for an edit either.
 
-use std::fs::{self, File, Metadata};
-use std::os::fd::AsFd;
+use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
@@ -13,6 +12,7 @@ use std::time::UNIX_EPOCH;
 use serde::{Deserialize, Serialize};
 
 use super::Repo;
+use crate::say;
 
 /// A file that output went to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,17 +36,11 @@ fn which(meta: &Metadata) -> (u64, u64, u64) {
 /// Those of this process and of earlier ones that lie below `root`.
 pub(super) fn of(root: &Path, state: &Path) -> Vec<Output> {
     let mut outputs = remembered(state);
-    let streams = [
-        (std::io::stdout().as_fd().try_clone_to_owned(), 1),
-        (std::io::stderr().as_fd().try_clone_to_owned(), 2),
-    ];
-    for (stream, number) in streams {
-        let Ok(meta) = stream.map(File::from).and_then(|file| file.metadata()) else { continue };
-        let Ok(path) = fs::read_link(format!("/proc/self/fd/{number}")) else { continue };
+    for (path, meta) in say::files() {
         let real = fs::canonicalize(root).unwrap_or_else(|_| root.to_owned());
         let Ok(path) = path.strip_prefix(&real) else { continue };
         let output = Output { path: path.to_string_lossy().into_owned(), file: which(&meta) };
-        if meta.is_file() && !outputs.contains(&output) {
+        if !outputs.contains(&output) {
             outputs.push(output);
         }
     }

@@ -76,6 +76,15 @@ impl Repo {
         Site { worktree: self.linked(), within: self.within.clone().unwrap_or_default() }
     }
 
+    /// The site that serves for one of which the checkout is gone: where the user is.
+    pub fn present(&self, site: Site) -> Site {
+        let there = match &site.worktree {
+            Some(name) => self.git.find_worktree(name).is_ok_and(|found| found.path().join(".git").exists()),
+            None => self.own_checkout().is_some(),
+        };
+        if there { site } else { Site { worktree: self.linked(), ..site } }
+    }
+
     /// The directory of a site.
     pub fn directory(&self, site: &Site) -> PathBuf {
         scope::below(&self.checkout(site.worktree.as_deref()), &site.within)

@@ -299,7 +299,7 @@ impl Repo {
     }
 
     /// Whether git's index has seen this file as it is now, and found it to be `id`. An entry that git was told to overlook says
-    /// nothing, and one as young as the index neither: the file may have changed within the same tick.
+    /// nothing, and one that is younger than the index neither.
     fn index_vouches(&self, path: &str, mode: u32, id: Oid, meta: &fs::Metadata) -> bool {
         let Ok(mut index) = self.git.index() else { return false };
         if index.read(false).is_err() {
@@ -312,7 +312,7 @@ impl Repo {
             i64::from(seconds) == real.0 && (nanoseconds == 0 || i64::from(nanoseconds) == real.1)
         };
         let changed = (meta.mtime(), meta.mtime_nsec());
-        let young = written.is_none_or(|written| changed >= (written.mtime(), written.mtime_nsec()));
+        let young = written.is_none_or(|written| changed > (written.mtime(), written.mtime_nsec()));
         !overlooked
             && !young
             && entry.id == id
