@@ -106,7 +106,10 @@ impl Scope {
         }
         let unnamed = entries.iter().find(|(path, ..)| path.contains('\u{fffd}'));
         why.extend(unnamed.map(|(path, ..)| format!("{path}: a name that is not UTF-8")));
-        why.extend(self.violations(entries));
+        // A link or a submodule that is there already is no edit.
+        let plain: Vec<(String, u32, u64)> =
+            entries.iter().filter(|(_, mode, _)| !matches!(mode, 0o120_000 | 0o160_000)).cloned().collect();
+        why.extend(self.violations(&plain));
         why
     }
 
