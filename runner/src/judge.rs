@@ -44,7 +44,8 @@ impl Judge<'_> {
         Ok(match record.accepted {
             None if config.candidate_prints() => {
                 let level = self.book.incumbent().value(&config.metric.name).unwrap_or(0.0);
-                let implausible = |gain| config.rule.implausible(config.metric.scale(), level, gain);
+                let size = (level, record.tau.unwrap_or(0.0));
+                let implausible = |gain| config.rule.implausible(config.metric.scale(), size, gain);
                 outcome.held(implausible, config.rule.implausible_pct)
             }
             _ => outcome,
