@@ -63,6 +63,8 @@ pub struct Built {
     made: Option<Seen>,
     /// Paths in the user's checkout that the tree has links to.
     pub open: Vec<PathBuf>,
+    /// Submodules that are empty in it.
+    absent: Vec<String>,
 }
 
 impl Built {
@@ -70,6 +72,17 @@ impl Built {
     pub fn side(&self) -> Side {
         let measured = self.hash.clone().unwrap_or_else(|| self.laid.digest().to_owned());
         Side { tree: self.of.clone(), measured }
+    }
+
+    /// Why this cannot be held against `other`, whatever was edited; `None` where it can. Submodules are sealed, but lie outside of the
+    /// repository: one side may have been laid while one was checked out, the other while it was not.
+    pub fn unlike(&self, other: &Self) -> Option<String> {
+        let (one, other) = (&self.absent, &other.absent);
+        let differs =
+            one.iter().find(|name| !other.contains(name)).or(other.iter().find(|name| !one.contains(name)));
+        differs.map(|name| {
+            format!("the submodule {name} is checked out in one side's tree, and not in the other's")
+        })
     }
 
     /// What is not as it was when it was built or laid; `None` where all is.
@@ -207,7 +220,15 @@ impl Workshop<'_> {
                 .cause(format!("{} does not hold what commit {commit} does", tree.display()))
                 .note("nothing was measured"));
         }
-        Ok(Built { tree, artifact: None, hash: None, of: of.to_string(), laid, made: None, open })
+        let absent = self.absent(of, &tree)?;
+        Ok(Built { tree, artifact: None, hash: None, of: of.to_string(), laid, made: None, open, absent })
+    }
+
+    /// The submodules of the tree `of` that are empty where it was laid.
+    fn absent(&self, of: Id, tree: &Path) -> Result<Vec<String>> {
+        let empty =
+            |path: &String| fs::read_dir(tree.join(path)).is_ok_and(|mut entries| entries.next().is_none());
+        Ok(self.repo.submodules(of)?.into_iter().filter(empty).collect())
     }
 
     /// Links what the experiment opens of the user's checkout into an exported tree. Returns where it lies.

@@ -97,8 +97,16 @@ impl Session<'_> {
             .map(|e| (e.path.clone(), e.mode, e.bytes))
             .collect();
         let outside = work.changed_outside(base, scope)?;
-        let refused: Vec<String> =
-            outside.iter().cloned().chain(moved).chain(scope.violations(&sizes)).collect();
+        let refused: Vec<String> = outside
+            .iter()
+            .cloned()
+            .chain(
+                moved
+                    .into_iter()
+                    .filter(|line| !outside.iter().any(|path| line.starts_with(&format!("{path}: ")))),
+            )
+            .chain(scope.violations(&sizes))
+            .collect();
         let tree = work.write_tree(base, scope, &entries, &outside)?;
         // What it began with and nothing more is no proposal.
         let added = tree != work.tree_id(base)? && turn.begun.is_none_or(|begun| begun.tree != tree);
@@ -122,6 +130,10 @@ impl Session<'_> {
         self.book.propose(work, &flight)?;
         self.announce(&record);
         let twin = self.book.ledger.judged(&record.run, Some(&tree.to_string()), None)?;
+        // What was out of scope may have lain in a submodule, which is not in the tree.
+        let strange =
+            |of: u32| matches!(self.book.record(of).map(|r| r.outcome), Ok(Outcome::OutOfScope { .. }));
+        let twin = twin.filter(|of| !refused.is_empty() || !strange(*of));
         let judged = edited && refused.is_empty() && turn.moved.is_empty() && twin.is_none();
         record.like = if judged { self.look_back(work, base, &record) } else { None };
         let answer = self.book.config.search.like;

@@ -38,7 +38,9 @@ impl Workshop<'_> {
             }
             open.extend([fs::canonicalize(&there).ok()?, there]);
         }
-        Some(Built { tree, artifact: None, hash: None, of: of.to_owned(), laid, made: None, open })
+        let absent = self.absent(self.repo.object_id(of).ok()?, &tree).ok()?;
+        let of = of.to_owned();
+        Some(Built { tree, artifact: None, hash: None, of, laid, made: None, open, absent })
     }
 
     /// Copies an artifact to a place named by its hash, where nobody writes, and returns that.
