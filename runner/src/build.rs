@@ -10,6 +10,7 @@ mod room;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{Build, Config, fill};
@@ -58,9 +59,9 @@ pub struct Built {
     /// Git's id of the tree.
     pub of: String,
     /// What the tree holds.
-    laid: Seen,
+    laid: Arc<Seen>,
     /// What the artifact is.
-    made: Option<Seen>,
+    made: Option<Arc<Seen>>,
     /// Paths in the user's checkout that the tree has links to.
     pub open: Vec<PathBuf>,
     /// Submodules that are empty in it.
@@ -214,7 +215,7 @@ impl Workshop<'_> {
         let (tree, of) = (slot.join("tree"), self.repo.tree_id(commit)?);
         self.repo.export(of, &tree)?;
         let open = self.link(&tree, config)?;
-        let laid = Seen::of(&tree, &linked(&tree, config)).context(what)?;
+        let laid = Arc::new(Seen::of(&tree, &linked(&tree, config)).context(what)?);
         if laid.digest() != self.repo.tree_digest(of)? {
             return Err(Error::new(what)
                 .cause(format!("{} does not hold what commit {commit} does", tree.display()))
@@ -319,8 +320,9 @@ impl Workshop<'_> {
             let mut flags = build.rustflags.clone();
             flags.push(format!("--remap-path-prefix={}=/piton", tree.display()));
             env.push(("CARGO_ENCODED_RUSTFLAGS".into(), flags.join("\u{1f}").into()));
-            let read = [confine::named(&argv), settings_above(slot), vec![tree.clone()], built.open.clone()]
-                .concat();
+            let read =
+                [confine::named(&argv), settings_above(slot), vec![slot.to_owned()], built.open.clone()]
+                    .concat();
             let mut write = vec![target.clone(), private.clone()];
             // Without an artifact, what is built is the tree itself.
             write.extend(build.artifact.is_none().then(|| tree.clone()));
@@ -364,7 +366,8 @@ impl Workshop<'_> {
         }
         let Some(artifact) = &build.artifact else {
             // What it made of its tree is what is measured.
-            let laid = Seen::of(&tree, built.laid.skipped()).context("the built tree was not read")?;
+            let laid =
+                Arc::new(Seen::of(&tree, built.laid.skipped()).context("the built tree was not read")?);
             return Ok(BuildEnd::Built(Built { laid, ..built }));
         };
         let made = PathBuf::from(&fill(std::slice::from_ref(artifact), &values)[0]);
@@ -384,7 +387,7 @@ impl Workshop<'_> {
         })?;
         // A build that fetches may write into its tree.
         let laid = if fetch {
-            Seen::of(&tree, built.laid.skipped()).context("the tree was not read")?
+            Arc::new(Seen::of(&tree, built.laid.skipped()).context("the tree was not read")?)
         } else {
             built.laid
         };
