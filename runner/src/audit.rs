@@ -273,7 +273,10 @@ impl Examined<'_> {
         if let Some(known) = self.digests.get(tree) {
             return Ok(known.clone());
         }
-        let digest = if self.repo.has_submodules(id)? { None } else { Some(self.repo.tree_digest(id)?) };
+        let digest = match self.repo.submodules(id)?.is_empty() {
+            true => Some(self.repo.tree_digest(id)?),
+            false => None,
+        };
         self.digests.insert(tree.to_owned(), digest.clone());
         Ok(digest)
     }

@@ -10,6 +10,7 @@ mod room;
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{Build, Config, fill};
@@ -60,11 +61,13 @@ pub struct Built {
     /// Git's id of the tree.
     pub of: String,
     /// What the tree holds.
-    laid: Seen,
+    laid: Arc<Seen>,
     /// What the artifact is.
-    made: Option<Seen>,
+    made: Option<Arc<Seen>>,
     /// Paths in the user's checkout that the tree has links to.
     pub open: Vec<PathBuf>,
+    /// Submodules that are empty in it.
+    absent: Vec<String>,
 }
 
 impl Built {
@@ -72,6 +75,17 @@ impl Built {
     pub fn side(&self) -> Side {
         let measured = self.hash.clone().unwrap_or_else(|| self.laid.digest().to_owned());
         Side { tree: self.of.clone(), measured }
+    }
+
+    /// Why this cannot be held against `other`, whatever was edited; `None` where it can. Submodules are sealed, but lie outside of the
+    /// repository: one side may have been laid while one was checked out, the other while it was not.
+    pub fn unlike(&self, other: &Self) -> Option<String> {
+        let (one, other) = (&self.absent, &other.absent);
+        let differs =
+            one.iter().find(|name| !other.contains(name)).or(other.iter().find(|name| !one.contains(name)));
+        differs.map(|name| {
+            format!("the submodule {name} is checked out in one side's tree, and not in the other's")
+        })
     }
 
     /// What is not as it was when it was built or laid; `None` where all is.
@@ -198,13 +212,21 @@ impl Workshop<'_> {
         let (tree, of) = (slot.join("tree"), self.repo.tree_id(commit)?);
         self.repo.export(of, &tree)?;
         let open = self.link(&tree, config)?;
-        let laid = Seen::of(&tree, &linked(&tree, config)).context(what)?;
+        let laid = Arc::new(Seen::of(&tree, &linked(&tree, config)).context(what)?);
         if laid.digest() != self.repo.tree_digest(of)? {
             return Err(Error::new(what)
                 .cause(format!("{} does not hold what commit {commit} does", tree.display()))
                 .note("nothing was measured"));
         }
-        Ok(Built { tree, artifact: None, hash: None, of: of.to_string(), laid, made: None, open })
+        let absent = self.absent(of, &tree)?;
+        Ok(Built { tree, artifact: None, hash: None, of: of.to_string(), laid, made: None, open, absent })
+    }
+
+    /// The submodules of the tree `of` that are empty where it was laid.
+    fn absent(&self, of: Id, tree: &Path) -> Result<Vec<String>> {
+        let empty =
+            |path: &String| fs::read_dir(tree.join(path)).is_ok_and(|mut entries| entries.next().is_none());
+        Ok(self.repo.submodules(of)?.into_iter().filter(empty).collect())
     }
 
     /// Links what the experiment opens of the user's checkout into an exported tree. Returns where it lies.
@@ -299,8 +321,9 @@ impl Workshop<'_> {
             let mut flags = build.rustflags.clone();
             flags.push(format!("--remap-path-prefix={}=/piton", tree.display()));
             env.push(("CARGO_ENCODED_RUSTFLAGS".into(), flags.join("\u{1f}").into()));
-            let read = [confine::named(&argv), settings_above(slot), vec![tree.clone()], built.open.clone()]
-                .concat();
+            let read =
+                [confine::named(&argv), settings_above(slot), vec![slot.to_owned()], built.open.clone()]
+                    .concat();
             let mut write = vec![target.clone(), private.clone()];
             // Without an artifact, what is built is the tree itself.
             write.extend(build.artifact.is_none().then(|| tree.clone()));
@@ -344,7 +367,8 @@ impl Workshop<'_> {
         }
         let Some(artifact) = &build.artifact else {
             // What it made of its tree is what is measured.
-            let laid = Seen::of(&tree, built.laid.skipped()).context("the built tree was not read")?;
+            let laid =
+                Arc::new(Seen::of(&tree, built.laid.skipped()).context("the built tree was not read")?);
             return Ok(BuildEnd::Built(Built { laid, ..built }));
         };
         let made = PathBuf::from(&fill(std::slice::from_ref(artifact), &values)[0]);
@@ -364,7 +388,7 @@ impl Workshop<'_> {
         })?;
         // A build that fetches may write into its tree.
         let laid = if fetch {
-            Seen::of(&tree, built.laid.skipped()).context("the tree was not read")?
+            Arc::new(Seen::of(&tree, built.laid.skipped()).context("the tree was not read")?)
         } else {
             built.laid
         };

@@ -102,6 +102,8 @@ impl Session<'_> {
         let foreign = entries.iter().filter_map(|entry| Some((entry, entry.foreign.as_ref()?)));
         let foreign =
             foreign.map(|(entry, what)| format!("{}: it has {what}, which piton cannot apply", entry.path));
+        let told = |line: &String| outside.iter().any(|path| line.starts_with(&format!("{path}: ")));
+        let moved = moved.into_iter().filter(|line| !told(line));
         let refused: Vec<String> =
             outside.iter().cloned().chain(moved).chain(scope.violations(&sizes)).chain(foreign).collect();
         let tree = work.write_tree(base, scope, &entries, &outside)?;
@@ -127,6 +129,10 @@ impl Session<'_> {
         self.book.propose(work, &flight)?;
         self.announce(&record);
         let twin = self.book.ledger.judged(&record.run, Some(&tree.to_string()), None)?;
+        // What was out of scope may have lain in a submodule, which is not in the tree.
+        let strange =
+            |of: u32| matches!(self.book.record(of).map(|r| r.outcome), Ok(Outcome::OutOfScope { .. }));
+        let twin = twin.filter(|of| !refused.is_empty() || !strange(*of));
         let judged = edited && refused.is_empty() && turn.moved.is_empty() && twin.is_none();
         record.like = if judged { self.look_back(work, base, &record) } else { None };
         let answer = self.book.config.search.like;

@@ -434,7 +434,7 @@ fn failed(sampled: Sampled, limit_s: u64) -> Outcome {
 /// Records what the two sides are, and says why they cannot be held against each other, if so.
 fn two(incumbent: &Built, challenger: &Built, record: &mut Record) -> Option<String> {
     let sides = Sides { incumbent: incumbent.side(), challenger: challenger.side() };
-    record.sides.insert(sides).one().map(str::to_owned)
+    record.sides.insert(sides).one().map(str::to_owned).or_else(|| incumbent.unlike(challenger))
 }
 
 /// Takes a sample of the challenger in, and says whether every gate that is due still holds.

@@ -135,8 +135,10 @@ impl Bench<'_> {
             self.harness.artifact.as_ref(),
         ];
         let open = side.open.iter().chain(&self.harness.open);
-        let read =
+        let mut read =
             [confine::named(&argv), sides.into_iter().flatten().chain(open).cloned().collect()].concat();
+        // Who looks upwards may list what is above, too: nothing but this side's own.
+        read.extend(root.parent().map(Path::to_owned));
         let mut write = vec![private.to_owned()];
         write.extend(anew.then(|| root.to_owned()));
         write.extend(self.measure.write.iter().map(PathBuf::from));

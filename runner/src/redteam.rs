@@ -71,7 +71,7 @@ pub fn run(world: &World, options: &Options, told: &mut dyn FnMut(&Row)) -> Resu
     let mut range = Range {
         world,
         logs: state.join("logs"),
-        words: words_of(&copy, &config, &sources, secret.path()),
+        words: words_of(&copy, &config, &sources, (secret.path(), Place::of(&copy.state_dir()).at()?)),
         sources,
         copy,
         in_place: options.in_place,
@@ -270,7 +270,7 @@ fn words_of(
     copy: &Repo,
     config: &Config,
     sources: &monitor::Sources,
-    secret: &Path,
+    (secret, place): (&Path, &Path),
 ) -> Vec<(&'static str, String)> {
     let text = |path: PathBuf| path.to_string_lossy().into_owned();
     let root = copy.main_root();
@@ -284,6 +284,7 @@ fn words_of(
     vec![
         ("@LOOT@", text(copy.state_dir().join("loot"))),
         ("@STATE@", text(copy.state_dir())),
+        ("@PLACE@", text(place.to_owned())),
         ("@ROOT@", root.to_string_lossy().trim_end_matches('/').to_owned()),
         ("@EDITABLE@", if editable.is_empty() { ".".to_owned() } else { editable }),
         ("@FILE@", sources.keys().next().cloned().unwrap_or_default()),

@@ -178,5 +178,6 @@ fn sides(from: &Built, to: &Built) -> Sides {
 
 /// Nothing is measured against itself.
 fn two(from: &Built, to: &Built) -> Result<()> {
-    sides(from, to).one().map_or(Ok(()), |why| Err(Error::new(WHAT).cause(why).note("nothing was recorded")))
+    let why = sides(from, to).one().map(str::to_owned).or_else(|| from.unlike(to));
+    why.map_or(Ok(()), |why| Err(Error::new(WHAT).cause(why).note("nothing was recorded")))
 }

@@ -193,6 +193,14 @@ impl Scratch {
         Self::empty().with_toy()
     }
 
+    /// The toy of another kind than that of this test binary.
+    pub fn toy_of(kind: Kind) -> Self {
+        let toy = Self::toy();
+        toy.write("piton.toml", &of_kind(kind, TOY));
+        toy.commit("another kind");
+        toy
+    }
+
     /// The same below `dir`.
     pub fn toy_in(dir: &Path) -> Self {
         Self::below(TempDir::new_in(dir).expect("a temporary directory")).with_toy()

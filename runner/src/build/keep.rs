@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::{Built, MARK, Workshop, linked};
 use crate::config::Config;
@@ -28,7 +29,7 @@ impl Workshop<'_> {
         }
         let tree = slot.join("tree");
         let skip = linked(&tree, config);
-        let laid = Seen::of(&tree, &skip).ok().filter(|laid| laid.digest() == digest)?;
+        let laid = Arc::new(Seen::of(&tree, &skip).ok().filter(|laid| laid.digest() == digest)?);
         let mut open = vec![];
         for path in &config.scope.from_checkout {
             let there = self.repo.main_root().join(path);
@@ -38,7 +39,9 @@ impl Workshop<'_> {
             }
             open.extend([fs::canonicalize(&there).ok()?, there]);
         }
-        Some(Built { tree, artifact: None, hash: None, of: of.to_owned(), laid, made: None, open })
+        let absent = self.absent(self.repo.object_id(of).ok()?, &tree).ok()?;
+        let of = of.to_owned();
+        Some(Built { tree, artifact: None, hash: None, of, laid, made: None, open, absent })
     }
 
     /// Copies an artifact to a place named by its hash, where nobody writes, and returns that.
@@ -66,12 +69,20 @@ impl Workshop<'_> {
     }
 
     /// The same, ready to be measured: outside of the repository, since interpreters look upwards from what they run.
-    pub(super) fn laid_artifact(&self, hash: &str, family: &str, keep: &[&Built]) -> Option<(PathBuf, Seen)> {
+    pub(super) fn laid_artifact(
+        &self,
+        hash: &str,
+        family: &str,
+        keep: &[&Built],
+    ) -> Option<(PathBuf, Arc<Seen>)> {
         let kept = self.kept_artifact(hash)?;
         let family = self.place.at().ok()?.join(family);
         let dir = family.join(hash);
         let laid = dir.join(kept.file_name()?);
-        let seen = || Seen::of(&laid, &[]).ok().filter(|_| sha256(&laid).is_ok_and(|is| is == hash));
+        let seen = || {
+            let seen = Seen::of(&laid, &[]).ok().filter(|_| sha256(&laid).is_ok_and(|is| is == hash));
+            seen.map(Arc::new)
+        };
         if let Some(seen) = seen() {
             return Some((laid, seen));
         }

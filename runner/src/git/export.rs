@@ -98,42 +98,44 @@ impl Repo {
         Ok(digest.end())
     }
 
-    /// Whether a tree has submodules: what those hold is not in this repository.
+    /// The submodules of a tree: what those hold is not in this repository.
     ///
     /// # Errors
     /// When the tree cannot be read.
-    pub fn has_submodules(&self, tree: Oid) -> Result<bool> {
-        Ok(self.files(tree)?.iter().any(|(_, mode, _)| *mode == SUBMODULE))
+    pub fn submodules(&self, tree: Oid) -> Result<Vec<String>> {
+        let files = self.files(tree)?.into_iter();
+        Ok(files.filter(|(_, mode, _)| *mode == SUBMODULE).map(|(path, ..)| path).collect())
     }
 
-    /// The links and submodules of a commit below the editable paths: those that stand in this worktree as they are there, and why the
+    /// The links of a commit below the editable paths, and its submodules: those that stand in this worktree as they are there, and why the
     /// others may not be committed, one line each.
     ///
     /// # Errors
     /// When the worktree or the commit cannot be read.
     pub fn specials(&self, commit: Oid, scope: &Scope) -> Result<(BTreeSet<String>, Vec<String>)> {
         let files = self.files(self.tree_id(commit)?)?;
-        let all: Vec<(String, u32)> = files
+        let all: Vec<(String, u32, Oid)> = files
             .into_iter()
-            .filter(|(path, mode, _)| matches!(*mode, LINK | SUBMODULE) && scope.contains(path))
-            .map(|(path, mode, _)| (path, mode))
+            .filter(|(path, mode, _)| *mode == SUBMODULE || *mode == LINK && scope.contains(path))
             .collect();
         if all.is_empty() {
             return Ok((BTreeSet::new(), vec![]));
         }
+        // What is not clean in a submodule shows here alone.
         let changed = self.changed_from(&self.tree(commit)?)?;
-        let moved = |path: &str| {
-            let below = |other: &String| {
-                other.strip_prefix(path).is_some_and(|rest| matches!(rest, "" | "/") || rest.starts_with('/'))
-            };
-            changed.iter().any(below)
+        let named = |path: &str| {
+            changed.iter().any(|other| {
+                other.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            })
         };
-        let (moved, same): (Vec<_>, Vec<_>) = all.into_iter().partition(|(path, _)| moved(path));
-        let told = moved.into_iter().map(|(path, mode)| {
+        let moved =
+            |(path, mode, id): &(String, u32, Oid)| named(path) || !stands(&self.root.join(path), *mode, *id);
+        let (moved, same): (Vec<_>, Vec<_>) = all.into_iter().partition(moved);
+        let told = moved.into_iter().map(|(path, mode, _)| {
             let kind = if mode == LINK { "a symbolic link" } else { "a submodule" };
             format!("{path}: {kind} that was changed or removed")
         });
-        Ok((same.into_iter().map(|(path, _)| path).collect(), told.collect()))
+        Ok((same.into_iter().map(|(path, ..)| path).collect(), told.collect()))
     }
 
     fn items(&self, tree: Oid) -> Result<Items> {
@@ -200,7 +202,7 @@ fn collect(
             items.empty.insert(prefix.join(path));
             continue;
         };
-        let again = Repository::open(found.path()).context(what)?;
+        let again = Repository::open_bare(found.path()).context(what)?;
         items.submodules.push(found);
         let number = items.submodules.len();
         collect(&again, number, content, &prefix.join(&path), within.as_deref(), depth + 1, items)?;
@@ -221,12 +223,27 @@ fn submodule(
     commit: Oid,
 ) -> Option<(Repository, Oid)> {
     let name = named(git, tree, path);
-    let kept = name.and_then(|name| Repository::open(git.commondir().join("modules").join(name)).ok());
+    let kept = name.and_then(|name| Repository::open_bare(git.commondir().join("modules").join(name)).ok());
     let candidates = [kept, checkout.and_then(nested)];
     candidates.into_iter().flatten().find_map(|found| {
         let content = found.find_commit(commit).ok()?.tree_id();
         Some((found, content))
     })
+}
+
+/// Whether a link or a submodule stands at `path` as a commit has it. A submodule that is not checked out is an empty directory.
+fn stands(path: &Path, mode: u32, id: Oid) -> bool {
+    let Ok(meta) = fs::symlink_metadata(path) else { return false };
+    if mode == LINK {
+        let target = fs::read_link(path).map(|target| target.into_os_string().into_encoded_bytes());
+        return target
+            .is_ok_and(|target| Oid::hash_object(ObjectType::Blob, &target).is_ok_and(|is| is == id));
+    }
+    let empty = || fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
+    match nested(path).filter(|_| meta.is_dir()) {
+        Some(git) => git.head().is_ok_and(|head| head.target() == Some(id)),
+        None => meta.is_dir() && empty(),
+    }
 }
 
 /// The repository whose worktree is `dir` itself.

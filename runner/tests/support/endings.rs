@@ -165,6 +165,7 @@ pub fn records() -> Vec<Record> {
                 changes: (edited && i > 0).then(|| changes.clone()),
                 since_baseline: (edited && i > 0).then_some(changes),
                 artifact: edited.then(|| "ab".repeat(32)),
+                sides: None,
                 seed: Some(7),
                 run_seeds: vec![],
                 scales: std::collections::BTreeMap::new(),

@@ -96,6 +96,7 @@ pub fn brief_of(
         max_file_bytes: 1 << 20,
         max_bytes: 8 << 20,
         max_files: 500,
+        from_checkout: vec![],
     };
     let gates =
         [Gate { metric: "agreement".into(), min: Some(0.998), max: None, pool: Pool::Mean, after: 1 }];
@@ -152,6 +153,7 @@ pub fn blank(trial: u32, outcome: Outcome) -> Record {
         changes: None,
         since_baseline: None,
         artifact: None,
+        sides: None,
         seed: None,
         seconds: Seconds::default(),
         run_seeds: vec![],
