@@ -1,0 +1,4 @@
+//! What must hold in other people's repositories.
+
+#[path = "repositories/rule.rs"]
+mod rule;
