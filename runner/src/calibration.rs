@@ -159,7 +159,15 @@ pub fn scales(
         }
         (Some(scale), ..) => Some(scale),
         (None, Some(_), _) => Some(Scale::Difference),
-        (None, None, Some(_)) => Some(Scale::Ratio),
+        (None, None, Some(key)) => match values(&metric.name).iter().find(|value| **value <= 0.0) {
+            Some(value) => {
+                return Err(format!(
+                    "{key} is in percent, and {} came out {value}, of which there are none: leave off `_pct` and say it in its unit",
+                    metric.name
+                ));
+            }
+            None => Some(Scale::Ratio),
+        },
         (None, None, None) => None,
     };
     let mut scales = BTreeMap::from([(metric.name.clone(), told(&metric.name, &metric.unit, said)?)]);

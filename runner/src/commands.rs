@@ -369,20 +369,21 @@ fn experiment(dir: &Path) -> Result<(Config, Known)> {
     };
     let measured = records.iter().any(|record| !record.pairs.is_empty());
     let config = config.settled(records.first());
-    let tau = measured.then(|| config.courses(&records, false).primary.tau);
+    let track = measured.then(|| config.courses(&records, false).primary.track());
+    let (tau, seeded) = (track.as_ref().map(|track| track.tau), track.is_some_and(|track| track.seeded));
     let (pair_s, turn_s) = (standing::pair_seconds(&records), standing::turn_seconds(&records));
-    Ok((config, Known { tau, pair_s, turn_s }))
+    Ok((config, Known { tau, seeded, pair_s, turn_s }))
 }
 
 fn explain(dir: &Path, json: bool) -> Result<u8> {
-    let (config, Known { tau, pair_s, .. }) = experiment(dir)?;
+    let (config, Known { tau, seeded, pair_s, .. }) = experiment(dir)?;
     if json {
         let forecast = tau
-            .filter(|tau| *tau > 0.0)
+            .filter(|tau| *tau > 0.0 && !seeded)
             .map(|tau| forecast::forecast(&config.rule, config.metric.scale(), tau));
         say::json(&json!({ "settings": config.rule, "tau": tau, "forecast": forecast }));
     } else {
-        let rule = forecast::explain(&config.rule, &config.metric, tau, pair_s);
+        let rule = forecast::explain(&config.rule, &config.metric, (tau, seeded), pair_s);
         say::answer(&format!("{}\n\nwhose word the figure is: {}\n", rule.trim_end(), config.trust()));
     }
     Ok(exit::DONE)

@@ -51,8 +51,10 @@ pub struct Findings {
 /// What the latest run knows of the machine; absent where there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct Known {
-    /// tau of the primary metric, natural logarithm.
+    /// tau of the primary metric, in the unit of gains.
     pub tau: Option<f64>,
+    /// Whether the metric is deterministic for a seed: a trial then finds its own scale.
+    pub seeded: bool,
     /// Seconds of a pair.
     pub pair_s: Option<f64>,
     /// Seconds of an agent's turn.
@@ -72,7 +74,7 @@ pub fn examine(
     let governor = host::governor();
     let resolves = known
         .tau
-        .filter(|tau| *tau > 0.0)
+        .filter(|tau| *tau > 0.0 && !known.seeded)
         .map(|tau| forecast::resolved(&Question::better_on(settings, metric.scale(), tau)));
     // What is much of a unit nobody knows.
     let resolves_pct = resolves.filter(|_| metric.scale() == Scale::Ratio).map(percent);
@@ -80,7 +82,7 @@ pub fn examine(
     if walls.level < Level::Strong {
         unfit.push(format!("the walls reach the level {}: a score could be forged", walls.level));
     }
-    let (Known { tau, pair_s, turn_s }, confinement) = (known, walls.clone());
+    let (Known { tau, pair_s, turn_s, .. }, confinement) = (known, walls.clone());
     Findings {
         machine: host::machine(),
         governor,
@@ -228,7 +230,7 @@ mod tests {
         );
     }
 
-    const TEN: Known = Known { tau: None, pair_s: Some(10.0), turn_s: None };
+    const TEN: Known = Known { tau: None, seeded: false, pair_s: Some(10.0), turn_s: None };
 
     #[test]
     fn a_preset_that_does_not_fit_the_measured_turn_is_told() {

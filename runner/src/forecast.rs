@@ -97,7 +97,12 @@ fn of(question: &Question, effect: f64) -> Forecast {
 }
 
 /// What the settings mean, in plain words; `tau` of this machine where it is known, and the seconds that a pair takes.
-pub fn explain(settings: &Settings, metric: &Metric, tau: Option<f64>, pair_s: Option<f64>) -> String {
+pub fn explain(
+    settings: &Settings,
+    metric: &Metric,
+    (tau, seeded): (Option<f64>, bool),
+    pair_s: Option<f64>,
+) -> String {
     let scale = metric.scale();
     let (_, beta, _) = settings.preset.constants();
     if settings.preset == Preset::Replicates {
@@ -144,6 +149,14 @@ pub fn explain(settings: &Settings, metric: &Metric, tau: Option<f64>, pair_s: O
             "the metric gave the same value on every seed: a gain is kept when a second pair, on another seed, shows the same one; where the \
              two differ, the test above decides, by the scale of the pairs before\n",
         );
+        return text;
+    }
+    if seeded {
+        text.push_str(&format!(
+            "both sides of a pair gave the same value on the same seed, and seeds differ by {}: a pair is judged by that, or by what the pairs before it \
+             in its trial differed by, whichever is less, at half of alpha\n",
+            size(tau, 2, metric)
+        ));
         return text;
     }
     unasked(settings, metric, tau, 0.0)

@@ -306,7 +306,9 @@ impl Judge<'_> {
         let tau = courses.primary.tau;
         record.tau = Some(tau);
         let question = || Question::better_on(&config.rule, config.metric.scale(), tau);
-        record.resolves = (tau > 0.0).then(|| forecast::resolved(&question()));
+        // Of a metric that is deterministic for a seed the pairs of a trial say what its scale is.
+        let known = tau > 0.0 && !courses.primary.track().seeded;
+        record.resolves = known.then(|| forecast::resolved(&question()));
         record.pairs = pairs;
         record.asked = asked;
         record.void_pairs = duel.void_pairs;

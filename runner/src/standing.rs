@@ -29,6 +29,8 @@ pub struct Standing {
     pub trials: usize,
     /// Trials by reason.
     pub reasons: BTreeMap<String, usize>,
+    /// The primary metric, with the scale by which this run compares its values.
+    pub metric: Metric,
     /// The primary metric of the baseline.
     pub baseline_value: Option<f64>,
     /// The primary metric of the incumbent, as measured in the trial that kept it.
@@ -101,6 +103,7 @@ pub fn status(run: &str, base: &str, records: &[Record], metric: &Metric, night:
         incumbent: best.and_then(|r| r.commit.clone()),
         trials: trials.clone().count(),
         reasons,
+        metric: metric.clone(),
         baseline_value: value(first),
         incumbent_value: value(best),
         gain,

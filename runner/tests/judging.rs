@@ -1,6 +1,6 @@
 //! The rule over whole cases: which path keeps, what a guard and a second metric do, and the laws that its bounds obey.
 
-use piton::metric::Direction;
+use piton::metric::{Direction, Scale};
 use piton::rule::{
     Answer, Asked, Case, Draw, First, History, Path, Question, SECOND_ALPHA, Track, Verdict, draw, hear,
 };
@@ -362,4 +362,118 @@ fn what_being_second_is_worth_is_taken_off_in_the_direction_of_the_coin() {
     let mut wild = History::default();
     assert!((0..8).all(|_| wild.pair(1.0, -5.0, TAU).0 == -5.0));
     assert!((wild.pair(1.0, 0.0, TAU).1 + 3.0 * TAU * 8.0 / 12.0).abs() < 1e-12);
+}
+
+/// A trial on a metric that repeats itself for a seed; seeds differ by `tau`.
+fn seeded(tau: f64, d: &[f64]) -> Case {
+    Case::of(Settings::default(), Track { seeded: true, ..Track::of(tau, d.to_vec()) })
+}
+
+#[test]
+fn of_a_metric_that_repeats_itself_for_a_seed_two_lucky_pairs_keep_nothing_and_a_gain_on_every_seed_is_kept()
+{
+    assert_eq!(verdict(&seeded(0.03, &[0.02, 0.04])), Verdict::Continue);
+    assert_eq!(verdict(&seeded(0.03, &[0.0, 0.0])), Verdict::NotShownBetter, "the same on both seeds");
+    let kept = |tau: f64, by: f64| {
+        (1..=64u32)
+            .map(|pairs| (pairs, verdict(&seeded(tau, &vec![by; pairs as usize]))))
+            .find(|(_, verdict)| *verdict != Verdict::Continue)
+    };
+    assert_eq!(kept(0.03, 0.2), Some((8, Verdict::Keep(Path::Better))), "a fifth");
+    assert_eq!(
+        kept(0.5, 0.01),
+        Some((11, Verdict::Keep(Path::Better))),
+        "little, beside what seeds differ by"
+    );
+    assert_eq!(hear(&seeded(0.03, &[0.02])).2[0].question.alpha, 0.01, "half of alpha");
+}
+
+#[test]
+fn a_metric_that_never_varied_and_does_now_is_put_to_the_test() {
+    let exact = |d: &[f64]| hear(&Case::of(Settings::default(), Track::of(0.0, d.to_vec())));
+    assert_eq!(exact(&[0.02, 0.02]).0, Verdict::Keep(Path::Better));
+    assert_eq!(exact(&[0.02, 0.03]).0, Verdict::Continue, "two gains that differ are luck or not");
+    assert_eq!(exact(&[0.02, 0.03, -0.02, 0.01]).0, Verdict::Continue);
+    let (verdict, estimate, asked) =
+        exact(&[0.02, 0.03, 0.025, 0.02, 0.03, 0.02, 0.03, 0.025, 0.02, 0.03, 0.02]);
+    assert_eq!((verdict, asked[0].about.as_str()), (Verdict::Keep(Path::Better), "better"));
+    assert!(estimate.low.is_some());
+    assert_eq!(exact(&[5e-7, 5e-7]).0, Verdict::NotShownBetter, "less than a millionth is no gain");
+    assert_eq!(exact(&[2e-6, 2e-6]).0, Verdict::Keep(Path::Better));
+    let simpler = |d: &[f64]| {
+        let settings = Settings { as_good: true, ..Settings::default() };
+        hear(&Case { simpler: true, ..Case::of(settings, Track::of(0.0, d.to_vec())) }).0
+    };
+    assert_eq!(simpler(&[0.0]), Verdict::Continue);
+    assert_eq!(simpler(&[0.0, 0.0]), Verdict::Keep(Path::Simpler), "the same value, and simpler");
+    assert_eq!(simpler(&[-0.001, -0.001]), Verdict::Worse, "of what is exact, as good is no loss at all");
+}
+
+#[test]
+fn nothing_is_kept_before_a_guard_could_have_been_proven() {
+    // The primary metric is exact, and its guard is not: two pairs say nothing of the guard.
+    let mut case = Case::of(Settings::default(), Track::of(0.0, vec![0.1; 2]));
+    case.guards = vec![guard("rss", &[-0.5; 2])];
+    assert_eq!(verdict(&case), Verdict::Continue);
+    (case.primary.d, case.guards[0].1.d) = (vec![0.1; 6], vec![-0.5; 6]);
+    assert_eq!(verdict(&case), Verdict::Guarded("rss".into()));
+    case.guards[0].1.d.fill(0.0);
+    assert_eq!(verdict(&case), Verdict::Keep(Path::Better));
+}
+
+#[test]
+fn differences_are_judged_in_their_unit() {
+    let track = |d: &[f64]| Track { scale: Scale::Difference, level: 40.0, ..Track::of(2.0, d.to_vec()) };
+    let settings = Settings { as_good: true, ..Settings::default() };
+    let case = |d: &[f64]| Case::of(settings.clone(), track(d));
+    assert_eq!(verdict(&case(&[6.0; 7])), Verdict::Keep(Path::Better));
+    let mut guarded = case(&[6.0; 7]);
+    let limit = |limit: f64| Guard {
+        limit_pct: None,
+        limit: Some(limit),
+        ..Guard::percent("g", Direction::Lower, 0.0)
+    };
+    guarded.guards = vec![(limit(5.0), track(&[-12.0; 7]))];
+    assert_eq!(verdict(&guarded), Verdict::Guarded("g".into()));
+    guarded.guards[0].0 = limit(20.0);
+    assert_eq!(verdict(&guarded), Verdict::Keep(Path::Better));
+    let question = Question::as_good_on(&settings, Scale::Difference, 2.0, 0.0).unwrap();
+    assert!((question.margin - 1.2).abs() < 1e-12, "six tenths of tau");
+    let spent = |margins: f64| Question::as_good_on(&settings, Scale::Difference, 2.0, 1.2 * margins);
+    assert!(spent(2.0).is_some() && spent(2.1).is_none(), "three of them");
+    let said = Settings { delta_min: 1.9, ..Settings::default() };
+    assert!((Question::better_on(&said, Scale::Difference, 2.0).k - 0.95).abs() < 1e-12);
+    let text = serde_json::to_string(&guarded).unwrap();
+    assert_eq!(serde_json::from_str::<Case>(&text).unwrap(), guarded, "a case is replayed as it was");
+}
+
+#[test]
+fn a_case_from_before_there_were_differences_is_read_as_it_was() {
+    let text = r#"{"settings": {"alpha": 0.02}, "primary": {"tau": 0.01, "d": [0.1]},
+        "guards": [[{"metric": "rss", "direction": "lower", "limit_pct": 10.0}, {"tau": 0.0, "d": [0.0]}]]}"#;
+    let case: Case = serde_json::from_str(text).unwrap();
+    assert_eq!((case.primary.scale, case.primary.seeded, case.problem()), (Scale::Ratio, false, None));
+    assert_eq!(serde_json::to_value(&case.primary).unwrap(), serde_json::json!({ "tau": 0.01, "d": [0.1] }));
+}
+
+proptest! {
+    #[test]
+    fn a_coin_that_turns_a_pair_turns_its_bet_whatever_the_pairs_before(
+        before in prop::collection::vec(-0.1f64..0.1, 1..30), d in -0.2f64..0.2, tau in prop::sample::select(vec![0.0, 0.03]),
+    ) {
+        // What a pair adds to E for d and for -d is 1 in the mean: its scale does not depend on it.
+        let log_e = |last: f64| {
+            let d: Vec<f64> = before.iter().copied().chain([last]).collect();
+            let case = Case::of(Settings { n_max: Some(1000), ..Settings::default() }, Track { seeded: tau > 0.0, ..Track::of(tau, d) });
+            let asked = hear(&case).2;
+            asked.first().map(|asked| (asked.evidence.pairs as usize, asked.evidence.log_e))
+        };
+        if let (Some((n, up)), Some((m, down)), Some((_, still))) = (log_e(d), log_e(-d), log_e(0.0))
+            && n == before.len() + 1
+            && m == n
+        {
+            let mean = f64::midpoint((up - still).exp(), (down - still).exp());
+            prop_assert!((mean - 1.0).abs() < 1e-9, "{}", mean);
+        }
+    }
 }

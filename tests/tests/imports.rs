@@ -61,7 +61,7 @@ fn an_old_night_is_shown_as_what_it_is_claims() {
         log.contains("total_ms") && !log.contains("61.2"),
         "the experiment before it had another metric: {log}"
     );
-    assert!(log.contains("+8.7 %"), "4230 ms to 3890 ms: {log}");
+    assert!(log.contains("-8.0 %") && log.contains("change"), "4230 ms to 3890 ms: {log}");
     let log = toy.piton(&["log", "--run", "labloop"]).out;
     assert!(log.contains("not_finite") && log.contains("+13.6 %"), "110 to 125, and more is better: {log}");
 
@@ -163,7 +163,7 @@ fn what_is_exported_holds_every_trial_whole_and_a_reader_that_goes_is_no_error()
     let csv = toy.read("run.csv");
     let header: Vec<&str> = csv.lines().next().unwrap().split(',').collect();
     assert_eq!(header[..5], ["commit", "avg_generation_tps", "memory_gb", "status", "description"]);
-    assert!(header.contains(&"ttft_ms") && header.contains(&"gain_pct"), "{header:?}");
+    assert!(header.contains(&"ttft_ms") && header.contains(&"change_pct"), "{header:?}");
     assert_eq!(csv.lines().count(), 62, "what anybody wrote stays on its line");
     assert_eq!(csv.lines().nth(1).unwrap().split(',').next().unwrap().len(), 40, "ids are whole");
     let lines = toy.piton(&["export", "--format", "jsonl"]).out;

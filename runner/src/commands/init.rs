@@ -169,6 +169,7 @@ name = "{name}"
 name = "seconds"       # what {MEASURE} prints
 direction = "lower"    # or "higher"
 unit = "s"
+# scale = "difference"   # for counts, and for what may be zero or negative; found by the baseline where you say nothing
 
 [scope]
 editable = [{}]    # all that an agent may change
@@ -179,10 +180,22 @@ editable = [{}]    # all that an agent may change
 command = ["sh", "{{sealed}}/{MEASURE}", "{}"]
 timeout_s = 300
 
+# How sure, and at what price. `piton rule explain` says what a preset means on this machine. For samples that cost minutes:
+# "provisional" keeps on two pairs and tests four keeps together; "replicates" compares single runs, and is right only where nothing drifts. Both ask
+# guards; neither asks [[second]] or as_good.
+# [rule]
+# preset = "standard"
+
 # What a challenger may not lose, whatever it gains:
 # [[gate]]
 # metric = "passed"
 # min = 1.0
+
+# What it may not make worse than by so much: limit_pct in percent, or limit in the unit of the metric.
+# [[guard]]
+# metric = "memory_mb"
+# direction = "lower"
+# limit_pct = 10.0
 "#,
             editable.join(", "),
             self.build,

@@ -13,7 +13,6 @@ use crate::ledger::Ledger;
 use crate::report::{Filter, Line, log_header, log_line};
 use crate::say::{self, Lines};
 use crate::trial::Record;
-use crate::words;
 
 /// Prints the log. Ends without complaint when its reader has gone.
 ///
@@ -46,12 +45,9 @@ pub(super) fn run(dir: &Path, args: &Log) -> Result<u8> {
         out.line("[");
         matching(&ledger, &run.name, args.last, &filter, &mut |record: &Record| {
             let comma = if std::mem::take(&mut first) { "" } else { "," };
-            let mut value = serde_json::to_value(record).expect("our own types serialise");
-            let change = record.outcome.estimate().map(|estimate| words::gain(estimate.gain, &config.metric));
-            value["change"] = change.into();
             out.line(&format!(
                 "{comma}{}",
-                serde_json::to_string_pretty(&value).expect("our own types serialise")
+                serde_json::to_string_pretty(record).expect("our own types serialise")
             ))
         })?;
         out.line("]");

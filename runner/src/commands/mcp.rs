@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use super::wait::under_way_words;
 use crate::clock::Stopwatch;
 use crate::error::{Context, Result, exit};
+use crate::metric::Metric;
 use crate::proc::{self, Answer};
 use crate::trial::Record;
 use crate::words;
@@ -112,11 +113,15 @@ impl Server {
 
     async fn history(&self, given: &JsonObject) -> Result<CallToolResult> {
         let most = given.get("last").and_then(Value::as_i64).unwrap_or(RECORDS.0).clamp(1, RECORDS.1);
+        let status = self.ask(&["status", "--json"]).await?;
+        let status: Value = serde_json::from_str(&status.out).unwrap_or_default();
+        let metric = serde_json::from_value::<Metric>(status["metric"].clone()).ok();
         let answer = self.ask(&["log", "--json"]).await?;
         Ok(told(&answer, |value| {
             let records = value.as_array().cloned().unwrap_or_default();
             let from = records.len().saturating_sub(usize::try_from(most).unwrap_or_default());
-            let lines: Vec<String> = records[from..].iter().map(line).collect();
+            let lines: Vec<String> =
+                records[from..].iter().map(|record| line(record, metric.as_ref())).collect();
             let trials: Vec<Value> = records[from..].iter().cloned().map(shortened).collect();
             (json!({ "trials": trials, "earlier": from }), lines.join("\n"))
         }))
@@ -216,9 +221,11 @@ fn failed(said: &str) -> CallToolResult {
 }
 
 /// One line of the history.
-fn line(record: &Value) -> String {
-    let by = record["change"].as_str().map_or_else(String::new, |change| format!(" {change}"));
+fn line(record: &Value, metric: Option<&Metric>) -> String {
     let Ok(record) = serde_json::from_value::<Record>(record.clone()) else { return String::new() };
+    let by = record.outcome.estimate().zip(metric);
+    let by =
+        by.map_or_else(String::new, |(estimate, metric)| format!(" {}", words::gain(estimate.gain, metric)));
     format!(
         "{} {} [{}]{by} {}",
         record.trial,
