@@ -8,6 +8,7 @@ mod content;
 mod copy;
 mod durable;
 mod edits;
+mod lfs;
 mod mend;
 mod open;
 mod outputs;

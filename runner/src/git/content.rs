@@ -222,7 +222,9 @@ impl Repo {
             }
             let full = dir.join(&path);
             // The content itself is compared: what a build has altered in its tree must not survive.
-            if Oid::hash_file(ObjectType::Blob, &full).ok() != Some(id) {
+            if !self.lay_fetched(&path, id, &full)?
+                && Oid::hash_file(ObjectType::Blob, &full).ok() != Some(id)
+            {
                 fs::create_dir_all(full.parent().expect("below dir")).context(what())?;
                 fs::write(&full, self.git.find_blob(id).context(what())?.content()).context(what())?;
             }
