@@ -231,7 +231,8 @@ impl World {
 
     /// Tells what is measured otherwise than it looks.
     fn tell(&self, commit: Id, config: &Config) -> Result<()> {
-        let converted = self.repo.converted(commit)?;
+        let mut converted = self.repo.converted(commit)?;
+        converted.retain(|file| file.as_held);
         if let Some(first) = converted.first() {
             let others = match converted.len() - 1 {
                 0 => String::new(),

@@ -150,7 +150,7 @@ impl Stats {
                     stats.nul += 1;
                     stats.other += 1;
                 }
-                0..32 => stats.other += 1,
+                1..32 => stats.other += 1,
                 _ => stats.printable += 1,
             }
         }

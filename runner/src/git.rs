@@ -9,6 +9,7 @@ mod copy;
 mod durable;
 mod edits;
 mod export;
+mod lfs;
 mod mend;
 mod open;
 mod outputs;

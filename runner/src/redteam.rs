@@ -23,7 +23,7 @@ use crate::place::Place;
 use crate::proc::{self, Done, End, Job};
 use crate::say::{Progress, Tone};
 use crate::world::{World, experiment};
-use crate::{monitor, words};
+use crate::{monitor, scope, words};
 use corpus::{Attack, Corpus, Ground};
 use watch::{Held, Seen};
 
@@ -67,7 +67,14 @@ pub fn run(world: &World, options: &Options, told: &mut dyn FnMut(&Row)) -> Resu
         scratch::make(&world.repo, &world.place)?
     };
     let secret = tempfile::Builder::new().prefix("piton-secret-").tempfile().context(WHAT)?;
+    // The attacks are started in the directory of the experiment, and name files from there.
+    let base = scope::join(&config.within, "");
     let sources = copy.sources(head.commit, &config.scope)?;
+    let short = |path: String| path.strip_prefix(&*base).map(str::to_owned).unwrap_or(path);
+    let sources = match config.within.is_empty() {
+        true => sources,
+        false => sources.into_iter().map(|(path, text)| (short(path), text)).collect(),
+    };
     let mut range = Range {
         world,
         logs: state.join("logs"),
@@ -273,8 +280,8 @@ fn words_of(
     (secret, place): (&Path, &Path),
 ) -> Vec<(&'static str, String)> {
     let text = |path: PathBuf| path.to_string_lossy().into_owned();
-    let root = copy.main_root();
-    let first = config.scope.editable.first().cloned().unwrap_or_default();
+    let root = copy.directory(&copy.site());
+    let first = config.places().first().cloned().unwrap_or_default();
     let editable = match root.join(&first).is_dir() {
         true => first,
         false => Path::new(&first).parent().map_or(String::new(), |dir| dir.to_string_lossy().into_owned()),

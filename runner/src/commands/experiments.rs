@@ -11,8 +11,9 @@ use crate::error::{Context, Error, Result, exit};
 use crate::experiments::{Experiments, Human, Trouble};
 use crate::finalize::measured;
 use crate::git::Repo;
-use crate::ledger::Ledger;
+use crate::ledger::{Ledger, Run};
 use crate::say;
+use crate::scope::below;
 
 /// Its name, at the root of the checkout.
 const FILE: &str = "EXPERIMENTS.md";
@@ -24,11 +25,11 @@ const FILE: &str = "EXPERIMENTS.md";
 pub(super) fn run(dir: &Path, args: &Log) -> Result<u8> {
     let (repo, ledger, run) = chosen(dir, &args.which)?;
     let named = args.which.run.as_ref().map(|_| run.name.as_str());
-    let all = gather(&ledger, named)?;
+    let all = gather(&ledger, named, &run.within)?;
     let to_output = args.output.as_deref() == Some(Path::new("-"));
     let path = match args.output.as_deref() {
         Some(file) if !to_output => dir.join(file),
-        _ => repo.root().join(FILE),
+        _ => below(repo.root(), &run.within).join(FILE),
     };
     let what = format!("{} was not written", path.display());
     let old = match fs::symlink_metadata(&path) {
@@ -58,10 +59,11 @@ pub(super) fn run(dir: &Path, args: &Log) -> Result<u8> {
     Ok(exit::DONE)
 }
 
-/// What the ledger knows, of every run or of one.
-fn gather(ledger: &Ledger, named: Option<&str>) -> Result<Experiments> {
+/// What the ledger knows, of every run of the experiment in the directory `within`, or of one.
+fn gather(ledger: &Ledger, named: Option<&str>, within: &str) -> Result<Experiments> {
     let mut all = Experiments::default();
-    for run in ledger.runs()?.into_iter().filter(|run| named.is_none_or(|name| name == run.name)) {
+    let meant = |run: &Run| named.map_or(run.within == within, |name| name == run.name);
+    for run in ledger.runs()?.into_iter().filter(meant) {
         let config = ledger.config(&run)?;
         all.begin(&run.name, &config.name, &config.metric);
         ledger.each(&run.name, 0, &mut |record| {

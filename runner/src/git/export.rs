@@ -58,13 +58,14 @@ impl Repo {
             fs::create_dir_all(dir.join(path)).context(what(path))?;
         }
         let (mut links, mut files) = (vec![], vec![]);
-        for (path, (mode, id, _)) in &items.files {
-            if *mode == LINK { links.push(path) } else { files.push((path, *mode, *id)) }
+        for (path, (mode, id, of)) in &items.files {
+            if *mode == LINK { links.push(path) } else { files.push((path, *mode, *id, *of)) }
         }
-        for (path, mode, id) in files {
+        for (path, mode, id, of) in files {
             let full = dir.join(path);
+            let fetched = of == 0 && self.lay_fetched(&path.to_string_lossy(), id, &full)?;
             // The content itself is compared: what a build has altered in its tree must not survive.
-            if Oid::hash_file(ObjectType::Blob, &full).ok() != Some(id) {
+            if !fetched && Oid::hash_file(ObjectType::Blob, &full).ok() != Some(id) {
                 let _ = fs::remove_file(&full);
                 fs::create_dir_all(full.parent().expect("below dir")).context(what(path))?;
                 fs::write(&full, items.content(&self.git, path)?).context(what(path))?;
@@ -91,9 +92,14 @@ impl Repo {
     pub fn tree_digest(&self, tree: Oid) -> Result<String> {
         let items = self.items(tree)?;
         let mut digest = Digest::default();
-        for (path, (mode, ..)) in &items.files {
+        for (path, (mode, id, of)) in &items.files {
+            let pointer = || self.pointer(&path.to_string_lossy(), *id).filter(|p| self.fetched(p).is_some());
+            let hash = match (*of == 0 && *mode != LINK).then(pointer).flatten() {
+                Some(pointer) => pointer.sha256,
+                None => tree::hash(&items.content(&self.git, path)?),
+            };
             let mode = if *mode == LINK { 0 } else { mode & 0o777 };
-            digest.take(path, mode, &tree::hash(&items.content(&self.git, path)?));
+            digest.take(path, mode, &hash);
         }
         Ok(digest.end())
     }

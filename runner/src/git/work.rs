@@ -48,6 +48,8 @@ pub struct Converted {
     pub how: String,
     /// Whether piton can make of an edit of it what git would.
     pub applied: bool,
+    /// Whether it is measured as the commit holds it, and not as it lies in a checkout.
+    pub as_held: bool,
 }
 
 /// Whether a file of a worktree is what a commit holds.
@@ -107,8 +109,10 @@ impl Repo {
                 blob.content().windows(3).any(|three| three == b"$Id").then(|| "ident".to_owned())
             };
             let foreign = attributes.foreign().or_else(|| attributes.ident.then(ident).flatten());
+            let laid = || self.pointer(&path, id).is_some_and(|pointer| self.fetched(&pointer).is_some());
             let how = foreign.clone().or_else(|| attributes.smudges(auto));
-            converted.extend(how.map(|how| Converted { path, how, applied: foreign.is_none() }));
+            let (applied, as_held) = (foreign.is_none(), foreign.is_none() || !laid());
+            converted.extend(how.map(|how| Converted { path, how, applied, as_held }));
         }
         Ok(converted)
     }

@@ -35,9 +35,16 @@ impl Lock {
     pub fn take(dir: &Path, who: &str) -> Result<Self> {
         let path: PathBuf = dir.join("lock");
         let what = "piton did not start";
-        fs::create_dir_all(dir).context(what)?;
-        let mut file =
-            File::options().read(true).write(true).create(true).truncate(false).open(&path).context(what)?;
+        let denied = |error: Error| {
+            error.note("nothing was started and nothing was changed").hint(format!(
+                "let this user write to {}; a read-only file system holds no run",
+                dir.display()
+            ))
+        };
+        fs::create_dir_all(dir).context(what).map_err(denied)?;
+        let mut options = File::options();
+        let file = options.read(true).write(true).create(true).truncate(false).open(&path);
+        let mut file = file.context(what).map_err(denied)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -46,7 +53,12 @@ impl Lock {
                     .note("what it does goes on; nothing was changed")
                     .hint("wait for it, or end it with Ctrl-C where it runs; `piton status` can be used meanwhile"));
             }
-            Err(TryLockError::Error(e)) => return Err(Error::new(what).cause(e)),
+            Err(TryLockError::Error(e)) => {
+                return Err(Error::new(what)
+                    .cause(format!("{} cannot be locked: {e}", path.display()))
+                    .note("nothing was started and nothing was changed")
+                    .hint("keep the repository on a file system that has locks"));
+            }
         }
         file.set_len(0)
             .and_then(|()| writeln!(file, "process {} ({who})", std::process::id()))

@@ -645,3 +645,39 @@ fn an_experiment_is_written_where_one_stands_and_says_where() {
     assert!(said.out.contains("the experiment in a stays as it is"), "{said:?}");
     assert_eq!(toy.read("a/piton.toml"), before);
 }
+
+/// SHA-256 of a line that says "large".
+const LARGE: &str = "9bfce334a37bd1bc1d36b0370195b31fe9a9389dd43d0873891a3544ef1140a1";
+
+#[test]
+fn content_of_lfs_that_is_here_is_measured_and_what_is_not_here_is_told() {
+    let toy = Scratch::toy();
+    let pointer = format!("version https://git-lfs.github.com/spec/v1\noid sha256:{LARGE}\nsize 6\n");
+    toy.write(".git/pointer", &pointer);
+    // What the commands of LFS do, without LFS.
+    toy.git(&["config", "filter.lfs.clean", "cat > /dev/null; cat .git/pointer"]);
+    toy.git(&["config", "filter.lfs.smudge", "cat > /dev/null; echo large"]);
+    toy.git(&["config", "filter.lfs.required", "true"]);
+    toy.write(".gitattributes", "*.bin filter=lfs -text\n");
+    toy.write("data.bin", "large\n");
+    let measure = toy.read("measure.sh");
+    toy.write("measure.sh", &format!("grep -qx large \"$(dirname \"$0\")/data.bin\" || exit 9\n{measure}"));
+    toy.commit("a large file");
+    assert_eq!(toy.git(&["show", "HEAD:data.bin"]), pointer.trim());
+    let kept = format!(".git/lfs/objects/{}/{}/{LARGE}", &LARGE[..2], &LARGE[2..4]);
+    toy.write(&kept, "large\n");
+    // Content that was laid anew is known by its hash, whatever the index says.
+    fs::remove_file(toy.path().join("data.bin")).unwrap();
+    toy.write("data.bin", "large\n");
+    let said = toy.baseline();
+    assert!(!said.err.contains("as git holds them"), "{said:?}");
+    toy.speed("120");
+    kept_by_hand(&toy);
+    assert_eq!((changed(&toy).as_str(), toy.read("data.bin").as_str()), ("src/speed.rs", "large\n"));
+    // A checkout without the content has the pointer, and that is what is measured.
+    toy.git(&["switch", "--quiet", "main"]);
+    fs::remove_file(toy.path().join(&kept)).unwrap();
+    let said = toy.piton(&["baseline", "--run", "s"]);
+    assert_eq!(said.status, 4, "{said:?}");
+    assert!(said.err.contains("as git holds them") && said.err.contains("data.bin (filter=lfs)"), "{said:?}");
+}
