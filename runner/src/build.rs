@@ -15,11 +15,12 @@ use std::time::Duration;
 use sha2::{Digest, Sha256};
 
 use crate::config::{Build, fill};
-use crate::confine::{self, Walls};
+use crate::confine::{self, Own, Walls};
 use crate::error::{Context, Error, Result, exit};
 use crate::git::{Id, Repo};
 use crate::proc::{self, Done, End, Job, Runner};
 use crate::say::Progress;
+use crate::toolchains;
 use crate::words::clean;
 
 /// Largest artifact, in bytes: every one that was judged is kept.
@@ -185,27 +186,39 @@ impl Workshop<'_> {
         fs::create_dir_all(&logs)
             .and_then(|()| fs::create_dir_all(&target))
             .context("the slot was not made")?;
-        let values = [("tree", &*tree.to_string_lossy()), ("target", &*target.to_string_lossy())];
+        let home = toolchains::home();
+        let values = [
+            ("tree", &*tree.to_string_lossy()),
+            ("target", &*target.to_string_lossy()),
+            ("home", &*home.to_string_lossy()),
+        ];
+        let opens = build.opens();
         let private = slot.join("private");
         let run = |words: &[String], fetching: bool| -> Result<Done> {
             let mut argv = fill(words, &values);
             argv[0] = proc::absolute(&argv[0]);
             confine::private(&private)?;
-            let env = if fetching { proc::fetching_env() } else { proc::bare_env() };
+            let env = match (fetching, build.network) {
+                (true, _) => proc::fetching_env(),
+                (false, true) => proc::network_env(),
+                (false, false) => proc::bare_env(),
+            };
             let mut env = confine::private_env(env, &private);
             // Set even when empty: an absent one lets a configuration file above the tree decide.
             let mut flags = build.rustflags.clone();
             flags.push(format!("--remap-path-prefix={}=/piton", tree.display()));
             env.push(("CARGO_ENCODED_RUSTFLAGS".into(), flags.join("\u{1f}").into()));
             let read = [confine::named(&argv), self.settings_above(slot), vec![tree.clone()]].concat();
+            env.extend(confine::asked_env(&opens, &values));
             let mut write = vec![target.clone(), private.clone()];
             // Without an artifact, what is built is the tree itself.
             write.extend(build.artifact.is_none().then(|| tree.clone()));
-            write.extend(build.write.iter().map(PathBuf::from));
             if fetching {
-                write.extend([tree.clone(), confine::cargo_home()]);
+                write.extend([tree.clone(), toolchains::cargo_home()]);
             }
-            let policy = self.walls.build(read, write, build.network || fetching);
+            let network = build.network || fetching;
+            let own = Own { read, write, network, private: &private, env: &env };
+            let policy = self.walls.build(&opens, own);
             let done = self.runner.run(&Job {
                 argv: &argv,
                 cwd: slot,
@@ -224,7 +237,7 @@ impl Workshop<'_> {
         };
         let mut steps: Vec<(&[String], bool)> = vec![];
         if fetch && !build.fetch.is_empty() {
-            fs::create_dir_all(confine::cargo_home()).context("there is nowhere to fetch to")?;
+            fs::create_dir_all(toolchains::cargo_home()).context("there is nowhere to fetch to")?;
             steps.push((&build.fetch, true));
         }
         steps.push((&build.command, false));

@@ -9,10 +9,13 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use piton_confine::{Found, Level, Limits, Policy, Role, find, system};
+use piton_confine::{Found, Level, Limits, Opened, Policy, Role, find, system};
 use serde::{Deserialize, Serialize};
 
+use crate::config::{Opens, fill};
 use crate::error::{Context, Error, Result};
+use crate::toolchains::{self, cargo_home, home, rustup};
+use crate::variables;
 
 /// Most that a job may write into one file, in bytes: bounds a log that grows without end.
 pub const MAX_FILE_BYTES: u64 = 4 << 30;
@@ -48,6 +51,20 @@ pub struct Walls {
     common: Vec<PathBuf>,
 }
 
+/// What a job has besides what everybody may read and what its section opens.
+pub struct Own<'a> {
+    /// What it may read.
+    pub read: Vec<PathBuf>,
+    /// What it may write.
+    pub write: Vec<PathBuf>,
+    /// Whether it may use the machine's network.
+    pub network: bool,
+    /// Its private directory.
+    pub private: &'a Path,
+    /// Its environment, whose variables may name files that a network takes.
+    pub env: &'a [(OsString, OsString)],
+}
+
 /// What a finding holds for: a machine since its start, a user, and a binary.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Remembered {
@@ -81,7 +98,7 @@ impl Walls {
                 )));
         }
         let _ = LEVEL.set(found.level);
-        let common = [system(), toolchains()].concat();
+        let common = [system(), toolchains::everywhere()].concat();
         Ok(Self { found, least, common })
     }
 
@@ -95,25 +112,39 @@ impl Walls {
         self.least
     }
 
-    /// What a build may do: read the system, the toolchains and `read`, write `write`.
-    pub fn build(&self, read: Vec<PathBuf>, write: Vec<PathBuf>, network: bool) -> Policy {
-        self.policy(Role::Build, read, write, network)
+    /// What a build may do: read the system, the toolchains and `own.read`, write `own.write`, and what its section opens.
+    pub fn build(&self, opens: &Opens, own: Own) -> Policy {
+        self.policy(Role::Build, opens, own)
     }
 
     /// What a measuring command may do.
-    pub fn measure(&self, read: Vec<PathBuf>, write: Vec<PathBuf>, network: bool) -> Policy {
-        self.policy(Role::Measure, read, write, network)
+    pub fn measure(&self, opens: &Opens, own: Own) -> Policy {
+        self.policy(Role::Measure, opens, own)
     }
 
-    fn policy(&self, role: Role, mut read: Vec<PathBuf>, write: Vec<PathBuf>, network: bool) -> Policy {
+    fn policy(&self, role: Role, opens: &Opens, own: Own) -> Policy {
+        let Own { mut read, mut write, network, private, env } = own;
         read.extend_from_slice(&self.common);
+        read.extend(opens.read.iter().map(|path| placed(path)));
+        // What the machine does not have is left out; what a job must write has to be there.
+        write.extend(opens.write.iter().map(|path| placed(path)));
         if network {
-            read.extend(network_settings());
+            read.extend(network_settings(env));
         }
+        let devices = devices(opens.devices);
+        if !devices.is_empty() {
+            read.extend(["/sys/module", "/sys/kernel/mm"].map(PathBuf::from));
+        }
+        let opened = Opened {
+            temporary: Some(private.to_owned()),
+            devices,
+            loopback: opens.loopback,
+            shared_memory: opens.shared_memory,
+        };
         let limits =
             Limits { file_bytes: Some(MAX_FILE_BYTES), processes: Some(PROCESSES), ..Limits::default() };
         // What the rows say was found must hold for every job.
-        Policy { role, read, write, network, limits, least: self.found.level.max(self.least) }
+        Policy { role, read, write, network, opened, limits, least: self.found.level.max(self.least) }
     }
 }
 
@@ -140,69 +171,87 @@ fn remembered(state: &Path) -> Result<Found> {
     Ok(found)
 }
 
-/// Where this user's programs are that are not the system's: of each directory in PATH, what belongs to it. No
-/// home directory as a whole, and no credentials.
-fn toolchains() -> Vec<PathBuf> {
-    let home = home();
-    let mut all = cargo();
-    all.push(rustup());
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    for dir in std::env::split_paths(&path).filter(|dir| dir.is_absolute()) {
-        let Some(above) = dir.parent().filter(|above| **above != *"/" && **above != home) else {
-            all.push(dir);
-            continue;
-        };
-        let own = match dir.file_name().and_then(|name| name.to_str()) {
-            _ if above == home.join(".local") => {
-                ["bin", "lib", "share/uv", "share/pipx"].map(|part| above.join(part)).to_vec()
-            }
-            _ if above == cargo_home() => vec![],
-            Some("bin" | "sbin" | "shims") if !above.join(".git").exists() => vec![above.to_owned()],
-            _ => vec![dir.clone()],
-        };
-        all.extend(own);
-    }
-    all.retain(|path| path.exists() && *path != home && **path != *"/");
-    all.sort();
-    all.dedup();
-    all
-}
-
-/// Where cargo keeps what it fetched.
-pub fn cargo_home() -> PathBuf {
-    std::env::var_os("CARGO_HOME").map_or_else(|| home().join(".cargo"), PathBuf::from)
-}
-
-/// Where rustup keeps its toolchains.
-pub fn rustup() -> PathBuf {
-    std::env::var_os("RUSTUP_HOME").map_or_else(|| home().join(".rustup"), PathBuf::from)
-}
-
-/// The user's home; a path that is not there for a user who has none.
-fn home() -> PathBuf {
-    std::env::home_dir().filter(|home| home.is_absolute()).unwrap_or_else(|| "/no/home".into())
-}
-
-/// What a build needs of cargo's home: not the credentials.
-fn cargo() -> Vec<PathBuf> {
-    let parts = ["bin", "registry", "git", "config.toml", "config", "env"];
-    let caches = [".package-cache", ".package-cache-mutate", ".global-cache"];
-    parts.iter().chain(&caches).map(|part| cargo_home().join(part)).collect()
-}
-
-/// What reaching a network takes besides: names and certificates.
-fn network_settings() -> Vec<PathBuf> {
-    let named = ["SSL_CERT_FILE", "SSL_CERT_DIR", "CARGO_HTTP_CAINFO"];
-    let named = named.iter().filter_map(std::env::var_os).map(PathBuf::from);
+/// What reaching a network takes besides: names, and the certificates and settings that variables name.
+fn network_settings(env: &[(OsString, OsString)]) -> Vec<PathBuf> {
+    let named = env.iter().filter(|(name, _)| variables::reaches_out(&name.to_string_lossy()));
+    let named = named.flat_map(|(_, value)| std::env::split_paths(value).collect::<Vec<_>>());
+    // A whole home directory is no setting.
+    let named = named.filter(|path| path.is_absolute() && path.exists() && !home().starts_with(path));
     // A link, often, to where the system's resolver writes it.
     let resolver = fs::canonicalize("/etc/resolv.conf").ok();
     named.chain(resolver).chain(["/run/systemd/resolve".into()]).collect()
 }
 
-/// What a command names by absolute paths: whoever wrote the experiment wants it read.
+/// Where a path of the experiment's is: `~/` and `{home}` stand for the user's home directory.
+pub fn placed(path: &str) -> PathBuf {
+    match path.strip_prefix("~/").or_else(|| path.strip_prefix("{home}/")) {
+        Some(below) => home().join(below),
+        None => path.into(),
+    }
+}
+
+/// Devices by their words; those that this machine does not have are left out.
+pub fn devices(words: &[String]) -> Vec<PathBuf> {
+    let named = |start: &str| -> Vec<PathBuf> {
+        let entries = fs::read_dir("/dev").into_iter().flatten().flatten();
+        let own = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(start));
+        own.map(|entry| entry.path()).collect()
+    };
+    let amd = || ["/dev/kfd", "/dev/dri"].map(PathBuf::from).to_vec();
+    // Of a Windows machine's Linux, and of accelerators that are no graphics cards.
+    let others = || ["/dev/dxg", "/dev/accel"].map(PathBuf::from).to_vec();
+    let of = |word: &String| match word.as_str() {
+        "nvidia" => [named("nvidia"), vec!["/dev/dxg".into()]].concat(),
+        "amd" => amd(),
+        "all-gpus" => [named("nvidia"), amd(), others()].concat(),
+        path => vec![path.into()],
+    };
+    let mut all: Vec<PathBuf> = words.iter().flat_map(of).filter(|path| path.exists()).collect();
+    all.sort();
+    all.dedup();
+    all
+}
+
+/// The variables that a section gives its job: placeholders are filled in, and one that says what a variable of piton's own
+/// says which is not set is not set either.
+pub fn asked_env(opens: &Opens, values: &[(&str, &str)]) -> Vec<(OsString, OsString)> {
+    let home = home();
+    let home = home.to_string_lossy();
+    let own = |(name, value): (&String, &String)| {
+        let value = from_env(value)?;
+        let value = fill(&[value], &[values, &[("home", &home)]].concat()).remove(0);
+        Some((name.into(), value.into()))
+    };
+    // Which of the devices are meant is said by variables.
+    let which = if opens.devices.is_empty() { vec![] } else { variables::device_env() };
+    which.into_iter().chain(opens.env.iter().filter_map(own)).collect()
+}
+
+/// `{env:NAME}` replaced by the variable; `None` where one is not set.
+fn from_env(value: &str) -> Option<String> {
+    let Some((before, rest)) = value.split_once("{env:") else { return Some(value.to_owned()) };
+    let Some((name, after)) = rest.split_once('}') else { return Some(value.to_owned()) };
+    Some(format!("{before}{}{}", std::env::var(name).ok()?, from_env(after)?))
+}
+
+/// What a command names by absolute paths, in its words or within them as a shell would read them: whoever wrote the experiment
+/// wants it read, with what it takes to start it where it is a program.
 pub fn named(words: &[String]) -> Vec<PathBuf> {
-    let parts = words.iter().map(|word| word.rsplit_once('=').map_or(&**word, |(_, value)| value));
-    parts.map(PathBuf::from).filter(|path| path.is_absolute() && **path != *"/" && path.exists()).collect()
+    let apart = |c: char| c.is_whitespace() || "\"'`;|&()<>=,".contains(c);
+    let parts = words.iter().flat_map(|word| {
+        let whole = word.rsplit_once('=').map_or(&**word, |(_, value)| value);
+        [word, whole].into_iter().chain(word.split(apart))
+    });
+    let mut all: Vec<PathBuf> = parts
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute() && !home().starts_with(path) && path.exists())
+        .collect();
+    all.sort();
+    all.dedup();
+    let programs: Vec<PathBuf> =
+        all.iter().filter(|path| path.is_file()).flat_map(|path| toolchains::of(path)).collect();
+    all.extend(programs);
+    all
 }
 
 /// An empty directory of a job's own, for its temporary files and as its home.
@@ -237,6 +286,7 @@ pub fn private_env(mut env: Vec<(OsString, OsString)>, dir: &Path) -> Vec<(OsStr
     env.retain(|(name, _)| own.iter().all(|own| name != own));
     env.extend([("HOME", dir.to_owned()), ("TMPDIR", dir.to_owned())].map(|(k, v)| (k.into(), v.into())));
     env.extend([("CARGO_HOME", cargo_home()), ("RUSTUP_HOME", rustup())].map(|(k, v)| (k.into(), v.into())));
+    env.extend(toolchains::variables());
     // Python looks for what its user installed below HOME.
     let user = home().join(".local");
     env.extend(user.join("lib").exists().then(|| ("PYTHONUSERBASE".into(), user.into())));
@@ -248,20 +298,41 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_home_directory_is_open_as_a_whole_and_no_credentials_are() {
-        let home = std::env::home_dir().unwrap();
-        let credentials = cargo_home().join("credentials.toml");
-        for path in toolchains() {
-            assert!(!home.starts_with(&path), "{}", path.display());
-            assert!(!credentials.starts_with(&path), "{}", path.display());
-        }
+    fn what_a_command_names_by_its_path_is_open_to_it() {
+        let words =
+            ["tool", "--model=/usr/lib", "cat '/usr/bin' ; ls /etc>x", "/no/such/path", "/", "usr/lib"]
+                .map(str::to_owned);
+        assert_eq!(named(&words), [PathBuf::from("/etc"), "/usr/bin".into(), "/usr/lib".into()]);
+        assert_eq!(named(&[home().to_string_lossy().into_owned()]), [PathBuf::new(); 0]);
     }
 
     #[test]
-    fn what_a_command_names_by_its_path_is_open_to_it() {
-        let words =
-            ["tool", "--model=/usr/lib", "/usr/bin", "/no/such/path", "/", "usr/lib"].map(str::to_owned);
-        assert_eq!(named(&words), [PathBuf::from("/usr/lib"), "/usr/bin".into()]);
+    fn a_section_gives_variables_and_an_unset_one_is_not_given() {
+        let env =
+            [("A", "{home}/x"), ("B", "{env:PITON_NO_SUCH_VARIABLE}"), ("C", "{target}:{env:PATH}:{odd")];
+        let env = env.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+        let opens = Opens {
+            read: &[],
+            write: &[],
+            env: &env,
+            devices: &[],
+            network: false,
+            shared_memory: false,
+            loopback: false,
+        };
+        let path = std::env::var("PATH").unwrap();
+        let expected = [("A", home().join("x").into_os_string()), ("C", format!("/t:{path}:{{odd").into())];
+        assert_eq!(
+            asked_env(&opens, &[("target", "/t")]),
+            expected.map(|(name, value)| (name.into(), value))
+        );
+    }
+
+    #[test]
+    fn a_path_below_the_home_directory_is_found_there() {
+        assert_eq!(placed("~/.cache/x"), home().join(".cache/x"));
+        assert_eq!(placed("{home}/x"), home().join("x"));
+        assert_eq!(placed("/data"), PathBuf::from("/data"));
     }
 
     #[test]

@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use crate::build::Built;
 use crate::config::{Measure, fill};
-use crate::confine::{self, Walls};
+use crate::confine::{self, Own, Walls};
 use crate::error;
 use crate::metric::{self, Format, LONGEST_LINE, ReadError, Reader, Values};
 use crate::proc::{self, Done, End, Job, Runner};
+use crate::toolchains;
 use crate::words::clean;
 
 /// Everything that a sample needs apart from the side and the seed.
@@ -74,21 +75,23 @@ impl Bench<'_> {
         let (tree, sealed, seed) = (text(&side.tree), text(&self.harness.tree), seed.to_string());
         let artifact = side.artifact.as_deref().map(text).unwrap_or_default();
         let harness = self.harness.artifact.as_deref().map(text).unwrap_or_default();
-        let mut argv = fill(
-            &self.measure.command,
-            &[
-                ("tree", &tree),
-                ("sealed", &sealed),
-                ("seed", &seed),
-                ("artifact", &artifact),
-                ("harness", &harness),
-            ],
-        );
+        let (home, opens) = (text(&toolchains::home()), self.measure.opens());
+        let values: [(&str, &str); 6] = [
+            ("tree", &tree),
+            ("sealed", &sealed),
+            ("seed", &seed),
+            ("artifact", &artifact),
+            ("harness", &harness),
+            ("home", &home),
+        ];
+        let mut argv = fill(&self.measure.command, &values);
         argv[0] = proc::absolute(&argv[0]);
         confine::private(&self.private)?;
-        let mut env = confine::private_env(proc::bare_env(), &self.private);
+        let env = if self.measure.network { proc::network_env() } else { proc::bare_env() };
+        let mut env = confine::private_env(env, &self.private);
+        env.extend(confine::asked_env(&opens, &values));
         env.push(("PITON_CONFINEMENT".into(), self.walls.least().word().into()));
-        env.push(("PITON_SEED".into(), seed.into()));
+        env.push(("PITON_SEED".into(), seed.clone().into()));
         env.push(("PITON_PADDING".into(), "x".repeat(padding as usize).into()));
         let sides = [
             Some(&side.tree),
@@ -100,8 +103,8 @@ impl Bench<'_> {
         let mut write = vec![self.private.clone()];
         // Without an artifact, the side is its tree, and a command may build in it.
         write.extend(side.artifact.is_none().then(|| side.tree.clone()));
-        write.extend(self.measure.write.iter().map(PathBuf::from));
-        let policy = self.walls.measure(read, write, self.measure.network);
+        let own = Own { read, write, network: self.measure.network, private: &self.private, env: &env };
+        let policy = self.walls.measure(&opens, own);
         let done = self.runner.run(&Job {
             argv: &argv,
             cwd: &side.tree,

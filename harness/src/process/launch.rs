@@ -14,7 +14,15 @@ pub fn walls(worker: &Path, model: &Path, cores: &[usize], memory_bytes: u64, le
     read.extend([worker.to_owned(), model.to_owned()]);
     read.extend(elsewhere(model));
     let limits = Limits { memory_bytes: Some(memory_bytes), cores: cores.to_vec(), ..Limits::default() };
-    Policy { role: Role::Worker, read, write: vec![], network: false, opened: Opened::default(), limits, least }
+    Policy {
+        role: Role::Worker,
+        read,
+        write: vec![],
+        network: false,
+        opened: Opened::default(),
+        limits,
+        least,
+    }
 }
 
 /// Where the files of a model really are: a download may keep them apart and link to them.
