@@ -194,7 +194,8 @@ impl Workshop<'_> {
         ];
         let opens = build.opens();
         let private = slot.join("private");
-        let run = |words: &[String], fetching: bool| -> Result<Done> {
+        let section = if name == "harness" { "harness" } else { "build" };
+        let run = |words: &[String], fetching: bool| -> Result<(Done, Option<String>)> {
             let mut argv = fill(words, &values);
             argv[0] = proc::absolute(&argv[0]);
             confine::private(&private)?;
@@ -233,7 +234,11 @@ impl Workshop<'_> {
                 watch: None,
                 heedless: false,
             })?;
-            Ok(done)
+            let failed =
+                self.walls.notes() || !matches!(done.end, End::Exited(0) | End::TimedOut | End::Interrupted);
+            let why =
+                failed.then(|| self.walls.explain(section, &policy, [&done.stderr, &done.stdout])).flatten();
+            Ok((done, why))
         };
         let mut steps: Vec<(&[String], bool)> = vec![];
         if fetch && !build.fetch.is_empty() {
@@ -242,13 +247,15 @@ impl Workshop<'_> {
         }
         steps.push((&build.command, false));
         for (words, fetching) in steps {
-            let done = run(words, fetching)?;
+            let (done, why) = run(words, fetching)?;
             match done.end {
                 End::Exited(0) => {}
                 End::TimedOut => return Ok(BuildEnd::TimedOut),
                 End::Interrupted => return Ok(BuildEnd::Interrupted),
                 End::Exited(_) | End::Signalled(_) => {
-                    return Ok(BuildEnd::Failed(first_error(&format!("{}\n{}", done.stderr, done.stdout))));
+                    let why = why.map_or_else(String::new, |why| format!("; {}", clean(&why, LINE)));
+                    let error = first_error(&format!("{}\n{}", done.stderr, done.stdout));
+                    return Ok(BuildEnd::Failed(error + &why));
                 }
             }
         }

@@ -226,8 +226,11 @@ fn names_a_part(path: &str) -> bool {
 /// Whether a word names a device by its path. Those that everybody shares have keys of their own.
 fn is_device(word: &str) -> bool {
     let own = ["shm", "pts", "ptmx", "fd", "mqueue"];
-    word.strip_prefix("/dev/")
-        .is_some_and(|name| names_a_part(word) && own.iter().all(|own| name.split('/').next() != Some(own)))
+    word.strip_prefix("/dev/").is_some_and(|name| {
+        names_a_part(&format!("/{name}"))
+            && names_a_part(word)
+            && own.iter().all(|own| name.split('/').next() != Some(own))
+    })
 }
 
 impl Config {

@@ -5,15 +5,17 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock};
 
-use piton_confine::{Found, Level, Limits, Opened, Policy, Role, find, system};
+use piton_confine::{Found, Level, Limits, Opened, Policy, Role, find, gift, system};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Opens, fill};
+use crate::denied::{self, Behind, Denied, There};
 use crate::error::{Context, Error, Result};
+use crate::host;
 use crate::toolchains::{self, cargo_home, home, rustup};
 use crate::variables;
 
@@ -49,6 +51,10 @@ pub struct Walls {
     least: Level,
     /// What every job may read: looked for once, for there are hundreds.
     common: Vec<PathBuf>,
+    /// The checkout, where what git ignores lies.
+    checkout: PathBuf,
+    /// What jobs were refused, by their sections, where somebody wants to know.
+    refused: Option<Arc<Mutex<Vec<(String, Denied)>>>>,
 }
 
 /// What a job has besides what everybody may read and what its section opens.
@@ -69,18 +75,28 @@ pub struct Own<'a> {
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Remembered {
     boot: String,
+    /// What piton itself is held by: namespaces, capabilities, filters. A container on the same machine has others.
+    around: String,
     user: u32,
     binary: (u64, u64, i64, i64),
     found: Found,
 }
 
 impl Walls {
-    /// Attacks the walls of this machine, unless this binary did since the machine started; `state` remembers.
+    /// Attacks the walls of this machine, unless this binary did since the machine started; `state` remembers. `checkout` is
+    /// where what jobs are refused may lie.
     ///
     /// # Errors
-    /// Where they hold less than `least`.
-    pub fn look(state: &Path, least: Level) -> Result<Self> {
+    /// Where they hold less than `least`, and where the temporary directory cannot be used.
+    pub fn look(state: &Path, checkout: &Path, least: Level) -> Result<Self> {
+        host::temporary()?;
         let found = remembered(state)?;
+        if let Some(why) = found.unsound().filter(|_| found.level < least) {
+            return Err(Error::refused("piton did not start: its walls were not tried to the end")
+                .cause(why)
+                .note("this says nothing of the walls, and is not remembered; nothing was started")
+                .hint("`piton doctor` tries again and lists the attacks; where it stays so, --confinement none starts without them"));
+        }
         if found.level < least {
             let broken: Vec<&str> =
                 found.attacks.iter().filter(|tried| !tried.held).map(|tried| &*tried.name).take(5).collect();
@@ -99,7 +115,7 @@ impl Walls {
         }
         let _ = LEVEL.set(found.level);
         let common = [system(), toolchains::everywhere()].concat();
-        Ok(Self { found, least, common })
+        Ok(Self { found, least, common, checkout: checkout.to_owned(), refused: None })
     }
 
     /// What was found.
@@ -110,6 +126,65 @@ impl Walls {
     /// The least that the user accepts: what a harness is told.
     pub fn least(&self) -> Level {
         self.least
+    }
+
+    /// The same, and what jobs are refused is noted for [`refused`](Self::refused).
+    pub fn noting(self) -> Self {
+        Self { refused: Some(Arc::default()), ..self }
+    }
+
+    /// Whether somebody wants to know what jobs are refused.
+    pub fn notes(&self) -> bool {
+        self.refused.is_some()
+    }
+
+    /// What jobs were refused, by their sections.
+    pub fn refused(&self) -> Vec<(String, Denied)> {
+        self.refused.as_ref().map(|all| all.lock().expect("no holder panics").clone()).unwrap_or_default()
+    }
+
+    /// Why a job failed, where its last words say that the walls refused it something; `section` is where `piton.toml` can open
+    /// that.
+    pub fn explain(&self, section: &str, policy: &Policy, outputs: [&str; 2]) -> Option<String> {
+        let there = |path: &Path| {
+            let meta = fs::metadata(path).ok()?;
+            Some(match meta.file_type() {
+                kind if kind.is_socket() => There::Socket,
+                kind if kind.is_dir() => There::Dir,
+                _ => There::File,
+            })
+        };
+        let home = home();
+        let behind = Behind {
+            section,
+            read: &policy.read,
+            write: &[&*policy.write, &*policy.opened.devices].concat(),
+            network: policy.network,
+            loopback: policy.opened.loopback,
+            shared_memory: policy.opened.shared_memory || self.found.gives(gift::SHARED_MEMORY),
+            terminals: self.found.gives(gift::TERMINALS),
+            can_loop: self.found.gives(gift::LOOPBACK),
+            home: &home,
+            private: policy.opened.temporary.as_deref().unwrap_or(Path::new("/no/home")),
+            checkout: &self.checkout,
+            there: &there,
+            variable: &|name| std::env::var_os(name).is_some(),
+        };
+        let mut all: Vec<Denied> = vec![];
+        for text in outputs {
+            let more = denied::denied(text, &behind);
+            all.extend(more.into_iter().filter(|one| !all.contains(one)).collect::<Vec<_>>());
+        }
+        if let Some(noted) = &self.refused {
+            let mut noted = noted.lock().expect("no holder panics");
+            for one in &all {
+                let one = (section.to_owned(), one.clone());
+                if !noted.contains(&one) {
+                    noted.push(one);
+                }
+            }
+        }
+        denied::words(&all, section)
     }
 
     /// What a build may do: read the system, the toolchains and `own.read`, write `own.write`, and what its section opens.
@@ -148,6 +223,19 @@ impl Walls {
     }
 }
 
+/// What holds this process already, and with it what it can give to others.
+fn around() -> String {
+    let namespaces = ["mnt", "user", "pid", "net"].map(|name| {
+        fs::read_link(format!("/proc/self/ns/{name}"))
+            .map(|link| link.display().to_string())
+            .unwrap_or_default()
+    });
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let held = ["CapEff:", "NoNewPrivs:", "Seccomp:"];
+    let held = status.lines().filter(|line| held.iter().any(|name| line.starts_with(name)));
+    namespaces.iter().map(String::as_str).chain(held).collect::<Vec<_>>().join(" ")
+}
+
 fn remembered(state: &Path) -> Result<Found> {
     let what = "the walls were not looked at";
     let exe = helper().context(what)?;
@@ -155,17 +243,20 @@ fn remembered(state: &Path) -> Result<Found> {
     let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let (user, binary) =
         (rustix::process::geteuid().as_raw(), (meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec()));
-    let path = state.join(FILE);
+    let (path, around) = (state.join(FILE), around());
     let old: Option<Remembered> =
         fs::read_to_string(&path).ok().and_then(|text| serde_json::from_str(&text).ok());
-    if let Some(old) =
-        old.filter(|old| !boot.is_empty() && (&old.boot, old.user, &old.binary) == (&boot, user, &binary))
-    {
+    if let Some(old) = old.filter(|old| {
+        !boot.is_empty() && (&old.boot, &old.around, old.user, &old.binary) == (&boot, &around, user, &binary)
+    }) {
         return Ok(old.found);
     }
     let found = find(&exe);
-    let text =
-        serde_json::to_string(&Remembered { boot, user, binary, found: found.clone() }).context(what)?;
+    if found.unsound().is_some() {
+        return Ok(found);
+    }
+    let text = serde_json::to_string(&Remembered { boot, around, user, binary, found: found.clone() })
+        .context(what)?;
     // Where it cannot be remembered, it is found again.
     let _ = fs::create_dir_all(state).and_then(|()| fs::write(path, text));
     Ok(found)

@@ -45,6 +45,7 @@ pub mod trial;
 pub mod words;
 
 pub mod agent;
+pub mod attempt;
 pub mod audit;
 pub mod begin;
 pub mod book;

@@ -119,7 +119,21 @@ impl Bench<'_> {
             watch: None,
             heedless: false,
         })?;
-        Ok(self.judge(&done))
+        Ok(match self.judge(&done) {
+            Sampled::Failed { how, reason } => {
+                let why = self.walls.explain("measure", &policy, [&done.stderr, &done.stdout]);
+                let why = why.map_or_else(String::new, |why| format!("; {}", clean(&why, LINE)));
+                Sampled::Failed { how, reason: reason + &why }
+            }
+            sampled => {
+                // One that ended well may have been refused what it can do without.
+                let _ = self
+                    .walls
+                    .notes()
+                    .then(|| self.walls.explain("measure", &policy, [&done.stderr, &done.stdout]));
+                sampled
+            }
+        })
     }
 
     fn printed(&self) -> PathBuf {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The one order of the modules: each may use only those before it.
-const ORDER: [&str; 80] = [
+const ORDER: [&str; 81] = [
     // compute, and touch nothing
     "error",
     "metric",
@@ -86,6 +86,7 @@ const ORDER: [&str; 80] = [
     "simulate",
     "redteam",
     "doctor",
+    "attempt",
     "commands",
 ];
 

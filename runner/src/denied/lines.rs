@@ -25,11 +25,11 @@ impl Kind {
     }
 }
 
-/// How kernels, languages and shells say it, in small letters; each kind is asked in this order.
+/// How kernels, languages and shells say it, in small letters but for names of their own; each kind is asked in this order.
 const SAID: [(Kind, &[&str]); 4] = [
     (
         Kind::ReadOnly,
-        &["read-only file system", "erofs", "os error 30)", "errno 30]", "readonlyfilesystem", "code: 30,"],
+        &["read-only file system", "EROFS", "os error 30)", "errno 30]", "readonlyfilesystem", "code: 30,"],
     ),
     (
         Kind::Network,
@@ -37,13 +37,13 @@ const SAID: [(Kind, &[&str]); 4] = [
             "could not resolve",
             "name resolution",
             "name or service not known",
-            "eai_again",
-            "enotfound",
+            "EAI_AGAIN",
+            "ENOTFOUND",
             "no such host",
-            "unknownhostexception",
+            "UnknownHostException",
             "failed to lookup address",
             "network is unreachable",
-            "enetunreach",
+            "ENETUNREACH",
             "no address associated",
             "could not connect to server",
             "unable to connect to",
@@ -57,8 +57,8 @@ const SAID: [(Kind, &[&str]); 4] = [
         &[
             "permission denied",
             "operation not permitted",
-            "eacces",
-            "eperm",
+            "EACCES",
+            "EPERM",
             "os error 13)",
             "os error 1)",
             "errno 13]",
@@ -75,7 +75,7 @@ const SAID: [(Kind, &[&str]); 4] = [
         Kind::Absent,
         &[
             "no such file or directory",
-            "enoent",
+            "ENOENT",
             "os error 2)",
             "errno 2]",
             "filenotfounderror",
@@ -93,7 +93,15 @@ const SAID: [(Kind, &[&str]); 4] = [
 /// What a line complains of, if it does.
 pub(super) fn kind(line: &str) -> Option<Kind> {
     let lower = line.to_lowercase();
-    SAID.iter().find(|(_, words)| words.iter().any(|word| lower.contains(word))).map(|(kind, _)| *kind)
+    let says = |word: &str| {
+        // The kernel's own names are part of other words in small letters.
+        if word.starts_with(|c: char| c.is_ascii_uppercase()) {
+            line.contains(word)
+        } else {
+            lower.contains(word)
+        }
+    };
+    SAID.iter().find(|(_, words)| words.iter().any(|word| says(word))).map(|(kind, _)| *kind)
 }
 
 /// Whether a text speaks of making, changing or removing something.
