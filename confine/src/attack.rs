@@ -20,7 +20,7 @@ use std::process::{Command, Stdio, exit};
 
 use rustix::process::Pid;
 
-use crate::found::{Reach, Tried};
+use crate::found::{NOT_TRIED, Reach, Tried};
 use crate::places::{libraries, system};
 use crate::policy::{Asked, Level, Limits, Opened, Policy, Role};
 use crate::start::ATTACK;
@@ -199,7 +199,7 @@ pub(crate) fn try_all(exe: &Path, reach: &Reach, plain: bool) -> (Vec<Tried>, bo
             }
             Err(e) => {
                 broken = true;
-                tried.push(Tried { name: who, held: false, how: format!("nothing was tried: {e}") });
+                tried.push(Tried { name: who, held: false, how: format!("{NOT_TRIED}: {e}") });
             }
         }
     }
@@ -238,7 +238,7 @@ pub(crate) fn run(
         let output = match command.output() {
             Ok(output) => output,
             Err(e) => {
-                ended.push((false, format!("it was not tried: {e}")));
+                ended.push((false, format!("{NOT_TRIED}: {e}")));
                 continue;
             }
         };
@@ -252,7 +252,7 @@ pub(crate) fn run(
             let words = String::from_utf8_lossy(&output.stderr).trim().to_owned();
             ended.push(match output.status.signal() {
                 Some(libc::SIGSYS) => (true, "killed by the filter".to_owned()),
-                _ => (false, format!("{}: {words}", output.status)),
+                _ => (false, format!("{NOT_TRIED}: {}: {words}", output.status)),
             });
         }
     }

@@ -22,7 +22,15 @@ pub struct Found {
     pub given: Vec<Tried>,
 }
 
+/// How an attack's end begins that was not carried out: that says nothing of the walls.
+pub(crate) const NOT_TRIED: &str = "it was not tried";
+
 impl Found {
+    /// Why this says nothing of the walls; `None` where every attack was carried out.
+    pub fn unsound(&self) -> Option<&str> {
+        self.attacks.iter().map(|tried| &*tried.how).find(|how| how.starts_with(NOT_TRIED))
+    }
+
     /// Whether builds and measuring commands are given this, one of [`gift`].
     pub fn gives(&self, name: &str) -> bool {
         self.given.iter().any(|tried| tried.held && tried.name == name)

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::config::{Build, Config, fill};
-use crate::confine::{self, Walls};
+use crate::confine::{self, Own, Walls};
 pub use crate::disk::sha256;
 use crate::error::{Context, Error, Result, exit};
 use crate::git::{Id, Repo};
@@ -22,6 +22,7 @@ use crate::place::Place;
 use crate::proc::{self, Done, End, Job, Runner};
 use crate::say::Progress;
 use crate::scope;
+use crate::toolchains;
 use crate::tree::Seen;
 use crate::trial::Side;
 use crate::words::clean;
@@ -304,18 +305,25 @@ impl Workshop<'_> {
         fs::create_dir_all(&logs)
             .and_then(|()| fs::create_dir_all(&target))
             .context("the slot was not made")?;
-        let here = scope::below(&tree, &build.within);
+        let (here, home) = (scope::below(&tree, &build.within), toolchains::home());
         let values = [
             ("tree", &*here.to_string_lossy()),
             ("root", &*tree.to_string_lossy()),
             ("target", &*target.to_string_lossy()),
+            ("home", &*home.to_string_lossy()),
         ];
+        let opens = build.opens();
         let private = slot.join("private");
-        let run = |words: &[String], fetching: bool| -> Result<Done> {
+        let section = if name == "harness" { "harness" } else { "build" };
+        let run = |words: &[String], fetching: bool| -> Result<(Done, Option<String>)> {
             let mut argv = fill(words, &values);
             argv[0] = proc::absolute(&argv[0]);
             confine::private(&private)?;
-            let env = if fetching { proc::fetching_env() } else { proc::bare_env() };
+            let env = match (fetching, build.network) {
+                (true, _) => proc::fetching_env(),
+                (false, true) => proc::network_env(),
+                (false, false) => proc::bare_env(),
+            };
             let mut env = confine::private_env(env, &private);
             // Set even when empty: an absent one lets a configuration file above the tree decide.
             let mut flags = build.rustflags.clone();
@@ -324,14 +332,16 @@ impl Workshop<'_> {
             let read =
                 [confine::named(&argv), settings_above(slot), vec![slot.to_owned()], built.open.clone()]
                     .concat();
+            env.extend(confine::asked_env(&opens, &values));
             let mut write = vec![target.clone(), private.clone()];
             // Without an artifact, what is built is the tree itself.
             write.extend(build.artifact.is_none().then(|| tree.clone()));
-            write.extend(build.write.iter().map(PathBuf::from));
             if fetching {
-                write.extend([tree.clone(), confine::cargo_home()]);
+                write.extend([tree.clone(), toolchains::cargo_home()]);
             }
-            let policy = self.walls.build(read, write, build.network || fetching);
+            let network = build.network || fetching;
+            let own = Own { read, write, network, private: &private, env: &env };
+            let policy = self.walls.build(&opens, own);
             let done = self.runner.run(&Job {
                 argv: &argv,
                 cwd: &here,
@@ -346,22 +356,28 @@ impl Workshop<'_> {
                 watch: None,
                 heedless: false,
             })?;
-            Ok(done)
+            let failed =
+                self.walls.notes() || !matches!(done.end, End::Exited(0) | End::TimedOut | End::Interrupted);
+            let why =
+                failed.then(|| self.walls.explain(section, &policy, [&done.stderr, &done.stdout])).flatten();
+            Ok((done, why))
         };
         let mut steps: Vec<(&[String], bool)> = vec![];
         if fetch && !build.fetch.is_empty() {
-            fs::create_dir_all(confine::cargo_home()).context("there is nowhere to fetch to")?;
+            fs::create_dir_all(toolchains::cargo_home()).context("there is nowhere to fetch to")?;
             steps.push((&build.fetch, true));
         }
         steps.push((&build.command, false));
         for (words, fetching) in steps {
-            let done = run(words, fetching)?;
+            let (done, why) = run(words, fetching)?;
             match done.end {
                 End::Exited(0) => {}
                 End::TimedOut => return Ok(BuildEnd::TimedOut),
                 End::Interrupted => return Ok(BuildEnd::Interrupted),
                 End::Exited(_) | End::Signalled(_) => {
-                    return Ok(BuildEnd::Failed(first_error(&format!("{}\n{}", done.stderr, done.stdout))));
+                    let why = why.map_or_else(String::new, |why| format!("; {}", clean(&why, LINE)));
+                    let error = first_error(&format!("{}\n{}", done.stderr, done.stdout));
+                    return Ok(BuildEnd::Failed(error + &why));
                 }
             }
         }

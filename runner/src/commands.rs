@@ -51,7 +51,9 @@ use crate::report as tables;
 use crate::say::{self, Progress};
 use crate::trial::{Outcome, Record, Status};
 use crate::world::World;
-use crate::{audit, discriminate, forecast, host, noise, redteam, rehearse, simulate, standing, words};
+use crate::{
+    attempt, audit, discriminate, forecast, host, noise, redteam, rehearse, simulate, standing, words,
+};
 
 /// Carries out the command in the repository that holds `dir`. Returns the exit status.
 ///
@@ -150,10 +152,15 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
             }
             Ok(redteam::status(&report))
         }
-        Command::Doctor { json } => {
+        Command::Doctor { attempt, json } => {
             let (config, known) = experiment(dir)?;
-            let walls = Walls::look(&Repo::open(dir)?.state_dir(), Level::None)?;
-            let found = doctor::examine((&config.rule, &config.metric), &config.noise, known, walls.found());
+            let world = world(dir, Level::None)?;
+            let mut found =
+                doctor::examine((&config.rule, &config.metric), &config.noise, known, world.walls.found());
+            found.opened = doctor::opened(&config);
+            if attempt {
+                found.attempt(attempt::attempt(world, &config)?);
+            }
             if json {
                 say::json(&found);
             } else {
@@ -193,7 +200,7 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
 
 fn world(dir: &Path, least: Level) -> Result<World> {
     let repo = Repo::open(dir)?;
-    let walls = Walls::look(&repo.state_dir(), least)?;
+    let walls = Walls::look(&repo.state_dir(), &repo.main_root(), least)?;
     let (pulse, place) = (Pulse::new(repo.state_dir()), Place::of(&repo.state_dir()));
     Ok(World { place, repo, runner: Runner::install()?, progress: Progress::new(), pulse, walls })
 }

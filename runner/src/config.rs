@@ -22,9 +22,9 @@ use crate::words::clean;
 pub const FILE: &str = "piton.toml";
 
 /// What stands for something in the commands of `[harness]` and `[build]`.
-const BUILD_PLACES: [&str; 3] = ["tree", "root", "target"];
+const BUILD_PLACES: [&str; 4] = ["tree", "root", "target", "home"];
 /// The same in the command of `[measure]`.
-const MEASURE_PLACES: [&str; 6] = ["tree", "root", "sealed", "artifact", "harness", "seed"];
+const MEASURE_PLACES: [&str; 7] = ["tree", "root", "sealed", "artifact", "harness", "seed", "home"];
 /// What is a placeholder in some command, or taken for one.
 const PLACES: [&str; 9] =
     ["tree", "root", "target", "sealed", "artifact", "harness", "seed", "home", "scratch"];
@@ -96,12 +96,28 @@ pub struct Build {
     /// Whether the build itself may use the network. What it needs is better fetched.
     #[serde(default)]
     pub network: bool,
-    /// Files and directories that the build may write besides its own, by absolute path.
+    /// Files and directories that the build may write besides its own, by the same words as `read`.
     #[serde(default)]
     pub write: Vec<String>,
     /// The directory of the experiment in the exported tree.
     #[serde(skip)]
     pub within: String,
+    /// Files and directories that the build may read besides its own and the system's: by absolute path, or below the user's home, as
+    /// `~/` or `{home}/`.
+    #[serde(default)]
+    pub read: Vec<String>,
+    /// Variables of its environment. `{home}` stands for the user's home directory, `{env:NAME}` for the variable of piton's own.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// Devices: `nvidia`, `amd`, `all-gpus`, or paths below /dev.
+    #[serde(default)]
+    pub devices: Vec<String>,
+    /// Whether it uses the machine's own /dev/shm: what one job leaves there, the next one finds.
+    #[serde(default)]
+    pub shared_memory: bool,
+    /// Whether it may use a network in which nobody is but itself.
+    #[serde(default)]
+    pub loopback: bool,
 }
 
 /// How a side is measured: `[measure]`.
@@ -127,12 +143,28 @@ pub struct Measure {
     /// Whether the command may use the network. What it measures may then, too.
     #[serde(default)]
     pub network: bool,
-    /// Files and directories that it may write besides its own, by absolute path.
+    /// Files and directories that it may write besides its own, by the same words as `read`.
     #[serde(default)]
     pub write: Vec<String>,
     /// What it measures where there is no artifact.
     #[serde(default)]
     pub tree: Laid,
+    /// Files and directories that the command may read besides its own and the system's: by absolute path, or below the user's home, as
+    /// `~/` or `{home}/`.
+    #[serde(default)]
+    pub read: Vec<String>,
+    /// Variables of its environment. `{home}` stands for the user's home directory, `{env:NAME}` for the variable of piton's own.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// Devices: `nvidia`, `amd`, `all-gpus`, or paths below /dev.
+    #[serde(default)]
+    pub devices: Vec<String>,
+    /// Whether it uses the machine's own /dev/shm: what one job leaves there, the next one finds.
+    #[serde(default)]
+    pub shared_memory: bool,
+    /// Whether it may use a network in which nobody is but itself.
+    #[serde(default)]
+    pub loopback: bool,
     /// The directory of the experiment in the exported tree.
     #[serde(skip)]
     pub within: String,
@@ -156,6 +188,96 @@ impl Measure {
         let patterns = self.patterns.iter().filter_map(compiled).collect();
         Reading { format: self.format, last: self.last, patterns }
     }
+}
+
+/// What a section opens of the machine to its job, all of it closed where nothing is said.
+#[derive(Debug, Clone, Copy)]
+pub struct Opens<'a> {
+    /// Files and directories to read.
+    pub read: &'a [String],
+    /// Files and directories to write.
+    pub write: &'a [String],
+    /// Variables.
+    pub env: &'a BTreeMap<String, String>,
+    /// Devices, by their words.
+    pub devices: &'a [String],
+    /// The machine's network.
+    pub network: bool,
+    /// The machine's /dev/shm.
+    pub shared_memory: bool,
+    /// A network of its own.
+    pub loopback: bool,
+}
+
+impl Build {
+    /// What it opens.
+    pub fn opens(&self) -> Opens<'_> {
+        let Self { read, write, env, devices, network, shared_memory, loopback, .. } = self;
+        let (network, shared_memory, loopback) = (*network, *shared_memory, *loopback);
+        Opens { read, write, env, devices, network, shared_memory, loopback }
+    }
+}
+
+impl Measure {
+    /// What it opens.
+    pub fn opens(&self) -> Opens<'_> {
+        let Self { read, write, env, devices, network, shared_memory, loopback, .. } = self;
+        let (network, shared_memory, loopback) = (*network, *shared_memory, *loopback);
+        Opens { read, write, env, devices, network, shared_memory, loopback }
+    }
+}
+
+/// Words for devices.
+pub const GPUS: [&str; 3] = ["nvidia", "amd", "all-gpus"];
+
+impl Opens<'_> {
+    fn problem(&self, section: &str) -> Option<String> {
+        for (key, paths) in [("read", self.read), ("write", self.write)] {
+            if let Some(path) = paths.iter().find(|path| !names_a_part(path)) {
+                return Some(format!(
+                    "{section}.{key} has `{path}`; it holds absolute paths, or paths that begin with ~/ or {{home}}/, and neither \
+                     the whole system nor the whole home directory"
+                ));
+            }
+        }
+        if let Some(name) = self
+            .env
+            .keys()
+            .find(|name| name.is_empty() || name.contains(['=', '\0']) || name.starts_with("PITON_"))
+        {
+            return Some(format!(
+                "{section}.env has `{name}`, which no variable can be called, or which is piton's own"
+            ));
+        }
+        if let Some((name, _)) = self.env.iter().find(|(_, value)| value.contains('\0')) {
+            return Some(format!("{section}.env has a value for {name} with a NUL in it"));
+        }
+        let odd = self.devices.iter().find(|name| !GPUS.contains(&&***name) && !is_device(name))?;
+        Some(format!(
+            "{section}.devices has `{odd}`; it holds nvidia, amd, all-gpus, or paths below /dev, but for /dev/shm, /dev/pts and \
+             what it has of its own"
+        ))
+    }
+}
+
+/// Whether a path names a part of the system or of the home directory, and not all of it.
+fn names_a_part(path: &str) -> bool {
+    let below =
+        path.strip_prefix("~/").or_else(|| path.strip_prefix("{home}/")).or_else(|| path.strip_prefix('/'));
+    below.is_some_and(|below| {
+        below.split('/').any(|part| !part.is_empty() && part != ".")
+            && below.split('/').all(|part| part != "..")
+    }) && !path.contains('\0')
+}
+
+/// Whether a word names a device by its path. Those that everybody shares have keys of their own.
+fn is_device(word: &str) -> bool {
+    let own = ["shm", "pts", "ptmx", "fd", "mqueue"];
+    word.strip_prefix("/dev/").is_some_and(|name| {
+        names_a_part(&format!("/{name}"))
+            && names_a_part(word)
+            && own.iter().all(|own| name.split('/').next() != Some(own))
+    })
 }
 
 impl Config {
@@ -258,16 +380,10 @@ impl Config {
             return Some(problem);
         }
         let builds = [("harness", &self.harness), ("build", &self.build)];
-        let writes = builds.iter().filter_map(|(name, build)| Some((*name, &build.as_ref()?.write)));
-        let mut writes = writes.chain([("measure", &self.measure.write)]);
-        if let Some((name, path)) = writes.find_map(|(name, paths)| {
-            let path =
-                paths.iter().find(|path| !path.starts_with('/') || path.trim_matches('/').is_empty())?;
-            Some((name, path))
-        }) {
-            return Some(format!(
-                "{name}.write has `{path}`; it holds absolute paths, and not the whole system"
-            ));
+        let mut asked = builds.iter().filter_map(|(name, build)| Some((*name, build.as_ref()?.opens())));
+        let asked = asked.by_ref().chain([("measure", self.measure.opens())]);
+        if let Some(problem) = asked.into_iter().find_map(|(name, opens)| opens.problem(name)) {
+            return Some(problem);
         }
         if self.metric.name.is_empty() {
             return Some("metric.name is empty".to_owned());
@@ -493,6 +609,22 @@ mod tests {
         assert!(refusal("[\"src\"]", "[\"../src\"]").contains("../src"));
         assert!(refusal("timeout_s = 10", "timeout_s = 10\nwrite = [\"out\"]").contains("measure.write"));
         assert!(refusal("timeout_s = 10", "timeout_s = 10\nwrite = [\"/\"]").contains("measure.write"));
+        for path in
+            ["data", "/", "//", "/.", "~", "~/", "{home}", "{home}/", "~/../you", "~root/x", "/a/../.."]
+        {
+            assert!(
+                refusal("timeout_s = 10", &format!("timeout_s = 10\nread = [{path:?}]"))
+                    .contains("measure.read")
+            );
+        }
+        for device in ["gpu", "/dev", "/dev/", "/dev/shm", "/dev/pts/0", "/etc/passwd", "/dev/../etc"] {
+            let keys = format!("timeout_s = 10\ndevices = [{device:?}]");
+            assert!(refusal("timeout_s = 10", &keys).contains("measure.devices"), "{device}");
+        }
+        for name in ["", "A=B", "PITON_SEED"] {
+            let keys = format!("timeout_s = 10\nenv = {{ {name:?} = \"1\" }}");
+            assert!(refusal("timeout_s = 10", &keys).contains("measure.env"), "{name}");
+        }
         assert!(refusal("timeout_s = 10", "timeout_s = 10\n[rule]\nn_max = 2").contains("rule.n_max is 2"));
         assert!(refusal("timeout_s = 10", "timeout_s = 10\n[rule]\nalpha = 2.0").contains("rule.alpha is 2"));
         assert!(
@@ -583,6 +715,24 @@ mod tests {
         let refused = text(Some(b"a = 1\nb = \"\xff\"\n".to_vec())).unwrap_err();
         assert_eq!(refused.cause.unwrap(), "line 2 is not UTF-8 text");
         assert!(text(None).unwrap_err().what.contains("there is no piton.toml"));
+    }
+
+    #[test]
+    fn what_a_section_opens_is_read_as_it_stands_and_is_closed_where_nothing_is_said() {
+        let keys = r#"timeout_s = 10
+            read = ["/data", "~/.cache/huggingface", "{home}/models"]
+            env = { HF_HOME = "{home}/.cache/huggingface", TOKEN = "{env:TOKEN}" }
+            devices = ["nvidia", "/dev/dri"]
+            shared_memory = true
+            loopback = true"#;
+        let config = Config::parse(&GOOD.replace("timeout_s = 10", keys)).unwrap();
+        let opens = config.measure.opens();
+        assert_eq!((opens.read.len(), opens.env.len(), opens.devices.len()), (3, 2, 2));
+        assert!(opens.shared_memory && opens.loopback && !opens.network);
+        let closed = Config::parse(GOOD).unwrap();
+        let opens = closed.measure.opens();
+        assert!(opens.read.is_empty() && opens.env.is_empty() && opens.devices.is_empty());
+        assert!(!opens.shared_memory && !opens.loopback && !opens.network);
     }
 
     #[test]

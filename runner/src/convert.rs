@@ -205,6 +205,12 @@ pub struct Pointer {
 }
 
 impl Pointer {
+    /// The SHA-256 as bytes.
+    pub fn hash(&self) -> Vec<u8> {
+        let digits = |at: usize| self.sha256.get(at..at + 2).and_then(|two| u8::from_str_radix(two, 16).ok());
+        (0..self.sha256.len()).step_by(2).filter_map(digits).collect()
+    }
+
     /// Reads a pointer; `None` where the blob is none.
     pub fn read(blob: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(blob.get(..blob.len().min(1024))?).ok()?;

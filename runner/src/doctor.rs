@@ -7,6 +7,8 @@ use serde::Serialize;
 
 use crate::clock;
 use crate::conditions::{Conditions, Limits};
+use crate::config::Config;
+use crate::confine;
 use crate::forecast;
 use crate::host::{self, Meter};
 use crate::metric::{Metric, Scale, percent};
@@ -42,10 +44,93 @@ pub struct Findings {
     pub metric: Metric,
     /// What the walls are worth here, and the attacks that they were tried with.
     pub confinement: Found,
+    /// What the experiment opens to its jobs beside what is open to all.
+    pub opened: Vec<Opening>,
+    /// What became of a build and a sample of the present commit, where that was asked for.
+    pub attempt: Option<Attempt>,
     /// What is wrong, a sentence each; none where the machine is fit.
     pub unfit: Vec<String>,
     /// What would be better, a sentence each.
     pub advice: Vec<String>,
+}
+
+/// Something that a section of `piton.toml` opens to its job.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Opening {
+    /// The section.
+    pub section: String,
+    /// The key.
+    pub key: String,
+    /// What it opens.
+    pub value: String,
+    /// What is to be known of it.
+    pub note: Option<String>,
+}
+
+/// A build and a sample of one commit.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Attempt {
+    /// Why it was not measured; absent where it was.
+    pub failed: Option<String>,
+    /// What it measured, in words.
+    pub measured: Option<String>,
+    /// What its jobs were refused, by their sections.
+    pub refused: Vec<Refused>,
+}
+
+/// Something that a job was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Refused {
+    /// The section.
+    pub section: String,
+    /// What it may not do.
+    pub what: String,
+    /// The line of that section that opens it; absent where none does.
+    pub opens: Option<String>,
+    /// What to do or to know besides.
+    pub note: Option<String>,
+}
+
+impl Findings {
+    /// Takes in what became of an attempt: a machine on which it fails is not fit.
+    pub fn attempt(&mut self, attempt: Attempt) {
+        self.unfit
+            .extend(attempt.failed.iter().map(|why| format!("the present commit was not measured: {why}")));
+        self.attempt = Some(attempt);
+    }
+}
+
+/// What an experiment opens to its jobs.
+pub fn opened(config: &Config) -> Vec<Opening> {
+    let builds = [("harness", &config.harness), ("build", &config.build)];
+    let builds = builds.iter().filter_map(|(name, build)| Some((*name, build.as_ref()?.opens())));
+    let mut all = vec![];
+    for (section, opens) in builds.chain([("measure", config.measure.opens())]) {
+        let mut add = |key: &str, value: String, note: Option<&str>| {
+            let (section, key, note) = (section.to_owned(), key.to_owned(), note.map(str::to_owned));
+            all.push(Opening { section, key, value, note });
+        };
+        let there = |path: &str| (!confine::placed(path).exists()).then_some("is not there");
+        opens.read.iter().for_each(|path| add("read", path.clone(), there(path)));
+        let kept = "keeps what one job leaves for the next";
+        opens.write.iter().for_each(|path| add("write", path.clone(), there(path).or(Some(kept))));
+        opens.env.iter().for_each(|(name, value)| add("env", format!("{name} = {value:?}"), None));
+        for word in opens.devices {
+            let none = confine::devices(std::slice::from_ref(word)).is_empty();
+            add("devices", word.clone(), none.then_some("this machine has none"));
+        }
+        let on = [
+            ("network", opens.network, "the machine's network"),
+            (
+                "shared_memory",
+                opens.shared_memory,
+                "the machine's /dev/shm, which keeps what one job leaves for the next",
+            ),
+            ("loopback", opens.loopback, "a network with nobody else in it"),
+        ];
+        on.iter().filter(|(_, on, _)| *on).for_each(|(key, _, note)| add(key, "true".to_owned(), Some(note)));
+    }
+    all
 }
 
 /// What the latest run knows of the machine; absent where there is none.
@@ -94,6 +179,8 @@ pub fn examine(
         resolves_pct,
         metric: metric.clone(),
         confinement,
+        opened: vec![],
+        attempt: None,
         unfit,
         advice,
     }
@@ -196,6 +283,20 @@ pub fn words(found: &Findings) -> String {
     for (name, value) in walls(&found.confinement) {
         line(name, value);
     }
+    for (n, open) in found.opened.iter().enumerate() {
+        let note = open.note.as_ref().map_or_else(String::new, |note| format!(": {note}"));
+        let value = format!("[{}] {} {}{note}", open.section, open.key, open.value);
+        line(if n == 0 { "opened" } else { "" }, value);
+    }
+    if let Some(attempt) = &found.attempt {
+        let ended = attempt.measured.as_ref().map(|measured| format!("built and measured once: {measured}"));
+        line("tried", ended.unwrap_or_else(|| "it was not measured".to_owned()));
+        for refused in &attempt.refused {
+            let opens = refused.opens.as_ref().map_or_else(String::new, |line| format!(": {line}"));
+            let note = refused.note.as_ref().map_or_else(String::new, |note| format!(" ({note})"));
+            line("refused", format!("[{}] it may not {}{opens}{note}", refused.section, refused.what));
+        }
+    }
     for advice in &found.advice {
         line("advice", advice.clone());
     }
@@ -215,6 +316,13 @@ fn walls(found: &Found) -> Vec<(&'static str, String)> {
     lines.extend(found.walls.iter().map(|wall| ("", wall.clone())));
     lines.push(("attacks", format!("{held} of {} held", found.attacks.len())));
     lines.extend(through.iter().map(|name| ("", format!("got through: {name}"))));
+    let given = |held: bool| {
+        let names: Vec<&str> =
+            found.given.iter().filter(|tried| tried.held == held).map(|tried| &*tried.name).collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    };
+    lines.extend(given(true).map(|names| ("given", format!("to builds and measuring commands: {names}"))));
+    lines.extend(given(false).map(|names| ("not given", format!("this machine does not let it: {names}"))));
     lines
 }
 

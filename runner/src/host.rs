@@ -1,12 +1,13 @@
 //! The machine that piton runs on: what it is, what it is doing, and the randomness that it gives.
 
 use std::fs;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 
 use rand::TryRng;
 
 use crate::conditions::Conditions;
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result};
 use crate::words::plural;
 
 /// Processor, cores and system.
@@ -18,6 +19,36 @@ pub fn machine() -> String {
         .map_or("unknown processor", |(_, name)| name.trim());
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
     format!("{name}, {}, {} {}", plural(cores(), "core"), std::env::consts::OS, kernel.trim())
+}
+
+/// Whether temporary files can be written where this process is told to.
+///
+/// # Errors
+/// A directory that is not there, cannot be written or has no room: by its name, and by what names it.
+pub fn temporary() -> Result<()> {
+    const ENOUGH: [u8; 64 << 10] = [b'.'; 64 << 10];
+    let dir = std::env::temp_dir();
+    let tried = tempfile::Builder::new().prefix("piton-").tempfile_in(&dir);
+    // A network's disk may find out late that it is full.
+    let written =
+        tried.and_then(|mut file| file.write_all(&ENOUGH).and_then(|()| file.as_file().sync_data()));
+    written.map_err(|e| {
+        let error = Error::refused(format!(
+            "piton did not start: the temporary directory {} cannot be used",
+            dir.display()
+        ));
+        let why = match e.kind() {
+            ErrorKind::NotFound => "it is not there".to_owned(),
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "it has no room".to_owned(),
+            _ => e.to_string(),
+        };
+        let hint = if std::env::var_os("TMPDIR").is_some() {
+            "TMPDIR names it: set TMPDIR to a directory that is there, can be written and has room, or unset it"
+        } else {
+            "set TMPDIR to a directory that is there, can be written and has room"
+        };
+        error.cause(why).note("nothing was started, changed or remembered").hint(hint)
+    })
 }
 
 /// The boot of the system that this is: another one after every start of the machine; empty where it does not say.

@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use crate::build::Built;
 use crate::config::{Laid, Measure, fill};
-use crate::confine::{self, Walls};
+use crate::confine::{self, Own, Walls};
 use crate::error::{self, Context};
 use crate::metric::{self, LONGEST_LINE, ReadError, Reader, Values};
 use crate::place::Place;
 use crate::proc::{self, Done, End, Job, Runner};
 use crate::scope;
+use crate::toolchains;
 use crate::tree;
 use crate::words::clean;
 
@@ -110,22 +111,25 @@ impl Bench<'_> {
         let (tree, sealed, seed) = (text(&here), text(&sealed), seed.to_string());
         let artifact = side.artifact.as_deref().map(text).unwrap_or_default();
         let harness = self.harness.artifact.as_deref().map(text).unwrap_or_default();
-        let mut argv = fill(
-            &self.measure.command,
-            &[
-                ("tree", &tree),
-                ("root", &text(root)),
-                ("sealed", &sealed),
-                ("seed", &seed),
-                ("artifact", &artifact),
-                ("harness", &harness),
-            ],
-        );
+        let (home, opens) = (text(&toolchains::home()), self.measure.opens());
+        let root_text = text(root);
+        let values: [(&str, &str); 7] = [
+            ("tree", &tree),
+            ("root", &root_text),
+            ("sealed", &sealed),
+            ("seed", &seed),
+            ("artifact", &artifact),
+            ("harness", &harness),
+            ("home", &home),
+        ];
+        let mut argv = fill(&self.measure.command, &values);
         argv[0] = proc::absolute(&argv[0]);
         confine::private(private)?;
-        let mut env = confine::private_env(proc::bare_env(), private);
+        let env = if self.measure.network { proc::network_env() } else { proc::bare_env() };
+        let mut env = confine::private_env(env, private);
+        env.extend(confine::asked_env(&opens, &values));
         env.push(("PITON_CONFINEMENT".into(), self.walls.least().word().into()));
-        env.push(("PITON_SEED".into(), seed.into()));
+        env.push(("PITON_SEED".into(), seed.clone().into()));
         env.push(("PITON_PADDING".into(), "x".repeat(padding as usize).into()));
         // A build may have written absolute paths into its tree: where it was built, too.
         let sides = [
@@ -141,8 +145,8 @@ impl Bench<'_> {
         read.extend(root.parent().map(Path::to_owned));
         let mut write = vec![private.to_owned()];
         write.extend(anew.then(|| root.to_owned()));
-        write.extend(self.measure.write.iter().map(PathBuf::from));
-        let policy = self.walls.measure(read, write, self.measure.network);
+        let own = Own { read, write, network: self.measure.network, private, env: &env };
+        let policy = self.walls.measure(&opens, own);
         let done = self.runner.run(&Job {
             argv: &argv,
             cwd: &here,
@@ -157,7 +161,21 @@ impl Bench<'_> {
             watch: None,
             heedless: false,
         })?;
-        Ok(self.judge(&done))
+        Ok(match self.judge(&done) {
+            Sampled::Failed { how, reason } => {
+                let why = self.walls.explain("measure", &policy, [&done.stderr, &done.stdout]);
+                let why = why.map_or_else(String::new, |why| format!("; {}", clean(&why, LINE)));
+                Sampled::Failed { how, reason: reason + &why }
+            }
+            sampled => {
+                // One that ended well may have been refused what it can do without.
+                let _ = self
+                    .walls
+                    .notes()
+                    .then(|| self.walls.explain("measure", &policy, [&done.stderr, &done.stdout]));
+                sampled
+            }
+        })
     }
 
     fn printed(&self) -> PathBuf {

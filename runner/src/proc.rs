@@ -27,6 +27,7 @@ use crate::confine::{self, MAX_FILE_BYTES};
 use crate::error::{Context, Result};
 use crate::survivors;
 
+pub use crate::variables::{bare_env, fetching_env, full_env, network_env};
 pub use attend::{Stream, stream};
 pub use detach::{Answer, Asked, ask, is_there, leave, send_off};
 
@@ -80,7 +81,10 @@ impl Job<'_> {
             // Each process alone may then have what all may have together where there is a group.
             None => {
                 let mut alone = policy.clone();
-                alone.limits.memory_bytes.get_or_insert(memory().max(LEAST_MEMORY));
+                // A graphics card's driver reserves addresses by the hundred gigabytes.
+                if policy.opened.devices.is_empty() {
+                    alone.limits.memory_bytes.get_or_insert(memory().max(LEAST_MEMORY));
+                }
                 alone.wrap(&exe, &argv)
             }
         })
@@ -288,28 +292,6 @@ impl Runner {
         self.tell(job, &done);
         Ok(done)
     }
-}
-
-/// The variables that a build or a measurement needs and that say nothing of the user.
-pub fn bare_env() -> Vec<(OsString, OsString)> {
-    chosen(&["PATH", "HOME", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN", "TMPDIR", "LANG"])
-}
-
-/// The same with what reaching a network takes: for the step that fetches, while nothing of an agent's is built.
-pub fn fetching_env() -> Vec<(OsString, OsString)> {
-    let network =
-        ["http_proxy", "https_proxy", "all_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"];
-    let more = ["NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "CARGO_HTTP_CAINFO", "CARGO_HTTP_PROXY"];
-    [bare_env(), chosen(&network), chosen(&more)].concat()
-}
-
-fn chosen(names: &[&str]) -> Vec<(OsString, OsString)> {
-    names.iter().filter_map(|name| Some((name.into(), std::env::var_os(name)?))).collect()
-}
-
-/// Everything in piton's own environment: for the agent, which needs its keys.
-pub fn full_env() -> Vec<(OsString, OsString)> {
-    std::env::vars_os().collect()
 }
 
 /// The absolute path of a program that is named without one, so that nothing later can stand in for it.

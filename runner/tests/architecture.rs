@@ -26,6 +26,7 @@ const ORDER: &[&str] = &[
     "convert",
     "sweep",
     "words",
+    "denied",
     "session",
     "chain",
     "note",
@@ -56,6 +57,8 @@ const ORDER: &[&str] = &[
     "place",
     "tree",
     "survivors",
+    "toolchains",
+    "variables",
     "confine",
     "proc",
     "pulse",
@@ -87,6 +90,7 @@ const ORDER: &[&str] = &[
     "simulate",
     "redteam",
     "doctor",
+    "attempt",
     "commands",
 ];
 

@@ -22,7 +22,7 @@ try sources add "{root}/src/speed.rs"
 try hook add "{root}/.git/hooks/post-commit"
 try artifacts touch "{root}/.git/piton/artifacts/new"
 try mode chmod 777 "{root}/piton.toml"
-try temporary touch /tmp/piton-was-here
+touch /tmp/piton-was-here-{port} 2>/dev/null
 try network bash -c ": <> /dev/tcp/127.0.0.1/{port}"
 try user unshare --user true
 try secret cat "{root}/secret"
@@ -46,15 +46,23 @@ fn attempting(name: &str) -> (Scratch, TcpListener) {
 
 #[test]
 fn a_build_reaches_nothing_that_is_not_its_own() {
-    let (toy, _listener) = attempting("build.sh");
+    let (toy, listener) = attempting("build.sh");
     toy.baseline();
+    nothing_in_tmp(&listener);
     assert!(!toy.read(".git/config").contains("forged"));
 }
 
 #[test]
 fn a_measuring_command_reaches_nothing_that_is_not_its_own() {
-    let (toy, _listener) = attempting("measure.sh");
+    let (toy, listener) = attempting("measure.sh");
     toy.baseline();
+    nothing_in_tmp(&listener);
+}
+
+/// A job may have a /tmp of its own; the machine's is as it was.
+fn nothing_in_tmp(listener: &TcpListener) {
+    let port = listener.local_addr().unwrap().port();
+    assert!(!Path::new(&format!("/tmp/piton-was-here-{port}")).exists());
 }
 
 #[test]
@@ -66,20 +74,10 @@ fn the_same_script_reaches_all_of_it_where_nothing_confines_it() {
     let output =
         Command::new("sh").arg("build.sh").arg(toy.path()).arg(&target).current_dir(toy.path()).output();
     let words = String::from_utf8(output.unwrap().stderr).unwrap();
+    let temporary = format!("/tmp/piton-was-here-{}", listener.local_addr().unwrap().port());
     drop(listener);
-    let _ = std::fs::remove_file("/tmp/piton-was-here");
-    for name in [
-        "ledger",
-        "table",
-        "config",
-        "sources",
-        "hook",
-        "artifacts",
-        "mode",
-        "temporary",
-        "network",
-        "secret",
-    ] {
+    std::fs::remove_file(&temporary).expect("it was made in the machine's own /tmp");
+    for name in ["ledger", "table", "config", "sources", "hook", "artifacts", "mode", "network", "secret"] {
         assert!(words.contains(name), "{name} was not reached even so: {words}");
     }
 }

@@ -12,6 +12,7 @@ use super::proposal;
 use super::vigil::{Vigil, Why};
 use super::{Desk, Known, Reply, Room};
 use crate::error::{Context, Result};
+use crate::host;
 use crate::proc::{self, End, Job};
 use crate::session::Call;
 use crate::trial::Cost;
@@ -41,6 +42,7 @@ pub(super) fn ask(who: &Asked, desk: &Desk) -> Result<Reply> {
         File::create_new(&brief)?.write_all(desk.brief.as_bytes())
     };
     write().context(what)?;
+    host::temporary()?;
     let temporary = tempfile::Builder::new().prefix("piton-agent-").tempdir().context(what)?;
     let prompt = prompt(&desk.places(), &brief, &proposal);
     let prompt_file = temporary.path().join("prompt.md");

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::kind::{Figure, Kind};
 use crate::error::{Context, Result};
+use crate::host;
 use crate::proc::{self, End, Job, Runner};
 use crate::words::clean;
 
@@ -55,6 +56,7 @@ pub fn look(kind: &Kind, runner: &Runner) -> Result<Installed> {
 }
 
 fn version(program: &str, runner: &Runner) -> Result<Option<String>> {
+    host::temporary()?;
     let scratch = tempfile::tempdir().context("no version was asked for")?;
     let argv = [program.to_owned(), "--version".to_owned()];
     let done = runner.run(&Job {

@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use piton_confine::{Level, Limits, Policy, Role};
+use piton_confine::{Level, Limits, Opened, Policy, Role};
 
 use crate::confine::{MAX_FILE_BYTES, PROCESSES};
 use crate::error::{Context, Result};
@@ -123,7 +123,7 @@ impl Room<'_> {
             read: vec!["/".into()],
             write,
             network: true,
-            opened: piton_confine::Opened::default(),
+            opened: Opened::default(),
             limits: Limits {
                 file_bytes: Some(MAX_FILE_BYTES),
                 processes: Some(PROCESSES),

@@ -392,8 +392,14 @@ pub(super) enum Command {
         json: bool,
     },
     /// Tell whether this machine is fit: its noise, what it is doing, the smallest gain that it resolves.
-    #[command(after_help = "Example: piton doctor\n\nExit status: 0 fit, 1 unfit.")]
+    ///
+    /// With `--try`, also build and measure the present commit once behind the walls, and list what they refused with the lines of
+    /// piton.toml that open it.
+    #[command(after_help = "Example: piton doctor --try\n\nExit status: 0 fit, 1 unfit.")]
     Doctor {
+        /// Build and measure the present commit once, and list what the walls refused.
+        #[arg(long = "try")]
+        attempt: bool,
         /// Print JSON.
         #[arg(long)]
         json: bool,

@@ -95,7 +95,7 @@ impl Repo {
         for (path, (mode, id, of)) in &items.files {
             let pointer = || self.pointer(&path.to_string_lossy(), *id).filter(|p| self.fetched(p).is_some());
             let hash = match (*of == 0 && *mode != LINK).then(pointer).flatten() {
-                Some(pointer) => pointer.sha256,
+                Some(pointer) => pointer.hash(),
                 None => tree::hash(&items.content(&self.git, path)?),
             };
             let mode = if *mode == LINK { 0 } else { mode & 0o777 };
