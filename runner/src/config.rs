@@ -303,7 +303,9 @@ impl Config {
         }
         let held = match self.rule.implausible_pct {
             0.0 => "nothing is held for a person ([rule] implausible_pct = 0)".to_owned(),
-            pct => format!("a gain of more than {pct} % in one trial is held for a person ([rule] implausible_pct)"),
+            pct => format!(
+                "a gain of more than {pct} % in one trial is held for a person ([rule] implausible_pct)"
+            ),
         };
         format!(
             "code in an edit may print it: no [harness] process stands between. The walls keep an edit from the ledger and from other files, \
@@ -483,7 +485,8 @@ mod tests {
         for word in ["{seal}", "x={targets}", "cd {artifact} && make", "{Tree}/x"] {
             assert!(fresh_refusal("timeout_s = 10", &build(word)).contains("nothing fills in"), "{word}");
         }
-        for word in ["{tree}/a", "awk \"{print}\" f", "echo ${home} {} {1}", "{ print }", "{\"a\": 1}", "[{n}"]
+        for word in
+            ["{tree}/a", "awk \"{print}\" f", "echo ${home} {} {1}", "{ print }", "{\"a\": 1}", "[{n"]
         {
             let text = GOOD.replace("timeout_s = 10", &build(word));
             assert!(Config::fresh(&text).is_ok(), "{word}");

@@ -59,7 +59,10 @@ impl Judge<'_> {
         let limit_s = build.map_or(0, |b| b.timeout_s);
         let challenger = match built {
             BuildEnd::Built(built) => built,
-            BuildEnd::Failed(error) => return Ok(Outcome::BuildFailed { error }),
+            BuildEnd::Failed(crash) => {
+                record.tail = some(crash.tail);
+                return Ok(Outcome::BuildFailed { error: crash.reason });
+            }
             BuildEnd::TimedOut => return Ok(Outcome::TimedOut { stage: Stage::Build, limit_s }),
             BuildEnd::Interrupted => return Ok(Outcome::Interrupted { stage: Stage::Build }),
         };
@@ -153,7 +156,10 @@ impl Judge<'_> {
         loop {
             let values = match sample(challenger, &format!("run {} of at most 3", runs.len() + 1))? {
                 Sampled::Measured(values) => values,
-                other => return Ok(failed(other, config.measure.timeout_s)),
+                other => {
+                    record.tail = some(other.tail().to_owned());
+                    return Ok(failed(other, config.measure.timeout_s));
+                }
             };
             let Some(run) = value(&values) else { return Ok(unreadable()) };
             runs.push(run);
@@ -224,6 +230,7 @@ impl Judge<'_> {
             samples: vec![],
             pairs: vec![],
             asked: vec![],
+            tail: String::new(),
         };
         let taus: Vec<f64> = self.book.tally.taus.iter().copied().collect();
         if let Some(times) = noisy_spell(trial.courses.primary.tau, &taus) {
@@ -233,7 +240,8 @@ impl Judge<'_> {
             }
         }
         let outcome = trial.run(&mut duel, &self.world.pulse)?;
-        let Held { samples, pairs, asked, courses, .. } = trial;
+        let Held { samples, pairs, asked, courses, tail, .. } = trial;
+        record.tail = some(tail);
         // The warm-up counts for the gates only: it was not there to be timed.
         let timed: Vec<Values> = pairs.iter().map(|pair: &Pair| pair.challenger.clone()).collect();
         record.metrics = medians(if timed.is_empty() { &samples } else { &timed });
@@ -264,6 +272,8 @@ struct Held<'a> {
     samples: Vec<Values>,
     pairs: Vec<Pair>,
     asked: Vec<Asked>,
+    /// The last lines of what a challenger's sample printed that failed.
+    tail: String,
 }
 
 impl Held<'_> {
@@ -336,7 +346,10 @@ impl Held<'_> {
                 let why = how.words(self.config.measure.timeout_s);
                 Outcome::Void { reason: format!("the incumbent was not measured: {why}") }
             }
-            Round::Failed(First::Challenger, how) => failed(how, self.config.measure.timeout_s),
+            Round::Failed(First::Challenger, how) => {
+                self.tail = how.tail().to_owned();
+                failed(how, self.config.measure.timeout_s)
+            }
         }
     }
 }
@@ -351,10 +364,15 @@ fn readings(gates: &[Gate], samples: &[Values], outcome: &Outcome) -> Vec<Readin
 /// What a sample of the challenger without values makes of its trial.
 fn failed(sampled: Sampled, limit_s: u64) -> Outcome {
     match sampled {
-        Sampled::Failed { how, reason } => Outcome::failed(how, reason),
+        Sampled::Failed { how, reason, .. } => Outcome::failed(how, reason),
         Sampled::Interrupted => Outcome::Interrupted { stage: Stage::Measure },
         _ => Outcome::TimedOut { stage: Stage::Measure, limit_s },
     }
+}
+
+/// A text that says something.
+fn some(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
 }
 
 /// Takes a sample of the challenger in, and says whether every gate that is due still holds.

@@ -10,6 +10,7 @@ pub mod chain;
 pub mod coin;
 pub mod compare;
 pub mod conditions;
+pub mod crash;
 pub mod door;
 pub mod error;
 pub mod expensive;

@@ -109,8 +109,7 @@ pub fn status(run: &str, base: &str, records: &[Record], metric: &Metric, night:
 
 /// The trials that are held for a person and were not accepted and kept since, a line each.
 fn waiting(records: &[Record]) -> Vec<String> {
-    let accepted: Vec<u32> =
-        records.iter().filter(|r| r.outcome.kept()).filter_map(|r| r.accepted).collect();
+    let accepted: Vec<u32> = records.iter().filter(|r| r.outcome.kept()).filter_map(|r| r.accepted).collect();
     let held = records.iter().filter_map(|r| match &r.outcome {
         Outcome::Held { estimate, .. } if !accepted.contains(&r.trial) => Some((r.trial, estimate.gain)),
         _ => None,

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The one order of the modules: each may use only those before it.
-const ORDER: [&str; 77] = [
+const ORDER: [&str; 78] = [
     // compute, and touch nothing
     "error",
     "metric",
@@ -25,6 +25,7 @@ const ORDER: [&str; 77] = [
     "scope",
     "sweep",
     "words",
+    "crash",
     "session",
     "chain",
     "note",

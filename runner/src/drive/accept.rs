@@ -70,7 +70,11 @@ impl Session<'_> {
             return Ok(true);
         }
         Err(Error::refused(WHAT)
-            .cause(format!("this checkout is on {}, which would move, and has an edit that is not committed: {}", self.branch(), dirty[0]))
+            .cause(format!(
+                "this checkout is on {}, which would move, and has an edit that is not committed: {}",
+                self.branch(),
+                dirty[0]
+            ))
             .note("nothing was changed")
             .hint("have it judged first (piton trial), or put it aside (git stash)"))
     }
@@ -84,7 +88,10 @@ impl Session<'_> {
         match repo.graft(base, edit)? {
             Some(commit) => repo.tree_id(commit),
             None => Err(Error::refused(WHAT)
-                .cause(format!("the edit of trial {} does not fit the incumbent of now, or is in it already", held.trial))
+                .cause(format!(
+                    "the edit of trial {} does not fit the incumbent of now, or is in it already",
+                    held.trial
+                ))
                 .note("nothing was changed; the edit stays in git")
                 .hint(format!("git show refs/piton/{}/trials/{}", held.run, held.trial))),
         }
