@@ -50,7 +50,7 @@ impl<'a> Alone<'a> {
             self.taken += 1;
             // Read before the values are looked at.
             let clock = match &sampled {
-                Sampled::Failed { how, reason } if how == CLOCK => Some(format!("{how}: {reason}")),
+                Sampled::Failed { how, reason, .. } if how == CLOCK => Some(format!("{how}: {reason}")),
                 Sampled::Interrupted => return Ok(Run::Counts(sampled)),
                 _ => None,
             };

@@ -28,7 +28,7 @@ pub fn attempt(world: World, config: &Config) -> Result<Attempt> {
         let harness = workshop.harness(commit, config)?;
         let side = match workshop.challenger(commit, &[], config, true)? {
             BuildEnd::Built(built) => built,
-            BuildEnd::Failed(error) => return Ok(Err(format!("it does not build: {error}"))),
+            BuildEnd::Failed(error) => return Ok(Err(format!("it does not build: {}", error.reason))),
             BuildEnd::TimedOut => return Ok(Err("its build took too long".to_owned())),
             BuildEnd::Interrupted => return Ok(Err(crate::proc::STOPPED.to_owned())),
         };

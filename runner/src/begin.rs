@@ -80,7 +80,7 @@ impl World {
         };
         let build = |end: BuildEnd| match end {
             BuildEnd::Built(built) => Ok(built),
-            BuildEnd::Failed(error) => Err(broken(format!("it does not build: {error}"))),
+            BuildEnd::Failed(crash) => Err(broken(format!("it does not build: {}", crash.reason))),
             BuildEnd::TimedOut => Err(broken("its build took too long".to_owned())),
             BuildEnd::Interrupted => Err(broken(proc::STOPPED.to_owned())),
         };

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use crate::config::{Build, Config, fill};
 use crate::confine::{self, Own, Walls};
+use crate::crash::Crash;
 pub use crate::disk::sha256;
 use crate::error::{Context, Error, Result, exit};
 use crate::git::{Id, Repo};
@@ -25,7 +26,6 @@ use crate::scope;
 use crate::toolchains;
 use crate::tree::Seen;
 use crate::trial::Side;
-use crate::words::clean;
 
 /// Largest artifact, in bytes: every one that was judged is kept.
 const MAX_ARTIFACT_BYTES: u64 = 512 << 20;
@@ -105,8 +105,8 @@ impl Built {
 pub enum BuildEnd {
     /// It made what it should.
     Built(Built),
-    /// It failed: its first error.
-    Failed(String),
+    /// It failed: its first error, and the last lines of what it printed.
+    Failed(Crash),
     /// It took too long.
     TimedOut,
     /// The user stopped it.
@@ -121,7 +121,7 @@ impl BuildEnd {
     pub fn built(self, what: &str, name: &str) -> Result<Built> {
         let why = match self {
             Self::Built(built) => return Ok(built),
-            Self::Failed(error) => format!("{name} does not build: {error}"),
+            Self::Failed(crash) => format!("{name} does not build: {}", crash.reason),
             Self::TimedOut => format!("the build of {name} took too long"),
             Self::Interrupted => return Err(Error::new(what).cause(proc::STOPPED).status(130)),
         };
@@ -155,7 +155,7 @@ impl Workshop<'_> {
                 fs::write(mark, of).context("the sealed slot was not marked")?;
                 Ok(built)
             }
-            BuildEnd::Failed(error) => failed(error),
+            BuildEnd::Failed(crash) => failed(crash.reason),
             BuildEnd::TimedOut => failed(format!("it took longer than {} s", build.timeout_s)),
             BuildEnd::Interrupted => failed(proc::STOPPED.to_owned()),
         }
@@ -375,9 +375,7 @@ impl Workshop<'_> {
                 End::TimedOut => return Ok(BuildEnd::TimedOut),
                 End::Interrupted => return Ok(BuildEnd::Interrupted),
                 End::Exited(_) | End::Signalled(_) => {
-                    let why = why.map_or_else(String::new, |why| format!("; {}", clean(&why, LINE)));
-                    let error = first_error(&format!("{}\n{}", done.stderr, done.stdout));
-                    return Ok(BuildEnd::Failed(error + &why));
+                    return Ok(BuildEnd::Failed(Crash::of(&done.stderr, &done.stdout).because(why)));
                 }
             }
         }
@@ -389,13 +387,15 @@ impl Workshop<'_> {
         };
         let made = PathBuf::from(&fill(std::slice::from_ref(artifact), &values)[0]);
         if !made.is_file() {
-            return Ok(BuildEnd::Failed(format!("the build succeeded and made no {}", made.display())));
+            return Ok(BuildEnd::Failed(
+                format!("the build succeeded and made no {}", made.display()).into(),
+            ));
         }
         let bytes = fs::metadata(&made).context("the artifact was not read")?.len();
         if bytes > MAX_ARTIFACT_BYTES {
             let name = made.file_name().unwrap_or_default().display();
             let why = format!("the artifact {name} has {bytes} bytes; it may have {MAX_ARTIFACT_BYTES}");
-            return Ok(BuildEnd::Failed(why));
+            return Ok(BuildEnd::Failed(why.into()));
         }
         let hash = self.store(&made)?;
         let family = if name == "harness" { name } else { "artifacts" };
@@ -429,45 +429,4 @@ fn settings_above(slot: &Path) -> Vec<PathBuf> {
     let names = [".cargo/config.toml", ".cargo/config"];
     let all = slot.ancestors().skip(1).flat_map(|above| names.map(|name| above.join(name)));
     all.filter(|path| path.is_file()).collect()
-}
-
-/// Most of a line of a build's output that is told, in characters.
-const LINE: usize = 1000;
-
-/// The first error in a build's output with where it stands, else its last line. At most three lines.
-fn first_error(output: &str) -> String {
-    let lines: Vec<&str> = output.lines().map(str::trim_end).filter(|line| !line.is_empty()).collect();
-    let at = lines.iter().position(|line| line.starts_with("error") || line.contains(": error"));
-    match at {
-        Some(at) => {
-            let place = lines[at + 1..].iter().take(3).find(|line| line.trim_start().starts_with("-->"));
-            let place = place.map_or_else(String::new, |line| {
-                format!(" ({})", line.trim_start().trim_start_matches("--> "))
-            });
-            clean(&format!("{}{place}", lines[at]), LINE)
-        }
-        None => lines.last().map_or_else(|| "it printed nothing".to_owned(), |line| clean(line, LINE)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_first_error_comes_with_its_place() {
-        let output = "   Compiling x\nwarning: y\nerror[E0425]: cannot find value `z`\n --> src/main.rs:3:5\n  |\nerror: aborting";
-        assert_eq!(first_error(output), "error[E0425]: cannot find value `z` (src/main.rs:3:5)");
-    }
-
-    #[test]
-    fn a_build_that_fails_without_a_word_is_said_so() {
-        assert_eq!(first_error(""), "it printed nothing");
-        assert_eq!(first_error("make: *** [all] Killed\n"), "make: *** [all] Killed");
-    }
-
-    #[test]
-    fn an_error_of_a_megabyte_is_told_by_its_beginning() {
-        assert!(first_error(&"x\u{1b}".repeat(1 << 20)).len() < 10 * LINE);
-    }
 }

@@ -21,6 +21,9 @@ impl First {
     }
 }
 
+/// Bits of a seed of prompts: as many as every library takes, those that read it as a signed number of 32 bits among them.
+const PROMPT_BITS: u32 = 31;
+
 /// What is drawn when a pair starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Draw {
@@ -36,11 +39,12 @@ pub struct Draw {
 ///
 /// The seed comes from the operating system once both sides are built, and is recorded, so that neither side
 /// can have known it and anyone can draw it again: ChaCha20 seeded by `seed`, one stream per pair; the lowest
-/// bit of the first word is the coin, the next word the seed of the prompts (63 bits, to fit any format), the lowest twelve
-/// bits of the third the padding.
+/// bit of the first word is the coin, the uppermost 31 bits of the next word are the seed of the prompts, the lowest twelve
+/// bits of the third the padding. Runs of an earlier piton had 63 bits of the second word, as their pairs say: the uppermost 31 of
+/// those are the seed that is drawn today.
 pub fn draw(seed: u64, pair: u32) -> Draw {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
     rng.set_stream(u64::from(pair));
     let first = if rng.next_u64() & 1 == 0 { First::Incumbent } else { First::Challenger };
-    Draw { first, prompts: rng.next_u64() >> 1, padding: (rng.next_u64() & 0xfff) as u32 }
+    Draw { first, prompts: rng.next_u64() >> (64 - PROMPT_BITS), padding: (rng.next_u64() & 0xfff) as u32 }
 }

@@ -148,7 +148,9 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
             if json {
                 say::json(&report);
             } else {
-                say::answer(&redteam::table(&report));
+                let trust = experiment(dir)
+                    .map(|(config, _)| format!("\nwhose word a figure is: {}\n", config.trust()));
+                say::answer(&format!("{}{}", redteam::table(&report), trust.unwrap_or_default()));
             }
             Ok(redteam::status(&report))
         }
@@ -164,7 +166,7 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
             if json {
                 say::json(&found);
             } else {
-                say::answer(&format!("{}  figure     {}\n", doctor::words(&found), config.trust()));
+                say::answer(&format!("  figure     {}\n{}", config.trust(), doctor::words(&found)));
             }
             Ok(if found.unfit.is_empty() { exit::DONE } else { exit::FAILED })
         }

@@ -674,8 +674,7 @@ mod tests {
         for word in ["{seal}", "x={targets}", "cd {artifact} && make", "{Tree}/x"] {
             assert!(fresh_refusal("timeout_s = 10", &build(word)).contains("nothing fills in"), "{word}");
         }
-        for word in
-            ["{tree}/a", "awk \"{print}\" f", "echo ${home} {} {1}", "{ print }", "{\"a\": 1}", "[{n}"]
+        for word in ["{tree}/a", "awk \"{print}\" f", "echo ${home} {} {1}", "{ print }", "{\"a\": 1}", "[{n"]
         {
             let text = GOOD.replace("timeout_s = 10", &build(word));
             assert!(Config::fresh(&text).is_ok(), "{word}");

@@ -320,6 +320,7 @@ pub fn blank(run: &Run, trial: u32, config: &Config) -> Record {
         commit: None,
         parent: None,
         outcome: Outcome::NoEdit,
+        tail: None,
         metrics: None,
         pairs: vec![],
         runs: vec![],

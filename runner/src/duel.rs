@@ -146,7 +146,7 @@ impl<'a> Duel<'a> {
                 let sampled = match self.bench.sample(self.side(side), draw.prompts, draw.padding)? {
                     Sampled::Measured(sampled) => sampled,
                     Sampled::Interrupted => return Ok(Round::Interrupted),
-                    Sampled::Failed { how, reason } if how == CLOCK => {
+                    Sampled::Failed { how, reason, .. } if how == CLOCK => {
                         clock = Some(format!("{how}: {reason}"));
                         break;
                     }

@@ -67,7 +67,10 @@ impl Judge<'_> {
         let limit_s = config.build.as_ref().map_or(0, |build| build.timeout_s);
         let challenger = match built {
             BuildEnd::Built(built) => built,
-            BuildEnd::Failed(error) => return Ok(Outcome::BuildFailed { error }),
+            BuildEnd::Failed(crash) => {
+                record.tail = some(crash.tail);
+                return Ok(Outcome::BuildFailed { error: crash.reason });
+            }
             BuildEnd::TimedOut => return Ok(Outcome::TimedOut { stage: Stage::Build, limit_s }),
             BuildEnd::Interrupted => return Ok(Outcome::Interrupted { stage: Stage::Build }),
         };
@@ -188,7 +191,10 @@ impl Judge<'_> {
             let values =
                 match alone.sample(challenger, prompts, &format!("run {} of at most 3", runs.len() + 1))? {
                     Run::Counts(Sampled::Measured(values)) => values,
-                    Run::Counts(other) => return Ok(failed(other, limit_s)),
+                    Run::Counts(other) => {
+                        record.tail = some(other.tail().to_owned());
+                        return Ok(failed(other, limit_s));
+                    }
                     Run::Void(reason) => return Ok(Outcome::Void { reason }),
                 };
             let Some(run) = side.of(&values) else { return Ok(unreadable(side.metric)) };
@@ -284,6 +290,7 @@ impl Judge<'_> {
             samples: vec![],
             pairs: vec![],
             asked: vec![],
+            tail: String::new(),
         };
         let taus: Vec<f64> = self.book.tally.taus.iter().copied().collect();
         if let Some(times) = noisy_spell(trial.courses.primary.tau, &taus) {
@@ -293,7 +300,8 @@ impl Judge<'_> {
             }
         }
         let outcome = trial.run(&mut duel, &self.world.pulse)?;
-        let Held { samples, pairs, asked, courses, .. } = trial;
+        let Held { samples, pairs, asked, courses, tail, .. } = trial;
+        record.tail = some(tail);
         // The warm-up counts for the gates only: it was not there to be timed.
         let timed: Vec<Values> = pairs.iter().map(|pair: &Pair| pair.challenger.clone()).collect();
         record.metrics = medians(if timed.is_empty() { &samples } else { &timed });
@@ -327,6 +335,8 @@ struct Held<'a> {
     samples: Vec<Values>,
     pairs: Vec<Pair>,
     asked: Vec<Asked>,
+    /// The last lines of what a challenger's sample printed that failed.
+    tail: String,
 }
 
 impl Held<'_> {
@@ -405,7 +415,10 @@ impl Held<'_> {
                 let why = how.words(self.config.measure.timeout_s);
                 Outcome::Void { reason: format!("the incumbent was not measured: {why}") }
             }
-            Round::Failed(First::Challenger, how) => failed(how, self.config.measure.timeout_s),
+            Round::Failed(First::Challenger, how) => {
+                self.tail = how.tail().to_owned();
+                failed(how, self.config.measure.timeout_s)
+            }
         }
     }
 }
@@ -425,7 +438,7 @@ fn unreadable(reason: &str) -> Outcome {
 /// What a sample of the challenger without values makes of its trial.
 fn failed(sampled: Sampled, limit_s: u64) -> Outcome {
     match sampled {
-        Sampled::Failed { how, reason } => Outcome::failed(how, reason),
+        Sampled::Failed { how, reason, .. } => Outcome::failed(how, reason),
         Sampled::Interrupted => Outcome::Interrupted { stage: Stage::Measure },
         // Nothing that the challenger did.
         changed @ Sampled::Changed(_) => Outcome::Void { reason: changed.words(limit_s) },
@@ -437,6 +450,11 @@ fn failed(sampled: Sampled, limit_s: u64) -> Outcome {
 fn two(incumbent: &Built, challenger: &Built, record: &mut Record) -> Option<String> {
     let sides = Sides { incumbent: incumbent.side(), challenger: challenger.side() };
     record.sides.insert(sides).one().map(str::to_owned).or_else(|| incumbent.unlike(challenger))
+}
+
+/// A text that says something.
+fn some(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
 }
 
 /// Takes a sample of the challenger in, and says whether every gate that is due still holds.

@@ -11,6 +11,7 @@ pub mod coin;
 pub mod compare;
 pub mod conditions;
 pub mod convert;
+pub mod crash;
 pub mod denied;
 pub mod door;
 pub mod error;

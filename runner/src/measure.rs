@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::build::Built;
 use crate::config::{Laid, Measure, fill};
 use crate::confine::{self, Own, Walls};
+use crate::crash::Crash;
 use crate::error::{self, Context};
 use crate::metric::{self, LONGEST_LINE, ReadError, Reader, Values};
 use crate::place::Place;
@@ -49,6 +50,8 @@ pub enum Sampled {
         how: String,
         /// One sentence.
         reason: String,
+        /// The last lines of what it printed.
+        tail: String,
     },
     /// It took too long.
     TimedOut,
@@ -63,11 +66,18 @@ impl Sampled {
     pub fn words(&self, limit_s: u64) -> String {
         match self {
             Self::Measured(_) => "it was measured".to_owned(),
-            Self::Failed { how, reason } => format!("{how}: {reason}"),
+            Self::Failed { how, reason, .. } => format!("{how}: {reason}"),
             Self::TimedOut => format!("a sample took longer than {limit_s} s"),
             Self::Changed(what) => format!("nothing was measured: {what}"),
             Self::Interrupted => proc::STOPPED.to_owned(),
         }
+    }
+}
+
+impl Sampled {
+    /// The last lines of what a command printed that failed.
+    pub fn tail(&self) -> &str {
+        if let Self::Failed { tail, .. } = self { tail } else { "" }
     }
 }
 
@@ -162,10 +172,10 @@ impl Bench<'_> {
             heedless: false,
         })?;
         Ok(match self.judge(&done) {
-            Sampled::Failed { how, reason } => {
+            Sampled::Failed { how, reason, tail } => {
                 let why = self.walls.explain("measure", &policy, [&done.stderr, &done.stdout]);
                 let why = why.map_or_else(String::new, |why| format!("; {}", clean(&why, LINE)));
-                Sampled::Failed { how, reason: reason + &why }
+                Sampled::Failed { how, reason: reason + &why, tail }
             }
             sampled => {
                 // One that ended well may have been refused what it can do without.
@@ -210,12 +220,10 @@ impl Bench<'_> {
     }
 
     fn judge(&self, done: &Done) -> Sampled {
-        let failed = |how: &str, reason: String| Sampled::Failed { how: how.to_owned(), reason };
         let read = self.read(done);
-        let last = || {
-            let last = done.stderr.lines().rev().find(|line| !line.trim().is_empty());
-            last.map_or_else(|| "it printed nothing".to_owned(), |line| clean(line, LINE))
-        };
+        let crash = || Crash::of(&done.stderr, &done.stdout);
+        let failed =
+            |how: &str, reason: String| Sampled::Failed { how: how.to_owned(), reason, tail: crash().tail };
         match (&done.end, read) {
             (End::Interrupted, _) => Sampled::Interrupted,
             (End::TimedOut, _) => Sampled::TimedOut,
@@ -223,10 +231,29 @@ impl Bench<'_> {
             // The harness says what happened in its own words, and exits with a status.
             (_, Err(ReadError::Refused { kind, reason })) => failed(&kind, reason),
             (End::Exited(0), Err(error)) => failed("unreadable", self.unreadable(done, &error)),
-            (End::Exited(status), _) => failed("failed", format!("exit status {status}: {}", last())),
-            (End::Signalled(signal), _) => failed("failed", format!("ended by signal {signal}: {}", last())),
+            (End::Exited(status), _) => failed("failed", format!("exit status {status}: {}", crash().reason)),
+            (End::Signalled(signal), _) => {
+                failed("failed", format!("ended by {}: {}", signal_name(*signal), crash().reason))
+            }
         }
     }
+}
+
+/// A signal as people know it.
+fn signal_name(signal: i32) -> String {
+    let name = match signal {
+        4 => "SIGILL, an instruction that this processor does not have",
+        6 => "SIGABRT, its own abort",
+        7 => "SIGBUS, memory that is not there",
+        8 => "SIGFPE, arithmetic that has no result",
+        9 => "SIGKILL, by the system where memory ran out, or by somebody",
+        11 => "SIGSEGV, memory that is not its own",
+        24 => "SIGXCPU, too much processor time",
+        25 => "SIGXFSZ, a file that is too large",
+        31 => "SIGSYS, a system call that the walls do not let pass",
+        other => return format!("signal {other}"),
+    };
+    format!("signal {signal} ({name})")
 }
 
 /// Hands out every line of a file, without its end; one longer than [`LONGEST_LINE`] is passed over. A carriage return begins a

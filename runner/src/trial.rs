@@ -178,6 +178,9 @@ pub struct Record {
     pub parent: Option<String>,
     /// How it ended.
     pub outcome: Outcome,
+    /// The last lines of what a build or a sample printed that failed, at most 40.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tail: Option<String>,
     /// Medians over the challenger's samples, metric by metric; absent where nothing was measured.
     pub metrics: Option<Values>,
     /// The pairs, in order.

@@ -27,6 +27,7 @@ const ORDER: &[&str] = &[
     "sweep",
     "words",
     "denied",
+    "crash",
     "session",
     "chain",
     "note",

@@ -1,9 +1,5 @@
 //! Other people's repositories: what piton promises holds in them, or it refuses before it measures.
 
-#[path = "repositories/count.rs"]
-mod count;
-#[path = "repositories/read.rs"]
-mod read;
 #[path = "repositories/repos.rs"]
 mod repos;
 #[path = "repositories/rule.rs"]

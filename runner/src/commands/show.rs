@@ -40,6 +40,9 @@ pub(super) fn run(dir: &Path, trial: u32, pairs: bool, which: &Which) -> Result<
         let case = case(&config, &records, record);
         let shown = tables::show(record, &config.metric, &config.gates, &case);
         say::answer(&words::printable(&shown));
+        if let Some(tail) = &record.tail {
+            say::answer(&format!("what it printed last\n{}", words::printable(tail)));
+        }
         if !diff.is_empty() {
             say::diff(&format!("\n{diff}"));
         }

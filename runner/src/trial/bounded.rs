@@ -10,6 +10,8 @@ use crate::monitor::Changes;
 pub const DESCRIPTION: usize = 2000;
 /// Longest reason, in characters.
 const REASON: usize = 4000;
+/// Longest end of an output, in characters.
+const TAIL: usize = 7000;
 /// Longest name or value, in characters.
 const NAME: usize = 400;
 /// Room for the words that say how much was cut, in characters.
@@ -21,6 +23,7 @@ impl Record {
     /// The record with every foreign text cut to a length that a ledger can hold many of. What is cut is counted.
     pub fn bounded(mut self) -> Self {
         cut(&mut self.description, DESCRIPTION);
+        self.tail.iter_mut().for_each(|tail| cut(tail, TAIL));
         self.claim.hypothesis.iter_mut().for_each(|text| cut(text, DESCRIPTION));
         if let Some(agent) = &mut self.agent {
             cut(&mut agent.name, NAME);

@@ -154,6 +154,7 @@ pub fn records() -> Vec<Record> {
                 claim: Claim::default(),
                 begun_as: None,
                 accepted: None,
+                tail: None,
                 like: None,
                 void_pairs: vec![],
                 runs: vec![],

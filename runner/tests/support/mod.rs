@@ -143,6 +143,7 @@ pub fn blank(trial: u32, outcome: Outcome) -> Record {
         claim: Claim::default(),
         begun_as: None,
         accepted: None,
+        tail: None,
         like: None,
         confinement: piton_confine::Level::Strong,
         void_pairs: vec![],
