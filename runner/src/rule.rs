@@ -152,7 +152,9 @@ pub fn hear(case: &Case) -> (Verdict, Estimate, Vec<Asked>) {
         }
     };
     // Of what is no gain to speak of nothing is kept, however sure it is.
-    let better = if better == Answer::Yes && middle <= primary.least(settings) { Answer::No } else { better };
+    let little =
+        middle <= primary.least(settings) || (primary.seeded && middle < settings.delta(primary.scale));
+    let better = if better == Answer::Yes && little { Answer::No } else { better };
     let (mut guarded, mut unproven) = (None, false);
     for (guard, track) in &case.guards {
         let limit = guard.limit_on(track.scale, track.level);

@@ -130,11 +130,11 @@ impl Track {
 
     /// Whether there is nothing to be better by: a metric without noise of its own whose first pairs are no gains.
     pub(super) fn hopeless(&self, settings: &Settings) -> bool {
-        let least = self.least(settings);
+        let (least, bar) = (self.least(settings), settings.delta(self.scale));
         let first = &self.d[..AGREEING.min(self.d.len())];
         match self.seeded {
-            // Both sides are the same, seed by seed.
-            true => self.d.len() >= AGREEING && self.d.iter().all(|gain| gain.abs() <= least),
+            // Both sides are the same, seed by seed, or better by less than is looked for.
+            true => self.d.len() >= AGREEING && self.d.iter().all(|gain| gain.abs() <= least || *gain < bar),
             false => self.tau == 0.0 && first.iter().any(|gain| *gain <= least),
         }
     }
