@@ -6,7 +6,7 @@ use crate::book::{self, Book, Files};
 use crate::build::{BuildEnd, Built};
 use crate::clock::{self, Stopwatch};
 use crate::config::{self, Config};
-use crate::drive::{Session, Turn, blank};
+use crate::drive::{Session, Turn, blank, worktree_path};
 use crate::error::{Context, Error, Result, exit};
 use crate::flight::Owner;
 use crate::git::{Clash, Id, Repo, Site};
@@ -50,6 +50,16 @@ impl World {
         self.repo.try_refs(&name, head.commit)?;
         let site = self.repo.site();
         let files = self.make_room(&ledger, &site)?;
+        if let Some(place) =
+            self.repo.foreign_worktree(&format!("piton-{name}"), &worktree_path(&files.dir, &name))
+        {
+            return Err(Error::refused(
+                "the run did not begin: git has a worktree of the name that its own would have",
+            )
+            .cause(format!("piton-{name} lies at {}", place.display()))
+            .note("nothing was measured, and it is as it was")
+            .hint(format!("choose another name for the run, or: git worktree remove {}", place.display())));
+        }
         let branch = format!("piton/{name}");
         let beat = self.pulse.begin(&name);
         self.progress.line(Tone::Plain, &format!("run {name}: {}, on branch {branch}", config.name));
@@ -270,7 +280,14 @@ impl World {
     fn make_room(&self, ledger: &Ledger, site: &Site) -> Result<Files> {
         let (files, told) = book::settle(ledger, &self.repo, site)?;
         told.iter().for_each(|told| self.progress.line(Tone::Neutral, told));
-        match fs::create_dir(files.dir.join(book::OWN)) {
+        let own = files.dir.join(book::OWN);
+        match fs::create_dir(&own) {
+            Err(_) if fs::symlink_metadata(&own).is_ok_and(|meta| !meta.is_dir()) => {
+                Err(Error::refused("the run does not begin or go on: .piton is no directory")
+                    .cause(format!("{} is a file or a link, and piton follows none", own.display()))
+                    .note("nothing was measured, and it is as it was")
+                    .hint("move it away: guidance, reports and a climb's worktree go there"))
+            }
             Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => {
                 let what = "the run does not begin or go on: .piton, where guidance is left, cannot be made";
                 Err(Error::new(what)
@@ -375,6 +392,10 @@ fn fit(repo: &Repo, commit: Id, config: &Config) -> Result<()> {
     let foreign = repo.converted(commit)?.into_iter();
     let foreign = foreign.filter(|file| !file.applied && config.scope.contains(&file.path));
     why.extend(foreign.map(|file| format!("{}: it has {}, which piton cannot apply", file.path, file.how)));
+    let gone = config.knobs.iter().filter(|knob| !held.iter().any(|(path, ..)| *path == knob.file));
+    why.extend(
+        gone.map(|knob| format!("the knob {} lies in `{}`, which is not committed", knob.name, knob.file)),
+    );
     if why.is_empty() {
         return Ok(());
     }

@@ -54,6 +54,15 @@ pub enum AutoCrlf {
     Input,
 }
 
+/// What a repository's configuration says of line endings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Settings {
+    /// `core.autocrlf`.
+    pub auto: AutoCrlf,
+    /// Whether `core.eol` is `crlf`.
+    pub crlf: bool,
+}
+
 /// What becomes of line endings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Endings {
@@ -70,13 +79,35 @@ impl Attributes {
     }
 
     /// By what a checkout has CRLF where a commit has LF; `None` where it has not.
-    pub fn smudges(&self, auto: AutoCrlf) -> Option<String> {
-        match self.endings(auto) {
+    pub fn smudges(&self, settings: Settings) -> Option<&'static str> {
+        match self.endings(settings.auto) {
             Endings::Kept => None,
-            _ if self.eol.is("crlf") => Some("eol=crlf".to_owned()),
-            _ if self.eol.is("lf") => None,
-            _ => (auto == AutoCrlf::True).then(|| "core.autocrlf".to_owned()),
+            _ if self.eol.is("crlf") => Some("eol=crlf"),
+            _ if self.eol.is("lf") || self.text.is("input") || self.crlf.is("input") => None,
+            _ => match settings.auto {
+                AutoCrlf::True => Some("core.autocrlf"),
+                AutoCrlf::False if settings.crlf => Some("core.eol"),
+                AutoCrlf::False | AutoCrlf::Input => None,
+            },
         }
+    }
+
+    /// What a checkout holds of a file that a commit holds so: line endings alone.
+    pub fn smudge<'a>(&self, content: &'a [u8], settings: Settings) -> Cow<'a, [u8]> {
+        let stats = Stats::of(content);
+        let guessed = self.endings(settings.auto) == Endings::Auto;
+        let kept = guessed && (stats.crlf > 0 || stats.is_binary());
+        if self.smudges(settings).is_none() || kept {
+            return Cow::Borrowed(content);
+        }
+        let mut made = Vec::with_capacity(content.len());
+        for byte in content {
+            if *byte == b'\n' && made.last() != Some(&b'\r') {
+                made.push(b'\r');
+            }
+            made.push(*byte);
+        }
+        Cow::Owned(made)
     }
 
     fn endings(&self, auto: AutoCrlf) -> Endings {
@@ -258,6 +289,24 @@ mod tests {
         }
         let text = Attributes { text: Attribute::Set, ..Attributes::default() };
         assert_eq!(cleaned(&text, AutoCrlf::False, b"a\r\nb\rc\0", None), b"a\nb\rc\0");
+    }
+
+    #[test]
+    fn a_checkout_gets_the_line_endings_that_attributes_or_the_configuration_ask_for() {
+        let laid = |attributes: Attributes, auto, crlf, content: &[u8]| {
+            attributes.smudge(content, Settings { auto, crlf }).into_owned()
+        };
+        let eol = || Attributes { eol: value("crlf"), ..Attributes::default() };
+        let text = || Attributes { text: Attribute::Set, ..Attributes::default() };
+        let none = Attributes::default;
+        assert_eq!(laid(eol(), AutoCrlf::False, false, b"a\nb\r\n"), b"a\r\nb\r\n");
+        assert_eq!(laid(text(), AutoCrlf::False, true, b"a\n"), b"a\r\n");
+        assert_eq!(laid(text(), AutoCrlf::False, false, b"a\n"), b"a\n");
+        assert_eq!(laid(none(), AutoCrlf::True, false, b"a\n"), b"a\r\n");
+        assert_eq!(laid(none(), AutoCrlf::Input, true, b"a\n"), b"a\n");
+        // Mixed endings and what is binary stay as they are where git only guesses.
+        assert_eq!(laid(none(), AutoCrlf::True, false, b"a\nb\r\n"), b"a\nb\r\n");
+        assert_eq!(laid(none(), AutoCrlf::True, false, b"a\n\0"), b"a\n\0");
     }
 
     #[test]

@@ -114,6 +114,9 @@ impl Repo {
         let path = |d: &git2::DiffDelta| {
             d.new_file().path().or(d.old_file().path()).map(|p| p.to_string_lossy().into_owned())
         };
+        let output = |path: &str| {
+            fs::symlink_metadata(self.root.join(path)).is_ok_and(|meta| self.is_output(path, &meta))
+        };
         let mut changed = BTreeSet::new();
         for delta in diff.deltas() {
             let Some(path) = path(&delta) else { continue };
@@ -121,10 +124,10 @@ impl Repo {
             let unchanged = match delta.status() {
                 Delta::Unmodified | Delta::Ignored => true,
                 // libgit2 knows line endings; what else git does to a file is no change either.
-                Delta::Modified => self.same(&path, u32::from(old.mode()), old.id()) == Same::Yes,
-                Delta::Untracked => {
-                    fs::symlink_metadata(self.root.join(&path)).is_ok_and(|meta| self.is_output(&path, &meta))
+                Delta::Modified => {
+                    self.same(&path, u32::from(old.mode()), old.id()) == Same::Yes || output(&path)
                 }
+                Delta::Untracked => output(&path),
                 _ => false,
             };
             if !unchanged {
@@ -268,6 +271,14 @@ impl Repo {
         options.reference(Some(&reference));
         self.git.worktree(name, path, Some(&options)).context(what())?;
         Self::open(path)
+    }
+
+    /// Where a worktree of this name lies that is not piton's at `path`; `None` where there is none.
+    pub fn foreign_worktree(&self, name: &str, path: &Path) -> Option<PathBuf> {
+        let known = self.git.commondir().join("worktrees").join(name);
+        let place = fs::read_to_string(known.join("gitdir")).ok()?;
+        let place = Path::new(place.trim_end());
+        (place != path.join(".git") && place.exists()).then(|| place.parent().unwrap_or(place).to_owned())
     }
 
     /// Removes a worktree of piton's and its files. Returns whether there was anything; one of that name that lies elsewhere is the

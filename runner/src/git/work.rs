@@ -13,7 +13,7 @@ use git2::{AttrCheckFlags, AttrValue, Index, ObjectType, Oid};
 
 use super::content::index_entry;
 use super::{Entry, Repo};
-use crate::convert::{Attribute, Attributes, AutoCrlf, Pointer};
+use crate::convert::{Attribute, Attributes, AutoCrlf, Pointer, Settings};
 use crate::error::{Context, Result};
 use crate::scope::{EXECUTABLE, FILE, Scope};
 
@@ -101,7 +101,7 @@ impl Repo {
     /// When the commit cannot be read.
     pub fn converted(&self, commit: Oid) -> Result<Vec<Converted>> {
         let mut converted = vec![];
-        let auto = self.auto_crlf();
+        let settings = self.line_endings();
         for (path, _, id) in self.files(self.tree_id(commit)?)? {
             let attributes = self.attributes(&path);
             let ident = || {
@@ -110,7 +110,7 @@ impl Repo {
             };
             let foreign = attributes.foreign().or_else(|| attributes.ident.then(ident).flatten());
             let laid = || self.pointer(&path, id).is_some_and(|pointer| self.fetched(&pointer).is_some());
-            let how = foreign.clone().or_else(|| attributes.smudges(auto));
+            let how = foreign.clone().or_else(|| attributes.smudges(settings).map(str::to_owned));
             let (applied, as_held) = (foreign.is_none(), foreign.is_none() || !laid());
             converted.extend(how.map(|how| Converted { path, how, applied, as_held }));
         }
@@ -209,17 +209,27 @@ impl Repo {
         let attributes = self.attributes(path);
         let blob = before.and_then(|id| self.git.find_blob(id).ok());
         let before = blob.as_ref().map(git2::Blob::content);
-        (attributes.clean(content, self.auto_crlf(), before), attributes.foreign())
+        let settings = self.line_endings();
+        match before.filter(|before| {
+            attributes.foreign().is_none() && *attributes.smudge(before, settings) == *content
+        }) {
+            // As it was checked out, which converting back need not lead back from: a commit may hold mixed endings.
+            Some(before) => (Cow::Owned(before.to_vec()), None),
+            None => (attributes.clean(content, settings.auto, before), attributes.foreign()),
+        }
     }
 
-    fn auto_crlf(&self) -> AutoCrlf {
-        let text =
-            self.git.config().and_then(|config| config.get_string("core.autocrlf")).unwrap_or_default();
-        match text.to_ascii_lowercase().as_str() {
+    fn line_endings(&self) -> Settings {
+        let read = |name: &str| {
+            let text = self.git.config().and_then(|config| config.get_string(name)).unwrap_or_default();
+            text.to_ascii_lowercase()
+        };
+        let auto = match read("core.autocrlf").as_str() {
             "input" => AutoCrlf::Input,
             "true" | "yes" | "on" | "1" => AutoCrlf::True,
             _ => AutoCrlf::False,
-        }
+        };
+        Settings { auto, crlf: read("core.eol") == "crlf" }
     }
 
     /// What `.gitattributes` says of a file that changes its content.
@@ -288,7 +298,11 @@ impl Repo {
             return Same::Unknown(foreign);
         }
         let Ok(content) = fs::read(&full) else { return Same::No };
-        let clean = attributes.clean(&content, self.auto_crlf(), Some(blob.content()));
+        let settings = self.line_endings();
+        if *attributes.smudge(blob.content(), settings) == *content {
+            return Same::Yes;
+        }
+        let clean = attributes.clean(&content, settings.auto, Some(blob.content()));
         if Oid::hash_object(ObjectType::Blob, &clean).ok() == Some(id) { Same::Yes } else { Same::No }
     }
 

@@ -145,6 +145,19 @@ fn line_endings_of_a_checkout_are_no_edit_and_an_edit_is_committed_as_git_would(
     }
 }
 
+#[test]
+fn a_file_of_mixed_line_endings_that_nobody_touched_is_no_edit() {
+    let toy = Scratch::toy();
+    toy.write("src/mixed.txt", "one\ntwo\r\n");
+    toy.write("src/dos.bat", "one\r\ntwo\r\n");
+    toy.commit("as they came");
+    toy.write(".gitattributes", "src/mixed.txt text eol=crlf\n*.bat text=auto\n");
+    toy.git(&["add", ".gitattributes"]);
+    toy.git(&["commit", "--quiet", "--message", "attributes, and nothing renormalised"]);
+    climbed(&toy, FASTER);
+    assert_eq!(changed(&toy), "src/speed.rs");
+}
+
 /// A filter as git-lfs has one: what lies in the checkout is not what a commit holds. It leaves a trace where it runs.
 fn with_filter(toy: &Scratch, pattern: &str) {
     let trace = toy.path().join(".git/ran");
@@ -266,6 +279,10 @@ fn a_scope_in_which_nothing_could_be_judged_is_refused_before_anything_is_measur
     refused(&many.piton(&["baseline"]), &["502 files; the scope may hold 500"]);
     let large = with(&|toy| toy.write("src/data", &"x".repeat(10_001)));
     refused(&large.piton(&["baseline"]), &["src/data: 10001 bytes", "max_file_bytes"]);
+    let knob = with(&|toy| {
+        toy.write("piton.toml", &toy.read("piton.toml").replace("src/speed.rs", "src/gone.rs"));
+    });
+    refused(&knob.piton(&["climb"]), &["the knob SPEED lies in `src/gone.rs`, which is not committed"]);
     let own = with(&|toy| scope(toy, "[\"src\", \"piton.toml\"]"));
     refused(&own.piton(&["baseline"]), &["`piton.toml`: an edit could change what it is judged by"]);
 }
@@ -442,6 +459,21 @@ fn a_ref_in_the_way_is_named_before_anything_is_measured() {
     let toy = Scratch::toy();
     toy.git(&["update-ref", "refs/piton/r", "HEAD"]);
     refused(&toy.piton(&["baseline", "--run", "r"]), &["refs/piton/r,", "git update-ref -d refs/piton/r"]);
+}
+
+#[test]
+fn a_worktree_or_a_file_in_the_way_of_a_climb_is_named_before_anything_is_measured() {
+    let toy = Scratch::toy();
+    let place = Scratch::empty();
+    let taken = place.path().join("piton-r");
+    toy.git(&["worktree", "add", "--quiet", "-b", "side", &taken.to_string_lossy()]);
+    refused(&toy.piton(&["climb", "--run", "r"]), &["piton-r lies at", "git worktree remove"]);
+    assert!(taken.join("piton.toml").is_file());
+    let toy = Scratch::toy();
+    toy.write(".piton", "mine");
+    toy.commit("a file of that name");
+    refused(&toy.piton(&["climb"]), &[".piton is no directory"]);
+    assert_eq!(toy.read(".piton"), "mine");
 }
 
 /// Two toys with another name and metric each, committed at `main`.
