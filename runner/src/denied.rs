@@ -210,8 +210,17 @@ impl Behind<'_> {
             return None;
         }
         let real = self.home.join(below);
-        (self.there)(&real)?;
         let place = below.display();
+        if (self.there)(&real).is_none() {
+            // What is looked for there by its hidden name was not a temporary file.
+            let hidden = below.to_string_lossy().starts_with('.');
+            return hidden.then(|| {
+                Denied::never(
+                    format!("see the user's home directory, nor ~/{place} in it, which is not there either"),
+                    "its own is an empty one behind the walls; `{home}` stands for the user's in commands and paths",
+                )
+            });
+        }
         let found = self.to_read(&real);
         if found.opens.is_none() {
             return Some(found);

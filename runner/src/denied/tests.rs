@@ -147,7 +147,7 @@ fn what_is_missing_or_closed_for_another_reason_is_not_blamed_on_the_walls() {
         "cat: /state/slots/a/tree/none: No such file or directory",
         "/bin/sh: 1: /state/slots/a/tree/run.sh: Permission denied",
         "sh: 1: tool: not found",
-        "ls: cannot access '/state/private/.none': No such file or directory",
+        "ls: cannot access '/state/private/tmp123': No such file or directory",
         "AssertionError: 1 != 2",
         "error[E0425]: cannot find value `z`\n --> src/main.rs:3:5",
         "",
