@@ -295,6 +295,13 @@ impl Config {
         !self.measure.command.first().is_some_and(|word| word.contains("{harness}"))
     }
 
+    /// Metrics that decide by their differences: the primary one, second ones, guards.
+    pub fn judging(&self) -> Vec<&str> {
+        let seconds = self.seconds.iter().map(|second| second.metric.as_str());
+        let guards = self.guards.iter().map(|guard| guard.metric.as_str());
+        std::iter::once(self.metric.name.as_str()).chain(seconds).chain(guards).collect()
+    }
+
     /// Whose word the figure is, and what that is worth, for people.
     pub fn trust(&self) -> String {
         if !self.candidate_prints() {
@@ -485,8 +492,7 @@ mod tests {
         for word in ["{seal}", "x={targets}", "cd {artifact} && make", "{Tree}/x"] {
             assert!(fresh_refusal("timeout_s = 10", &build(word)).contains("nothing fills in"), "{word}");
         }
-        for word in
-            ["{tree}/a", "awk \"{print}\" f", "echo ${home} {} {1}", "{ print }", "{\"a\": 1}", "[{n"]
+        for word in ["{tree}/a", "awk \"{print}\" f", "echo ${home} {} {1}", "{ print }", "{\"a\": 1}", "[{n"]
         {
             let text = GOOD.replace("timeout_s = 10", &build(word));
             assert!(Config::fresh(&text).is_ok(), "{word}");

@@ -1,0 +1,4 @@
+//! What must hold in any repository.
+
+#[path = "repositories/read.rs"]
+mod read;
