@@ -2,6 +2,7 @@
 
 use crate::alone::{Alone, Run};
 use crate::build::Built;
+use crate::calibration::exact_so_far;
 use crate::config::Config;
 use crate::duel::{Duel, Round};
 use crate::error::Result;
@@ -57,6 +58,7 @@ impl World {
         let mut ended = duel.warm_up(&mut |_| true)?;
         let wanted = config.rule.calibration_pairs;
         while ended.is_none() && record.pairs.len() < wanted as usize {
+            duel.exact = exact_so_far(&duel.warm, &record.pairs, &config.judging());
             let doing = format!("the baseline against itself, pair {} of {wanted}", record.pairs.len() + 1);
             match duel.round(&doing, &mut |_| true)? {
                 Round::Pair(pair) => record.pairs.push(pair),

@@ -8,7 +8,7 @@ use crate::metric::{Direction, Metric, Scale, Values};
 use crate::rule::{Case, First, History, Track};
 use crate::stats;
 use crate::terms::{Guard, Second, Settings};
-use crate::trial::{Outcome, Record};
+use crate::trial::{Outcome, Pair, Record};
 
 /// tau this many times the run's median is a noisy spell.
 const SPELL: f64 = 2.0;
@@ -180,10 +180,33 @@ pub fn scales(
     Ok(scales)
 }
 
+/// Pairs without any difference after which a metric is taken for exact.
+const EXACT: usize = 3;
+
 /// tau is so much larger than the run mostly had that the machine is in a noisy spell: how many times.
 pub fn noisy_spell(tau: f64, taus: &[f64]) -> Option<f64> {
     let median = stats::median(taus)?;
     (median > 0.0 && tau > SPELL * median).then(|| tau / median)
+}
+
+/// Whether every metric that judges came out the same on both sides of each of these pairs of one commit with itself: such metrics are exact
+/// for a seed, and nothing that the machine does meanwhile can move them. Too few pairs say nothing.
+pub fn exact(pairs: &[Pair], judging: &[&str]) -> bool {
+    pairs.len() >= EXACT && alike(pairs, judging)
+}
+
+/// The same while a baseline is held against itself: by its warm-up, which is a pair that is not timed, and until a pair differs. There
+/// is nothing to choose by looking at such values.
+pub fn exact_so_far(warm: &[Values], pairs: &[Pair], judging: &[&str]) -> bool {
+    matches!(warm, [one, other] if same(one, other, judging)) && alike(pairs, judging)
+}
+
+fn alike(pairs: &[Pair], judging: &[&str]) -> bool {
+    pairs.iter().all(|pair| same(&pair.incumbent, &pair.challenger, judging))
+}
+
+fn same(one: &Values, other: &Values, judging: &[&str]) -> bool {
+    judging.iter().all(|name| one.get(*name) == other.get(*name))
 }
 
 /// The warm-up against the median of the timed samples, as a gain, where it is a slow start: worse by 10 % and by three tau.
@@ -297,6 +320,23 @@ mod tests {
 
     fn speed(value: f64) -> Values {
         Values::from([("speed".to_owned(), value)])
+    }
+
+    #[test]
+    fn metrics_are_exact_where_no_pair_of_a_commit_with_itself_differs_in_any_that_judges() {
+        let pair = |one: f64, other: f64, seconds: f64| Pair {
+            first: crate::rule::First::Incumbent,
+            prompts: 1,
+            incumbent: [("bytes".to_owned(), one), ("s".to_owned(), 1.0)].into(),
+            challenger: [("bytes".to_owned(), other), ("s".to_owned(), seconds)].into(),
+            gain: 0.0,
+            position: 0.0,
+            conditions: crate::conditions::Conditions::default(),
+        };
+        let same = [pair(5.0, 5.0, 2.0), pair(7.0, 7.0, 1.0), pair(5.0, 5.0, 3.0)];
+        assert!(exact(&same, &["bytes"]), "whatever the seed changes, and what does not judge");
+        assert!(!exact(&same, &["bytes", "s"]) && !exact(&same[..2], &["bytes"]));
+        assert!(!exact(&[&same[..], &[pair(5.0, 5.1, 1.0)]].concat(), &["bytes"]));
     }
 
     #[test]

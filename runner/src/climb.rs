@@ -19,7 +19,7 @@ use crate::ledger::Ledger;
 use crate::say::Tone;
 use crate::session::{self, Ascent, Budget, Call, Order, Spent, Stop};
 use crate::trial::{Outcome, Proposer};
-use crate::{book, scope, standing, words};
+use crate::{book, crash, proc, scope, standing, words};
 
 pub use hold::{forget, request, requested};
 
@@ -184,7 +184,30 @@ impl Session<'_> {
         climber.ascent.spent.trial(&record);
         self.ring_trial(&climber.ascent, &record);
         let note = matches!(record.outcome, Outcome::NoEdit).then(|| session::note(&call)).flatten();
-        Ok(Made { call, note })
+        let again = matches!(
+            record.outcome,
+            Outcome::NoEdit | Outcome::Duplicate { .. } | Outcome::Alike { .. } | Outcome::OutOfScope { .. }
+        );
+        let Some(line) = self.not_permitted().filter(|_| again) else { return Ok(Made { call, note }) };
+        let scope = self.book.config.scope.editable.join(", ");
+        let told = format!("something that it did was not permitted: `{}`", line.replace('`', "'"));
+        self.world.progress.line(
+            Tone::Bad,
+            &format!(
+                "the agent's output says that {told}; it may write {scope}, and what --allow-write opens"
+            ),
+        );
+        climber.ascent.trouble = Some(format!("came to nothing new, and {told}"));
+        let more = format!("In your last turn {told} (data). You may write only: {scope}, and $TMPDIR.");
+        Ok(Made { call, note: Some(note.map_or(more.clone(), |note| format!("{note}\n{more}"))) })
+    }
+
+    /// A line of what the agent printed that says that it was not let do something.
+    fn not_permitted(&self) -> Option<String> {
+        let logs = self.world.repo.state_dir().join("logs");
+        ["agent.log", "agent.out"]
+            .iter()
+            .find_map(|name| crash::not_permitted(&proc::tail(&logs.join(name), TAIL)))
     }
 
     /// Keeps what is known of the climb where `piton status` and `piton resume` find it.
@@ -220,6 +243,9 @@ impl Session<'_> {
         self.set_out(work, next, left, owner == Owner::Piton && *agent != Agent::Tuner)
     }
 }
+
+/// How much of the end of an agent's output is looked through, in bytes.
+const TAIL: u64 = 64 << 10;
 
 /// What became of a reply.
 struct Made {

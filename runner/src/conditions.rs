@@ -48,12 +48,15 @@ impl Limits {
     pub fn void(&self, conditions: &Conditions) -> Option<String> {
         if conditions.steal_pct > self.steal_pct {
             return Some(format!(
-                "{:.0} % of the processor was given to other machines (limit {} %)",
+                "{:.0} % of the processor was given to other machines (limit {} %: [noise] steal_pct)",
                 conditions.steal_pct, self.steal_pct
             ));
         }
         conditions.pressure_pct.filter(|pressure| *pressure > self.pressure_pct).map(|pressure| {
-            format!("processes waited for a core {pressure:.0} % of the time (limit {} %)", self.pressure_pct)
+            format!(
+                "processes waited for a core {pressure:.0} % of the time (limit {} %: [noise] pressure_pct)",
+                self.pressure_pct
+            )
         })
     }
 }

@@ -468,6 +468,13 @@ impl Config {
         !self.measure.command.first().is_some_and(|word| word.contains("{harness}"))
     }
 
+    /// Metrics that decide by their differences: the primary one, second ones, guards.
+    pub fn judging(&self) -> Vec<&str> {
+        let seconds = self.seconds.iter().map(|second| second.metric.as_str());
+        let guards = self.guards.iter().map(|guard| guard.metric.as_str());
+        std::iter::once(self.metric.name.as_str()).chain(seconds).chain(guards).collect()
+    }
+
     /// Whose word the figure is, and what that is worth, for people.
     pub fn trust(&self) -> String {
         if !self.candidate_prints() {

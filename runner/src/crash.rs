@@ -49,6 +49,14 @@ impl From<String> for Crash {
     }
 }
 
+/// The last line that says that a write, or anything else, was not permitted: a shell goes on after it, and an agent may not have noticed.
+pub fn not_permitted(output: &str) -> Option<String> {
+    let words =
+        ["Permission denied", "EACCES", "Read-only file system", "EROFS", "Operation not permitted", "EPERM"];
+    let line = lines(output).into_iter().rev().find(|line| words.iter().any(|word| line.contains(word)))?;
+    Some(clean(line.trim(), 200))
+}
+
 /// The error that the outputs name, else the last line that says something.
 fn reason(stderr: &str, stdout: &str) -> String {
     let outputs = [lines(stderr), lines(stdout)];

@@ -120,9 +120,9 @@ impl Session<'_> {
             record.since_baseline = Some(self.changes(work, work.commit_id(&self.book.run.base)?, commit)?);
         }
         record.description = match (&proposal.description, &record.changes) {
-            (Some(text), _) => text.clone(),
-            (None, Some(changes)) => changes.headline(),
-            (None, None) => "no edit".to_owned(),
+            (Some(text), _) if !text.trim().is_empty() => text.clone(),
+            (_, Some(changes)) => changes.headline(),
+            (_, None) => "no edit".to_owned(),
         };
         record = record.bounded();
         let mut flight = book::flight(&record, edited.then_some(tree), work, owner);

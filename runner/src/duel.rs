@@ -30,6 +30,10 @@ pub struct Duel<'a> {
     challenger: &'a Built,
     /// Seed of coins, prompts and padding.
     seed: u64,
+    /// The samples that were not timed: the challenger's, the incumbent's.
+    pub warm: Vec<Values>,
+    /// Its metrics are exact: the machine voids no pair.
+    pub exact: bool,
     /// Pairs that did not count.
     pub void_pairs: Vec<VoidPair>,
     /// Draws used up.
@@ -95,6 +99,8 @@ impl<'a> Duel<'a> {
             incumbent,
             challenger,
             seed,
+            warm: vec![],
+            exact: false,
             void_pairs: vec![],
             drawn: 0,
         }
@@ -118,7 +124,7 @@ impl<'a> Duel<'a> {
                 Sampled::Measured(values) if side == First::Challenger && !look(&values) => {
                     return Ok(Some(Round::Enough));
                 }
-                Sampled::Measured(_) => {}
+                Sampled::Measured(values) => self.warm.push(values),
                 Sampled::Interrupted => return Ok(Some(Round::Interrupted)),
                 other => return Ok(Some(Round::Failed(side, other))),
             }
@@ -159,7 +165,8 @@ impl<'a> Duel<'a> {
             }
             let conditions = meter.stop();
             self.drawn += 1;
-            let reason = match (clock.or_else(|| self.limits.void(&conditions)), values) {
+            let busy = if self.exact { None } else { self.limits.void(&conditions) };
+            let reason = match (clock.or(busy), values) {
                 (None, [Some(incumbent), Some(challenger)]) => {
                     let (first, prompts) = (draw.first, draw.prompts);
                     let (gain, position) = (0.0, 0.0);
@@ -178,8 +185,9 @@ impl<'a> Duel<'a> {
             self.void_pairs.push(VoidPair { draw: self.drawn - 1, reason: reason.clone(), conditions });
             if self.void_pairs.len() > self.limits.void_pairs as usize {
                 return Ok(Round::Void(format!(
-                    "{} pairs were void, the last because {reason}",
-                    self.void_pairs.len()
+                    "{} pairs were void, more than [noise] void_pairs = {}; the last because {reason}",
+                    self.void_pairs.len(),
+                    self.limits.void_pairs
                 )));
             }
             if !self.calm(&reason) {
@@ -197,7 +205,7 @@ impl<'a> Duel<'a> {
 /// Waits until the machine is calm, or long enough. False when the user asked to stop.
 pub fn calm(world: &World, limits: &Limits, reason: &str) -> bool {
     let watch = Stopwatch::start();
-    let told = format!("paused for {} s at most: {reason}", limits.pause_s);
+    let told = format!("paused for {} s at most ([noise] pause_s): {reason}", limits.pause_s);
     world.progress.line(Tone::Dim, &told);
     while watch.elapsed() < Duration::from_secs(limits.pause_s) {
         world.doing(&told);

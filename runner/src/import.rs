@@ -294,6 +294,26 @@ impl Imported {
         }
     }
 
+    /// Where the run stands by what its tool claims, for people.
+    pub fn status(&self, facts: &Facts) -> String {
+        let unit = if self.unit.is_empty() { String::new() } else { format!(" {}", self.unit) };
+        let value = |x: Option<f64>| {
+            x.map_or_else(|| "-".to_owned(), |x| format!("{}{unit}", crate::words::number(x)))
+        };
+        let counts: Vec<String> = facts.counts.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
+        let mut text = format!("run {}, imported from {}\n", clean(&self.name, 80), self.source.word());
+        let mut line = |name: &str, value: String| text.push_str(&format!("  {name:<12} {value}\n"));
+        let none = counts.is_empty();
+        line(
+            "trials",
+            if none { "none".to_owned() } else { format!("{}: {}", facts.trials, counts.join(", ")) },
+        );
+        line("baseline", format!("{} {}", clean(&self.metric, 60), value(facts.baseline_value)));
+        line("incumbent", format!("{} {}", clean(&self.metric, 60), value(facts.incumbent_value)));
+        line("verified", "no: these are claims of that tool, and piton measured none of them".to_owned());
+        text
+    }
+
     /// The same facts that there are of a run of piton's, as far as it tells any: claims, all of them.
     pub fn facts(&self) -> Facts {
         let stairs = self.staircase();

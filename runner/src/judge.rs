@@ -3,7 +3,7 @@
 use crate::alone::{Alone, Run};
 use crate::book::Book;
 use crate::build::{BuildEnd, Built};
-use crate::calibration::{Courses, noisy_spell, slow_start};
+use crate::calibration::{Courses, exact, noisy_spell, slow_start};
 use crate::clock::Stopwatch;
 use crate::config::Config;
 use crate::duel::{Duel, Round};
@@ -292,6 +292,8 @@ impl Judge<'_> {
             asked: vec![],
             tail: String::new(),
         };
+        // By what the baseline showed, before this trial's values are there.
+        duel.exact = exact(&self.book.record(0)?.pairs, &config.judging());
         let taus: Vec<f64> = self.book.tally.taus.iter().copied().collect();
         if let Some(times) = noisy_spell(trial.courses.primary.tau, &taus) {
             let reason = format!("tau is {times:.1} times what it mostly was in this run");

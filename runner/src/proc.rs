@@ -307,7 +307,7 @@ pub fn absolute(program: &str) -> String {
 }
 
 /// The end of a file as text, at most `most` bytes; empty where there is none.
-fn tail(path: &Path, most: u64) -> String {
+pub fn tail(path: &Path, most: u64) -> String {
     let read = || -> std::io::Result<Vec<u8>> {
         let mut file = File::open(path)?;
         let length = file.metadata()?.len();

@@ -1,7 +1,7 @@
 //! The night's figure: HEAD of a run against its baseline in fresh pairs, and each keep measured once more.
 
 use crate::build::{BuildEnd, Built};
-use crate::calibration::Course;
+use crate::calibration::{Course, exact};
 use crate::clock::{self, Stopwatch};
 use crate::drive::Session;
 use crate::duel::{Duel, Round};
@@ -137,6 +137,7 @@ impl Session<'_> {
         doing: &str,
     ) -> Result<Vec<Pair>> {
         let mut duel = Duel::new(self.world, &self.book.config, &self.harness, (from, to), seed);
+        duel.exact = records.first().is_some_and(|first| exact(&first.pairs, &self.book.config.judging()));
         let metric = &self.book.config.metric;
         let mut course = Course::begin(&metric.name, metric.direction, metric.scale(), records);
         let mut ended = duel.warm_up(&mut |_| true)?;

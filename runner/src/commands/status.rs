@@ -5,18 +5,45 @@ use std::path::Path;
 use serde_json::json;
 
 use super::args::Which;
-use super::{reading, wait};
+use super::{import, reading, wait};
 use crate::error::{Result, exit};
+use crate::git::Repo;
 use crate::ledger::{Ledger, Lock};
+use crate::live::Now;
 use crate::plot::{Medium, Staircase};
-use crate::{plot, say, standing};
+use crate::words::clean;
+use crate::{clock, plot, pulse, say, standing, words};
 
 /// Tells it, with the staircase where `plot`.
 ///
 /// # Errors
 /// When ledger or git cannot be read.
 pub(super) fn run(dir: &Path, plot: bool, which: &Which) -> Result<u8> {
-    let (repo, run, config, records) = reading(dir, which)?;
+    if let Some(imported) = import::find(dir, which.run.as_deref())? {
+        let facts = imported.facts();
+        if which.json {
+            say::json(&json!({ "run": imported.name, "measured_by_piton": false, "facts": facts }));
+        } else {
+            say::answer(&imported.status(&facts));
+        }
+        return Ok(exit::DONE);
+    }
+    let beginning = beginning(&Repo::open(dir)?, which.run.as_deref())?;
+    let chosen = match (reading(dir, which), &beginning) {
+        (Err(_), Some(now)) => {
+            if which.json {
+                say::json(&json!({ "run": now.run, "begun": false, "doing": now.stage, "since": now.since }));
+            } else {
+                say::answer(&format!(
+                    "{}\nnothing is recorded of it before its baseline is measured",
+                    words_of(now)
+                ));
+            }
+            return Ok(exit::DONE);
+        }
+        (chosen, _) => chosen?,
+    };
+    let (repo, run, config, records) = chosen;
     let ledger = Ledger::open(&repo.state_dir())?;
     let night = ledger.last_verified(&run.name)?;
     let mut status = standing::status(&run.name, &run.base, &records, &config.metric, night.as_ref());
@@ -32,6 +59,8 @@ pub(super) fn run(dir: &Path, plot: bool, which: &Which) -> Result<u8> {
         say::json(&value);
     } else {
         let mut text = standing::status_words(&status, &config.metric);
+        let other = beginning.iter().map(|now| format!("  {:<12} {}\n", "now", words_of(now)));
+        other.for_each(|line| text.push_str(&line));
         now.iter()
             .for_each(|now| text.push_str(&format!("  {:<12} {}\n", "now", wait::under_way_words(now))));
         if plot {
@@ -45,4 +74,20 @@ pub(super) fn run(dir: &Path, plot: bool, which: &Which) -> Result<u8> {
         say::answer(&text);
     }
     Ok(exit::DONE)
+}
+
+/// The run that is about to begin, of that name where one is asked for: its baseline is built or measured, and the ledger has nothing of it.
+fn beginning(repo: &Repo, run: Option<&str>) -> Result<Option<Now>> {
+    let state = repo.state_dir();
+    let Some(now) = pulse::read(&state).filter(|now| run.is_none_or(|run| run == now.run)) else {
+        return Ok(None);
+    };
+    let recorded = state.join("ledger.db").exists() && Ledger::open(&state)?.run(&now.run)?.is_some();
+    Ok(Some(now).filter(|_| !recorded))
+}
+
+fn words_of(now: &Now) -> String {
+    let stage = if now.stage.is_empty() { "preparing" } else { &now.stage };
+    let since = words::seconds(clock::unix().saturating_sub(now.since) as f64);
+    format!("run {} is about to begin: {}, {since} so far", clean(&now.run, 60), clean(stage, 200))
 }

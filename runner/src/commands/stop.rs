@@ -90,7 +90,12 @@ pub(super) fn ask(state: &Path, now: bool, run: Option<&str>) -> Result<Done> {
             format!("the climb{name} was interrupted, process {process}: it is still cleaning up"),
         )
     } else {
-        ("ended", format!("the climb{name} was interrupted and has ended; `piton resume` goes on with it"))
+        let rest = if is.is_some() {
+            "the trial in progress says nothing about its edit; `piton resume` goes on with the run"
+        } else {
+            "its baseline was not measured to the end, so that no run has begun and nothing was recorded; `piton climb` begins anew"
+        };
+        ("ended", format!("the climb{name} was interrupted and has ended: {rest}"))
     };
     Ok(Done { did, run: is.map(str::to_owned), words })
 }

@@ -32,6 +32,12 @@ pub(super) fn run(
     wait: Option<Duration>,
     json: bool,
 ) -> Result<u8> {
+    if proposal.description.as_ref().is_some_and(|text| text.trim().is_empty()) {
+        return Err(Error::usage("the trial did not start: its description is blank")
+            .cause("-m says in one line what was tried; the log, the report and later briefs show it")
+            .note("nothing was changed")
+            .hint("piton trial -m \"what you tried\", or without -m, and piton describes the edit"));
+    }
     let repo = Repo::open(dir)?;
     repo.remember_outputs();
     let mut waiter = Waiter::new(dir, &repo, wait, json)?;

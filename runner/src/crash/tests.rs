@@ -255,6 +255,14 @@ fn what_has_no_form_is_told_by_its_last_line_and_silence_by_that() {
 }
 
 #[test]
+fn what_an_agent_was_not_let_do_is_found_in_its_output() {
+    let out = "thinking\n/bin/sh: 1: cannot create /home/x/n: Permission denied\ndone\n";
+    assert_eq!(not_permitted(out).unwrap(), "/bin/sh: 1: cannot create /home/x/n: Permission denied");
+    assert!(not_permitted("Error: EROFS: read-only file system, open '/x'").is_some());
+    assert_eq!(not_permitted("all is well\n"), None);
+}
+
+#[test]
 fn of_a_long_output_forty_lines_are_kept_and_of_long_lines_fewer() {
     let long: String = (0..500).map(|n| format!("line {n}\n")).collect();
     let tail = Crash::of(&long, "out").tail;

@@ -48,10 +48,10 @@ impl Tree {
             return Ok(Some(found));
         }
         for (point, _) in path.rmatch_indices('.') {
-            if let Some(found) = self.step(&path[..point])? {
-                if let Some(found) = found.at(&path[point + 1..])? {
-                    return Ok(Some(found));
-                }
+            if let Some(found) = self.step(&path[..point])?
+                && let Some(found) = found.at(&path[point + 1..])?
+            {
+                return Ok(Some(found));
             }
         }
         Ok(None)

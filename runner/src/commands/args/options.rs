@@ -117,7 +117,7 @@ pub struct Log {
     /// Only what ended so.
     #[arg(long, value_name = "keep|discard|crash", value_parser = ["keep", "discard", "crash"])]
     pub status: Option<String>,
-    /// Only what ended for this reason, e.g. worse, gate:sanity_check; `gate` means any gate.
+    /// Only what ended for this reason, e.g. worse, held_implausible, gate:NAME; `gate` means any gate.
     #[arg(long, value_name = "REASON")]
     pub reason: Option<String>,
     /// Only this family of ideas, as its proposers name it.
