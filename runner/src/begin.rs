@@ -90,6 +90,7 @@ impl World {
             harness: harness.hash.clone(),
             config: text,
             began: clock::now(),
+            locks: true,
         };
         let mut record = Record {
             description: "baseline".to_owned(),
@@ -161,7 +162,7 @@ impl World {
                 .hint(format!("begin it: piton baseline --run {name}"))
         })?;
         let beat = self.pulse.begin(name);
-        let config = Config::parse(&run.config)?;
+        let config = run.experiment()?;
         self.make_room()?;
         fs::create_dir_all(self.repo.state_dir().join("logs")).context("the run was not taken up")?;
         self.runner.transcribe(&self.repo.main_root().join("run.log"))?;

@@ -41,7 +41,7 @@ impl Book {
     /// # Errors
     /// When the ledger cannot be read.
     pub fn open(ledger: Ledger, run: Run) -> Result<Self> {
-        let config = Config::parse(&run.config)?;
+        let config = run.experiment()?;
         let none = || Error::new(format!("run {} has no baseline", run.name));
         let snapshot = ledger.tally(&run.name)?.filter(|tally| tally.records > 0);
         let mut tally = match snapshot {

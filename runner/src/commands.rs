@@ -227,8 +227,12 @@ fn answer(record: &Record, config: &Config) -> String {
             format!("piton/{} is now at {}", record.run, record.commit.as_deref().unwrap_or("-"))
         }
         Outcome::OutOfScope { .. } => format!(
-            "your files are as they were; only {} may be edited: put the others back, e.g. `git restore PATH`",
-            config.scope.editable.join(", ")
+            "your files are as they were; only {} may be edited{}: put the others back, e.g. `git restore PATH`",
+            config.scope.editable.join(", "),
+            config
+                .scope
+                .locked_words()
+                .map_or_else(String::new, |locked| format!(", and not {locked} (`[scope] locked`)"))
         ),
         Outcome::NoEdit => "edit first; nothing was reset".to_owned(),
         Outcome::Interrupted { .. }
@@ -278,14 +282,14 @@ fn chosen(dir: &Path, which: &Which) -> Result<(Repo, Ledger, Run)> {
 /// A run to read about, with its ledger and its experiment.
 fn find(dir: &Path, which: &Which) -> Result<(Ledger, Run, Config)> {
     let (_, ledger, run) = chosen(dir, which)?;
-    let config = Config::parse(&run.config)?;
+    let config = run.experiment()?;
     Ok((ledger, run, config))
 }
 
 /// A run to read about, with its experiment and its records.
 fn reading(dir: &Path, which: &Which) -> Result<(Repo, Run, Config, Vec<Record>)> {
     let (repo, ledger, run) = chosen(dir, which)?;
-    let config = Config::parse(&run.config)?;
+    let config = run.experiment()?;
     let records = ledger.records(&run.name)?;
     Ok((repo, run, config, records))
 }

@@ -89,7 +89,8 @@ impl Session<'_> {
         let sizes: Vec<(String, u32, u64)> =
             entries.iter().map(|e| (e.path.clone(), e.mode, e.bytes)).collect();
         let outside = work.changed_outside(base, scope)?;
-        let refused: Vec<String> = outside.iter().cloned().chain(scope.violations(&sizes)).collect();
+        let refused: Vec<String> =
+            outside.iter().map(|path| scope.refusal(path)).chain(scope.violations(&sizes)).collect();
         let tree = work.write_tree(base, scope, &entries, &outside)?;
         // What it began with and nothing more is no proposal.
         let added = tree != work.tree_id(base)? && turn.begun.is_none_or(|begun| begun.tree != tree);
@@ -216,7 +217,7 @@ impl Session<'_> {
     fn changes(&self, work: &Repo, from: Id, to: Id) -> Result<monitor::Changes> {
         let config = &self.book.config;
         let diff = work.diff(from, to)?;
-        let (before, after) = (work.sources(from, &config.scope)?, work.sources(to, &config.scope)?);
+        let (before, after) = (work.side(from, &config.scope)?, work.side(to, &config.scope)?);
         Ok(monitor::compare(&before, &after, (diff.added, diff.removed), &config.trade_offs))
     }
 

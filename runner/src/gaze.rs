@@ -196,7 +196,7 @@ impl Gaze {
             Some(scene) => scene,
             None => {
                 change = Change::Run;
-                let config = Config::parse(&run.config)?;
+                let config = run.experiment()?;
                 Arc::new(Scene { run, config, records: vec![], night: None })
             }
         };

@@ -21,6 +21,7 @@ use git2::build::CheckoutBuilder;
 use git2::{Delta, DiffOptions, ObjectType, Oid, Repository};
 
 use crate::error::{Context, Error, Result};
+use crate::leftovers;
 use crate::scope::Scope;
 
 pub use compose::Carried;
@@ -113,8 +114,11 @@ impl Repo {
     /// # Errors
     /// When the worktree or the commit cannot be read.
     pub fn changed_outside(&self, commit: Oid, scope: &Scope) -> Result<Vec<String>> {
-        let changed = self.changed_from(&self.tree(commit)?)?;
-        Ok(changed.into_iter().filter(|path| !scope.contains(path)).collect())
+        let tree = self.tree(commit)?;
+        let changed = self.changed_from(&tree)?;
+        // What running the tests leaves beside them is neither committed nor measured: it is no edit of theirs.
+        let cache = |path: &str| leftovers::is_cache(path) && tree.get_path(Path::new(path)).is_err();
+        Ok(changed.into_iter().filter(|path| !scope.contains(path) && !cache(path)).collect())
     }
 
     /// Makes git overlook `patterns` in this repository, without touching a file of the user's.

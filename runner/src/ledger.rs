@@ -20,6 +20,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::chain::{self, Entry};
+use crate::config::Config;
 use crate::error::{Context, Error, Result};
 use crate::standing::Night;
 use crate::tally::Tally;
@@ -44,6 +45,24 @@ pub struct Run {
     pub config: String,
     /// When it began, UTC, RFC 3339.
     pub began: String,
+    /// Whether it began with a piton that knew of `[scope] locked`. What is locked where the file does not say was sealed for these alone:
+    /// an older run was judged, and its seal computed, with nothing locked below its editable paths.
+    #[serde(default)]
+    pub locks: bool,
+}
+
+impl Run {
+    /// Its experiment, as it was understood when it began.
+    ///
+    /// # Errors
+    /// When the text cannot be read any more.
+    pub fn experiment(&self) -> Result<Config> {
+        let mut config = Config::parse(&self.config)?;
+        if !self.locks {
+            config.scope.locked.get_or_insert_default();
+        }
+        Ok(config)
+    }
 }
 
 /// The open ledger.

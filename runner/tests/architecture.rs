@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The one order of the modules: each may use only those before it.
-const ORDER: [&str; 77] = [
+const ORDER: [&str; 79] = [
     // compute, and touch nothing
     "error",
     "metric",
@@ -15,6 +15,8 @@ const ORDER: [&str; 77] = [
     "terms",
     "rule",
     "gate",
+    "tokens",
+    "leftovers",
     "monitor",
     "proposal",
     "likeness",

@@ -33,7 +33,7 @@ impl Found {
     pub fn begin(entry: &Entry, ledger: &Ledger) -> Result<Option<Self>> {
         let run = serde_json::from_str::<Run>(&entry.body).ok().filter(|run| run.name == entry.run);
         let Some(run) = run else { return Ok(None) };
-        let config = Config::parse(&run.config)?;
+        let config = run.experiment()?;
         let tally = Tally::new(&config.metric, config.courses(&[], false));
         let (trials, commits) = (BTreeMap::new(), BTreeSet::new());
         let kept = ledger.tally(&run.name)?;

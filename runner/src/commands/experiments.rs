@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use super::args::Log;
 use super::chosen;
-use crate::config::Config;
 use crate::error::{Context, Error, Result, exit};
 use crate::experiments::{Experiments, Human, Trouble};
 use crate::finalize::measured;
@@ -63,7 +62,7 @@ pub(super) fn run(dir: &Path, args: &Log) -> Result<u8> {
 fn gather(ledger: &Ledger, named: Option<&str>) -> Result<Experiments> {
     let mut all = Experiments::default();
     for run in ledger.runs()?.into_iter().filter(|run| named.is_none_or(|name| name == run.name)) {
-        let config = Config::parse(&run.config)?;
+        let config = run.experiment()?;
         all.begin(&run.name, &config.name, &config.metric);
         ledger.each(&run.name, 0, &mut |record| {
             all.take(&record);

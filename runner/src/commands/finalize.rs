@@ -10,7 +10,6 @@ use piton_confine::Level;
 use super::args::Finalize;
 use super::compose::{Composer, Edit};
 use super::{chosen, world};
-use crate::config::Config;
 use crate::error::{Error, Result, exit};
 use crate::finalize::{self, Branch, Evidence, Plan, measured};
 use crate::git::Repo;
@@ -50,7 +49,7 @@ pub(super) fn run(dir: &Path, least: Level, args: &Finalize) -> Result<u8> {
             .hint(format!("rename what you need of it, or remove it: git branch -D {}", taken.join(" "))));
     }
     repo.identity()?;
-    let config = Config::parse(&run.config)?;
+    let config = run.experiment()?;
     let memory = if args.apply { None } else { Some(repo.in_memory()?) };
     let night = measured(&nights, &head, false);
     let composer = Composer {

@@ -108,7 +108,7 @@ fn experiment(world: &World, what: &str) -> Result<Config> {
         ));
     };
     match Ledger::open(&world.repo.state_dir())?.run(name)? {
-        Some(run) => Config::parse(&run.config),
+        Some(run) => run.experiment(),
         None => refused(format!("the ledger knows no run {name}")),
     }
 }

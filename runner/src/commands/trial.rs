@@ -9,7 +9,6 @@ use piton_confine::Level;
 use super::wait::{Waiter, under_way, under_way_words};
 use super::{still_true, world};
 use crate::clock::{self, Stopwatch};
-use crate::config::Config;
 use crate::drive::adopt;
 use crate::errand::{Edit, End, Errand, Errands};
 use crate::error::{Context, Error, Result};
@@ -102,7 +101,7 @@ fn edit(repo: &Repo) -> Result<Edit> {
     let none = || Error::refused("this checkout is on no run's branch");
     let name = head.branch.strip_prefix("piton/").ok_or_else(none)?;
     let run = Ledger::open(&repo.state_dir())?.run(name)?.ok_or_else(none)?;
-    let scope = Config::parse(&run.config)?.scope;
+    let scope = run.experiment()?.scope;
     let outside = repo.changed_outside(head.commit, &scope)?;
     let tree = repo.write_tree(head.commit, &scope, &repo.entries(&scope)?, &outside)?;
     Ok(Edit {

@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 
 use super::{answer, status_of, world};
 use crate::clock::{self, Stopwatch};
-use crate::config::Config;
 use crate::errand::{End, Errand, Errands};
 use crate::error::{Error, Result, exit};
 use crate::git::Repo;
@@ -181,7 +180,7 @@ impl<'a> Waiter<'a> {
         {
             return Ok(None);
         }
-        let words = answer(&record, &Config::parse(&run.config)?);
+        let words = answer(&record, &run.experiment()?);
         Ok(Some((record, words)))
     }
 

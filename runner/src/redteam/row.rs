@@ -174,6 +174,7 @@ mod tests {
             harness: None,
             config: text.into(),
             began: String::new(),
+            locks: true,
         };
         let blank = drive::blank(&run, 1, &Config::parse(text).unwrap());
         Record { outcome, description: description.into(), ..blank }

@@ -185,6 +185,7 @@ mod tests {
             harness: Some("h".into()),
             config: TOY.into(),
             began: String::new(),
+            locks: true,
         };
         let commit = Some(if trial == 0 { "b".to_owned() } else { format!("c{trial}") });
         let outcome = if trial == 0 { Outcome::Baseline } else { Outcome::Duplicate { of: 0 } };
