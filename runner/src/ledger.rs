@@ -402,6 +402,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_run_that_began_before_anything_could_be_locked_has_nothing_locked() {
+        let text = "name = 'x'\n[metric]\nname = 'm'\ndirection = 'higher'\n[scope]\neditable = ['pkg']\n[measure]\ncommand = ['true']\ntimeout_s = 1\n";
+        let body = serde_json::json!({ "name": "r", "base": "b", "seal": "s", "harness": null, "config": text, "began": "" });
+        let old: Run = serde_json::from_value(body).unwrap();
+        assert!(old.experiment().unwrap().scope.contains("pkg/tests/test_a.py"));
+        let new = Run { locks: true, ..old };
+        assert!(!new.experiment().unwrap().scope.contains("pkg/tests/test_a.py"));
+    }
+
+    #[test]
     fn a_ledger_of_another_version_is_refused_and_left_as_it_is() {
         let dir = tempfile::tempdir().unwrap();
         drop(Ledger::open(dir.path()).unwrap());

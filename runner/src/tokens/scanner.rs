@@ -304,9 +304,9 @@ impl<'a> Scanner<'a> {
         loop {
             let (byte, next) = (self.ahead(0), self.ahead(1));
             let signed = matches!(byte, b'+' | b'-') && next.is_ascii_digit();
-            if signed && self.before() | 0x20 == exponent && (hexadecimal || !radix) {
-                self.at += 2;
-            } else if byte == b'\'' && self.of == Language::C && next.is_ascii_alphanumeric() {
+            let exponent = signed && self.before() | 0x20 == exponent && (hexadecimal || !radix);
+            let separator = byte == b'\'' && self.of == Language::C && next.is_ascii_alphanumeric();
+            if exponent || separator {
                 self.at += 2;
             } else if byte == b'.'
                 && !fraction
