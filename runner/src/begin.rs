@@ -127,6 +127,7 @@ impl World {
             began: clock::now(),
             within: site.within,
             worktree: site.worktree,
+            locks: true,
         };
         let mut record = Record {
             description: "baseline".to_owned(),

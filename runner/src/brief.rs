@@ -168,10 +168,12 @@ fn goal(facts: &Facts) -> String {
     let unit = if metric.unit.is_empty() { String::new() } else { format!(" ({})", metric.unit) };
     let mut text = format!(
         "Read `program.md` first, where there is one. Metric: `{}`{unit}, {way} is better.\n\
-         You may edit only: {}. Everything else is locked: an edit of it ends the trial unmeasured.\n\
+         You may edit only: {}{}. Everything else is locked: an edit of it ends the trial unmeasured.\n\
+         Leave no caches, objects or other files that a program wrote there: they become part of your edit, and are named.\n\
          Limits: {} files, {} KiB in all, {} KiB each; ",
         metric.name,
         scope.editable.join(", "),
+        scope.locked_words().map_or_else(String::new, |locked| format!(" (but not, below it: {locked})")),
         scope.max_files,
         scope.max_bytes >> 10,
         scope.max_file_bytes >> 10

@@ -264,8 +264,12 @@ fn answer(record: &Record, config: &Config) -> String {
             format!("piton/{} is now at {}", record.run, record.commit.as_deref().unwrap_or("-"))
         }
         Outcome::OutOfScope { .. } => format!(
-            "your files are as they were; only {} may be edited: put the others back, e.g. `git restore PATH`",
-            config.places().join(", ")
+            "your files are as they were; only {} may be edited{}: put the others back, e.g. `git restore PATH`",
+            config.places().join(", "),
+            config
+                .scope
+                .locked_words()
+                .map_or_else(String::new, |locked| format!(", and not {locked} (`[scope] locked`)"))
         ),
         Outcome::NoEdit => "edit first; nothing was reset".to_owned(),
         Outcome::Interrupted { .. }

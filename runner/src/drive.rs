@@ -104,8 +104,9 @@ impl Session<'_> {
             foreign.map(|(entry, what)| format!("{}: it has {what}, which piton cannot apply", entry.path));
         let told = |line: &String| outside.iter().any(|path| line.starts_with(&format!("{path}: ")));
         let moved = moved.into_iter().filter(|line| !told(line));
+        let outside_told = outside.iter().map(|path| scope.refusal(path));
         let refused: Vec<String> =
-            outside.iter().cloned().chain(moved).chain(scope.violations(&sizes)).chain(foreign).collect();
+            outside_told.chain(moved).chain(scope.violations(&sizes)).chain(foreign).collect();
         let tree = work.write_tree(base, scope, &entries, &outside)?;
         // What it began with and nothing more is no proposal.
         let added = tree != work.tree_id(base)? && turn.begun.is_none_or(|begun| begun.tree != tree);
@@ -236,7 +237,7 @@ impl Session<'_> {
     fn changes(&self, work: &Repo, from: Id, to: Id) -> Result<monitor::Changes> {
         let config = &self.book.config;
         let diff = work.diff(from, to)?;
-        let (before, after) = (work.sources(from, &config.scope)?, work.sources(to, &config.scope)?);
+        let (before, after) = (work.side(from, &config.scope)?, work.side(to, &config.scope)?);
         Ok(monitor::compare(&before, &after, (diff.added, diff.removed), &config.trade_offs))
     }
 

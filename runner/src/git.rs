@@ -27,6 +27,7 @@ use git2::build::CheckoutBuilder;
 use git2::{Delta, DiffOptions, ObjectType, Oid, Repository};
 
 use crate::error::{Context, Error, Result};
+use crate::leftovers;
 use crate::scope::Scope;
 
 pub use claims::{Clash, clash};
@@ -145,7 +146,10 @@ impl Repo {
         let tree = self.tree(commit)?;
         let theirs = |path: &String| overlooked.contains(path) && tree.get_path(Path::new(path)).is_ok();
         let changed = self.changed_from(&tree)?;
-        Ok(changed.into_iter().filter(|path| !scope.contains(path) && !theirs(path)).collect())
+        // What running the tests leaves beside them is neither committed nor measured: it is no edit of theirs.
+        let cache = |path: &str| leftovers::is_cache(path) && tree.get_path(Path::new(path)).is_err();
+        let ours = |path: &String| scope.contains(path) || theirs(path) || cache(path);
+        Ok(changed.into_iter().filter(|path| !ours(path)).collect())
     }
 
     /// The branch that HEAD was on before it came to `branch`, by the reflog, where that is still there.

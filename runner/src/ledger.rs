@@ -51,15 +51,23 @@ pub struct Run {
     /// Git's name of the linked worktree that it began in; absent where that was the repository's own checkout.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub worktree: Option<String>,
+    /// Whether it began with a piton that knew of `[scope] locked`. What is locked where the file does not say was sealed for these alone:
+    /// an older run was judged, and its seal computed, with nothing locked below its editable paths.
+    #[serde(default)]
+    pub locks: bool,
 }
 
 impl Run {
-    /// The sealed experiment.
+    /// Its experiment, as it was understood when it began.
     ///
     /// # Errors
-    /// One that this piton cannot read.
+    /// When the text cannot be read any more.
     pub fn experiment(&self) -> Result<Config> {
-        Ok(Config::parse(&self.config)?.rooted(&self.within))
+        let mut config = Config::parse(&self.config)?;
+        if !self.locks {
+            config.scope.locked.get_or_insert_default();
+        }
+        Ok(config.rooted(&self.within))
     }
 }
 
@@ -414,6 +422,16 @@ fn enter(db: &Connection, kind: &str, run: &str, trial: Option<u32>, body: &impl
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_run_that_began_before_anything_could_be_locked_has_nothing_locked() {
+        let text = "name = 'x'\n[metric]\nname = 'm'\ndirection = 'higher'\n[scope]\neditable = ['pkg']\n[measure]\ncommand = ['true']\ntimeout_s = 1\n";
+        let body = serde_json::json!({ "name": "r", "base": "b", "seal": "s", "harness": null, "config": text, "began": "" });
+        let old: Run = serde_json::from_value(body).unwrap();
+        assert!(old.experiment().unwrap().scope.contains("pkg/tests/test_a.py"));
+        let new = Run { locks: true, ..old };
+        assert!(!new.experiment().unwrap().scope.contains("pkg/tests/test_a.py"));
+    }
 
     #[test]
     fn a_ledger_of_another_version_is_refused_and_left_as_it_is() {

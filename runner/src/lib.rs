@@ -23,6 +23,7 @@ pub mod forecast;
 pub mod frontier;
 pub mod gate;
 pub mod import;
+pub mod leftovers;
 pub mod lessons;
 pub mod likeness;
 pub mod live;
@@ -43,6 +44,7 @@ pub mod stats;
 pub mod sweep;
 pub mod tally;
 pub mod terms;
+pub mod tokens;
 pub mod trial;
 pub mod words;
 

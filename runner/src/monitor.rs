@@ -10,6 +10,9 @@ use std::sync::Mutex;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
+use crate::leftovers;
+use crate::tokens::{self, Weighed};
+
 /// Sources by path.
 pub type Sources = BTreeMap<String, String>;
 
@@ -48,57 +51,52 @@ pub struct Changes {
     pub lines_added: usize,
     /// Lines removed.
     pub lines_removed: usize,
-    /// Code lines more than before (negative: fewer), blank lines and comments not counted.
+    /// Tokens of code more than before (negative: fewer): see [`crate::tokens`].
     #[serde(default)]
-    pub code_lines_more: i64,
-    /// Whether the code is simpler: see [`Size::simpler_than`].
+    pub tokens_more: i64,
+    /// Whether the code is simpler: less of it, and no more dependencies and `unsafe`.
     #[serde(default)]
     pub simpler: bool,
+    /// Why it is not, where there are fewer tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_simpler: Option<String>,
+    /// Files that a program left and nobody wrote.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leftovers: Vec<String>,
+    /// Files that are no text and were added, changed or removed, with their sizes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub binaries: Vec<String>,
+    /// Tests in the sources that went, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tests_removed: Vec<String>,
+    /// More marks that have a test skipped or ignored than before (negative: fewer).
+    #[serde(default)]
+    pub skips_more: i64,
     /// What the changes may cost.
     pub trade_offs: Vec<String>,
 }
 
-/// How much code there is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Size {
-    /// Lines that are neither blank nor comment.
-    pub lines: i64,
-    /// Their characters, white space not counted.
-    pub characters: i64,
-    /// Dependencies.
-    pub dependencies: i64,
-    /// Occurrences of `unsafe`.
-    pub unsafe_: i64,
+/// A file that is no text.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Binary {
+    /// What names its content.
+    pub id: String,
+    /// Its size.
+    pub bytes: u64,
 }
 
-impl Size {
-    /// How much code these sources hold.
-    pub fn of(sources: &Sources) -> Self {
-        let block = compiled(r"(?s)/\*.*?\*/").expect("a fixed pattern");
-        let texts: Vec<String> =
-            sources.values().map(|text| block.replace_all(text, "").into_owned()).collect();
-        let code = |line: &&str| {
-            let line = line.trim_start();
-            !line.is_empty() && !line.starts_with("//") && !line.starts_with('#')
-        };
-        let lines: Vec<&str> = texts.iter().flat_map(|text| text.lines().filter(code)).collect();
-        let characters =
-            lines.iter().map(|line| line.chars().filter(|c| !c.is_whitespace()).count()).sum::<usize>();
-        Self {
-            lines: lines.len() as i64,
-            characters: characters as i64,
-            dependencies: dependencies_of(sources).len() as i64,
-            unsafe_: count(sources, r"\bunsafe\b"),
-        }
-    }
+/// The editable files on one side of an edit.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Side {
+    /// Those that are text.
+    pub sources: Sources,
+    /// The others, by path.
+    pub binaries: BTreeMap<String, Binary>,
+}
 
-    /// Fewer code lines, and more of nothing else: joining lines, or buying shortness with a dependency or with `unsafe`, does
-    /// not count.
-    pub fn simpler_than(&self, other: &Self) -> bool {
-        self.lines < other.lines
-            && self.characters <= other.characters
-            && self.dependencies <= other.dependencies
-            && self.unsafe_ <= other.unsafe_
+impl From<Sources> for Side {
+    fn from(sources: Sources) -> Self {
+        Self { sources, binaries: BTreeMap::new() }
     }
 }
 
@@ -126,12 +124,21 @@ impl Changes {
         list("functions removed", &self.functions_removed);
         list("dependencies added", &self.dependencies_added);
         list("dependencies removed", &self.dependencies_removed);
-        for (what, more) in [("unsafe", self.unsafe_more), ("starts of threads", self.threads_more)] {
+        list("tests removed", &self.tests_removed);
+        list("binary files", &self.binaries);
+        list("generated files that a program left", &self.leftovers);
+        let counts = [
+            ("unsafe", self.unsafe_more),
+            ("starts of threads", self.threads_more),
+            ("tests skipped or ignored", self.skips_more),
+        ];
+        for (what, more) in counts {
             if more != 0 {
                 lines.push(format!("{what}: {more:+}"));
             }
         }
         lines.push(format!("lines: +{} -{}", self.lines_added, self.lines_removed));
+        lines.extend(self.not_simpler.iter().map(|why| format!("fewer tokens of code, not simpler: {why}")));
         lines.extend(self.trade_offs.iter().map(|t| format!("may cost: {t}")));
         lines
     }
@@ -157,7 +164,12 @@ impl ConstantChange {
 }
 
 /// The change from `before` to `after`. Lines are counted by the caller's diff, so that the two agree.
-pub fn compare(before: &Sources, after: &Sources, lines: (usize, usize), trade_offs: &[TradeOff]) -> Changes {
+pub fn compare(before: &Side, after: &Side, lines: (usize, usize), trade_offs: &[TradeOff]) -> Changes {
+    let weighed = tokens::weigh(&before.sources, &after.sources);
+    let binaries = binaries(&before.binaries, &after.binaries);
+    let had: BTreeSet<&str> = paths(before).collect();
+    let leftovers = leftovers::among(paths(after).filter(|path| !had.contains(path)), &had);
+    let (before, after, others) = (&before.sources, &after.sources, changed(before, after));
     let (old, new) = (constants(before), constants(after));
     let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
     let constants: Vec<ConstantChange> = names
@@ -180,22 +192,93 @@ pub fn compare(before: &Sources, after: &Sources, lines: (usize, usize), trade_o
     let more = |pattern| count(after, pattern) - count(before, pattern);
     let minus = |a: &BTreeSet<String>, b: &BTreeSet<String>| a.difference(b).cloned().collect::<Vec<_>>();
     let (old_fns, new_fns) = (functions(before), functions(after));
-    let (old_size, new_size) = (Size::of(before), Size::of(after));
     let (old_deps, new_deps) = (dependencies(before), dependencies(after));
+    let unsafe_more = more(r"\bunsafe\b");
+    let not_simpler = uncounted(&weighed, others, new_deps.len() > old_deps.len(), unsafe_more > 0);
     Changes {
         functions_added: minus(&new_fns, &old_fns),
         functions_removed: minus(&old_fns, &new_fns),
         dependencies_added: minus(&new_deps, &old_deps),
         dependencies_removed: minus(&old_deps, &new_deps),
-        unsafe_more: more(r"\bunsafe\b"),
+        unsafe_more,
         threads_more: more(r"\bthread::(?:spawn|scope|Builder)\b|\brayon\b|\bpar_iter|\bpar_chunks"),
         lines_added: lines.0,
         lines_removed: lines.1,
-        code_lines_more: new_size.lines - old_size.lines,
-        simpler: new_size.simpler_than(&old_size),
+        tokens_more: weighed.after as i64 - weighed.before as i64,
+        simpler: not_simpler.is_none() && weighed.less(),
+        not_simpler: not_simpler.filter(|_| weighed.after < weighed.before),
+        leftovers,
+        binaries,
+        tests_removed: tests_removed(before, after),
+        skips_more: more(SKIPS),
         trade_offs: told(trade_offs, &constants, before, after),
         constants,
     }
+}
+
+fn paths(side: &Side) -> impl Iterator<Item = &str> {
+    side.sources.keys().chain(side.binaries.keys()).map(String::as_str)
+}
+
+/// A file that is no text and that the edit adds or changes.
+fn changed<'a>(before: &Side, after: &'a Side) -> Option<&'a str> {
+    let other = |(path, file): &(&String, &Binary)| before.binaries.get(*path) != Some(*file);
+    after.binaries.iter().find(other).map(|(path, _)| path.as_str())
+}
+
+/// Why what has fewer tokens is not simpler.
+fn uncounted(weighed: &Weighed, other: Option<&str>, dependencies: bool, unsafe_: bool) -> Option<String> {
+    let first = weighed.uncounted.first().cloned().or(other.map(|path| format!("{path} is no text")));
+    first.or_else(|| dependencies.then(|| "it has more dependencies".to_owned())).or_else(|| {
+        let bought = weighed.cost >= weighed.before;
+        let words =
+            || "what is new in names, strings, comments and layout counts by the byte, and is no less";
+        unsafe_.then(|| "it has more `unsafe`".to_owned()).or_else(|| bought.then(|| words().to_owned()))
+    })
+}
+
+fn binaries(before: &BTreeMap<String, Binary>, after: &BTreeMap<String, Binary>) -> Vec<String> {
+    let now = after.iter().filter_map(|(path, file)| match before.get(path) {
+        None => Some(format!("{path} added, {} bytes", file.bytes)),
+        Some(was) if was != file => Some(format!("{path} changed, {} bytes, was {}", file.bytes, was.bytes)),
+        Some(_) => None,
+    });
+    let gone = before.iter().filter(|(path, _)| !after.contains_key(*path));
+    now.chain(gone.map(|(path, file)| format!("{path} removed, {} bytes", file.bytes))).collect()
+}
+
+/// What has a test skipped, in the languages whose tests are known.
+const SKIPS: &str = r"#\[ignore|#\[cfg_attr\([^\]]*ignore|@(?:pytest\.mark|unittest)\.(?:skip|xfail|expectedFailure)|\bpytest\.skip\(|\b(?:it|test|describe)\.(?:skip|todo)\b|\bx(?:it|describe)\(|\bt\.Skip(?:f|Now)?\(|@Disabled\b|@Ignore\b";
+
+/// Names of the tests that stood in the sources and do so no longer. Tests that lie in files of their own are locked, those beside the code
+/// cannot be.
+fn tests_removed(before: &Sources, after: &Sources) -> Vec<String> {
+    const TESTS: [(&str, &[&str]); 6] = [
+        (
+            r"#\[(?:\w+::)*(?:test|rstest|test_case|quickcheck)\b[^\]]*\]\s*(?:#\[[^\]]*\]\s*)*(?:pub\s+)?(?:async\s+)?fn\s+(\w+)",
+            &[".rs"],
+        ),
+        (r"(?m)^\s*(?:async\s+)?def\s+(test\w*)", &[".py"]),
+        (r"(?m)^func\s+((?:Test|Fuzz|Benchmark|Example)\w*)\(", &[".go"]),
+        (
+            r#"\b(?:it|test)(?:\.\w+)*\(\s*["'`]([^"'`\n]+)["'`]"#,
+            &[".js", ".mjs", ".cjs", ".jsx", ".ts", ".mts", ".cts", ".tsx"],
+        ),
+        (r"@(?:Test|ParameterizedTest)\b[^;{]*?\bvoid\s+(\w+)", &[".java"]),
+        (
+            r"\b(?:TEST|TEST_F|TEST_P|TEST_CASE|SCENARIO)\(([^)\n]+)\)",
+            &[".c", ".cc", ".cpp", ".cxx", ".h", ".hh", ".hpp"],
+        ),
+    ];
+    let names = |sources: &Sources| -> BTreeSet<String> {
+        TESTS
+            .iter()
+            .flat_map(|(pattern, endings)| {
+                endings.iter().flat_map(|ending| names_of(sources, pattern, ending))
+            })
+            .collect()
+    };
+    names(before).difference(&names(after)).cloned().collect()
 }
 
 fn told(
@@ -271,8 +354,8 @@ fn count(sources: &Sources, pattern: &str) -> i64 {
 mod tests {
     use super::*;
 
-    fn sources(text: &str) -> Sources {
-        Sources::from([("src/main.rs".to_owned(), text.to_owned())])
+    fn sources(text: &str) -> Side {
+        Sources::from([("src/main.rs".to_owned(), text.to_owned())]).into()
     }
 
     fn trade_off(constant: Option<&str>, to: Option<&[&str]>, added: Option<&str>, says: &str) -> TradeOff {
@@ -316,7 +399,7 @@ mod tests {
 
     #[test]
     fn a_dependency_that_appears_is_told() {
-        let manifest = |text: &str| Sources::from([("Cargo.toml".to_owned(), text.to_owned())]);
+        let manifest = |text: &str| Side::from(Sources::from([("Cargo.toml".to_owned(), text.to_owned())]));
         let changes = compare(
             &manifest("[dependencies]\nhalf = \"2\""),
             &manifest("[dependencies]\nrayon = \"1\""),
@@ -333,5 +416,59 @@ mod tests {
     fn a_proposal_without_words_is_described_by_what_it_changed() {
         let changes = compare(&sources("const A: u8 = 1;"), &sources("const A: u8 = 2;"), (1, 1), &[]);
         assert_eq!(changes.headline(), "A 1 -> 2");
+    }
+
+    #[test]
+    fn less_code_is_simpler_unless_it_is_bought_with_what_is_not_counted() {
+        let two = "fn a() -> u32 { 1 }\nfn b() -> u32 { a() + 2 }\n";
+        let simpler = |after: &Side| {
+            let changes = compare(&sources(two), after, (0, 1), &[]);
+            assert!(changes.simpler != changes.not_simpler.is_some(), "{changes:?}");
+            changes.not_simpler
+        };
+        let one = sources("fn a() -> u32 { 1 }\n");
+        assert_eq!(simpler(&one), None);
+        let with = |path: &str, text: &str| {
+            let mut after = one.clone();
+            after.sources.insert(path.to_owned(), text.to_owned());
+            simpler(&after).unwrap()
+        };
+        assert!(with("src/b.inc", "x").contains("src/b.inc is in no language"));
+        assert!(with("src/b.rs", "fn x() {} \"").contains("does not scan"));
+        assert!(with("Cargo.toml", "[dependencies]\na = \"1\"").contains("dependencies"));
+        assert!(with("src/b.rs", "// fn b() -> u32 { a() + 2 }").contains("by the byte"));
+        let mut binary = one.clone();
+        binary.binaries.insert("src/x.bin".to_owned(), Binary { id: "1".to_owned(), bytes: 7 });
+        assert_eq!(simpler(&binary).unwrap(), "src/x.bin is no text");
+        assert!(simpler(&sources("fn a() -> u32 { unsafe { 1 } }\n")).unwrap().contains("unsafe"));
+    }
+
+    #[test]
+    fn binaries_leftovers_and_tests_that_went_are_named() {
+        let tests = "#[test]\n#[should_panic]\nfn it_holds() {}\n#[tokio::test]\nasync fn it_waits() {}\n";
+        let mut before = sources(&format!("fn a() {{}}\n{tests}"));
+        before.sources.insert("src/m.py".to_owned(), "def test_it():\n    pass\n".to_owned());
+        before.sources.insert("src/m.ts".to_owned(), "it('adds', () => {})\n".to_owned());
+        let mut after = sources("fn a() {}\n#[test]\n#[ignore]\nfn it_waits() {}\n");
+        let binary = |bytes: u64| Binary { id: bytes.to_string(), bytes };
+        before.binaries.insert("src/a.bin".to_owned(), binary(1));
+        after.binaries.insert("src/a.bin".to_owned(), binary(2));
+        after.binaries.insert("src/__pycache__/m.pyc".to_owned(), binary(30));
+        let changes = compare(&before, &after, (0, 0), &[]);
+        assert_eq!(changes.tests_removed, ["adds", "it_holds", "test_it"]);
+        assert_eq!(changes.leftovers, ["src/__pycache__/ (1 file)"]);
+        assert_eq!(
+            changes.binaries,
+            ["src/__pycache__/m.pyc added, 30 bytes", "src/a.bin changed, 2 bytes, was 1"]
+        );
+        let lines = changes.lines().join("\n");
+        for words in [
+            "tests removed: adds",
+            "binary files: ",
+            "src/__pycache__/ (1 file)",
+            "tests skipped or ignored: +1",
+        ] {
+            assert!(lines.contains(words), "{words}: {lines}");
+        }
     }
 }

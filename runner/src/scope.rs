@@ -3,6 +3,7 @@
 //! A challenger is the sealed base with the editable paths laid over it. This module says which paths those
 //! are and what may stand in them; it sees paths, modes and sizes, never a file system.
 
+mod locked;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,10 @@ pub const EXECUTABLE: u32 = 0o100_755;
 pub struct Scope {
     /// Paths below which everything may change, relative to the root of the repository, `/` between parts.
     pub editable: Vec<String>,
+    /// Patterns of what may not change below them, as in `.gitignore`; `@default`, and all of it where this is absent: tests, benches,
+    /// their configuration, build manifests and CI. Empty: nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub locked: Option<Vec<String>>,
     /// Largest single file in bytes.
     #[serde(default = "default_file_bytes")]
     pub max_file_bytes: u64,
@@ -46,17 +51,81 @@ fn default_files() -> usize {
 }
 
 impl Scope {
-    /// Whether `path` lies at or below an editable path.
+    /// What may be edited, with nothing else said.
+    pub fn of(editable: Vec<String>) -> Self {
+        Self {
+            editable,
+            locked: None,
+            max_file_bytes: default_file_bytes(),
+            max_bytes: default_bytes(),
+            max_files: default_files(),
+            from_checkout: vec![],
+        }
+    }
+
+    /// Whether `path` may change: it lies at or below an editable path, and is not locked there.
     pub fn contains(&self, path: &str) -> bool {
-        self.editable.iter().any(|prefix| {
-            path.strip_prefix(prefix.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        })
+        self.reaches(path) && self.lock(path).is_none()
+    }
+
+    /// Whether `path` lies at or below an editable path, locked or not.
+    pub fn reaches(&self, path: &str) -> bool {
+        self.editable.iter().any(|prefix| lies_in(prefix, path))
+    }
+
+    /// The pattern that locks `path`, where one does. Whoever names a path as editable means it: only what lies below it can be locked.
+    pub fn lock(&self, path: &str) -> Option<&str> {
+        let named = self.editable.iter().filter(|prefix| lies_in(prefix, path));
+        let depth = named.map(|prefix| prefix.split('/').count()).max()?;
+        locked::by(self.patterns(), path, depth)
+    }
+
+    fn patterns(&self) -> impl DoubleEndedIterator<Item = &str> {
+        let own: Vec<&str> = match &self.locked {
+            None => vec![locked::DEFAULT],
+            Some(patterns) => patterns.iter().map(String::as_str).collect(),
+        };
+        let all: Vec<&str> = own
+            .into_iter()
+            .flat_map(|pattern| match pattern == locked::DEFAULT {
+                true => locked::DEFAULTS.to_vec(),
+                false => vec![pattern],
+            })
+            .collect();
+        all.into_iter()
+    }
+
+    /// Why a change of `path` is none: it lies outside, or is locked, by which pattern.
+    pub fn refusal(&self, path: &str) -> String {
+        match self.lock(path) {
+            Some(pattern) => format!("{path} (locked by `{pattern}`: `[scope] locked`)"),
+            None => path.to_owned(),
+        }
+    }
+
+    /// What is locked below the editable paths, in words; `None` where nothing is.
+    pub fn locked_words(&self) -> Option<String> {
+        const DEFAULT: &str = "tests, benches, their configuration, build manifests and CI files";
+        match &self.locked {
+            None => Some(DEFAULT.to_owned()),
+            Some(patterns) if patterns.is_empty() => None,
+            Some(patterns) => {
+                let words = patterns.iter().map(|pattern| match pattern == locked::DEFAULT {
+                    true => DEFAULT.to_owned(),
+                    false => format!("`{pattern}`"),
+                });
+                Some(words.collect::<Vec<_>>().join(", "))
+            }
+        }
     }
 
     /// What is wrong with the scope itself, if anything.
     pub fn problem(&self) -> Option<String> {
         if self.editable.is_empty() {
             return Some("scope.editable is empty; nothing could ever be tried".to_owned());
+        }
+        if let Some(problem) = self.locked.iter().flatten().find_map(|pattern| locked::problem(pattern)) {
+            return Some(problem);
         }
         let bad = |path: &String| {
             path.is_empty()
@@ -89,10 +158,7 @@ impl Scope {
     /// Why no edit could ever be judged where a commit holds the `entries` below the editable paths, one line each. `experiment` is
     /// the path of the file that says what an edit may be.
     pub fn unfit(&self, entries: &[(String, u32, u64)], experiment: &str) -> Vec<String> {
-        let below = |path: &str, prefix: &str| {
-            path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-        };
-        let empty = |path: &&String| !entries.iter().any(|(entry, ..)| below(entry, path));
+        let empty = |path: &&String| !entries.iter().any(|(entry, ..)| lies_in(path, entry));
         let mut why: Vec<String> = self
             .editable
             .iter()
@@ -130,6 +196,7 @@ impl Scope {
     pub fn rooted(mut self, within: &str) -> Self {
         let paths = self.editable.iter_mut().chain(&mut self.from_checkout);
         paths.for_each(|path| *path = join(within, path));
+        self.locked.iter_mut().flatten().for_each(|pattern| *pattern = locked::rooted(pattern, within));
         self
     }
 
@@ -168,6 +235,11 @@ pub fn join(within: &str, path: &str) -> String {
     if within.is_empty() { path.to_owned() } else { format!("{within}/{path}") }
 }
 
+/// Whether `path` is `prefix` or lies below it.
+fn lies_in(prefix: &str, path: &str) -> bool {
+    path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -175,6 +247,7 @@ mod tests {
     fn scope() -> Scope {
         Scope {
             editable: vec!["candidate/src".into()],
+            locked: None,
             max_file_bytes: 100,
             max_bytes: 250,
             max_files: 2,
@@ -187,6 +260,33 @@ mod tests {
         assert!(scope().contains("candidate/src/main.rs"));
         assert!(!scope().contains("candidate/src2/main.rs"));
         assert!(!scope().contains("candidate/Cargo.toml"));
+    }
+
+    #[test]
+    fn what_is_locked_below_an_editable_path_cannot_change_and_the_refusal_names_the_rule() {
+        let scope = Scope { editable: vec!["pkg".into(), "tests/perf".into(), "Makefile".into()], ..scope() };
+        for path in ["pkg/tests/test_a.py", "pkg/new/conftest.py", "tests/perf/test_a.py", "tests/a.py"] {
+            assert!(!scope.contains(path), "{path}");
+        }
+        for path in ["pkg/a.py", "tests/perf/a.py", "Makefile", "pkg/tests"] {
+            assert!(scope.contains(path), "{path}: who names a path as editable means it");
+        }
+        assert_eq!(scope.refusal("pkg/tests/a.py"), "pkg/tests/a.py (locked by `tests/`: `[scope] locked`)");
+        assert_eq!(scope.refusal("tests/a.py"), "tests/a.py");
+        let open = Scope { locked: Some(vec![]), ..scope.clone() };
+        assert!(open.contains("pkg/tests/test_a.py") && open.locked_words().is_none());
+        let own = Scope {
+            locked: Some(vec!["@default".into(), "golden/".into(), "!pkg/tests/new.py".into()]),
+            ..scope
+        };
+        assert!(
+            !own.contains("pkg/golden/a")
+                && !own.contains("pkg/tests/a.py")
+                && own.contains("pkg/tests/new.py")
+        );
+        assert!(own.locked_words().unwrap().contains("tests, benches") && own.problem().is_none());
+        let bad = Scope { locked: Some(vec!["../x".into()]), ..own };
+        assert!(bad.problem().unwrap().contains("scope.locked holds `../x`"));
     }
 
     #[test]

@@ -15,6 +15,8 @@ const ORDER: &[&str] = &[
     "terms",
     "rule",
     "gate",
+    "tokens",
+    "leftovers",
     "monitor",
     "proposal",
     "likeness",

@@ -262,7 +262,7 @@ fn record(step: &Step, commits: &BTreeMap<u32, String>) -> Record {
         json!({
             "constants": [{ "name": "STEP", "from": trial.to_string(), "to": (trial + 1).to_string() }],
             "functions_added": [format!("step_{}", trial % 60)], "functions_removed": [], "dependencies_added": [], "dependencies_removed": [],
-            "unsafe_more": i64::from(family == "vector"), "threads_more": 0, "lines_added": 7, "lines_removed": 7, "code_lines_more": 0,
+            "unsafe_more": i64::from(family == "vector"), "threads_more": 0, "lines_added": 7, "lines_removed": 7, "tokens_more": 0,
             "simpler": false, "trade_offs": trade_offs
         })
     });
@@ -342,6 +342,7 @@ pub fn night(plan: Plan) -> Scratch {
         began: "2026-11-01T00:00:00Z".into(),
         within: String::new(),
         worktree: None,
+        locks: true,
     };
     ledger.begin(&run, &flight(record(&steps[0], &commits))).expect("a run");
     for step in &steps[1..] {

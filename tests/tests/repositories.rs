@@ -1,5 +1,7 @@
 //! Other people's repositories: what piton promises holds in them, or it refuses before it measures.
 
+#[path = "repositories/count.rs"]
+mod count;
 #[path = "repositories/read.rs"]
 mod read;
 #[path = "repositories/repos.rs"]

@@ -11,6 +11,7 @@ use crate::config::{self, toml_as};
 use crate::error::{Context, Result};
 use crate::git::Repo;
 use crate::say;
+use crate::scope::Scope;
 use crate::scope::below;
 
 /// What the human tells the agent.
@@ -27,7 +28,8 @@ pub(super) fn run(dir: &Path, agents: bool) -> Result<()> {
         );
     }
     let root = dir;
-    let project = Project::of(root);
+    let mut project = Project::of(root);
+    project.locked = locked(root, &project.editable);
     let (experiment, measure) = (project.experiment(&name_of(root)), project.measure());
     let mut files = vec![(PROGRAM, program(&project))];
     // A measure.sh belongs to the experiment that calls it.
@@ -107,6 +109,40 @@ fn told(project: &Project, wrote: &[&str], there: &[&str]) -> String {
     text
 }
 
+/// Most names of locked paths that are written out.
+const NAMED: usize = 12;
+
+/// What is locked by default below the editable paths: each directory once.
+fn locked(root: &Path, editable: &[String]) -> Vec<String> {
+    let scope = Scope::of(editable.to_vec());
+    let mut found = vec![];
+    let mut todo: Vec<String> = editable.to_vec();
+    while let Some(path) = todo.pop() {
+        let full = root.join(&path);
+        let Ok(meta) = full.symlink_metadata() else { continue };
+        let below = format!("{path}/.");
+        if meta.is_dir() && scope.lock(&below).is_some() {
+            found.push(format!("{path}/"));
+        } else if meta.is_dir() {
+            let names = fs::read_dir(&full).into_iter().flatten().flatten();
+            let names = names.map(|entry| entry.file_name().to_string_lossy().into_owned());
+            // What lies there is not the project's.
+            let own =
+                names.filter(|name| !matches!(name.as_str(), ".git" | "node_modules" | "target" | ".venv"));
+            todo.extend(own.map(|name| format!("{path}/{name}")));
+        } else if scope.lock(&path).is_some() {
+            found.push(path);
+        }
+    }
+    found.sort();
+    if found.len() > NAMED {
+        let more = found.len() - NAMED;
+        found.truncate(NAMED);
+        found.push(format!("{more} more"));
+    }
+    found
+}
+
 fn name_of(root: &Path) -> String {
     let name = root.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
@@ -120,6 +156,8 @@ struct Project {
     kind: &'static str,
     /// What may be edited.
     editable: Vec<String>,
+    /// What is locked by default below that, as it is found here.
+    locked: Vec<String>,
     /// The section that builds it; empty where there is nothing to build.
     build: String,
     /// What measure.sh is given: the artifact, or the tree.
@@ -151,6 +189,7 @@ impl Project {
         Self {
             kind: "",
             editable: vec![(*there.unwrap_or(&"src")).to_owned()],
+            locked: vec![],
             build: String::new(),
             given: "{tree}",
             timed: String::new(),
@@ -160,6 +199,10 @@ impl Project {
 
     fn experiment(&self, name: &str) -> String {
         let editable: Vec<String> = self.editable.iter().map(|path| format!("{path:?}")).collect();
+        let locked = match self.locked.as_slice() {
+            [] => "none are there yet".to_owned(),
+            found => format!("here {}", found.join(", ")),
+        };
         format!(
             r#"# The experiment: what is climbed, what may be edited, how it is measured. `piton init` wrote it; make it yours.
 # A run seals it, with everything else that is not editable: to change it, commit the change and begin a new run.
@@ -173,6 +216,9 @@ unit = "s"
 
 [scope]
 editable = [{}]    # all that an agent may change
+# and what it may not change there: "@default" is tests, benches, their configuration, build manifests and CI ({locked}).
+# Patterns are those of .gitignore: add yours, or open some, e.g. "!lib/test_util.py". [] opens all.
+locked = ["@default"]
 
 {}# Commands are lists of words, run without a shell and behind walls. {{tree}} is the side's source tree, exported from
 # git; {{sealed}} is the tree in which nothing was edited.
@@ -231,6 +277,7 @@ fn cargo(root: &Path, text: &str) -> Option<Project> {
     let lock = (!root.join("Cargo.lock").is_file())
         .then(|| "cargo generate-lockfile, and commit Cargo.lock: builds are --locked".to_owned());
     Some(Project {
+        locked: vec![],
         kind: "a Cargo package with a program",
         build: format!(
             r#"[build]
@@ -311,7 +358,8 @@ for a person. When an idea fails, take the next one.
 
 ## The rules of a proposal
 1. Read the brief (`$PITON_BRIEF`, or `piton brief`): what was tried, and why it did not hold. `piton show N` has a trial whole.
-2. Edit **only below {editable}**. Everything else is sealed: an edit anywhere else ends the trial unmeasured.
+2. Edit **only below {editable}**, and there no tests, benches, their configuration or build manifests (`[scope] locked` in {toml}).
+   Everything else is sealed: an edit anywhere else ends the trial unmeasured. Leave no caches or other files that a program wrote.
 3. Make **one atomic change**: one idea that can be kept or thrown away by itself.
 4. Under `piton climb`: leave `{{"description": "what you tried", "hypothesis": "why", "family": "kind of idea", "expected_gain": 3}}` in the
    file `$PITON_PROPOSAL`, and stop. If you drive it yourself: call the tool `run`, or `piton trial -m "what you tried"`, and read the
@@ -327,6 +375,7 @@ what the commit holds. Under `piton climb` and `piton guard` the ledger, the ref
 is true: a gain of more than 300 % in one trial waits for a person, who reads the edit, and whatever was kept is read in the morning. A
 figure without the work behind it is thrown away then.
 "#,
-        config::FILE
+        config::FILE,
+        toml = config::FILE
     )
 }

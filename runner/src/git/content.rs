@@ -8,7 +8,7 @@ use git2::{DiffFormat, FileMode, Index, IndexEntry, IndexTime, Oid};
 
 use super::Repo;
 use crate::error::{Context, Result};
-use crate::monitor::Sources;
+use crate::monitor::{Binary, Side, Sources};
 use crate::scope::{EXECUTABLE, FILE, Scope};
 
 /// A file below the editable paths of a worktree.
@@ -132,16 +132,28 @@ impl Repo {
     /// # Errors
     /// When the commit cannot be read.
     pub fn sources(&self, commit: Oid, scope: &Scope) -> Result<Sources> {
-        let mut sources = Sources::new();
+        Ok(self.side(commit, scope)?.sources)
+    }
+
+    /// All editable files in a commit: those that are text, and the others by name, content and size.
+    ///
+    /// # Errors
+    /// When the commit cannot be read.
+    pub fn side(&self, commit: Oid, scope: &Scope) -> Result<Side> {
+        let mut side = Side::default();
         for (path, mode, id) in self.files(self.tree_id(commit)?)? {
             if scope.contains(&path) && matches!(mode, FILE | EXECUTABLE) {
                 let blob = self.git.find_blob(id).context(format!("{path} was not read"))?;
-                if let Ok(text) = std::str::from_utf8(blob.content()) {
-                    sources.insert(path, text.to_owned());
+                match std::str::from_utf8(blob.content()) {
+                    Ok(text) => drop(side.sources.insert(path, text.to_owned())),
+                    Err(_) => {
+                        let binary = Binary { id: id.to_string(), bytes: blob.size() as u64 };
+                        side.binaries.insert(path, binary);
+                    }
                 }
             }
         }
-        Ok(sources)
+        Ok(side)
     }
 
     /// The difference between two commits.
@@ -187,7 +199,7 @@ impl Repo {
     /// them is not the worktree's.
     pub(super) fn unlink_directories(&self, commit: Oid, only: Option<&Scope>) -> Result<()> {
         let files = self.files(self.tree_id(commit)?)?;
-        let wanted = files.iter().map(|(path, ..)| path).filter(|path| only.is_none_or(|s| s.contains(path)));
+        let wanted = files.iter().map(|(path, ..)| path).filter(|path| only.is_none_or(|s| s.reaches(path)));
         let directories: BTreeSet<&Path> =
             wanted.flat_map(|path| Path::new(path).ancestors().skip(1)).collect();
         for path in directories.into_iter().filter(|path| !path.as_os_str().is_empty()) {

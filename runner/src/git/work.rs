@@ -152,6 +152,10 @@ impl Repo {
         {
             return Ok(());
         }
+        // What is locked is no entry: that it changed is seen where what lies outside is looked at.
+        if !meta.is_dir() && walk.scope.lock(path).is_some() {
+            return Ok(());
+        }
         if !meta.is_dir() && !can_be_kept(path) {
             walk.found.push(Entry::whole(path, 0, vec![]));
             return Ok(());

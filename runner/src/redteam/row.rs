@@ -182,6 +182,7 @@ mod tests {
             began: String::new(),
             within: String::new(),
             worktree: None,
+            locks: true,
         };
         let blank = drive::blank(&run, 1, &Config::parse(text).unwrap());
         Record { outcome, description: description.into(), ..blank }

@@ -190,6 +190,7 @@ mod tests {
             began: String::new(),
             within: String::new(),
             worktree: None,
+            locks: true,
         };
         let commit = Some(if trial == 0 { "b".to_owned() } else { format!("c{trial}") });
         let outcome = if trial == 0 { Outcome::Baseline } else { Outcome::Duplicate { of: 0 } };

@@ -51,11 +51,15 @@ fn bound(changes: &mut Changes) {
         cut(&mut constant.name, NAME);
         constant.from.iter_mut().chain(&mut constant.to).for_each(|value| cut(value, NAME));
     }
+    changes.not_simpler.iter_mut().for_each(|why| cut(why, NAME));
     for list in [
         &mut changes.functions_added,
         &mut changes.functions_removed,
         &mut changes.dependencies_added,
         &mut changes.dependencies_removed,
+        &mut changes.leftovers,
+        &mut changes.binaries,
+        &mut changes.tests_removed,
     ] {
         shorten(list);
     }

@@ -93,6 +93,7 @@ pub fn brief_of(
     let best = expensive::incumbent(records);
     let scope = Scope {
         editable: vec!["candidate/src".into()],
+        locked: None,
         max_file_bytes: 1 << 20,
         max_bytes: 8 << 20,
         max_files: 500,
