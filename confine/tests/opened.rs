@@ -175,6 +175,34 @@ fn a_job_finds_nothing_in_its_root_but_what_it_was_named() {
 }
 
 #[test]
+fn what_is_named_below_tmp_is_read_only_beside_a_tmp_of_its_own() {
+    let dir = tempfile::Builder::new().prefix("piton-named").tempdir_in("/tmp").unwrap();
+    let (shown, inside) = (dir.path().join("deep/shown"), dir.path().join("inside"));
+    fs::create_dir_all(&shown).unwrap();
+    fs::create_dir(&inside).unwrap();
+    fs::write(shown.join("page"), "read").unwrap();
+    let policy = Policy {
+        role: Role::Measure,
+        read: [system(), vec![shown.clone()]].concat(),
+        write: vec![inside.clone()],
+        network: false,
+        opened: Opened { temporary: Some(inside.clone()), ..Opened::default() },
+        limits: Limits::default(),
+        least: Level::Strong,
+    };
+    let script = format!(
+        "cat {0}/page; for f in {0}/page {0}/new {1}/new {1}/deep/new; do (echo forged > $f) 2>/dev/null && echo wrote $f; done; \
+         chmod 777 {0}/page 2>/dev/null && test -e /dev/shm && echo mode; mv {1} /tmp/other 2>/dev/null && echo moved; echo x > {1}/inside/own",
+        shown.display(),
+        dir.path().display()
+    );
+    let line = policy.wrap(Path::new(EXE), &["/bin/sh".into(), "-c".into(), script.into()]);
+    let output = Command::new(&line[0]).args(&line[1..]).output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), "read", "{output:?}");
+    assert!(inside.join("own").exists() && !dir.path().join("new").exists());
+}
+
+#[test]
 fn the_links_above_what_is_named_are_there_as_they_are() {
     let dir = open_dir();
     let real = dir.path().join("real");

@@ -44,6 +44,9 @@ pub fn helper() -> std::io::Result<PathBuf> {
     if link.exists() { Ok(link) } else { std::env::current_exe() }
 }
 
+/// What jobs were refused, by their sections.
+type Noted = Vec<(String, Denied)>;
+
 /// What the walls are worth here, and what the user accepts.
 #[derive(Debug, Clone)]
 pub struct Walls {
@@ -54,7 +57,7 @@ pub struct Walls {
     /// The checkout, where what git ignores lies.
     checkout: PathBuf,
     /// What jobs were refused, by their sections, where somebody wants to know.
-    refused: Option<Arc<Mutex<Vec<(String, Denied)>>>>,
+    refused: Option<Arc<Mutex<Noted>>>,
 }
 
 /// What a job has besides what everybody may read and what its section opens.
@@ -394,7 +397,7 @@ mod tests {
             ["tool", "--model=/usr/lib", "cat '/usr/bin' ; ls /etc>x", "/no/such/path", "/", "usr/lib"]
                 .map(str::to_owned);
         assert_eq!(named(&words), [PathBuf::from("/etc"), "/usr/bin".into(), "/usr/lib".into()]);
-        assert_eq!(named(&[home().to_string_lossy().into_owned()]), [PathBuf::new(); 0]);
+        assert!(named(&[home().to_string_lossy().into_owned()]).is_empty());
     }
 
     #[test]

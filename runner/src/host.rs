@@ -26,7 +26,7 @@ pub fn machine() -> String {
 /// # Errors
 /// A directory that is not there, cannot be written or has no room: by its name, and by what names it.
 pub fn temporary() -> Result<()> {
-    const ENOUGH: [u8; 64 << 10] = [b'.'; 64 << 10];
+    static ENOUGH: [u8; 64 << 10] = [b'.'; 64 << 10];
     let dir = std::env::temp_dir();
     let tried = tempfile::Builder::new().prefix("piton-").tempfile_in(&dir);
     // A network's disk may find out late that it is full.

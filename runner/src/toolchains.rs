@@ -372,7 +372,7 @@ mod tests {
         );
         assert_eq!(of("#!/bin/sh\n'''exec' /a/python \"$0\" \"$@\"\n")[1], PathBuf::from("/a/python"));
         assert!(of("#!/usr/bin/env -S A=1 sh -x\n")[1].ends_with("sh"));
-        assert_eq!(of("import x\n"), [PathBuf::new(); 0]);
+        assert!(of("import x\n").is_empty());
     }
 
     #[test]
@@ -380,6 +380,6 @@ mod tests {
         let (_dir, at) = place();
         symlink("b", at.join("a")).unwrap();
         symlink("a", at.join("b")).unwrap();
-        assert_eq!(of(&at.join("a")), [PathBuf::new(); 0]);
+        assert!(of(&at.join("a")).is_empty());
     }
 }

@@ -128,13 +128,16 @@ fn furnish(
         put(own, &base.join("tmp"))?;
         symlink("../tmp", base.join("var/tmp2")).and_then(|()| fs::remove_dir(base.join("var/tmp")))?;
         fs::rename(base.join("var/tmp2"), base.join("var/tmp"))?;
-        writable.push(base.join("tmp"));
+        // What is laid in it stays as it is.
+        writable.push((base.join("tmp"), 0));
+        let named = taken.keys().chain(plan.cwd.iter()).chain(plan.links.iter().map(|(link, _)| link));
+        named.filter_map(|path| within_tmp(path)).try_for_each(|first| stand(&taken, base, &first))?;
     }
     for (path, (one, written)) in &taken {
         let place = at(path);
         make(&place, one.dir)?;
         put(one, &place)?;
-        writable.extend(written.then_some(place));
+        writable.extend(written.then_some((place, RECURSIVE)));
     }
     for (link, target) in &plan.links {
         let place = at(link);
@@ -146,13 +149,13 @@ fn furnish(
     if let Some(cwd) = &plan.cwd {
         make(&at(cwd), true)?;
     }
-    writable.extend(devices(base, plan.shared)?);
+    writable.extend(devices(base, plan.shared)?.into_iter().map(|place| (place, RECURSIVE)));
     let proc = by_right && own_proc(&base.join("proc")).is_ok();
     if !proc {
         put(old_proc, &base.join("proc"))?;
     }
     attribute(base, READ_ONLY, 0, RECURSIVE)?;
-    writable.iter().try_for_each(|place| attribute(place, 0, READ_ONLY, RECURSIVE))?;
+    writable.iter().try_for_each(|(place, reach)| attribute(place, 0, READ_ONLY, *reach))?;
     if proc {
         // The mounts in it stay as they are.
         attribute(&base.join("proc"), 0, READ_ONLY, 0)?;
@@ -164,6 +167,24 @@ fn furnish(
         }
     }
     Ok(proc)
+}
+
+/// The directory directly in /tmp in which a path lies, if it does not lie there itself.
+fn within_tmp(path: &Path) -> Option<PathBuf> {
+    let below = path.strip_prefix("/tmp").or_else(|_| path.strip_prefix("/var/tmp")).ok()?;
+    let mut parts = below.components();
+    let first = Path::new("/tmp").join(parts.next()?);
+    parts.next().map(|_| first)
+}
+
+/// A directory in its /tmp for what it was named there, which is not its own to write.
+fn stand(taken: &BTreeMap<PathBuf, (Taken, bool)>, base: &Path, dir: &Path) -> io::Result<()> {
+    let place = base.join(dir.strip_prefix("/").unwrap_or(dir));
+    if taken.contains_key(dir) || place.exists() {
+        return Ok(());
+    }
+    fs::create_dir(&place)?;
+    file_system(&place, "tmpfs", "mode=755")
 }
 
 /// A /dev/shm and terminals of its own, and the links that programs expect beside them.
