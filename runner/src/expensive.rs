@@ -204,6 +204,8 @@ pub fn provisional(case: &Case) -> Verdict {
     let least = case.primary.least(&case.settings);
     let gains = &case.primary.d;
     match gains.as_slice() {
+        // Kept for now all the same: the test of a bundle shows it once more.
+        _ if heard == Verdict::Keep(Path::Better) => Verdict::Keep(Path::Provisional),
         _ if matches!(heard, Verdict::Guarded(_)) || case.primary.exact(&case.settings) => heard,
         _ if gains.iter().all(|gain| *gain < 0.0) && !gains.is_empty() => Verdict::Worse,
         _ if gains.iter().any(|gain| *gain <= least) => Verdict::NotShownBetter,
