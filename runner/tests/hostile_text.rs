@@ -116,7 +116,7 @@ proptest! {
     #[test]
     fn no_output_makes_the_reader_of_metrics_panic_or_gives_a_value_that_is_none(text in mutated(OUTPUT, &OUTPUTS)) {
         for format in [Format::Json, Format::MetricLines, Format::Lines] {
-            match read(&text, format, &["tps"]) {
+            match read(&text, &format.into(), &["tps"]) {
                 Ok(values) => {
                     prop_assert!(values.contains_key("tps"));
                     prop_assert!(values.values().all(|value| value.is_finite()));
