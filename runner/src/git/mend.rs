@@ -148,6 +148,11 @@ impl Repo {
     /// # Errors
     /// When a file or a commit cannot be read.
     pub fn untouched(&self, scope: &Scope, commits: &[Oid]) -> Result<bool> {
+        // What is locked there is the same in all of them, and whoever edits it meanwhile is no less at work.
+        let locked = commits.last().map(|last| self.changed_outside(*last, scope)).transpose()?;
+        if locked.iter().flatten().any(|path| scope.reaches(path)) {
+            return Ok(false);
+        }
         let trees: Vec<git2::Tree> = commits.iter().map(|id| self.tree(*id)).collect::<Result<_>>()?;
         for entry in self.entries(scope)? {
             if entry.is_partial() {
