@@ -216,7 +216,7 @@ impl World {
             .repo
             .dirty()?
             .into_iter()
-            .filter(|path| !(overlooked.contains(path) && self.repo.tracks(path)))
+            .filter(|path| !overlooked.contains(path))
             .partition(|path| owner == Owner::Piton && !self.repo.tracks(path));
         let some = |paths: &[String]| paths.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
         if let Some((path, how)) = dirty.iter().find_map(|path| Some((path, self.repo.uncompared(path)?))) {

@@ -163,6 +163,8 @@ struct Project {
     /// What measure.sh is given: the artifact, or the tree.
     given: &'static str,
     /// The line of measure.sh whose time is taken.
+    /// Lines of measure.sh before the clock starts.
+    first: &'static str,
     timed: String,
     /// What its user must see to.
     needs: Vec<String>,
@@ -192,6 +194,7 @@ impl Project {
             locked: vec![],
             build: String::new(),
             given: "{tree}",
+            first: "",
             timed: String::new(),
             needs: needs.into_iter().collect(),
         }
@@ -255,12 +258,13 @@ timeout_s = 300
 # Measures one side: takes the time of a command, and prints it as JSON on its last line. It is sealed: no edit of an agent's
 # reaches it. $1 is {}. A command that fails ends the trial as a crash, so tests in it are a gate.
 set -e
-before=$(date +%s%N)
+{}before=$(date +%s%N)
 {} >&2
 after=$(date +%s%N)
 awk -v ns="$((after - before))" 'BEGIN {{ printf "{{\"seconds\": %.6f}}\n", ns / 1e9 }}'
 "#,
             if self.given == "{artifact}" { "the program that was built" } else { "the side's source tree" },
+            self.first,
             self.timed
         )
     }
@@ -289,6 +293,7 @@ timeout_s = 600
 "#
         ),
         given: "{artifact}",
+        first: "",
         timed: "\"$1\"".to_owned(),
         needs: lock.into_iter().collect(),
         editable: vec!["src".to_owned()],
@@ -340,7 +345,10 @@ fn pytest(root: &Path) -> Project {
             Some(package) => vec![package.file_name().to_string_lossy().into_owned()],
             None => project.editable.clone(),
         },
-        timed: "cd \"$1\" && PYTHONDONTWRITEBYTECODE=1 python3 -m pytest -q -p no:cacheprovider".to_owned(),
+        first: "# The first Python that has pytest: the project's own environment, the one on PATH, the system's.\n\
+                for python in \"$1/.venv/bin/python\" python3 /usr/bin/python3; do \"$python\" -c 'import pytest' 2>/dev/null && break; done\n",
+        timed: "cd \"$1\" && PYTHONDONTWRITEBYTECODE=1 \"$python\" -m pytest -q -p no:cacheprovider"
+            .to_owned(),
         ..project
     }
 }
