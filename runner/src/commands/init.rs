@@ -162,9 +162,9 @@ struct Project {
     build: String,
     /// What measure.sh is given: the artifact, or the tree.
     given: &'static str,
-    /// The line of measure.sh whose time is taken.
     /// Lines of measure.sh before the clock starts.
     first: &'static str,
+    /// The line of measure.sh whose time is taken.
     timed: String,
     /// What its user must see to.
     needs: Vec<String>,

@@ -149,7 +149,7 @@ impl Repo {
     /// When a file or a commit cannot be read.
     pub fn untouched(&self, scope: &Scope, commits: &[Oid]) -> Result<bool> {
         // What is locked there is the same in all of them, and whoever edits it meanwhile is no less at work.
-        let locked = commits.last().map(|last| self.changed_outside(*last, scope)).transpose()?;
+        let locked = commits.last().map(|last| self.changed_outside(*last, scope, &[])).transpose()?;
         if locked.iter().flatten().any(|path| scope.reaches(path)) {
             return Ok(false);
         }
