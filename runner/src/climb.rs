@@ -170,6 +170,10 @@ impl Session<'_> {
                 ascent.spent.fail();
                 // What is wrong with a command line does not pass, and too small a limit on a call neither.
                 ascent.spent.idle += u32::from(!climber.agent.recovers() || call == Call::Spent);
+                if let Some((trouble, note)) = self.denied() {
+                    ascent.trouble = Some(trouble);
+                    return Ok(Made { note: Some(note), call });
+                }
             }
             return Ok(Made { note: session::note(&call), call });
         }
@@ -188,7 +192,19 @@ impl Session<'_> {
             record.outcome,
             Outcome::NoEdit | Outcome::Duplicate { .. } | Outcome::Alike { .. } | Outcome::OutOfScope { .. }
         );
-        let Some(line) = self.not_permitted().filter(|_| again) else { return Ok(Made { call, note }) };
+        let Some((trouble, more)) = again.then(|| self.denied()).flatten() else {
+            return Ok(Made { call, note });
+        };
+        climber.ascent.trouble = Some(trouble);
+        Ok(Made { call, note: Some(note.map_or(more.clone(), |note| format!("{note}\n{more}"))) })
+    }
+
+    /// Tells what the agent was not let do, where what it printed says so. Returns the same for the status, and for the next brief.
+    fn denied(&self) -> Option<(String, String)> {
+        let logs = self.world.repo.state_dir().join("logs");
+        let line = ["agent.log", "agent.out"]
+            .iter()
+            .find_map(|name| crash::not_permitted(&proc::tail(&logs.join(name), TAIL)))?;
         let scope = self.book.config.scope.editable.join(", ");
         let told = format!("something that it did was not permitted: `{}`", line.replace('`', "'"));
         self.world.progress.line(
@@ -197,17 +213,8 @@ impl Session<'_> {
                 "the agent's output says that {told}; it may write {scope}, and what --allow-write opens"
             ),
         );
-        climber.ascent.trouble = Some(format!("came to nothing new, and {told}"));
         let more = format!("In your last turn {told} (data). You may write only: {scope}, and $TMPDIR.");
-        Ok(Made { call, note: Some(note.map_or(more.clone(), |note| format!("{note}\n{more}"))) })
-    }
-
-    /// A line of what the agent printed that says that it was not let do something.
-    fn not_permitted(&self) -> Option<String> {
-        let logs = self.world.repo.state_dir().join("logs");
-        ["agent.log", "agent.out"]
-            .iter()
-            .find_map(|name| crash::not_permitted(&proc::tail(&logs.join(name), TAIL)))
+        Some((format!("came to nothing new, and {told}"), more))
     }
 
     /// Keeps what is known of the climb where `piton status` and `piton resume` find it.

@@ -677,7 +677,10 @@ mod tests {
         let build =
             |word: &str| format!("timeout_s = 10\n[build]\ncommand = [\"sh\", '{word}']\ntimeout_s = 9");
         let why = fresh_refusal("timeout_s = 10", &build("{sealed}/build.sh"));
-        assert!(why.contains("build.command has {sealed}") && why.contains("{tree}, {target}"), "{why}");
+        assert!(
+            why.contains("build.command has {sealed}") && why.contains("{tree}, {root}, {target}"),
+            "{why}"
+        );
         for word in ["{seal}", "x={targets}", "cd {artifact} && make", "{Tree}/x"] {
             assert!(fresh_refusal("timeout_s = 10", &build(word)).contains("nothing fills in"), "{word}");
         }

@@ -14,7 +14,7 @@ use crate::session::{self, Ascent};
 use crate::stats;
 use crate::trial::{Cost, Outcome, Pair, Record, counted};
 
-use crate::words::{clean, ends, expected, from_to, gain, noun, number, plural, seconds, size};
+use crate::words::{clean, ends, exactly, expected, from_to, gain, noun, number, plural, seconds, size};
 
 /// Where a run stands.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -381,7 +381,7 @@ pub fn summary(summary: &Summary, metric: &Metric) -> String {
         .iter()
         .filter(|r| r.outcome.kept())
         .map(|r| {
-            let by = r.outcome.estimate().map_or_else(String::new, |e| gain(e.gain, metric));
+            let by = r.outcome.estimate().map_or_else(String::new, |e| exactly(e.gain, metric));
             format!("  {:>3}  {by:>9}  {}\n", r.trial, clean(&r.description, 90))
         })
         .collect();

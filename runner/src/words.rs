@@ -204,10 +204,10 @@ fn beyond(change: f64) -> String {
 }
 
 /// The same with as many digits as a small change needs.
-fn exactly(by: f64, metric: &Metric) -> String {
+pub fn exactly(by: f64, metric: &Metric) -> String {
     let change = metric.change(by);
     match metric.scale() {
-        Scale::Ratio if change.abs() < 0.05 => format!("{} %", signed(change)),
+        Scale::Ratio if change != 0.0 && change.abs() < 0.05 => format!("{} %", signed(change)),
         _ => gain(by, metric),
     }
 }
@@ -267,7 +267,7 @@ pub fn expected(by: f64, metric: &Metric) -> String {
 /// The value before and after, and the change: `bytes 36512 -> 16008 (-56.2 %)`.
 pub fn from_to(from: f64, to: f64, metric: &Metric) -> String {
     let unit = if metric.unit.is_empty() { String::new() } else { format!(" {}", clean(&metric.unit, 30)) };
-    let by = metric.gain(from, to).map_or_else(String::new, |by| format!(" ({})", gain(by, metric)));
+    let by = metric.gain(from, to).map_or_else(String::new, |by| format!(" ({})", exactly(by, metric)));
     format!("{} {} -> {}{unit}{by}", clean(&metric.name, 60), number(from), number(to))
 }
 
