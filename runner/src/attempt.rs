@@ -32,7 +32,7 @@ pub fn attempt(world: World, config: &Config) -> Result<Attempt> {
             BuildEnd::TimedOut => return Ok(Err("its build took too long".to_owned())),
             BuildEnd::Interrupted => return Ok(Err(crate::proc::STOPPED.to_owned())),
         };
-        let bench = Bench { place: &place, ..world.bench(config, &harness) };
+        let bench = Bench { place: &place, logs: dir.join("logs"), ..world.bench(config, &harness) };
         Ok(match bench.sample(&side, host::fresh_seed()?, 0)? {
             Sampled::Measured(values) => {
                 let value = values.get(&config.metric.name).copied().unwrap_or_default();

@@ -347,8 +347,11 @@ fn pytest(root: &Path) -> Project {
         },
         first: "# The first Python that has pytest: the project's own environment, the one on PATH, the system's.\n\
                 for python in \"$1/.venv/bin/python\" python3 /usr/bin/python3; do \"$python\" -c 'import pytest' 2>/dev/null && break; done\n",
-        timed: "cd \"$1\" && PYTHONDONTWRITEBYTECODE=1 \"$python\" -m pytest -q -p no:cacheprovider"
-            .to_owned(),
+        timed: format!(
+            "cd \"$1\" && {}PYTHONDONTWRITEBYTECODE=1 \"$python\" -m pytest -q -p no:cacheprovider",
+            // A package below src/ is installed where its tests run, and no tree is.
+            if root.join("src").is_dir() { "PYTHONPATH=src " } else { "" }
+        ),
         ..project
     }
 }
