@@ -53,7 +53,7 @@ pub struct Workshop<'a> {
 /// Something built.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Built {
-    /// The tree that it was built from, exported: the root of the repository. See [`experiment`].
+    /// The tree that it was built from, exported: the root of the repository.
     pub tree: PathBuf,
     /// The artifact, where the build makes one.
     pub artifact: Option<PathBuf>,

@@ -1,5 +1,8 @@
 //! The experiment, read from `piton.toml` and checked before anything starts.
 
+mod opens;
+mod placeholders;
+
 use std::collections::BTreeMap;
 
 use regex::Regex;
@@ -18,16 +21,11 @@ use crate::terms::{Guard, Second, Settings};
 use crate::trial::Record;
 use crate::words::clean;
 
+pub use opens::{GPUS, Opens};
+pub use placeholders::fill;
+
 /// Name of the file, in the directory of its experiment.
 pub const FILE: &str = "piton.toml";
-
-/// What stands for something in the commands of `[harness]` and `[build]`.
-const BUILD_PLACES: [&str; 4] = ["tree", "root", "target", "home"];
-/// The same in the command of `[measure]`.
-const MEASURE_PLACES: [&str; 7] = ["tree", "root", "sealed", "artifact", "harness", "seed", "home"];
-/// What is a placeholder in some command, or taken for one.
-const PLACES: [&str; 9] =
-    ["tree", "root", "target", "sealed", "artifact", "harness", "seed", "home", "scratch"];
 
 /// An experiment: everything that is fixed for all its runs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -190,96 +188,6 @@ impl Measure {
     }
 }
 
-/// What a section opens of the machine to its job, all of it closed where nothing is said.
-#[derive(Debug, Clone, Copy)]
-pub struct Opens<'a> {
-    /// Files and directories to read.
-    pub read: &'a [String],
-    /// Files and directories to write.
-    pub write: &'a [String],
-    /// Variables.
-    pub env: &'a BTreeMap<String, String>,
-    /// Devices, by their words.
-    pub devices: &'a [String],
-    /// The machine's network.
-    pub network: bool,
-    /// The machine's /dev/shm.
-    pub shared_memory: bool,
-    /// A network of its own.
-    pub loopback: bool,
-}
-
-impl Build {
-    /// What it opens.
-    pub fn opens(&self) -> Opens<'_> {
-        let Self { read, write, env, devices, network, shared_memory, loopback, .. } = self;
-        let (network, shared_memory, loopback) = (*network, *shared_memory, *loopback);
-        Opens { read, write, env, devices, network, shared_memory, loopback }
-    }
-}
-
-impl Measure {
-    /// What it opens.
-    pub fn opens(&self) -> Opens<'_> {
-        let Self { read, write, env, devices, network, shared_memory, loopback, .. } = self;
-        let (network, shared_memory, loopback) = (*network, *shared_memory, *loopback);
-        Opens { read, write, env, devices, network, shared_memory, loopback }
-    }
-}
-
-/// Words for devices.
-pub const GPUS: [&str; 3] = ["nvidia", "amd", "all-gpus"];
-
-impl Opens<'_> {
-    fn problem(&self, section: &str) -> Option<String> {
-        for (key, paths) in [("read", self.read), ("write", self.write)] {
-            if let Some(path) = paths.iter().find(|path| !names_a_part(path)) {
-                return Some(format!(
-                    "{section}.{key} has `{path}`; it holds absolute paths, or paths that begin with ~/ or {{home}}/, and neither \
-                     the whole system nor the whole home directory"
-                ));
-            }
-        }
-        if let Some(name) = self
-            .env
-            .keys()
-            .find(|name| name.is_empty() || name.contains(['=', '\0']) || name.starts_with("PITON_"))
-        {
-            return Some(format!(
-                "{section}.env has `{name}`, which no variable can be called, or which is piton's own"
-            ));
-        }
-        if let Some((name, _)) = self.env.iter().find(|(_, value)| value.contains('\0')) {
-            return Some(format!("{section}.env has a value for {name} with a NUL in it"));
-        }
-        let odd = self.devices.iter().find(|name| !GPUS.contains(&&***name) && !is_device(name))?;
-        Some(format!(
-            "{section}.devices has `{odd}`; it holds nvidia, amd, all-gpus, or paths below /dev, but for /dev/shm, /dev/pts and \
-             what it has of its own"
-        ))
-    }
-}
-
-/// Whether a path names a part of the system or of the home directory, and not all of it.
-fn names_a_part(path: &str) -> bool {
-    let below =
-        path.strip_prefix("~/").or_else(|| path.strip_prefix("{home}/")).or_else(|| path.strip_prefix('/'));
-    below.is_some_and(|below| {
-        below.split('/').any(|part| !part.is_empty() && part != ".")
-            && below.split('/').all(|part| part != "..")
-    }) && !path.contains('\0')
-}
-
-/// Whether a word names a device by its path. Those that everybody shares have keys of their own.
-fn is_device(word: &str) -> bool {
-    let own = ["shm", "pts", "ptmx", "fd", "mqueue"];
-    word.strip_prefix("/dev/").is_some_and(|name| {
-        names_a_part(&format!("/{name}"))
-            && names_a_part(word)
-            && own.iter().all(|own| name.split('/').next() != Some(own))
-    })
-}
-
 impl Config {
     /// Parses and checks the text of a `piton.toml`.
     ///
@@ -334,32 +242,6 @@ impl Config {
         self.needed().into_iter().filter(by_format).find_map(|name| {
             let problem = self.measure.format.problem(name)?;
             Some(format!("the metric `{name}` can never be read: {problem}"))
-        })
-    }
-
-    /// A placeholder that nothing fills in.
-    fn misplaced(&self) -> Option<String> {
-        let builds = [("harness", &self.harness), ("build", &self.build)];
-        let of_builds = builds.iter().filter_map(|(name, build)| Some((*name, build.as_ref()?))).flat_map(
-            |(name, build)| {
-                let artifact = build.artifact.iter().map(move |word| (format!("{name}.artifact"), word));
-                let fetch = build.fetch.iter().map(move |word| (format!("{name}.fetch"), word));
-                let command = build.command.iter().map(move |word| (format!("{name}.command"), word));
-                command.chain(fetch).chain(artifact).map(|(key, word)| (key, word, &BUILD_PLACES[..]))
-            },
-        );
-        let measure = &self.measure.command;
-        let of_measure = measure.iter().map(|word| ("measure.command".to_owned(), word, &MEASURE_PLACES[..]));
-        of_builds.chain(of_measure).find_map(|(key, word, places)| {
-            let strange = placeholders(word).into_iter().find(|name| !places.contains(&name.as_str()))?;
-            let listed: Vec<String> = places.iter().map(|name| format!("{{{name}}}")).collect();
-            let sealed =
-                if strange == "sealed" { "; {tree} holds the locked files as they are sealed" } else { "" };
-            Some(format!(
-                "{key} has {{{strange}}}, which nothing fills in; there, {} stand for something{sealed}. \
-                 Braces that are the command's own are written with a space: {{ {strange} }}",
-                listed.join(", ")
-            ))
         })
     }
 
@@ -536,31 +418,6 @@ pub fn text(bytes: Option<Vec<u8>>) -> Result<String> {
 /// What is wrong, with its line.
 pub fn toml_as<T: serde::de::DeserializeOwned>(text: &str) -> std::result::Result<T, String> {
     toml::from_str(text).map_err(|e| e.to_string())
-}
-
-/// Names between braces that look like placeholders: in a word that is no script, all; in one that is, those that piton knows. A
-/// shell's own `${name}` is none.
-fn placeholders(word: &str) -> Vec<String> {
-    let script =
-        word.contains(|c: char| c.is_whitespace() || matches!(c, ';' | '\'' | '"' | '$' | '|' | '('));
-    let mut found = vec![];
-    for (at, _) in word.match_indices('{') {
-        let Some((name, _)) = word[at + 1..].split_once('}') else { break };
-        let plain = !name.is_empty() && name.chars().all(|c| c.is_ascii_alphabetic() || c == '_');
-        let known = PLACES.contains(&name.to_ascii_lowercase().as_str());
-        if plain && !word[..at].ends_with('$') && (known || !script) {
-            found.push(name.to_owned());
-        }
-    }
-    found
-}
-
-/// The words of a command with `{name}` replaced by its value, longest reach first; unknown names stay.
-pub fn fill(words: &[String], values: &[(&str, &str)]) -> Vec<String> {
-    let one = |word: &String| {
-        values.iter().fold(word.clone(), |word, (name, value)| word.replace(&format!("{{{name}}}"), value))
-    };
-    words.iter().map(one).collect()
 }
 
 #[cfg(test)]

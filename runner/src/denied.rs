@@ -462,6 +462,12 @@ impl Behind<'_> {
     }
 
     fn to_read(&self, path: &Path) -> Denied {
+        if path.components().any(|part| part.as_os_str() == ".git") {
+            return Denied::never(
+                format!("read {}", path.display()),
+                "git's own files, and piton's, are closed to it",
+            );
+        }
         if self.tells_secrets(path) {
             return Denied::never(
                 format!("read {}", path.display()),
@@ -478,7 +484,8 @@ impl Behind<'_> {
     }
 
     fn to_write(&self, path: &Path) -> Denied {
-        if self.tells_secrets(path) || self.home.starts_with(path) {
+        let git = path.components().any(|part| part.as_os_str() == ".git");
+        if git || self.tells_secrets(path) || self.home.starts_with(path) {
             return Denied { what: format!("write {}", path.display()), ..self.to_read(path) };
         }
         Denied::key(format!("write {}", path.display()), "write", self.written(path))

@@ -451,7 +451,7 @@ fn init_knows_a_cargo_package_an_npm_package_and_a_python_project() {
     assert!(written(npm.path(), "piton.toml").contains("editable = [\"lib\"]"));
     let python = repository(&[("pyproject.toml", ""), ("quick/__init__.py", "")]);
     python.piton(&["init"]);
-    assert!(written(python.path(), "measure.sh").contains("python3 -m pytest"));
+    assert!(written(python.path(), "measure.sh").contains("\"$python\" -m pytest"));
     assert!(written(python.path(), "piton.toml").contains("editable = [\"quick\"]"));
     let other = repository(&[("README", "")]);
     let said = other.piton(&["init"]);

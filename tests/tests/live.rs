@@ -137,7 +137,10 @@ fn the_buttons_do_what_the_commands_do() {
     assert!(served.get("/").body.contains("no run has begun in this repository yet"));
     let mut events = served.events("run=");
     let agent = toy.endless(&signs.path().join("n"));
-    let mut command = toy.command(&["climb", "--run", "r", "--agent", &agent, "--for", "10m"]);
+    // Where it counts, so that no proposal is the same and it goes on for as long as it may.
+    let open = signs.path().to_str().unwrap();
+    let mut command =
+        toy.command(&["climb", "--run", "r", "--agent", &agent, "--for", "10m", "--allow-write", open]);
     let climb = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     assert_eq!(events.until("reload").0, "reload", "a run has begun");
     let noted = served.press("/note", "run=r&text=mind+the+%3Cgap%3E");
@@ -318,7 +321,10 @@ fn a_climb_is_seen_in_the_terminal_and_asked_from_there_to_end() {
     let mut terminal = Terminal::watch(&toy);
     terminal.shows("no run has begun in this repository yet");
     let agent = toy.endless(&signs.path().join("n"));
-    let mut command = toy.command(&["climb", "--run", "r", "--agent", &agent, "--for", "10m"]);
+    // Where it counts, so that no proposal is the same and it goes on for as long as it may.
+    let open = signs.path().to_str().unwrap();
+    let mut command =
+        toy.command(&["climb", "--run", "r", "--agent", &agent, "--for", "10m", "--allow-write", open]);
     let climb = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     terminal.shows("  left    ");
     terminal.press("nquick\r");

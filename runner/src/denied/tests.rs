@@ -40,6 +40,7 @@ fn there(path: &Path) -> Option<There> {
         "/home/me/tools/bin/cc1",
         "/state/slots/a/tree/out.txt",
         "/etc/shadow",
+        "/home/me/repo/.git/piton/ledger.db",
     ];
     match path.to_str()? {
         path if dirs.contains(&path) => Some(There::Dir),
@@ -169,6 +170,7 @@ fn credentials_and_whole_home_directories_are_never_proposed() {
     for text in [
         "PermissionError: [Errno 13] Permission denied: '/home/me/.ssh/id_ed25519'",
         "cat: /etc/shadow: Permission denied",
+        "cat: /home/me/repo/.git/piton/ledger.db: Permission denied",
         "ls: cannot open directory '/home/me': Permission denied",
         "ls: cannot open directory '/': Permission denied",
         "connect: /run/docker.sock: permission denied",
