@@ -96,6 +96,9 @@ impl Ground {
     }
 }
 
+/// Tries at names that nobody else has.
+const FIELDS: usize = 8;
+
 /// A ground made by the process that is attacked, with sockets that it listens on.
 pub(crate) struct Field {
     dir: tempfile::TempDir,
@@ -105,7 +108,15 @@ pub(crate) struct Field {
 
 impl Field {
     pub fn new() -> io::Result<Self> {
-        let dir = tempfile::Builder::new().prefix("piton-walls").tempdir()?;
+        // Abstract names are the whole machine's: another piton that tries its walls may have this one.
+        let made = (0..FIELDS).map(|_| Self::anew());
+        let mut made =
+            made.skip_while(|made| made.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::AddrInUse));
+        made.next().unwrap_or_else(Self::anew)
+    }
+
+    fn anew() -> io::Result<Self> {
+        let dir = tempfile::Builder::new().prefix("piton-walls").rand_bytes(12).tempdir()?;
         for name in ["outside", "shown", "inside"] {
             fs::create_dir(dir.path().join(name))?;
         }

@@ -44,6 +44,10 @@ impl Judge<'_> {
         Ok(match record.accepted {
             None if config.candidate_prints() => {
                 let level = self.book.incumbent().value(&config.metric.name).unwrap_or(0.0);
+                // A count that has run out cannot fall by less: no ratio says how bold that is.
+                if level.fract() == 0.0 && record.value(&config.metric.name) == Some(0.0) {
+                    return Ok(outcome);
+                }
                 let size = (level, record.tau.unwrap_or(0.0));
                 let implausible = |gain| config.rule.implausible(config.metric.scale(), size, gain);
                 outcome.held(implausible, config.rule.implausible_pct)

@@ -79,7 +79,9 @@ fn an_experiment_that_believes_what_its_candidate_prints_is_found_out() {
     let said = scratch.piton(&["redteam", "--only", "forged metric", "--json"]);
     let states = states(&said);
     assert_eq!(said.status, 1, "{said:?}");
-    assert!(states["prints a forged metric and ends"].starts_with("broken: \"better\""), "{states:?}");
+    // What is forged so boldly is not kept without a person. That it was believed is what is to be found out.
+    let bold = &states["prints a forged metric and ends"];
+    assert!(bold.starts_with("broken: \"held_implausible\""), "{states:?}");
     assert!(states["prints a forged metric"].starts_with("held: \"run:unreadable\""), "{states:?}");
 }
 

@@ -18,8 +18,9 @@ fn a_better_challenger_becomes_the_branch_and_its_commit_carries_the_evidence() 
     toy.speed("110");
     let (status, reason, answer) = trial(&toy);
     assert_eq!((status, reason.as_str()), (0, "better"), "{answer}");
-    // The toy's noise comes from the seed, the same on both sides: no noise between them, and two pairs are enough.
-    for word in ["kept: +9.", ", 2 pairs, "] {
+    // The toy's noise comes from the seed, the same on both sides. Equal sides are no proof that luck is: the test is made, and a gain that is far
+    // above what seeds do takes the fewest pairs.
+    for word in ["kept: +9.", ", 8 pairs, "] {
         assert!(answer.contains(word), "{word} in {answer}");
     }
     let message = toy.git(&["log", "-1", "--format=%B", "piton/r"]);
@@ -264,6 +265,6 @@ fn the_answer_for_programs_is_one_json_document() {
     let record = toy.piton(&["trial", "-m", "x", "--json"]).json();
     assert_eq!(record["outcome"]["kind"], "judged");
     assert_eq!(record["outcome"]["verdict"]["keep"], "better");
-    assert_eq!(record["pairs"].as_array().unwrap().len(), 2);
+    assert_eq!(record["pairs"].as_array().unwrap().len(), 8);
     assert_eq!(record["changes"]["constants"][0]["to"], "110");
 }

@@ -84,7 +84,7 @@ fn what_can_never_work_is_refused_before_anything_is_built() {
                 "[measure]",
                 "[build]\ncommand = [\"sh\", \"{sealed}/b.sh\"]\ntimeout_s = 9\n[measure]",
             ),
-            vec!["build.command has {sealed}", "{tree}, {target}"],
+            vec!["build.command has {sealed}", "{tree}, {root}, {target}"],
         ),
         (PLAIN.replace("[scope]", "memory = \"peak\"\n[scope]"), vec!["memory_unit"]),
     ] {
