@@ -225,7 +225,7 @@ impl World {
                     "{path} has {how}, which piton does not run, and git's index does not vouch for it"
                 ))
                 .note("nothing was changed, and your files are as they were")
-                .hint("`git status` renews the index; if it then names the file, commit it or put it back"));
+                .hint("`touch` the file, then `git status`, renews the index; if that names the file, commit it or put it back"));
         }
         if !dirty.is_empty() {
             return Err(Error::refused("the run did not begin: the tree is not clean")

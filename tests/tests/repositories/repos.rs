@@ -230,9 +230,11 @@ fn a_filtered_file_for_which_the_index_does_not_vouch_is_named_with_what_to_do()
     with_filter(&toy, "*.bin");
     toy.write("w.bin", "BIG\n");
     toy.commit("filtered");
-    // The same content once more: git would have to run the filter to know.
+    // The same content once more: git would have to run the filter to know. Of another second, which is as closely as git looks.
     fs::remove_file(toy.path().join("w.bin")).unwrap();
     toy.write("w.bin", "BIG\n");
+    let then = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+    fs::File::options().append(true).open(toy.path().join("w.bin")).unwrap().set_modified(then).unwrap();
     refused(&toy.piton(&["baseline"]), &["w.bin has filter=big", "git status"]);
     toy.git(&["status"]);
     toy.baseline();
