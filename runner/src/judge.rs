@@ -17,7 +17,7 @@ use crate::measure::Sampled;
 use crate::metric::Values;
 use crate::pulse::Pulse;
 use crate::rule::{self, Asked, Estimate, First, Path, Question, Verdict};
-use crate::terms::Preset;
+use crate::terms::{self, Preset};
 use crate::trial::{Outcome, Pair, Record, Sides, Stage, medians};
 use crate::world::World;
 use crate::{fail, forecast, host, words};
@@ -44,8 +44,7 @@ impl Judge<'_> {
         Ok(match record.accepted {
             None if config.candidate_prints() => {
                 let level = self.book.incumbent().value(&config.metric.name).unwrap_or(0.0);
-                // A count that has run out cannot fall by less: no ratio says how bold that is.
-                if level.fract() == 0.0 && record.value(&config.metric.name) == Some(0.0) {
+                if record.value(&config.metric.name).is_some_and(|to| terms::runs_out(level, to)) {
                     return Ok(outcome);
                 }
                 let size = (level, record.tau.unwrap_or(0.0));

@@ -36,6 +36,14 @@ impl Preset {
 /// So many tau are taken for the size of a value that is smaller.
 const FAR: f64 = 300.0;
 
+/// A whole number below this may be a count, e.g. of failing tests; a size in bytes is larger.
+const COUNT: f64 = 1000.0;
+
+/// Whether a step from `level` to `to` is that of a count that runs out: it cannot fall by less, and no ratio says how bold that is.
+pub fn runs_out(level: f64, to: f64) -> bool {
+    to == 0.0 && level.fract() == 0.0 && level.abs() < COUNT
+}
+
 /// The settings of the rule: `[rule]` in `piton.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -378,6 +386,12 @@ mod tests {
             let bad = Settings { implausible_pct: pct, ..Settings::default() };
             assert!(bad.problem().unwrap().contains("implausible_pct"));
         }
+    }
+
+    #[test]
+    fn a_count_may_run_out_and_a_size_or_a_time_may_not() {
+        assert!(runs_out(1.0, 0.0) && runs_out(250.0, 0.0));
+        assert!(!runs_out(36512.0, 0.0) && !runs_out(4.98, 0.0) && !runs_out(5.0, 1.0));
     }
 
     #[test]
