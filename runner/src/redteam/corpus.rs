@@ -58,6 +58,9 @@ pub struct Attack {
     pub name: String,
     /// The rule that it is stopped by: METHODOLOGY.md has the list.
     pub rule: String,
+    /// The idea that it is one spelling of; its rule where nothing is said.
+    #[serde(default)]
+    pub kind: Option<String>,
     /// Ways in which its trial may end: reasons as in `results.tsv`, or
     ///
     /// - `gate` for any gate, `judged` for any verdict but a keep, `crash` for any crash, `keep` for any keep;
