@@ -141,7 +141,16 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
             }
             Ok(if report.bars.iter().all(|bar| bar.holds) { exit::DONE } else { exit::FAILED })
         }
-        Command::Redteam { only, in_place, json } => {
+        Command::Redteam { list: true, json, .. } => {
+            let listing = redteam::listing()?;
+            if json {
+                say::json(&listing);
+            } else {
+                say::answer(&redteam::list(&listing));
+            }
+            Ok(exit::DONE)
+        }
+        Command::Redteam { only, in_place, json, .. } => {
             let world = world(dir, least)?;
             let mut told = |row: &redteam::Row| redteam::tell(&world.progress, row);
             let report = redteam::run(&world, &redteam::Options { only, in_place }, &mut told)?;

@@ -4,6 +4,7 @@
 //! is shipped. Beside how the trial ended, everything that no attack may change is looked at from outside.
 
 mod corpus;
+mod listing;
 mod row;
 mod scratch;
 mod watch;
@@ -11,6 +12,7 @@ mod watch;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use listing::{list, listing};
 pub use row::{Report, Row, State, table};
 
 use crate::build::Workshop;
@@ -36,7 +38,7 @@ const TRIES: u32 = 3;
 /// What to attack.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Only attacks whose name contains one of these; all where there is none.
+    /// Only attacks whose name, or the idea of which, contains one of these; all where there is none.
     pub only: Vec<String>,
     /// This repository itself, rather than a copy.
     pub in_place: bool,
@@ -49,7 +51,10 @@ pub struct Options {
 pub fn run(world: &World, options: &Options, told: &mut dyn FnMut(&Row)) -> Result<Report> {
     let watch = Stopwatch::start();
     let all = corpus::all().map_err(|why| Error::new(WHAT).cause(why))?;
-    let named = |attack: &Attack| options.only.iter().any(|only| attack.name.contains(only));
+    let named = |attack: &Attack| {
+        let names = [attack.name.as_str(), attack.kind()];
+        options.only.iter().any(|only| names.iter().any(|name| name.contains(only)))
+    };
     let wanted = |attack: &Attack| options.only.is_empty() || named(attack);
     let attacks: Vec<(Attack, Corpus)> = all.into_iter().filter(|(attack, _)| wanted(attack)).collect();
     if attacks.is_empty() {

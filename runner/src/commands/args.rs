@@ -381,9 +381,12 @@ pub(super) enum Command {
         after_help = "Example: piton redteam --only ledger\n\nExit status: 0 every attack held, 1 one got through."
     )]
     Redteam {
-        /// Only attacks whose name contains this; may be given several times.
+        /// Only attacks whose name, or whose idea, contains this; may be given several times.
         #[arg(long, value_name = "TEXT")]
         only: Vec<String>,
+        /// List what would be tried, by ideas and their spellings, and try nothing.
+        #[arg(long, conflicts_with_all = ["only", "in_place"])]
+        list: bool,
         /// Attack this very repository: for a clone that you will throw away.
         #[arg(long)]
         in_place: bool,

@@ -60,7 +60,7 @@ pub struct Attack {
     pub rule: String,
     /// The idea that it is one spelling of; its rule where nothing is said.
     #[serde(default)]
-    pub kind: Option<String>,
+    kind: Option<String>,
     /// Ways in which its trial may end: reasons as in `results.tsv`, or
     ///
     /// - `gate` for any gate, `judged` for any verdict but a keep, `crash` for any crash, `keep` for any keep;
@@ -137,6 +137,11 @@ pub fn all() -> Result<Vec<(Attack, Corpus)>, String> {
 }
 
 impl Attack {
+    /// The idea that it is one spelling of.
+    pub fn kind(&self) -> &str {
+        self.kind.as_deref().unwrap_or(&self.rule)
+    }
+
     /// The agent's script: edits, then commands, then the description.
     ///
     /// # Errors
