@@ -5,8 +5,11 @@
 //! that somebody's browser has open can send requests to this machine as well, with the user's cookies: so the name that a request
 //! was sent to must be this machine's (a foreign name that leads here is DNS rebinding), and a button must be pressed on our own
 //! page, which its origin shows, and a key that only our page holds.
+//!
+//! A name is compared whole, with its port, against those that lead here, and never taken apart: what two readers may split in two ways
+//! (`[::1].evil.example`, `127.0.0.1:7480@evil.example`) is in no list.
 
-use core::net::{IpAddr, SocketAddr};
+use core::net::SocketAddr;
 
 /// What keeps a server's user apart from everybody else.
 #[derive(Debug, Clone)]
@@ -21,13 +24,17 @@ pub struct Door {
     pub cookie: String,
     /// What our own page sends along with a button.
     pub key: String,
+    /// The names, each with its port, that lead here on loopback, in small letters.
+    names: Vec<String>,
 }
 
 /// What a request says of itself.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Knock<'a> {
-    /// The name and port that it was sent to.
+    /// The name and port that it was sent to; absent where it names none, or more than one.
     pub host: Option<&'a str>,
+    /// The name and port in its first line, where that holds a whole address.
+    pub target: Option<&'a str>,
     /// The page that sends it.
     pub origin: Option<&'a str>,
     /// How that page stands to ours, by the browser's word.
@@ -57,17 +64,38 @@ pub enum Entry {
 }
 
 impl Door {
-    /// The door of what is served at `address`; `shut` where those who do not know the token may not look on loopback either.
-    pub fn new(address: SocketAddr, shut: bool, token: String, key: String) -> Self {
-        let loopback = address.ip().is_loopback();
-        Self { loopback, open: loopback && !shut, token, cookie: format!("piton-{}", address.port()), key }
+    /// The door of what is served at `address`, also under the `names` that the user gave; `shut` where those who do not know the token
+    /// may not look on loopback either.
+    pub fn new(address: SocketAddr, shut: bool, names: &[String], token: String, key: String) -> Self {
+        let (loopback, port) = (address.ip().is_loopback(), address.port());
+        let own = ["localhost", "127.0.0.1", "[::1]"].map(|name| format!("{name}:{port}"));
+        let given = names.iter().map(|name| match name.rsplit_once(':') {
+            Some((_, digits)) if is_port(digits) => name.to_ascii_lowercase(),
+            _ => format!("{}:{port}", name.to_ascii_lowercase()),
+        });
+        let mut names: Vec<String> = own.into_iter().chain([address.to_string()]).chain(given).collect();
+        // Where it is the protocol's own, nobody writes it.
+        names.extend(names.clone().iter().filter_map(|name| name.strip_suffix(":80").map(str::to_owned)));
+        Self { loopback, open: loopback && !shut, token, cookie: format!("piton-{port}"), key, names }
     }
 
     /// Whether a request may come in at all.
     pub fn enter(&self, knock: &Knock) -> Entry {
-        let Some(host) = knock.host else { return Entry::Shut("the request names no host") };
-        if self.loopback && !is_loopback(name_of(host)) {
-            return Entry::Shut("the request was sent to a name that is not this machine's loopback");
+        let Some(host) = knock.host else { return Entry::Shut("the request does not name one host") };
+        if knock.target.is_some_and(|target| target != host) {
+            return Entry::Shut("the request names two hosts");
+        }
+        if self.loopback && !self.names.iter().any(|name| name.eq_ignore_ascii_case(host)) {
+            return Entry::Shut(
+                "the request was sent to a name that is not this machine's loopback; for another one: piton serve --name NAME:PORT",
+            );
+        }
+        // Elsewhere this machine has names that it does not know itself, and only the token lets in.
+        if !is_name(host) {
+            return Entry::Shut("the request was sent to what is no name");
+        }
+        if knock.origin.is_some_and(|origin| origin.strip_prefix("http://") != Some(host)) {
+            return Entry::Shut("the request comes from another page");
         }
         if knock.asked.is_some_and(|asked| same(asked, &self.token)) {
             return Entry::Keep;
@@ -81,13 +109,12 @@ impl Door {
 
     /// Whether a request that was let in may press a button. `key` is what it sent along.
     pub fn press(&self, knock: &Knock, key: Option<&str>) -> Result<(), &'static str> {
-        if self.enter(knock) != (Entry::Open { known: true }) {
-            return Err("only who has opened the address that piton serve printed may press a button");
+        match self.enter(knock) {
+            Entry::Open { known: true } => {}
+            Entry::Shut(why) => return Err(why),
+            _ => return Err("only who has opened the address that piton serve printed may press a button"),
         }
-        let ours = |origin: &str| origin.strip_prefix("http://").is_some_and(|sent| Some(sent) == knock.host);
-        if knock.origin.is_some_and(|origin| !ours(origin))
-            || knock.site.is_some_and(|site| site != "same-origin")
-        {
+        if knock.site.is_some_and(|site| site != "same-origin") {
             return Err("the button was pressed on another page");
         }
         match key {
@@ -97,17 +124,24 @@ impl Door {
     }
 }
 
-/// The name in `name:port`.
-fn name_of(host: &str) -> &str {
-    match host.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
-        Some((name, _)) => name,
-        None => host.rsplit_once(':').map_or(host, |(name, _)| name),
-    }
+/// Whether `host` is `name`, `name:port`, `[address]` or `[address]:port`, and nothing besides.
+pub fn is_name(host: &str) -> bool {
+    let (name, port) = match host.strip_prefix('[').map(|rest| rest.split_once(']')) {
+        Some(None) => return false,
+        Some(Some((address, rest))) => match (address.parse::<core::net::Ipv6Addr>(), rest.strip_prefix(':'))
+        {
+            (Err(_), _) => return false,
+            (Ok(_), None) => return rest.is_empty(),
+            (Ok(_), port) => ("localhost", port),
+        },
+        None => host.split_once(':').map_or((host, None), |(name, port)| (name, Some(port))),
+    };
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    !name.is_empty() && name.bytes().all(plain) && port.is_none_or(is_port)
 }
 
-fn is_loopback(name: &str) -> bool {
-    let address = name.parse::<IpAddr>();
-    name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+fn is_port(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok()
 }
 
 /// Whether two secrets are the same, in a time that does not say how far they agree.
@@ -121,25 +155,105 @@ mod tests {
     use super::*;
 
     fn door(address: &str, shut: bool) -> Door {
-        Door::new(address.parse().unwrap(), shut, "s3cret".into(), "k3y".into())
+        Door::new(address.parse().unwrap(), shut, &[], "s3cret".into(), "k3y".into())
     }
 
     fn to(host: &str) -> Knock<'_> {
         Knock { host: Some(host), ..Knock::default() }
     }
 
+    /// Ways to write a name that some reader takes for this machine.
+    const FOREIGN: [&str; 40] = [
+        "evil.example:7480",
+        "127.0.0.1.evil.example",
+        "127.0.0.1.evil.example:7480",
+        "",
+        " ",
+        ":7480",
+        "192.168.1.5:7480",
+        "localhost.evil:7480",
+        "[::1].evil.com",
+        "[::1].evil.com:7480",
+        "[::1]evil.com:7480",
+        "[::1]:7480.evil.com",
+        "127.0.0.1:7480@evil.com",
+        "127.0.0.1:7480@evil.com:7480",
+        "evil.com@127.0.0.1:7480",
+        "localhost:7480/evil.com",
+        "localhost:7480#evil.com",
+        "localhost:7480?evil.com",
+        "localhost.:7480",
+        "127.0.0.1.:7480",
+        "localhost",
+        "127.0.0.1",
+        "[::1]",
+        "localhost:80",
+        "localhost:7481",
+        "localhost:",
+        "localhost:07480",
+        "localhost:+7480",
+        "localhost:7480 ",
+        " localhost:7480",
+        "localhost:7480,evil.com",
+        "[::ffff:127.0.0.1]:7480",
+        "[0:0:0:0:0:0:0:1]:7480",
+        "::1:7480",
+        "2130706433:7480",
+        "0x7f000001:7480",
+        "0x7f.1:7480",
+        "0177.0.0.1:7480",
+        "127.1:7480",
+        "0.0.0.0:7480",
+    ];
+
     #[test]
-    fn on_loopback_only_the_loopbacks_own_names_lead_in() {
-        let door = door("127.0.0.1:7480", false);
-        for name in ["127.0.0.1:7480", "localhost:9", "LOCALHOST", "[::1]:7480", "127.0.0.9"] {
-            assert_eq!(door.enter(&to(name)), Entry::Open { known: false }, "{name}");
+    fn on_loopback_only_the_loopbacks_own_names_with_its_port_lead_in() {
+        let at = door("127.0.0.1:7480", false);
+        for name in ["127.0.0.1:7480", "localhost:7480", "LOCALHOST:7480", "[::1]:7480"] {
+            assert_eq!(at.enter(&to(name)), Entry::Open { known: false }, "{name}");
+            let foreign = Knock { origin: Some("http://evil.example"), ..to(name) };
+            assert!(matches!(at.enter(&foreign), Entry::Shut(_)), "{name}");
         }
-        for name in
-            ["evil.example:7480", "127.0.0.1.evil.example", "", "192.168.1.5:7480", "localhost.evil:1"]
-        {
-            assert!(matches!(door.enter(&to(name)), Entry::Shut(_)), "{name}");
+        for name in FOREIGN {
+            assert!(matches!(at.enter(&to(name)), Entry::Shut(_)), "{name}");
+            let inside = Knock { target: Some(name), ..to("localhost:7480") };
+            assert!(matches!(at.enter(&inside), Entry::Shut(_)), "{name} in the first line");
         }
-        assert!(matches!(door.enter(&Knock::default()), Entry::Shut(_)));
+        assert!(matches!(at.enter(&Knock::default()), Entry::Shut(_)));
+        assert!(matches!(door("127.0.0.1:80", false).enter(&to("localhost")), Entry::Open { .. }));
+        assert!(matches!(door("127.0.0.9:7480", false).enter(&to("127.0.0.9:7480")), Entry::Open { .. }));
+    }
+
+    #[test]
+    fn a_name_that_the_user_gave_leads_in_with_the_port_that_he_gave_or_its_own() {
+        let given = ["localhost:9000".to_owned(), "Box.lan".to_owned()];
+        let at = Door::new("127.0.0.1:7480".parse().unwrap(), false, &given, String::new(), String::new());
+        for name in ["localhost:9000", "box.lan:7480", "localhost:7480"] {
+            assert!(matches!(at.enter(&to(name)), Entry::Open { .. }), "{name}");
+        }
+        for name in ["box.lan", "box.lan:9000", "evil.box.lan:7480"] {
+            assert!(matches!(at.enter(&to(name)), Entry::Shut(_)), "{name}");
+        }
+    }
+
+    #[test]
+    fn off_loopback_what_is_no_name_is_shut_out_and_every_other_needs_the_token() {
+        let at = door("0.0.0.0:7480", false);
+        for name in [
+            "[::1].evil.com",
+            "127.0.0.1:7480@evil.com",
+            "box:7480:1",
+            "box/x",
+            "[::1",
+            "box:",
+            "box:99999",
+            "",
+        ] {
+            assert!(matches!(at.enter(&to(name)), Entry::Shut(_)), "{name}");
+        }
+        for name in ["box", "box.lan:7480", "[fe80::1]:7480", "10.0.0.1:1"] {
+            assert_eq!(at.enter(&to(name)), Entry::Unknown, "{name}");
+        }
     }
 
     #[test]

@@ -51,6 +51,17 @@ pub fn temporary() -> Result<()> {
     })
 }
 
+/// Raises what this process may have open at once as far as it may, to `wanted` at most. Returns how many that are.
+pub fn open_at_most(wanted: u64) -> u64 {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    // No limit is none.
+    let (soft, hard) = (current.unwrap_or(u64::MAX), maximum.unwrap_or(u64::MAX));
+    let raised = soft.max(wanted.min(hard));
+    let limit = Rlimit { current: Some(raised), maximum };
+    if raised > soft && setrlimit(Resource::Nofile, limit).is_ok() { raised } else { soft }
+}
+
 /// The boot of the system that this is: another one after every start of the machine; empty where it does not say.
 pub fn boot() -> String {
     let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();

@@ -24,6 +24,7 @@ use crate::config::Config;
 use crate::error::{Context, Error, Result};
 use crate::standing::Night;
 use crate::tally::Tally;
+use crate::words::plain_json;
 
 pub use lock::{Holder, Lock};
 pub use memory::{Edit, Hit, Memory, Tried, Where};
@@ -410,7 +411,7 @@ fn head(db: &Connection) -> Result<(i64, String)> {
 /// Puts an entry at the end of the chain; returns its number.
 fn enter(db: &Connection, kind: &str, run: &str, trial: Option<u32>, body: &impl Serialize) -> Result<i64> {
     let what = "the ledger was not written";
-    let body = serde_json::to_string(body).context(what)?;
+    let body = plain_json(&serde_json::to_string(body).context(what)?);
     let (last, before) = head(db)?;
     let hash = chain::link(&before, kind, run, trial, &body);
     let sql = "INSERT INTO entries (entry, kind, run, trial, body, hash) VALUES (?1, ?2, ?3, ?4, ?5, ?6)";

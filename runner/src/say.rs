@@ -1,7 +1,8 @@
 //! The only module that prints.
 //!
 //! What a command answers goes to standard output; progress and errors go to standard error, so that
-//! `piton log --json | jq` sees nothing else. Colours and the moving line appear on a terminal only.
+//! `piton log --json | jq` sees nothing else. Colours and the moving line appear on a terminal only. Whatever goes through here as text
+//! can move no cursor, turn no line around and hide nothing: what another wrote may be in any of it.
 
 use std::fmt;
 use std::fs::{self, File, Metadata};
@@ -14,12 +15,12 @@ use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::error::Error;
-use crate::words::{clean, printable};
+use crate::words::{clean, plain_json, printable};
 
 /// Prints an answer to standard output, ended by one line break. A reader that has gone is no error.
 pub fn answer(text: &str) {
     let mut out = anstream::stdout().lock();
-    let _ = writeln!(out, "{}", text.trim_end_matches('\n'));
+    let _ = writeln!(out, "{}", printable(text.trim_end_matches('\n')));
 }
 
 /// Prints an answer that is a file: its bytes as they are.
@@ -97,7 +98,7 @@ impl Lines {
 
     /// Prints a line. Returns whether somebody still reads.
     pub fn line(&mut self, text: &str) -> bool {
-        self.gone = self.gone || writeln!(anstream::stdout().lock(), "{text}").is_err();
+        self.gone = self.gone || writeln!(anstream::stdout().lock(), "{}", printable(text)).is_err();
         !self.gone
     }
 }
@@ -110,7 +111,12 @@ impl Default for Lines {
 
 /// Prints an answer for programs: one JSON document.
 pub fn json(value: &impl serde::Serialize) {
-    answer(&serde_json::to_string_pretty(value).expect("our own types serialise"));
+    answer(&pretty(value));
+}
+
+/// A JSON document as programs are given it.
+pub fn pretty(value: &impl serde::Serialize) -> String {
+    plain_json(&serde_json::to_string_pretty(value).expect("our own types serialise"))
 }
 
 /// Prints an error to standard error.
@@ -205,7 +211,7 @@ impl Progress {
     /// A line that stays.
     pub fn line(&self, tone: Tone, text: &str) {
         let print = || {
-            let style = tone.style();
+            let (style, text) = (tone.style(), printable(text));
             let _ = writeln!(anstream::stderr().lock(), "{style}{text}{style:#}");
         };
         match &self.bar {
@@ -221,7 +227,7 @@ impl Progress {
         }
         if let Some(bar) = &self.bar {
             bar.reset_elapsed();
-            bar.set_prefix(text.to_owned());
+            bar.set_prefix(printable(text));
             bar.set_message("");
             bar.enable_steady_tick(Duration::from_millis(120));
         }

@@ -307,16 +307,16 @@ fn listed(names: &[String], most: usize) -> String {
     if names.len() > most { format!("{shown} and {} more", names.len() - most) } else { shown }
 }
 
-/// Whether a character is a control or a format character (Unicode 16, categories Cc, Cf, Zl and Zp), or one that shows as nothing: it
-/// moves a cursor, turns text around or hides a message in it.
+/// Whether a character is a control or a format character (Unicode 16, categories Cc, Cf, Zl and Zp), or one that shows as nothing, now or
+/// when Unicode gives it a meaning: it moves a cursor, turns text around or hides a message in it.
 fn hidden(c: char) -> bool {
     c.is_control()
         || matches!(c,
-            '\u{ad}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}' | '\u{8e2}'
-            | '\u{115f}' | '\u{1160}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            '\u{ad}' | '\u{34f}' | '\u{600}'..='\u{605}' | '\u{61c}' | '\u{6dd}' | '\u{70f}' | '\u{890}'..='\u{891}' | '\u{8e2}'
+            | '\u{115f}' | '\u{1160}' | '\u{17b4}'..='\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{fe00}'..='\u{fe0e}' | '\u{feff}' | '\u{ffa0}'
-            | '\u{fff9}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}'
-            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e01ef}')
+            | '\u{fff0}'..='\u{fffb}' | '\u{110bd}' | '\u{110cd}' | '\u{13430}'..='\u{1343f}' | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// `text` on one line, at most `most` characters of it, safe to print in a terminal and to open in a spreadsheet:
@@ -361,6 +361,21 @@ pub fn printable(text: &str) -> String {
     out
 }
 
+/// A JSON document that is safe to print in a terminal, and reads as it did: in its texts every hidden character stands as `\uXXXX`. What
+/// serialises leaves those beyond ASCII, and DEL, as they are.
+pub fn plain_json(json: &str) -> String {
+    let mut out = String::with_capacity(json.len());
+    for c in json.chars() {
+        // Between texts there are no others.
+        if hidden(c) && c != '\n' {
+            c.encode_utf16(&mut [0; 2]).iter().for_each(|unit| out.push_str(&format!("\\u{unit:04x}")));
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -379,6 +394,15 @@ mod tests {
         assert_eq!(printable("-a\tb\n+\u{1b}[2J\r\u{2066}"), "-a\tb\n+\\u{1b}[2J\\u{d}\\u{2066}");
     }
 
+    #[test]
+    fn a_json_document_reads_as_it_did_and_shows_what_it_hides() {
+        let text = "a\u{7f}\u{9b}31m\u{202e}\u{2028}\u{200b}\u{e0041}é\n";
+        let json = serde_json::to_string(text).unwrap();
+        let plain = plain_json(&json);
+        assert_eq!(plain, "\"a\\u007f\\u009b31m\\u202e\\u2028\\u200b\\udb40\\udc41é\\n\"");
+        assert_eq!(serde_json::from_str::<String>(&plain).unwrap(), text);
+    }
+
     proptest::proptest! {
         #[test]
         fn nothing_hidden_passes_and_the_length_is_bounded(text in proptest::prelude::any::<String>(), most in 0usize..300) {
@@ -387,6 +411,12 @@ mod tests {
             proptest::prop_assert!(!cleaned.starts_with(['=', '+', '-', '@', '\t', '\r']));
             // The longest escape of a character has ten.
             proptest::prop_assert!(cleaned.chars().count() <= 10 * most + 2);
+            for json in [serde_json::to_string(&text).unwrap(), serde_json::to_string_pretty(&[&text]).unwrap()] {
+                let plain = plain_json(&json);
+                proptest::prop_assert!(!plain.chars().any(|c| hidden(c) && c != '\n'), "{plain:?}");
+                let same = |json: &str| serde_json::from_str::<serde_json::Value>(json).unwrap();
+                proptest::prop_assert_eq!(same(&plain), same(&json));
+            }
             proptest::prop_assert!(!printable(&text).chars().any(|c| hidden(c) && !matches!(c, '\n' | '\t')));
         }
     }

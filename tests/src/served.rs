@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::Scratch;
@@ -24,8 +24,22 @@ impl Served {
     /// Starts one on any port.
     pub fn start(toy: &Scratch, more: &[&str]) -> Self {
         let mut command = toy.command(&["serve", "--listen", "127.0.0.1:0"]);
-        let mut child =
-            command.args(more).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("piton starts");
+        command.args(more);
+        Self::from(command)
+    }
+
+    /// Starts one on any port that may have so many files open, and no more.
+    pub fn with_files(toy: &Scratch, most: u32) -> Self {
+        let serve = toy.command(&["serve", "--listen", "127.0.0.1:0"]);
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("ulimit -n {most} && exec \"$@\""), "sh"]);
+        command.arg(serve.get_program()).args(serve.get_args()).current_dir(toy.path());
+        command.env("PITON_STATE_HOME", toy.state_home());
+        Self::from(command)
+    }
+
+    fn from(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().expect("piton starts");
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let (address, token) =
@@ -40,14 +54,20 @@ impl Served {
 
     /// Sends a request with these headers, `Host` among them, and returns the stream with the answer.
     pub fn send(&self, line: &str, headers: &[(&str, &str)], body: &str) -> BufReader<TcpStream> {
-        let mut stream = TcpStream::connect(&self.address).expect("it listens");
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut stream = self.connect();
         let mut text = format!("{line} HTTP/1.1\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
         for (name, value) in headers {
             text.push_str(&format!("{name}: {value}\r\n"));
         }
         stream.write_all(format!("{text}\r\n{body}").as_bytes()).expect("it reads");
         BufReader::new(stream)
+    }
+
+    /// A connection on which nothing was said yet.
+    pub fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(&self.address).expect("it listens");
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        stream
     }
 
     /// The answer to a request.

@@ -112,6 +112,93 @@ fn a_foreign_name_a_foreign_page_and_a_stranger_are_refused() {
 }
 
 #[test]
+fn no_other_way_to_write_a_name_leads_in_by_any_route() {
+    let toy = Scratch::toy();
+    toy.baseline();
+    let served = Served::start(&toy, &["--name", "box.lan:9000"]);
+    let here = served.address.clone();
+    let port = here.rsplit_once(':').unwrap().1;
+    let cookie = served.cookie();
+    let foreign = [
+        "[::1].evil.com",
+        "[::1].evil.com:PORT",
+        "127.0.0.1:PORT@evil.com",
+        "evil.com@127.0.0.1:PORT",
+        "localhost.:PORT",
+        "127.0.0.1",
+        "127.0.0.1:1",
+        "127.0.0.1.:PORT",
+        "127.1:PORT",
+        "2130706433:PORT",
+        "0x7f000001:PORT",
+        "[::ffff:127.0.0.1]:PORT",
+        "0.0.0.0:PORT",
+        "127.0.0.1:PORT,evil.com",
+        "127.0.0.1:PORT evil.com",
+        "127.0.0.1:PORT/",
+        "box.lan:PORT",
+        "\u{ff11}27.0.0.1:PORT",
+    ];
+    for route in ["GET /", "GET /events", "GET /none", "POST /stop", "POST /note", "HEAD /", "OPTIONS /"] {
+        for host in foreign {
+            let host = host.replace("PORT", port);
+            let answer = served.ask(route, &[("Host", &host), ("Cookie", &cookie)], "");
+            assert!([400, 403].contains(&answer.status), "{route} {host}: {answer:?}");
+        }
+        for hosts in [&["evil.com", here.as_str()][..], &[&here, "evil.com"], &[&here, &here], &[]] {
+            let mut headers: Vec<_> = hosts.iter().map(|host| ("Host", *host)).collect();
+            headers.push(("Cookie", &cookie));
+            assert!([400, 403].contains(&served.ask(route, &headers, "").status), "{route} {hosts:?}");
+        }
+        let (method, path) = route.split_once(' ').unwrap();
+        for target in ["http://evil.com", "http://evil.com@127.0.0.1:PORT", "http://127.0.0.1:PORT@evil.com"]
+        {
+            let line = format!("{method} {}{path}", target.replace("PORT", port));
+            let answer = served.ask(&line, &[("Host", &here), ("Cookie", &cookie)], "");
+            assert!([400, 403].contains(&answer.status), "{line}: {answer:?}");
+        }
+        let origin =
+            served.ask(route, &[("Host", &here), ("Cookie", &cookie), ("Origin", "http://evil.com")], "");
+        assert_eq!(origin.status, 403, "{route}");
+    }
+    let local = format!("localhost:{port}");
+    for host in [&here, &local, &format!("[::1]:{port}"), &format!("LocalHost:{port}"), "box.lan:9000"] {
+        assert_eq!(served.ask("GET /", &[("Host", host)], "").status, 200, "{host}");
+    }
+    let whole = format!("GET http://{here}/");
+    assert_eq!(served.ask(&whole, &[("Host", &here)], "").status, 200);
+}
+
+#[test]
+fn who_says_nothing_or_does_not_read_keeps_nobody_from_an_answer() {
+    let toy = Scratch::toy();
+    toy.baseline();
+    let served = Served::with_files(&toy, 256);
+    let begun = |text: &str| {
+        let mut stream = served.connect();
+        stream.write_all(text.as_bytes()).unwrap();
+        stream
+    };
+    let host = format!("Host: {}\r\n", served.address);
+    let mut slow = vec![];
+    for text in
+        ["", "G", "GET / HTTP/1.1\r\n", &format!("POST /note HTTP/1.1\r\n{host}Content-Length: 9\r\n\r\nx")]
+    {
+        slow.extend((0..150).map(|_| begun(text)));
+        assert_eq!(served.get("/").status, 200, "after {text:?}");
+    }
+    let stream = format!("GET /events?run=r&last=0 HTTP/1.1\r\n{host}\r\n");
+    slow.extend((0..300).map(|_| begun(&stream)));
+    assert_eq!(served.get("/").status, 200);
+    let cookie = served.cookie();
+    let mine = [("Host", served.address.as_str()), ("Cookie", &cookie)];
+    let mut events = served.send("GET /events?run=r&last=0", &mine, "");
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut events, &mut line).unwrap();
+    assert!(line.contains(" 200 "), "strangers leave places for who knows the token: {line}");
+}
+
+#[test]
 fn where_there_is_a_token_nothing_is_answered_without_it() {
     let toy = Scratch::toy();
     let served = Served::start(&toy, &["--token"]);

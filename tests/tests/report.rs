@@ -3,6 +3,7 @@
 use std::fs;
 
 use piton_tests::Scratch;
+use serde_json::Value;
 
 /// A climb with a keep, a discard, a failed gate, a crash, a build that fails, hostile words and an edit out of scope.
 fn climbed() -> Scratch {
@@ -165,4 +166,70 @@ fn two_trials_are_held_against_each_other_by_number_or_by_name() {
     for there in ["confinement", "tau = ", "+const SPEED: u32 = 130;"] {
         assert!(said.out.contains(there), "{there}: {}", said.out);
     }
+}
+
+/// Characters that a terminal obeys, or that show as nothing, one of each kind.
+const HIDDEN: &str = "\u{7f}\u{85}\u{9b}31m\u{ad}\u{34f}\u{61c}\u{115f}\u{180e}\u{200b}\u{200f}\u{2028}\u{2029}\u{202e}\u{2060}\u{2066}\u{feff}\u{fff9}\u{1d173}\u{e0041}\u{e0fff}";
+
+#[test]
+fn what_another_wrote_hides_nothing_in_any_answer_and_programs_read_it_as_it_was() {
+    let toy = Scratch::toy();
+    toy.baseline();
+    let words = format!("an{HIDDEN}idea");
+    toy.write("src/speed.rs", &format!("const SPEED: u32 = 130;\n// {HIDDEN}\n"));
+    let family = format!("--family=f{HIDDEN}");
+    let judged = toy.piton(&["trial", "-m", &words, "--hypothesis", &words, &family, "--json"]);
+    assert_eq!(judged.json()["description"], words.as_str(), "{judged:?}");
+    let noted = toy.piton(&["note", &words, "--by", "human", "--json"]);
+    let mut said = vec![judged, noted];
+    for command in [
+        &["log"][..],
+        &["show", "1"],
+        &["show", "1", "--pairs"],
+        &["status"],
+        &["notes"],
+        &["brief"],
+        &["search", "idea"],
+        &["diff", "0", "1"],
+        &["compare", "0", "1"],
+        &["report"],
+        &["audit"],
+        &["finalize"],
+        &["wait"],
+        &["verify"],
+        &["recover"],
+    ] {
+        said.push(toy.piton(command));
+        if command[1..] != ["1", "--pairs"] {
+            let json = toy.piton(&[command, &["--json"]].concat());
+            assert!(json.status == 2 || json.out.is_empty() || json.json() != Value::Null, "{command:?}");
+            said.push(json);
+        }
+    }
+    for command in [
+        &["report", "--md"][..],
+        &["report", "-o", "-"],
+        &["report", "--svg", "-o", "-"],
+        &["export", "--format", "jsonl"],
+        &["export"],
+        &["log", "--experiments", "-o", "-"],
+        &["status", "--plot"],
+    ] {
+        said.push(toy.piton(command));
+    }
+    assert_eq!(toy.piton(&["log", "--json"]).json()[1]["description"], words.as_str());
+    let record = toy.piton(&["export", "--format", "jsonl"]).out;
+    let last: Value = serde_json::from_str(record.lines().last().unwrap()).unwrap();
+    assert_eq!(last["claim"]["hypothesis"], words.as_str());
+    let plain = |text: &str| {
+        !text
+            .chars()
+            .any(|c| c != '\n' && c != '\t' && HIDDEN.replace("31m", "").contains(c) || c == '\u{1b}')
+    };
+    for said in &said {
+        assert!(plain(&said.out) && plain(&said.err), "{said:?}");
+    }
+    let table = toy.read("results.tsv");
+    assert!(plain(&table) && table.contains("idea"), "{table}");
+    assert_eq!(toy.piton(&["audit"]).status, 0);
 }

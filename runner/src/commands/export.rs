@@ -13,6 +13,7 @@ use crate::metric::Metric;
 use crate::report::{self, Line};
 use crate::say::{self, Lines};
 use crate::trial::Record;
+use crate::words::plain_json;
 
 /// Most columns of metrics.
 const COLUMNS: usize = 200;
@@ -48,8 +49,8 @@ fn write(
     line: &mut dyn FnMut(&str) -> Result<bool>,
 ) -> Result<()> {
     if format == Format::Jsonl {
-        // As they stand in the ledger: what its hashes are of.
-        return ledger.each_body(&run.name, 0, line);
+        // As they stand in the ledger, which its hashes are of: what is hidden in them is escaped there too, since piton does so.
+        return ledger.each_body(&run.name, 0, &mut |body| line(&plain_json(body)));
     }
     let main = [Some(&metric.name), metric.memory.as_ref()];
     let mut names = BTreeSet::new();

@@ -12,6 +12,7 @@ use super::report;
 use crate::clock;
 use crate::gaze::{Change, Gaze, Scene};
 use crate::page::{self, View};
+use crate::words::plain_json;
 
 /// After so long a browser asks again where the answer broke off.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -56,7 +57,7 @@ impl Frame {
             rows.extend(new.iter().map(|record| page::row(&view, record)));
             let (top, kinds) = page::news(&view);
             next.rows = Arc::new(rows);
-            next.top = Some(json!({ "top": top, "kinds": kinds }).to_string().into());
+            next.top = Some(plain_json(&json!({ "top": top, "kinds": kinds }).to_string()).into());
         }
         next
     }

@@ -58,7 +58,7 @@ pub(super) fn run(dir: &Path, args: &Import) -> Result<u8> {
     let folder = path.parent().expect("below the state");
     fs::create_dir_all(folder).context(&what)?;
     let mut file = tempfile::Builder::new().prefix(".import").tempfile_in(folder).context(&what)?;
-    file.write_all(serde_json::to_string_pretty(&imported).context(&what)?.as_bytes()).context(&what)?;
+    file.write_all(say::pretty(&imported).as_bytes()).context(&what)?;
     file.as_file().sync_all().context(&what)?;
     file.persist(&path).map_err(|e| Error::new(&what).cause(e.error))?;
     if args.json {

@@ -45,10 +45,7 @@ pub(super) fn run(dir: &Path, args: &Log) -> Result<u8> {
         out.line("[");
         matching(&ledger, &run.name, args.last, &filter, &mut |record: &Record| {
             let comma = if std::mem::take(&mut first) { "" } else { "," };
-            out.line(&format!(
-                "{comma}{}",
-                serde_json::to_string_pretty(record).expect("our own types serialise")
-            ))
+            out.line(&format!("{comma}{}", say::pretty(record)))
         })?;
         out.line("]");
         return Ok(exit::DONE);

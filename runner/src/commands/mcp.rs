@@ -18,6 +18,7 @@ use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler, ServiceExt};
 use serde_json::{Value, json};
 
+use super::lines::Lines;
 use super::wait::under_way_words;
 use crate::clock::Stopwatch;
 use crate::error::{Context, Result, exit};
@@ -52,8 +53,9 @@ pub(super) fn run(dir: &Path, least: Level, block: Option<Duration>) -> Result<(
     let piton = std::env::current_exe().context(what)?;
     let server = Server { piton: piton.into(), dir: dir.to_path_buf(), least, block };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context(what)?;
+    let (input, output) = rmcp::transport::stdio();
     let served = runtime.block_on(async {
-        let running = server.serve(rmcp::transport::stdio()).await.context(what)?;
+        let running = server.serve((input, Lines::new(output))).await.context(what)?;
         running.waiting().await.map(|_| ()).context("piton mcp ended")
     });
     // What still waits for an answer has nobody to give it to; a trial goes on by itself.

@@ -36,7 +36,7 @@ pub(super) fn run(dir: &Path, args: &Report) -> Result<u8> {
     let none = BTreeMap::new();
     let view = view(&run, &config, &records, night.as_ref(), &none);
     if args.which.json {
-        return give(args.output.as_deref(), &pretty(&view.facts()));
+        return give(args.output.as_deref(), &say::pretty(&view.facts()));
     }
     if args.md {
         return give(args.output.as_deref(), &page::markdown(&view));
@@ -74,7 +74,7 @@ fn claimed(dir: &Path, args: &Report, imported: &Imported) -> Result<u8> {
         }
     };
     if args.which.json {
-        return give(args.output.as_deref(), &pretty(imported));
+        return give(args.output.as_deref(), &say::pretty(imported));
     }
     if args.md {
         let log = imported.log().replace('`', "'");
@@ -169,10 +169,6 @@ fn give(file: Option<&Path>, text: &str) -> Result<u8> {
         None => say::answer(text),
     }
     Ok(exit::DONE)
-}
-
-fn pretty(value: &impl serde::Serialize) -> String {
-    serde_json::to_string_pretty(value).expect("our own types serialise")
 }
 
 /// Writes below `.piton/`, which git overlooks: whole, or not at all.

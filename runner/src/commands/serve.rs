@@ -1,7 +1,8 @@
 //! `piton serve`: the page of a run, as it goes on.
 //!
 //! One thread looks on and makes what has changed, once for all who have the page open; another answers them. Nobody who is slow, and
-//! nobody who leaves without a word, keeps the others waiting: each is sent the latest, whenever he has taken what came before.
+//! nobody who leaves without a word, keeps the others waiting: each is sent the latest, whenever he has taken what came before. Who
+//! says nothing, or takes too long, is sent away, and first of all where there is no room for others ([`super::guests`]).
 
 use std::convert::Infallible;
 use std::net::{SocketAddr, TcpListener};
@@ -17,12 +18,16 @@ use axum::middleware::{self, Next};
 use axum::response::sse::{KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use axum::serve::ListenerExt;
 use axum::{Extension, Router};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use super::args::{Serve, Which};
 use super::frames::{self, Frame, Viewer};
+use super::guests::{Guest, Guests, Patient, Welcome};
 use super::{note, report, stop};
 use crate::clock;
 use crate::door::{Door, Entry, Knock};
@@ -37,8 +42,14 @@ use crate::{host, say};
 const PORT: u16 = 7480;
 /// How often it is looked whether anything is new.
 const EVERY: Duration = Duration::from_millis(50);
-/// Most pages that are kept up to date at once.
-const MOST: usize = 64;
+/// Most pages that are kept up to date at once, and most of them that are open where nobody knows the token.
+const MOST: (usize, usize) = (64, 32);
+/// Files that this process wants to be able to have open, and how many of them are no guest's.
+const FILES: (u64, u64) = (1024, 64);
+/// How long somebody may take to say what he wants: for the head of a request, and then for the rest of it.
+const TO_ASK: Duration = Duration::from_secs(10);
+/// After so long it is tried again to let somebody in, where there was no room.
+const NO_ROOM: Duration = Duration::from_millis(20);
 /// Longest request, in bytes: a note has four thousand characters.
 const LONGEST: usize = 64 << 10;
 
@@ -56,7 +67,7 @@ pub(super) fn run(dir: &Path, args: &Serve) -> Result<u8> {
     gaze::insist(&gaze)?;
     let listener = listen(args.listen)?;
     let address = listener.local_addr().context(WHAT)?;
-    let door = Door::new(address, args.token, secret()?, secret()?);
+    let door = Door::new(address, args.token, &args.name, secret()?, secret()?);
     let (loopback, url) = (door.loopback, url(address, &door.token));
     let eye = Mutex::new(Eye { gaze, pending: Change::Nothing });
     let shared = Arc::new(Shared {
@@ -185,10 +196,7 @@ impl Shared {
 fn answer(listener: TcpListener, shared: Arc<Shared>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context(WHAT)?;
     runtime.block_on(async {
-        let listener = tokio::net::TcpListener::from_std(listener).context(WHAT)?.tap_io(|stream| {
-            // A few bytes that are late are what somebody waits for.
-            let _ = stream.set_nodelay(true);
-        });
+        let listener = tokio::net::TcpListener::from_std(listener).context(WHAT)?;
         let app = Router::new()
             .route("/", get(whole))
             .route("/events", get(events))
@@ -198,15 +206,47 @@ fn answer(listener: TcpListener, shared: Arc<Shared>) -> Result<()> {
             .layer(DefaultBodyLimit::max(LONGEST))
             .layer(middleware::from_fn_with_state(Arc::clone(&shared), guard))
             .with_state(shared);
-        axum::serve(listener, app).await.context("piton serve ended")
+        let room = host::open_at_most(FILES.0).saturating_sub(FILES.1).clamp(8, FILES.0);
+        let guests = Arc::new(Guests::new(room as usize));
+        loop {
+            let Ok((stream, _)) = listener.accept().await else {
+                tokio::time::sleep(NO_ROOM).await;
+                continue;
+            };
+            if let Some(welcome) = guests.welcome() {
+                tokio::spawn(attend(stream, app.clone(), welcome));
+            }
+            // Whoever was sent away for this one goes now.
+            tokio::task::yield_now().await;
+        }
     })
 }
 
-fn knock<'a>(headers: &'a HeaderMap, asked: Option<&'a str>) -> Knock<'a> {
+/// Answers one guest for as long as he is here.
+async fn attend(stream: TcpStream, app: Router, welcome: Welcome) {
+    // An event is small, and waits for nothing.
+    let _ = stream.set_nodelay(true);
+    let app = app.layer(Extension(welcome.guest()));
+    let answered = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(TO_ASK)
+        .max_buf_size(LONGEST)
+        .serve_connection(TokioIo::new(Patient::new(stream)), TowerToHyperService::new(app));
+    tokio::select! {
+        // How it ended is the guest's own business.
+        _ = answered => {}
+        () = welcome.sent_away() => {}
+    }
+}
+
+fn knock<'a>(uri: &'a Uri, headers: &'a HeaderMap, asked: Option<&'a str>) -> Knock<'a> {
     let text = |name: header::HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    let one = headers.get_all(header::HOST).iter().nth(1).is_none();
     Knock {
-        host: text(header::HOST),
-        origin: text(header::ORIGIN),
+        host: text(header::HOST).filter(|_| one),
+        target: uri.authority().map(|authority| authority.as_str()),
+        // One that is no text is somebody's all the same.
+        origin: headers.get(header::ORIGIN).map(|value| value.to_str().unwrap_or_default()),
         site: text(header::HeaderName::from_static("sec-fetch-site")),
         asked,
         bearer: text(header::AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer ")),
@@ -229,13 +269,23 @@ fn query(uri: &Uri, name: &str) -> Option<String> {
 struct Known(bool);
 
 /// Lets in who may come in, and sees to it that no browser makes anything else of an answer.
-async fn guard(State(shared): State<Arc<Shared>>, mut request: Request, next: Next) -> Response {
+async fn guard(
+    State(shared): State<Arc<Shared>>,
+    Extension(guest): Extension<Arc<Guest>>,
+    request: Request,
+    next: Next,
+) -> Response {
     let asked = query(request.uri(), "token");
-    let mut response = match shared.door.enter(&knock(request.headers(), asked.as_deref())) {
-        Entry::Open { known } => {
-            request.extensions_mut().insert(Known(known));
-            next.run(request).await
-        }
+    let entry = shared.door.enter(&knock(request.uri(), request.headers(), asked.as_deref()));
+    guest.asked(matches!(entry, Entry::Open { known: true } | Entry::Keep));
+    let mut response = match entry {
+        Entry::Open { known } => match whole_request(request).await {
+            Ok(mut request) => {
+                request.extensions_mut().insert(Known(known));
+                next.run(request).await
+            }
+            Err(response) => response,
+        },
         Entry::Keep => {
             let Door { cookie, token, .. } = &shared.door;
             let cookie = format!("{cookie}={token}; HttpOnly; SameSite=Strict; Path=/");
@@ -258,6 +308,16 @@ async fn guard(State(shared): State<Arc<Shared>>, mut request: Request, next: Ne
         headers.insert(name, header::HeaderValue::from_static(value));
     }
     response
+}
+
+/// The request with its body, which is short, and comes soon or never.
+async fn whole_request(request: Request) -> std::result::Result<Request, Response> {
+    let (head, body) = request.into_parts();
+    match tokio::time::timeout(TO_ASK, axum::body::to_bytes(body, LONGEST)).await {
+        Ok(Ok(body)) => Ok(Request::from_parts(head, body.into())),
+        Ok(Err(_)) => Err(refused(StatusCode::PAYLOAD_TOO_LARGE, "the request is too long, or was cut off")),
+        Err(_) => Err(refused(StatusCode::REQUEST_TIMEOUT, "the request took too long")),
+    }
 }
 
 fn refused(status: StatusCode, why: &str) -> Response {
@@ -301,9 +361,10 @@ async fn whole(State(shared): State<Arc<Shared>>, Extension(Known(known)): Exten
 struct Place(Arc<Shared>);
 
 impl Place {
-    fn take(shared: &Arc<Shared>) -> Option<Self> {
+    fn take(shared: &Arc<Shared>, known: bool) -> Option<Self> {
         let place = Self(Arc::clone(shared));
-        (shared.open.fetch_add(1, Ordering::Relaxed) < MOST).then_some(place)
+        let most = if known { MOST.0 } else { MOST.1 };
+        (shared.open.fetch_add(1, Ordering::Relaxed) < most).then_some(place)
     }
 }
 
@@ -313,8 +374,13 @@ impl Drop for Place {
     }
 }
 
-async fn events(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap) -> Response {
-    let Some(place) = Place::take(&shared) else {
+async fn events(
+    State(shared): State<Arc<Shared>>,
+    Extension(Known(known)): Extension<Known>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    let Some(place) = Place::take(&shared, known) else {
         return refused(StatusCode::SERVICE_UNAVAILABLE, "too many pages are open; close one");
     };
     // A browser that was cut off says what it had last.
@@ -329,8 +395,13 @@ async fn events(State(shared): State<Arc<Shared>>, uri: Uri, headers: HeaderMap)
     Sse::new(events).keep_alive(KeepAlive::new().interval(Duration::from_secs(15))).into_response()
 }
 
-async fn press_stop(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
-    press(shared, headers, body, |shared, form| {
+async fn press_stop(
+    State(shared): State<Arc<Shared>>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    press(shared, (uri, headers), body, |shared, form| {
         let (now, run) = (field(form, "when").as_deref() == Some("now"), field(form, "run"));
         let state = Repo::open(&shared.dir)?.state_dir();
         Ok(stop::ask(&state, now, run.as_deref())?.words)
@@ -338,8 +409,13 @@ async fn press_stop(State(shared): State<Arc<Shared>>, headers: HeaderMap, body:
     .await
 }
 
-async fn press_note(State(shared): State<Arc<Shared>>, headers: HeaderMap, body: Bytes) -> Response {
-    press(shared, headers, body, |shared, form| {
+async fn press_note(
+    State(shared): State<Arc<Shared>>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Response {
+    press(shared, (uri, headers), body, |shared, form| {
         let which = Which { run: field(form, "run"), json: false };
         let text = field(form, "text").unwrap_or_default();
         Ok(note::kept(&note::keep(&shared.dir, &text, None, &which)?))
@@ -350,11 +426,11 @@ async fn press_note(State(shared): State<Arc<Shared>>, headers: HeaderMap, body:
 /// Has a button do what it does, where it was pressed on our own page, and tells what came of it.
 async fn press(
     shared: Arc<Shared>,
-    headers: HeaderMap,
+    (uri, headers): (Uri, HeaderMap),
     body: Bytes,
     act: impl FnOnce(&Shared, &[u8]) -> Result<String> + Send + 'static,
 ) -> Response {
-    if let Err(why) = shared.door.press(&knock(&headers, None), field(&body, "key").as_deref()) {
+    if let Err(why) = shared.door.press(&knock(&uri, &headers, None), field(&body, "key").as_deref()) {
         return refused(StatusCode::FORBIDDEN, why);
     }
     let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok()).unwrap_or_default();

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::values::{Words, address, count, direction, duration, source, usd, words};
+use super::values::{Words, address, count, direction, duration, host_name, source, usd, words};
 use crate::import::Source;
 use crate::metric::Direction;
 
@@ -220,6 +220,9 @@ pub struct Serve {
     /// Ask for the token on loopback, too, before anything is shown: agents and other users of this machine can reach it.
     #[arg(long)]
     pub token: bool,
+    /// Another name that the page may be asked for under on loopback, as a tunnel needs it: localhost:9000. More than once for more.
+    #[arg(long, value_name = "NAME[:PORT]", value_parser = host_name)]
+    pub name: Vec<String>,
     /// The run; the one at work where absent, else that of the present branch, else the latest.
     #[arg(long, value_name = "NAME")]
     pub run: Option<String>,
