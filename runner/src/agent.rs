@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use piton_confine::Level;
 
+use crate::beneath;
 use crate::error::{Context, Error, Result};
 use crate::proc::{self, Runner};
 use crate::proposal::Proposal;
@@ -253,11 +254,17 @@ fn read_kind(path: &Path) -> std::result::Result<Kind, String> {
     Kind::parse(&fs::read_to_string(path).map_err(|e| e.to_string())?)
 }
 
+/// Largest source that the tuner reads, in bytes.
+const MOST_SOURCE: u64 = 64 << 20;
+
 fn tune(desk: &Desk) -> Result<Reply> {
-    let source = |file: &str| fs::read_to_string(desk.worktree.join(file)).ok();
+    let source = |file: &str| {
+        let read = beneath::read(desk.worktree, Path::new(file), MOST_SOURCE).ok()?;
+        String::from_utf8(read).ok()
+    };
     Ok(match sweep::next(desk.knobs, desk.tried, source) {
         Ok(Some(proposal)) => {
-            fs::write(desk.worktree.join(&proposal.file), &proposal.content)
+            beneath::put(desk.worktree, Path::new(&proposal.file), proposal.content.as_bytes())
                 .context("the tuner's edit was not written")?;
             Reply::of(Call::Done, Some(proposal.description))
         }

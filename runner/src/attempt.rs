@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use crate::beneath;
 use crate::build::{BuildEnd, Workshop};
 use crate::config::Config;
 use crate::denied;
@@ -44,7 +45,7 @@ pub fn attempt(world: World, config: &Config) -> Result<Attempt> {
     let ended = measured();
     world.progress.idle();
     for made in place.known().iter().chain([&dir]) {
-        let _ = fs::remove_dir_all(made);
+        let _ = beneath::remove_at(made);
     }
     let (measured, failed) = match ended? {
         Ok(measured) => (Some(measured), None),

@@ -1,9 +1,10 @@
 //! What a brief needs, gathered from the ledger, from git and from the human's guidance.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use crate::beneath;
 use crate::book::Book;
 use crate::brief::{self, Facts, Left};
 use crate::clock;
@@ -80,7 +81,7 @@ pub fn take_guidance(ledger: &Ledger, main_root: &Path, run: &str) -> Result<boo
     let mut bytes = vec![];
     match fs::metadata(&path) {
         Ok(meta) if meta.is_file() => {
-            let file = File::open(&path).context(what())?;
+            let file = beneath::open_following(&path).context(what())?;
             file.take(GUIDANCE_BYTES).read_to_end(&mut bytes).context(what())?;
         }
         Ok(_) => return Err(Error::new(what()).cause("it is no file")),

@@ -6,6 +6,7 @@
 //! commits the same tree anew.
 
 mod keep;
+mod made;
 mod room;
 
 use std::fs;
@@ -16,7 +17,6 @@ use std::time::Duration;
 use crate::config::{Build, Config, fill};
 use crate::confine::{self, Own, Walls};
 use crate::crash::Crash;
-pub use crate::disk::sha256;
 use crate::error::{Context, Error, Result, exit};
 use crate::git::{Id, Repo};
 use crate::place::Place;
@@ -25,6 +25,7 @@ use crate::say::Progress;
 use crate::scope;
 use crate::toolchains;
 use crate::tree::Seen;
+pub use crate::tree::sha256;
 use crate::trial::Side;
 
 /// Largest artifact, in bytes: every one that was judged is kept.
@@ -381,32 +382,32 @@ impl Workshop<'_> {
         }
         let Some(artifact) = &build.artifact else {
             // What it made of its tree is what is measured.
-            let laid =
-                Arc::new(Seen::of(&tree, built.laid.skipped()).context("the built tree was not read")?);
-            return Ok(BuildEnd::Built(Built { laid, ..built }));
+            return Ok(match Seen::of(&tree, built.laid.skipped()) {
+                Ok(laid) => BuildEnd::Built(Built { laid: Arc::new(laid), ..built }),
+                Err(e) => BuildEnd::Failed(unread(&e).into()),
+            });
         };
         let made = PathBuf::from(&fill(std::slice::from_ref(artifact), &values)[0]);
-        if !made.is_file() {
-            return Ok(BuildEnd::Failed(
-                format!("the build succeeded and made no {}", made.display()).into(),
-            ));
-        }
-        let bytes = fs::metadata(&made).context("the artifact was not read")?.len();
+        let (mut file, meta) = match made::open(&made, &[&target, &tree]) {
+            Ok(taken) => taken,
+            Err(why) => return Ok(BuildEnd::Failed(why.into())),
+        };
+        let (bytes, file_name) = (meta.bytes, made.file_name().unwrap_or_default());
         if bytes > MAX_ARTIFACT_BYTES {
-            let name = made.file_name().unwrap_or_default().display();
+            let name = file_name.display();
             let why = format!("the artifact {name} has {bytes} bytes; it may have {MAX_ARTIFACT_BYTES}");
             return Ok(BuildEnd::Failed(why.into()));
         }
-        let hash = self.store(&made)?;
+        let hash = self.store(&mut file, file_name)?;
         let family = if name == "harness" { name } else { "artifacts" };
         let (artifact, made) = self.laid_artifact(&hash, family, keep).ok_or_else(|| {
             Error::new("the artifact was not kept").cause("it is gone, or was altered meanwhile")
         })?;
         // A build that fetches may write into its tree.
-        let laid = if fetch {
-            Arc::new(Seen::of(&tree, built.laid.skipped()).context("the tree was not read")?)
-        } else {
-            built.laid
+        let laid = match fetch.then(|| Seen::of(&tree, built.laid.skipped())) {
+            Some(Ok(laid)) => Arc::new(laid),
+            Some(Err(e)) => return Ok(BuildEnd::Failed(unread(&e).into())),
+            None => built.laid,
         };
         Ok(BuildEnd::Built(Built {
             artifact: Some(artifact),
@@ -416,6 +417,11 @@ impl Workshop<'_> {
             ..built
         }))
     }
+}
+
+/// Why a tree that a build has left cannot be measured.
+fn unread(error: &std::io::Error) -> String {
+    format!("the build left a tree that cannot be read: {error}")
 }
 
 /// Paths in an exported tree at which links to the user's checkout stand.

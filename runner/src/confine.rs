@@ -5,13 +5,14 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
 use piton_confine::{Found, Level, Limits, Opened, Policy, Role, find, gift, system};
 use serde::{Deserialize, Serialize};
 
+use crate::beneath;
 use crate::config::{Opens, fill};
 use crate::denied::{self, Behind, Denied, There};
 use crate::error::{Context, Error, Result};
@@ -354,24 +355,8 @@ pub fn named(words: &[String]) -> Vec<PathBuf> {
 /// A disk that refuses.
 pub fn private(dir: &Path) -> Result<()> {
     let what = || format!("{} was not made anew", dir.display());
-    let removed = fs::remove_dir_all(dir).or_else(|_| {
-        // What a job left may be closed to its own user.
-        loosen(dir);
-        fs::remove_dir_all(dir)
-    });
-    match removed {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(e).context(what()),
-        _ => fs::create_dir_all(dir).context(what()),
-    }
-}
-
-/// Opens a directory, and those below it, to its user. What cannot be opened stays.
-fn loosen(dir: &Path) {
-    let _ = fs::set_permissions(dir, fs::Permissions::from_mode(0o700));
-    let below = fs::read_dir(dir).into_iter().flatten().flatten();
-    below
-        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
-        .for_each(|entry| loosen(&entry.path()));
+    // What a job left may be closed to its own user, or deeper than any path.
+    beneath::remove_at(dir).and_then(|()| fs::create_dir_all(dir)).context(what())
 }
 
 /// The variables of a job with a private directory: its own home, and the tools of the user's.
@@ -390,6 +375,7 @@ pub fn private_env(mut env: Vec<(OsString, OsString)>, dir: &Path) -> Vec<(OsStr
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn what_a_command_names_by_its_path_is_open_to_it() {

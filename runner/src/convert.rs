@@ -110,6 +110,23 @@ impl Attributes {
         Cow::Owned(made)
     }
 
+    /// The same with `$Id$` as a checkout has it: with the name of the blob.
+    pub fn named<'a>(&self, content: &'a [u8], id: &str) -> Cow<'a, [u8]> {
+        let clean = if self.ident {
+            without_ids(content).map_or(Cow::Borrowed(content), Cow::Owned)
+        } else {
+            return Cow::Borrowed(content);
+        };
+        let (mut made, mut rest) = (vec![], &*clean);
+        while let Some(at) = rest.windows(4).position(|four| four == b"$Id$") {
+            made.extend_from_slice(&rest[..at]);
+            made.extend_from_slice(format!("$Id: {id} $").as_bytes());
+            rest = &rest[at + 4..];
+        }
+        made.extend_from_slice(rest);
+        Cow::Owned(made)
+    }
+
     fn endings(&self, auto: AutoCrlf) -> Endings {
         let named = |attribute: &Attribute| match attribute {
             Attribute::Set => Some(Endings::Text),

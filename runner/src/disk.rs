@@ -2,27 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 
 /// Most files that are synced at a time.
 const AT_ONCE: usize = 8;
-
-/// SHA-256 of a file, hexadecimal. However large it is, it is never held whole.
-///
-/// # Errors
-/// When it cannot be read.
-pub fn sha256(path: &Path) -> io::Result<String> {
-    let (mut file, mut hash, mut part) = (File::open(path)?, Sha256::new(), vec![0; 64 << 10]);
-    loop {
-        match file.read(&mut part)? {
-            0 => return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
-            n => hash.update(&part[..n]),
-        }
-    }
-}
 
 /// Syncs files, then the directories that name them. One that is not there is left out: it lies in a pack, which git has synced.
 ///
@@ -55,7 +42,17 @@ fn at_once(paths: &[&Path]) -> io::Result<()> {
 /// # Errors
 /// A disk that refuses.
 pub fn sync_one(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
+    // Never waits, and never through a link: somebody may have put something else there.
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOFOLLOW | OFlags::NOCTTY;
+    match rustix::fs::open(path, flags, Mode::empty()) {
+        // A link or a socket holds nothing to be synced.
+        Err(Errno::LOOP | Errno::NXIO) => Ok(()),
+        file => {
+            let file = File::from(file?);
+            let kept = file.metadata()?.file_type();
+            if kept.is_file() || kept.is_dir() { file.sync_all() } else { Ok(()) }
+        }
+    }
 }
 
 /// Syncs the directories from `dir` up to `top`, both among them.

@@ -6,6 +6,7 @@ mod claims;
 mod compose;
 mod content;
 mod copy;
+mod differ;
 mod durable;
 mod edits;
 mod export;
@@ -14,21 +15,21 @@ mod mend;
 mod open;
 mod outputs;
 mod place;
+mod restore;
 mod stance;
+mod view;
 mod work;
 
 use std::cell::OnceCell;
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 pub use git2::Oid as Id;
-use git2::build::CheckoutBuilder;
-use git2::{Delta, DiffOptions, ObjectType, Oid, Repository};
+use git2::{Oid, Repository};
 
 use crate::error::{Context, Error, Result};
-use crate::leftovers;
 use crate::scope::Scope;
+use crate::{beneath, leftovers};
 
 pub use claims::{Clash, clash};
 pub use compose::Carried;
@@ -38,7 +39,6 @@ use outputs::Output;
 pub use place::Site;
 pub use stance::Stance;
 pub use work::Converted;
-use work::Same;
 
 /// A repository, seen from one of its worktrees.
 pub struct Repo {
@@ -104,40 +104,6 @@ impl Repo {
         self.changed_from(&tree)
     }
 
-    fn changed_from(&self, tree: &git2::Tree) -> Result<Vec<String>> {
-        // Against the tree, not the index: an index can be told to overlook files.
-        let mut options = DiffOptions::new();
-        options.include_untracked(true).recurse_untracked_dirs(true).ignore_submodules(false);
-        let diff = self
-            .git
-            .diff_tree_to_workdir(Some(tree), Some(&mut options))
-            .context("the worktree was not read")?;
-        let path = |d: &git2::DiffDelta| {
-            d.new_file().path().or(d.old_file().path()).map(|p| p.to_string_lossy().into_owned())
-        };
-        let output = |path: &str| {
-            fs::symlink_metadata(self.root.join(path)).is_ok_and(|meta| self.is_output(path, &meta))
-        };
-        let mut changed = BTreeSet::new();
-        for delta in diff.deltas() {
-            let Some(path) = path(&delta) else { continue };
-            let old = delta.old_file();
-            let unchanged = match delta.status() {
-                Delta::Unmodified | Delta::Ignored => true,
-                // libgit2 knows line endings; what else git does to a file is no change either.
-                Delta::Modified => {
-                    self.same(&path, u32::from(old.mode()), old.id()) == Same::Yes || output(&path)
-                }
-                Delta::Untracked => output(&path),
-                _ => false,
-            };
-            if !unchanged {
-                changed.insert(path);
-            }
-        }
-        Ok(changed.into_iter().collect())
-    }
-
     /// Files outside `scope` in which the worktree differs from `commit`; of `overlooked` those that `commit` holds are left out.
     ///
     /// # Errors
@@ -172,10 +138,7 @@ impl Repo {
         let what = format!("this checkout was not switched to {branch}");
         let name = format!("refs/heads/{branch}");
         let commit = self.get_ref(&name).ok_or_else(|| Error::new(&what).cause("there is no such branch"))?;
-        let mut checkout = CheckoutBuilder::new();
-        checkout.safe();
-        let object = self.git.find_object(commit, Some(ObjectType::Commit)).context(&what)?;
-        self.git.checkout_tree(&object, Some(&mut checkout)).context(&what)?;
+        self.go_to(commit, &what)?;
         self.switch(branch)
     }
 
@@ -267,9 +230,7 @@ impl Repo {
             found.prune(None).context(what())?;
         }
         fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).context(what())?;
-        if path.exists() {
-            fs::remove_dir_all(path).context(what())?;
-        }
+        beneath::remove_at(path).context(what())?;
         let reference = self.git.find_reference(&format!("refs/heads/{branch}")).context(what())?;
         let mut options = git2::WorktreeAddOptions::new();
         options.reference(Some(&reference));
@@ -291,10 +252,8 @@ impl Repo {
     /// # Errors
     /// When its files cannot be removed.
     pub fn remove_worktree(&self, name: &str, path: &Path) -> Result<bool> {
-        let there = path.exists();
-        if there {
-            fs::remove_dir_all(path).context(format!("the worktree {} was not removed", path.display()))?;
-        }
+        let there = fs::symlink_metadata(path).is_ok();
+        beneath::remove_at(path).context(format!("the worktree {} was not removed", path.display()))?;
         // What git knows of it may be cut short, and libgit2 would not find it then: by its name.
         let known = self.git.commondir().join("worktrees").join(name);
         let place = fs::read_to_string(known.join("gitdir")).unwrap_or_default();
@@ -307,31 +266,5 @@ impl Repo {
         // The directories above it are piton's too; those that still hold something stay.
         let _ = path.ancestors().skip(1).take(2).try_for_each(fs::remove_dir);
         Ok(there || known)
-    }
-
-    /// Makes the worktree equal to `commit`: below the editable paths only, or everywhere. Ignored files stay.
-    ///
-    /// # Errors
-    /// When a file cannot be written.
-    pub fn restore(&self, commit: Oid, only: Option<&Scope>) -> Result<()> {
-        let mut checkout = CheckoutBuilder::new();
-        // Line endings are written as git writes them; a command that a filter names is not known to libgit2, and never run.
-        checkout.force().remove_untracked(true);
-        if let Some(scope) = only {
-            checkout.disable_pathspec_match(true);
-            scope.editable.iter().for_each(|path| {
-                checkout.path(path.as_str());
-            });
-        }
-        self.unlink_directories(commit, only).context("the worktree was not restored")?;
-        let mut write = || -> std::result::Result<(), git2::Error> {
-            let commit = self.git.find_object(commit, Some(ObjectType::Commit))?;
-            self.git.checkout_tree(&commit, Some(&mut checkout))?;
-            // A file that was right already leaves its entry in the index as it was: take all from the commit.
-            let mut index = self.git.index()?;
-            index.read_tree(&commit.peel_to_tree()?)?;
-            index.write()
-        };
-        write().context("the worktree was not restored")
     }
 }

@@ -1,10 +1,10 @@
 //! One sample of one side, by the command that the experiment names.
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::beneath;
 use crate::build::Built;
 use crate::config::{Laid, Measure, fill};
 use crate::confine::{self, Own, Walls};
@@ -259,7 +259,7 @@ fn signal_name(signal: i32) -> String {
 /// Hands out every line of a file, without its end; one longer than [`LONGEST_LINE`] is passed over. A carriage return begins a
 /// line again, as on a terminal: of an hour of a progress bar, its last state is the line.
 fn each_line(path: &Path, mut take: impl FnMut(&str)) -> io::Result<()> {
-    let mut file = BufReader::new(File::open(path)?);
+    let mut file = BufReader::new(beneath::open(path)?);
     let mut line = vec![];
     let (mut too_long, mut returned) = (false, false);
     let mut hand_out = |line: &[u8], too_long: bool| {

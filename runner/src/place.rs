@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use crate::beneath;
 use crate::error::{Context, Error, Result};
 
 /// Moves the place of all repositories of a user.
@@ -227,7 +228,7 @@ fn path_in(file: &Path) -> Option<PathBuf> {
 /// Removes what earlier versions of piton built below `.git/piton`. What cannot be removed stays, and does no harm.
 fn leave(state: &Path) {
     for old in ["slots", "sealed", "private", "redteam", "redteam-caches"] {
-        let _ = fs::remove_dir_all(state.join(old));
+        let _ = beneath::remove_at(&state.join(old));
     }
 }
 

@@ -25,11 +25,11 @@ use piton_confine::{Group, Policy};
 use crate::clock::Stopwatch;
 use crate::confine::{self, MAX_FILE_BYTES};
 use crate::error::{Context, Result};
-use crate::survivors;
+use crate::{beneath, survivors};
 
 pub use crate::variables::{bare_env, fetching_env, full_env, network_env};
 pub use attend::{Stream, stream};
-pub use detach::{Answer, Asked, ask, is_there, leave, send_off};
+pub use detach::{Answer, Asked, ask, feed, is_there, leave, send_off};
 
 /// How much of the end of an output is read back, in bytes.
 pub const TAIL_BYTES: u64 = 1 << 20;
@@ -187,11 +187,8 @@ impl Runner {
     /// # Errors
     /// When the file cannot be written.
     pub fn transcribe(&self, path: &Path) -> Result<()> {
-        // A link in its place would have piton empty what it points at.
-        if fs::symlink_metadata(path).is_ok_and(|meta| !meta.is_file()) {
-            let _ = fs::remove_file(path).or_else(|_| fs::remove_dir(path));
-        }
-        let log = File::create(path).context(format!("{} was not begun", path.display()))?;
+        // A link in its place, or another name of it, would have piton empty what that leads to.
+        let log = beneath::begin(path).context(format!("{} was not begun", path.display()))?;
         *self.transcript.lock().expect("no holder panics") = Some(log);
         Ok(())
     }
@@ -235,8 +232,8 @@ impl Runner {
                 Some(path) => Stdio::from(File::open(path).context(what())?),
                 None => Stdio::null(),
             })
-            .stdout(File::create(&job.stdout).context(what())?)
-            .stderr(File::create(&job.stderr).context(what())?)
+            .stdout(beneath::begin(&job.stdout).context(what())?)
+            .stderr(beneath::begin(&job.stderr).context(what())?)
             .process_group(0);
         let mut child = command.spawn().context(what())?;
         let pid = Pid::from_child(&child);
@@ -309,7 +306,7 @@ pub fn absolute(program: &str) -> String {
 /// The end of a file as text, at most `most` bytes; empty where there is none.
 pub fn tail(path: &Path, most: u64) -> String {
     let read = || -> std::io::Result<Vec<u8>> {
-        let mut file = File::open(path)?;
+        let mut file = beneath::open(path)?;
         let length = file.metadata()?.len();
         file.seek(SeekFrom::Start(length.saturating_sub(most)))?;
         let mut bytes = Vec::new();

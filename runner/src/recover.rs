@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::beneath;
 use crate::book::{self, Book};
 use crate::drive::{Adopted, adopt, worktree_path};
 use crate::error::{Context, Result};
@@ -185,7 +186,7 @@ fn finish(book: &mut Book, repo: &Repo, flight: Flight) -> Result<Mended> {
     };
     if let Some(hash) = record.artifact.take_if(|hash| broken(repo, hash)) {
         let dir = book::artifact_dir(repo, &hash);
-        std::fs::remove_dir_all(&dir).context(format!("{} was not removed", dir.display()))?;
+        beneath::remove_at(&dir).context(format!("{} was not removed", dir.display()))?;
     }
     let did = match next {
         Rest::End(outcome) => {

@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
+use crate::beneath;
+
 /// Git's mode of a symbolic link.
 pub const LINK: u32 = 0o120_000;
 
@@ -45,7 +47,15 @@ fn hex(bytes: &[u8]) -> String {
 
 /// SHA-256 of a file. However large it is, it is never held whole.
 fn hash_file(path: &Path) -> io::Result<Vec<u8>> {
-    let (mut file, mut hash, mut part) = (File::open(path)?, Sha256::new(), vec![0; 64 << 10]);
+    hash_open(beneath::open(path)?)
+}
+
+/// The same of one that is open, from where it stands.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn hash_open(mut file: File) -> io::Result<Vec<u8>> {
+    let (mut hash, mut part) = (Sha256::new(), vec![0; 64 << 10]);
     loop {
         match file.read(&mut part)? {
             0 => return Ok(hash.finalize().to_vec()),

@@ -1,8 +1,8 @@
 //! One call of an agent: what it is given, behind which walls it is started, and how it ended.
 
-use std::ffi::OsString;
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io;
 use std::path::Path;
 
 use super::events::{Heard, Last};
@@ -11,12 +11,17 @@ use super::kind::{Filling, Kind};
 use super::proposal;
 use super::vigil::{Vigil, Why};
 use super::{Desk, Known, Reply, Room};
+use crate::beneath::Dir;
 use crate::error::{Context, Result};
 use crate::host;
 use crate::proc::{self, End, Job};
 use crate::session::Call;
 use crate::trial::Cost;
 use crate::words::clean;
+
+/// What the agent is told, and what it leaves.
+const BRIEF: &str = "brief.md";
+const PROPOSAL: &str = "proposal.json";
 
 /// Who is asked.
 pub(super) enum Asked<'a> {
@@ -28,18 +33,12 @@ pub(super) fn ask(who: &Asked, desk: &Desk) -> Result<Reply> {
     let what = "the agent was not started";
     // The brief lies where the agent cannot write, the proposal where it can.
     let (told, own) = (desk.dir.join(".piton"), Room::own(desk.dir));
-    let (brief, proposal) = (told.join("brief.md"), own.join("proposal.json"));
+    let (brief, proposal) = (told.join(BRIEF), own.join(PROPOSAL));
     let write = || -> io::Result<()> {
-        for dir in [&told, &own] {
-            if fs::symlink_metadata(dir).is_ok_and(|meta| !meta.is_dir()) {
-                fs::remove_file(dir)?;
-            }
-            fs::create_dir_all(dir)?;
-        }
-        clear(&proposal)?;
-        clear(&brief)?;
-        // Made anew: a link that somebody left in its place would have piton write where an agent may not.
-        File::create_new(&brief)?.write_all(desk.brief.as_bytes())
+        // Whatever somebody left in their place goes; a link is not followed.
+        let dir = Dir::open(desk.dir)?;
+        dir.put_dirs(below(desk.dir, &own))?.remove(OsStr::new(PROPOSAL))?;
+        dir.put_dirs(below(desk.dir, &told))?.put(OsStr::new(BRIEF), desk.brief.as_bytes(), 0o666).map(|_| ())
     };
     write().context(what)?;
     host::temporary()?;
@@ -88,7 +87,7 @@ pub(super) fn ask(who: &Asked, desk: &Desk) -> Result<Reply> {
         heedless: false,
     })?;
     let (heard, why) = vigil.end(&done);
-    let proposal = proposal::read(&proposal).unwrap_or_default();
+    let proposal = proposal::read(desk.dir, below(desk.dir, &proposal)).unwrap_or_default();
     let ended = match (&done.end, why) {
         (End::Interrupted, _) => Some(Call::Interrupted),
         // codex reports a limit and then sleeps until it ends: what was heard last is why it is silent.
@@ -184,13 +183,9 @@ impl Known {
     }
 }
 
-/// Removes what stands at `path`, whatever it is; a link, not what it points at.
-fn clear(path: &Path) -> io::Result<()> {
-    match fs::symlink_metadata(path) {
-        Ok(meta) if meta.is_dir() => fs::remove_dir_all(path),
-        Ok(_) => fs::remove_file(path),
-        Err(_) => Ok(()),
-    }
+/// A path of the desk's, relative to where the agent works.
+fn below<'p>(dir: &Path, path: &'p Path) -> &'p Path {
+    path.strip_prefix(dir).unwrap_or(path)
 }
 
 #[cfg(test)]

@@ -1,31 +1,29 @@
 //! The file in which an agent leaves its words. Whatever stands there, it is read as data, and no further than a proposal goes.
 
-use std::fs::{self, File};
-use std::io::Read;
 use std::path::Path;
 
+use crate::beneath;
 use crate::proposal::Proposal;
 
 /// Largest proposal file that is read, in bytes. Of a long description the record holds the beginning.
 const MOST: u64 = 8 << 20;
 
-/// What a proposal file says; absent when there is none, or when it is too large or no JSON.
-pub fn read(path: &Path) -> Option<Proposal> {
-    fs::symlink_metadata(path).ok().filter(|meta| meta.is_file() && meta.len() <= MOST)?;
-    let mut bytes = vec![];
-    File::open(path).ok()?.take(MOST).read_to_end(&mut bytes).ok()?;
+/// What the proposal file at `path` below `dir` says; absent when there is none that is a plain file, or when it is too large or no JSON.
+pub fn read(dir: &Path, path: &Path) -> Option<Proposal> {
+    let bytes = beneath::read(dir, path, MOST).ok()?;
     Proposal::parse(&String::from_utf8_lossy(&bytes))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::{self, File};
 
     fn described(write: impl FnOnce(&Path)) -> Option<String> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("proposal.json");
         write(&path);
-        read(&path)?.description
+        read(dir.path(), Path::new("proposal.json"))?.description
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! its last event and does not exit.
 
 use std::cell::RefCell;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use super::events::{Heard, Listener};
 use super::kind::Kind;
+use crate::beneath;
 use crate::clock;
 use crate::proc::{Done, End};
 
@@ -127,7 +128,7 @@ impl State {
     fn read_on(&mut self, out: &Path) -> bool {
         let mut bytes = vec![];
         let read = |bytes: &mut Vec<u8>| -> std::io::Result<usize> {
-            let mut file = File::open(out)?;
+            let mut file = beneath::open(out)?;
             file.seek(SeekFrom::Start(self.read))?;
             file.take(1 << 20).read_to_end(bytes)
         };

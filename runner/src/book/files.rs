@@ -3,13 +3,14 @@
 //! A `results.tsv` or `run.log` that piton did not make is never written to: piton's go by another name then, which is told once and
 //! remembered.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::TABLE;
+use crate::beneath;
 use crate::error::{Context, Error, Result};
 use crate::git::{Repo, Site};
 use crate::ledger::{Ledger, Printed, Run};
@@ -145,7 +146,7 @@ fn free(path: &Path, was: bool, ours: fn(&str) -> bool) -> bool {
 
 fn first_line(path: &Path) -> Option<String> {
     let mut line = vec![];
-    let mut file = BufReader::new(File::open(path).ok()?);
+    let mut file = BufReader::new(beneath::open(path).ok()?);
     std::io::Read::take(&mut file, 1 << 16).read_until(b'\n', &mut line).ok()?;
     Some(String::from_utf8_lossy(&line).into_owned())
 }

@@ -1,14 +1,17 @@
 //! What is kept of what was built: artifacts by their hashes, trees by what they hold.
 
-use std::fs;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::Seek;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Built, MARK, Workshop, linked};
+use crate::beneath;
 use crate::config::Config;
 use crate::error::{Context, Result};
-use crate::tree::{Seen, sha256};
+use crate::tree::{Seen, hash_open, sha256};
 
 /// Artifacts that lie ready to be measured.
 const READY: usize = 8;
@@ -45,16 +48,20 @@ impl Workshop<'_> {
     }
 
     /// Copies an artifact to a place named by its hash, where nobody writes, and returns that.
-    pub(super) fn store(&self, made: &Path) -> Result<String> {
+    pub(super) fn store(&self, made: &mut File, name: &OsStr) -> Result<String> {
         let what = "the artifact was not kept";
-        let hash = sha256(made).context(what)?;
+        let hash = hash_open(made.try_clone().context(what)?).context(what)?;
+        let hash: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
         let dir = self.dir.join("artifacts").join(&hash);
-        let kept = dir.join(made.file_name().expect("a file"));
+        let kept = dir.join(name);
         if !sha256(&kept).is_ok_and(|h| h == hash) {
             fs::create_dir_all(&dir).context(what)?;
             let part = dir.join(".part");
-            fs::copy(made, &part).context(what)?;
-            fs::set_permissions(&part, fs::Permissions::from_mode(0o555)).context(what)?;
+            beneath::remove_at(&part).context(what)?;
+            made.rewind().context(what)?;
+            let mut copy = File::create_new(&part).context(what)?;
+            std::io::copy(made, &mut copy).context(what)?;
+            copy.set_permissions(fs::Permissions::from_mode(0o555)).context(what)?;
             fs::rename(&part, &kept).context(what)?;
         }
         Ok(hash)
@@ -93,9 +100,9 @@ impl Workshop<'_> {
                 keep.iter()
                     .any(|built| built.artifact.as_ref().is_some_and(|artifact| artifact.starts_with(dir)))
             };
-            ready.iter().filter(|dir| !used(dir)).for_each(|dir| drop(fs::remove_dir_all(dir)));
+            ready.iter().filter(|dir| !used(dir)).for_each(|dir| drop(beneath::remove_at(dir)));
         }
-        let _ = fs::remove_dir_all(&dir);
+        let _ = beneath::remove_at(&dir);
         fs::create_dir_all(&dir).ok()?;
         fs::hard_link(&kept, &laid).or_else(|_| fs::copy(&kept, &laid).map(drop)).ok()?;
         seen().map(|seen| (laid, seen))

@@ -1,7 +1,5 @@
 //! What commits hold: reading it, writing it as trees, exporting it.
 
-use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 
 use git2::{DiffFormat, FileMode, Index, IndexEntry, IndexTime, Oid};
@@ -56,6 +54,7 @@ impl Repo {
     /// # Errors
     /// When git refuses an object.
     pub fn write_tree(&self, base: Oid, scope: &Scope, entries: &[Entry], outside: &[String]) -> Result<Oid> {
+        let view = if outside.is_empty() { None } else { Some(self.view()?) };
         let write = || -> std::result::Result<Oid, git2::Error> {
             let mut index = Index::new()?;
             index.read_tree(&self.git.find_commit(base)?.tree()?)?;
@@ -77,12 +76,14 @@ impl Repo {
             for entry in entries.iter().filter(|e| matches!(e.mode, FILE | EXECUTABLE | 0o120_000)) {
                 add(&entry.path, entry.mode, &entry.content)?;
             }
-            for path in outside {
-                let full = self.root.join(path);
-                if fs::symlink_metadata(&full).is_ok_and(|m| m.is_file() && m.len() <= scope.max_file_bytes) {
+            for path in outside.iter().map(Path::new) {
+                let (Some(view), Some(above), Some(name)) = (&view, path.parent(), path.file_name()) else {
+                    continue;
+                };
+                let read = view.root.descend(above).and_then(|dir| dir.read(name, scope.max_file_bytes));
+                if let Ok((content, _)) = read {
                     // A name that git refuses is told of, and not kept.
-                    let content = fs::read(&full).unwrap_or_default();
-                    let _ = add(path, FILE, &self.cleaned(path, &content, None).0);
+                    let _ = add(&path.to_string_lossy(), FILE, &view.cleaned(path, &content, None).0);
                 }
             }
             index.write_tree_to(&self.git)
@@ -193,22 +194,6 @@ impl Repo {
         .context("no diff was made")?;
         let stats = diff.stats().context("no diff was made")?;
         Ok(Diff { text, added: stats.insertions(), removed: stats.deletions() })
-    }
-
-    /// Removes links that stand in the worktree where `commit` has directories: a checkout would leave them, and what lies behind
-    /// them is not the worktree's.
-    pub(super) fn unlink_directories(&self, commit: Oid, only: Option<&Scope>) -> Result<()> {
-        let files = self.files(self.tree_id(commit)?)?;
-        let wanted = files.iter().map(|(path, ..)| path).filter(|path| only.is_none_or(|s| s.reaches(path)));
-        let directories: BTreeSet<&Path> =
-            wanted.flat_map(|path| Path::new(path).ancestors().skip(1)).collect();
-        for path in directories.into_iter().filter(|path| !path.as_os_str().is_empty()) {
-            let full = self.root.join(path);
-            if fs::symlink_metadata(&full).is_ok_and(|meta| meta.is_symlink()) {
-                fs::remove_file(&full).context(format!("{} was not removed", full.display()))?;
-            }
-        }
-        Ok(())
     }
 
     pub(super) fn files(&self, tree: Oid) -> Result<Vec<(String, u32, Oid)>> {

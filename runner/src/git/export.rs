@@ -5,19 +5,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use git2::{Config, ObjectType, Oid, Repository, RepositoryOpenFlags, TreeWalkMode, TreeWalkResult};
+use git2::{Config, ObjectType, Oid, Repository, TreeWalkMode, TreeWalkResult};
 
 use super::Repo;
+use super::differ::{SUBMODULE, nested};
+use crate::beneath::{Dir, Kind};
 use crate::error::{Context, Error, Result};
 use crate::scope::{EXECUTABLE, FILE, Scope};
 use crate::tree::{self, Digest, LINK};
 
-/// Git's mode of a submodule.
-const SUBMODULE: u32 = 0o160_000;
 /// Submodules within submodules that are followed.
 const DEEPEST: usize = 16;
 
@@ -49,10 +50,11 @@ impl Repo {
     /// # Errors
     /// An object that cannot be read, or a disk that refuses.
     pub fn export(&self, tree: Oid, dir: &Path) -> Result<()> {
-        let items = self.items(tree)?;
+        let (items, view) = (self.items(tree)?, self.view()?);
         let what = |path: &Path| format!("{} was not exported to {}", path.display(), dir.display());
+        let dirs = items.files.keys().chain(&items.empty).flat_map(|path| path.ancestors().skip(1)).collect();
         fs::create_dir_all(dir)
-            .and_then(|()| remove_others(dir, Path::new(""), &items))
+            .and_then(|()| remove_others(&Dir::open(dir)?, Path::new(""), &items, &dirs))
             .context(format!("{} was not cleared", dir.display()))?;
         for path in &items.empty {
             fs::create_dir_all(dir.join(path)).context(what(path))?;
@@ -63,7 +65,7 @@ impl Repo {
         }
         for (path, mode, id, of) in files {
             let full = dir.join(path);
-            let fetched = of == 0 && self.lay_fetched(&path.to_string_lossy(), id, &full)?;
+            let fetched = of == 0 && self.lay_fetched(&view, &path.to_string_lossy(), id, &full)?;
             // The content itself is compared: what a build has altered in its tree must not survive.
             if !fetched && Oid::hash_file(ObjectType::Blob, &full).ok() != Some(id) {
                 let _ = fs::remove_file(&full);
@@ -90,10 +92,11 @@ impl Repo {
     /// # Errors
     /// When an object cannot be read.
     pub fn tree_digest(&self, tree: Oid) -> Result<String> {
-        let items = self.items(tree)?;
+        let (items, view) = (self.items(tree)?, self.view()?);
         let mut digest = Digest::default();
         for (path, (mode, id, of)) in &items.files {
-            let pointer = || self.pointer(&path.to_string_lossy(), *id).filter(|p| self.fetched(p).is_some());
+            let pointer =
+                || self.pointer(&view, &path.to_string_lossy(), *id).filter(|p| self.fetched(p).is_some());
             let hash = match (*of == 0 && *mode != LINK).then(pointer).flatten() {
                 Some(pointer) => pointer.hash(),
                 None => tree::hash(&items.content(&self.git, path)?),
@@ -134,8 +137,7 @@ impl Repo {
                 other.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
             })
         };
-        let moved =
-            |(path, mode, id): &(String, u32, Oid)| named(path) || !stands(&self.root.join(path), *mode, *id);
+        let moved = |(path, ..): &(String, u32, Oid)| named(path);
         let (moved, same): (Vec<_>, Vec<_>) = all.into_iter().partition(moved);
         let told = moved.into_iter().map(|(path, mode, _)| {
             let kind = if mode == LINK { "a symbolic link" } else { "a submodule" };
@@ -237,27 +239,6 @@ fn submodule(
     })
 }
 
-/// Whether a link or a submodule stands at `path` as a commit has it. A submodule that is not checked out is an empty directory.
-fn stands(path: &Path, mode: u32, id: Oid) -> bool {
-    let Ok(meta) = fs::symlink_metadata(path) else { return false };
-    if mode == LINK {
-        let target = fs::read_link(path).map(|target| target.into_os_string().into_encoded_bytes());
-        return target
-            .is_ok_and(|target| Oid::hash_object(ObjectType::Blob, &target).is_ok_and(|is| is == id));
-    }
-    let empty = || fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
-    match nested(path).filter(|_| meta.is_dir()) {
-        Some(git) => git.head().is_ok_and(|head| head.target() == Some(id)),
-        None => meta.is_dir() && empty(),
-    }
-}
-
-/// The repository whose worktree is `dir` itself.
-fn nested(dir: &Path) -> Option<Repository> {
-    fs::symlink_metadata(dir.join(".git")).ok()?;
-    Repository::open_ext(dir, RepositoryOpenFlags::NO_SEARCH, [] as [&OsStr; 0]).ok()
-}
-
 /// The name that `.gitmodules` in `tree` gives the submodule at `path`.
 fn named(git: &Repository, tree: &git2::Tree, path: &Path) -> Option<PathBuf> {
     let blob = git.find_blob(tree.get_name(".gitmodules")?.id()).ok()?;
@@ -277,25 +258,23 @@ fn named(git: &Repository, tree: &git2::Tree, path: &Path) -> Option<PathBuf> {
     None
 }
 
-/// Removes everything below `dir` that is not of the kind which `items` have there. `at` is where `dir` is in the tree.
-fn remove_others(dir: &Path, at: &Path, items: &Items) -> std::io::Result<()> {
-    for entry in fs::read_dir(dir)? {
-        let entry = entry?;
-        let (path, kind, at) = (entry.path(), entry.file_type()?, at.join(entry.file_name()));
+/// Removes everything in `dir` that is not of the kind which `items` have there. `at` is where `dir` is in the tree.
+fn remove_others(dir: &Dir, at: &Path, items: &Items, dirs: &BTreeSet<&Path>) -> io::Result<()> {
+    for name in dir.list()? {
+        let at = at.join(&name);
         let wanted = items.files.get(&at).map(|(mode, ..)| *mode);
-        if kind.is_dir() {
-            // A build may close a directory to its own user.
-            if entry.metadata()?.permissions().mode() & 0o700 != 0o700 {
-                fs::set_permissions(&path, fs::Permissions::from_mode(0o755))?;
+        let fits = match dir.look(&name).map(|meta| (meta.kind, meta.names)) {
+            Some((Kind::Dir, _)) if dirs.contains(&*at) || items.empty.contains(&at) => {
+                // A build may close a directory to its own user.
+                remove_others(&dir.put_dir(&name)?, &at, items, dirs)?;
+                true
             }
-            remove_others(&path, &at, items)?;
-            if fs::read_dir(&path)?.next().is_none() && !items.empty.contains(&at) {
-                fs::remove_dir(&path)?;
-            }
-        } else if !(kind.is_file() && wanted.is_some_and(|mode| mode != LINK)
-            || kind.is_symlink() && wanted == Some(LINK))
-        {
-            fs::remove_file(&path)?;
+            Some((Kind::File, names)) => names == 1 && wanted.is_some_and(|mode| mode != LINK),
+            Some((Kind::Link, _)) => wanted == Some(LINK),
+            _ => false,
+        };
+        if !fits {
+            dir.remove(&name)?;
         }
     }
     Ok(())

@@ -9,22 +9,23 @@ use std::path::{Path, PathBuf};
 use git2::Oid;
 
 use super::Repo;
+use super::view::View;
 use crate::convert::Pointer;
-use crate::disk::sha256;
 use crate::error::{Context, Error, Result};
+use crate::tree::sha256;
 
 /// No pointer is longer, in bytes.
 const LONGEST: usize = 1024;
 
 impl Repo {
     /// The pointer that a blob is, where `.gitattributes` gives the file at `path` to LFS.
-    pub(super) fn pointer(&self, path: &str, id: Oid) -> Option<Pointer> {
+    pub(super) fn pointer(&self, view: &View, path: &str, id: Oid) -> Option<Pointer> {
         let (bytes, _) = self.git.odb().ok()?.read_header(id).ok()?;
         if bytes > LONGEST {
             return None;
         }
         let pointer = Pointer::read(self.git.find_blob(id).ok()?.content())?;
-        (self.attributes(path).filter.as_deref() == Some("lfs")).then_some(pointer)
+        (view.attributes(Path::new(path)).filter.as_deref() == Some("lfs")).then_some(pointer)
     }
 
     /// Where the content of a pointer is kept, if it is here.
@@ -41,8 +42,8 @@ impl Repo {
     ///
     /// # Errors
     /// Content that is not what the pointer names, or a disk that refuses.
-    pub(super) fn lay_fetched(&self, path: &str, id: Oid, full: &Path) -> Result<bool> {
-        let Some(pointer) = self.pointer(path, id) else { return Ok(false) };
+    pub(super) fn lay_fetched(&self, view: &View, path: &str, id: Oid, full: &Path) -> Result<bool> {
+        let Some(pointer) = self.pointer(view, path, id) else { return Ok(false) };
         let Some(kept) = self.fetched(&pointer) else { return Ok(false) };
         let what = || format!("{path} was not exported to {}", full.display());
         let right = |path: &Path| sha256(path).is_ok_and(|is| is == pointer.sha256);

@@ -154,7 +154,12 @@ impl Repo {
             return Ok(false);
         }
         let trees: Vec<git2::Tree> = commits.iter().map(|id| self.tree(*id)).collect::<Result<_>>()?;
-        for entry in self.entries(scope)? {
+        let entries = self.entries(scope)?;
+        // Those beyond the limit are in no commit.
+        if entries.len() > scope.max_files {
+            return Ok(false);
+        }
+        for entry in entries {
             if entry.is_partial() {
                 return Ok(false);
             }

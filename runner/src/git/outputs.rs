@@ -52,6 +52,11 @@ fn remembered(state: &Path) -> Vec<Output> {
 }
 
 impl Repo {
+    /// Whether there is a file at all that output goes, or went, to.
+    pub(super) fn has_outputs(&self) -> bool {
+        !self.outputs.is_empty()
+    }
+
     /// Whether piton's own output goes, or went, to this file.
     pub(super) fn is_output(&self, path: &str, meta: &Metadata) -> bool {
         !self.outputs.is_empty()

@@ -6,11 +6,14 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::Repo;
+use crate::beneath;
 use crate::error::{Context, Result};
 
 /// Files of a repository that say how git behaves in it, and directories that piton must be able to write.
 const KEPT: [&str; 4] = ["config", "config.worktree", "info/exclude", "info/attributes"];
 const DIRECTORIES: [&str; 7] = ["", "objects", "refs", "refs/heads", "hooks", "piton", "worktrees"];
+/// Largest of those files that is read, in bytes.
+const MOST: u64 = 64 << 20;
 
 /// How a repository stands, apart from its objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +65,7 @@ impl Repo {
         let hooks = fs::read_dir(common.join("hooks")).into_iter().flatten().flatten();
         let named = KEPT.iter().map(PathBuf::from);
         for path in named.chain(hooks.map(|entry| Path::new("hooks").join(entry.file_name()))) {
-            if let Ok(content) = fs::read(common.join(&path)) {
+            if let Ok(content) = beneath::read_following(&common.join(&path), MOST) {
                 files.insert(path, content);
             }
         }
@@ -73,8 +76,9 @@ impl Repo {
         };
         let name = format!("refs/heads/{branch}");
         let at = self.get_ref(&name).map(|commit| commit.to_string());
+        let head = beneath::read_following(&self.git.path().join("HEAD"), MOST).unwrap_or_default();
         Stance {
-            head: fs::read_to_string(self.git.path().join("HEAD")).unwrap_or_default().trim().to_owned(),
+            head: String::from_utf8_lossy(&head).trim().to_owned(),
             branch: (name, at),
             files,
             modes: paths.filter_map(mode).collect(),
@@ -100,17 +104,17 @@ impl Repo {
         }
         let after = self.stance(before.branch.0.trim_start_matches("refs/heads/"));
         for path in after.files.keys().filter(|path| !before.files.contains_key(*path)) {
-            fs::remove_file(common.join(path)).context(what)?;
+            beneath::remove(common, path).context(what)?;
         }
         for (path, content) in &before.files {
             if after.files.get(path) != Some(content) {
                 // Replaced, not written into: what stands there now may be a link to something else.
-                let _ = fs::remove_file(common.join(path));
-                fs::write(common.join(path), content).context(what)?;
+                beneath::put(common, path, content).context(what)?;
             }
         }
         if after.head != before.head {
-            fs::write(self.git.path().join("HEAD"), format!("{}\n", before.head)).context(what)?;
+            let line = format!("{}\n", before.head);
+            beneath::put(self.git.path(), Path::new("HEAD"), line.as_bytes()).context(what)?;
         }
         if let (true, Some(at)) = (after.branch != before.branch, &before.branch.1) {
             self.set_ref(&before.branch.0, self.commit_id(at)?, "piton: an agent moved it")?;

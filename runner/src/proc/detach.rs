@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::File;
+use std::io::{BufWriter, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -36,6 +37,38 @@ pub fn ask(argv: &[OsString], cwd: &Path) -> Result<Answer> {
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     let status = output.status.code().and_then(|code| u8::try_from(code).ok());
     Ok(Answer { status, out: text(output.stdout), err: text(output.stderr) })
+}
+
+/// Starts a process of piton's own making, writes to its standard input what `send` has for it, waits for its end, and returns what it
+/// said.
+///
+/// # Errors
+/// When it cannot be started, or is gone before everything was sent.
+pub fn feed(
+    argv: &[OsString],
+    cwd: &Path,
+    send: &mut dyn FnMut(&mut dyn Write) -> std::io::Result<()>,
+) -> Result<Answer> {
+    let what = || format!("`{}` did not start", argv[0].display());
+    let mut command = Command::new(&argv[0]);
+    command.args(&argv[1..]).current_dir(cwd).process_group(0);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+    let mut child = command.spawn().context(what())?;
+    let (stdin, stdout) = (child.stdin.take(), child.stdout.take());
+    // Read meanwhile, or both would wait for each other where there is much to say.
+    let (sent, out) = std::thread::scope(|scope| {
+        let reader = scope.spawn(|| {
+            let mut out = vec![];
+            stdout.map(|mut from| from.read_to_end(&mut out));
+            out
+        });
+        let sent = stdin.map_or(Ok(()), |stdin| send(&mut BufWriter::new(stdin)));
+        (sent, reader.join().expect("a reader does not panic"))
+    });
+    let status = child.wait().context(what())?;
+    sent.context(what())?;
+    let out = String::from_utf8_lossy(&out).into_owned();
+    Ok(Answer { status: status.code().and_then(|code| u8::try_from(code).ok()), out, err: String::new() })
 }
 
 /// Starts a process that is to call [`leave`], and waits until it has. `stdin` stays open in what it starts.

@@ -1,7 +1,6 @@
 //! The copy of a repository in which the attacks take place.
 
-use std::fs;
-
+use crate::beneath;
 use crate::error::{Context, Result};
 use crate::git::Repo;
 use crate::place::Place;
@@ -14,8 +13,6 @@ use crate::place::Place;
 pub fn make(repo: &Repo, place: &Place) -> Result<Repo> {
     let what = "the scratch copy was not made";
     let dir = place.at()?.join("redteam");
-    if dir.exists() {
-        fs::remove_dir_all(&dir).context(what)?;
-    }
+    beneath::remove_at(&dir).context(what)?;
     repo.copy(&dir, "redteam")
 }
