@@ -20,6 +20,8 @@ mod enter;
 mod files;
 mod found;
 #[cfg(target_os = "linux")]
+mod freezer;
+#[cfg(target_os = "linux")]
 mod group;
 mod limits;
 #[cfg_attr(target_os = "linux", allow(dead_code))]
@@ -38,6 +40,8 @@ pub use found::{Found, Tried, find, gift, reachable};
 #[cfg(target_os = "linux")]
 #[doc(hidden)]
 pub use found::{bare, controls, find_below};
+#[cfg(target_os = "linux")]
+pub use freezer::Freezer;
 #[cfg(target_os = "linux")]
 pub use group::Group;
 pub use places::{libraries, system};

@@ -64,6 +64,8 @@ const ORDER: &[&str] = &[
     "variables",
     "confine",
     "proc",
+    "still",
+    "hold",
     "pulse",
     "git",
     "guard",
