@@ -35,6 +35,8 @@ mod raw;
 #[cfg(target_os = "linux")]
 mod rights;
 mod start;
+#[cfg(target_os = "linux")]
+mod terminals;
 
 pub use found::{Found, Tried, find, gift, reachable};
 #[cfg(target_os = "linux")]
