@@ -217,7 +217,7 @@ pub(crate) fn try_all(exe: &Path, reach: &Reach, plain: bool) -> (Vec<Tried>, bo
     (tried, broken)
 }
 
-/// An agent has no filter: what Landlock holds comes with its ABI.
+/// An agent has a filter against few calls: what Landlock holds comes with its ABI.
 fn agent_holds(attack: &Attack, abi: u32) -> bool {
     let needs = match attack.name {
         "truncate a file outside" | "empty a file that is shown" => 3,

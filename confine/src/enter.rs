@@ -11,7 +11,7 @@ use crate::calls::{self, Secret, Surroundings};
 use crate::mounts::Given;
 use crate::policy::{Asked, Level, Role};
 use crate::start::{Failure, program};
-use crate::{files, found, group, limits, mounts, raw, rights};
+use crate::{files, found, group, limits, mounts, raw, rights, terminals};
 
 /// Limits this process as asked and becomes the command. Returns only where that is not possible.
 pub(crate) fn enter(asked: &Asked, argv: &[OsString]) -> Failure {
@@ -52,7 +52,14 @@ fn walls(asked: &Asked, file: &Path) -> Result<Secret, String> {
     limits::set(&policy.limits)?;
     // An extra wall: where this machine does not have it, the others still stand.
     let own = matches!(policy.role, Role::Build | Role::Measure) && !asked.plain;
-    let given = if own { mounts::give(policy)? } else { Given::default() };
+    let given = match policy.role {
+        _ if own => mounts::give(policy)?,
+        Role::Agent if !asked.plain => Given { terminals: terminals::give(), ..Given::default() },
+        _ => Given::default(),
+    };
+    if policy.role == Role::Agent && !terminals::started_at_one() {
+        terminals::let_go()?;
+    }
     let around = Surroundings { ancestors: above, group, abi: reach.abi, given, secret: secret()? };
     rights::drop_all(policy, file)?;
     // After the change of user, which would clear it.

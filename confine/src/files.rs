@@ -2,6 +2,8 @@
 //!
 //! The file rights of its first ABI are required; what later ones add is taken where the kernel has it.
 
+use std::io::IsTerminal;
+use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use landlock::{
@@ -11,6 +13,7 @@ use landlock::{
 
 use crate::mounts::{Given, own_names};
 use crate::policy::{Policy, Role};
+use crate::terminals;
 
 /// Devices that any program may expect, and that keep nothing.
 pub(crate) const HARMLESS: [&str; 5] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"];
@@ -42,11 +45,14 @@ pub(crate) fn restrict(policy: &Policy, abi: u32, given: Given) -> Result<(), St
         _ => HARMLESS.iter().map(PathBuf::from).filter(|path| path.exists()).collect(),
     };
     let writing = AccessFs::from_all(abi) & !(AccessFs::MakeBlock | AccessFs::MakeChar);
+    // "/" is everything to an agent, but no device.
+    let all = policy.role == Role::Agent && policy.read.iter().any(|path| path == Path::new("/"));
+    let read = if all { terminals::all_but_devices() } else { policy.read.clone() };
     let places = policy.write.iter().map(|path| (path, writing, true));
-    let places = places.chain(policy.read.iter().map(|path| (path, AccessFs::from_read(abi), false)));
+    let places = places.chain(read.iter().map(|path| (path, AccessFs::from_read(abi), false)));
     let own = own(policy, given);
     // Names alone, and only of what is in a root of its own: programs look through the directories above them.
-    let above: &[PathBuf] = if given.root { &["/".into()] } else { &[] };
+    let above: &[PathBuf] = if given.root || all { &["/".into()] } else { &[] };
     let places = places.chain(above.iter().map(|path| (path, AccessFs::ReadDir.into(), false)));
     let places = places.chain(own.places.iter().map(|path| (path, writing, false)));
     let places = places.chain(own.files.iter().chain(&harmless).map(|path| (path, devices, false)));
@@ -54,6 +60,15 @@ pub(crate) fn restrict(policy: &Policy, abi: u32, given: Given) -> Result<(), St
         if let Some(rule) = rule(path, rights, abi, needed)? {
             created = created.add_rule(rule).map_err(failed)?;
         }
+    }
+    if policy.role == Role::Agent {
+        // The terminal that it was started at is its own by any name.
+        let (input, output, errors) = (std::io::stdin(), std::io::stdout(), std::io::stderr());
+        let own = [input.as_fd(), output.as_fd(), errors.as_fd()].into_iter().filter(IsTerminal::is_terminal);
+        let own = own.map(|fd| {
+            Ok::<_, landlock::RulesetError>(PathBeneath::new(fd, writing & AccessFs::from_file(abi)))
+        });
+        created = created.add_rules(own).map_err(failed)?;
     }
     let status = created.restrict_self().map_err(failed)?;
     match status.ruleset {
@@ -73,7 +88,10 @@ struct Own {
 }
 
 fn own(policy: &Policy, given: Given) -> Own {
-    if !matches!(policy.role, Role::Build | Role::Measure) {
+    if policy.role == Role::Agent {
+        return Own { places: terminals::places(given.terminals), files: vec![] };
+    }
+    if policy.role == Role::Worker {
         return Own::default();
     }
     let mut own = Own { places: policy.opened.devices.clone(), files: own_names().to_vec() };

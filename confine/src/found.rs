@@ -137,7 +137,7 @@ fn walls(reach: &Reach, attacks: &[Tried]) -> Vec<String> {
     );
     more(
         crate::calls::available(),
-        "seccomp: an allow-list for workers, a deny-list for builds and measuring commands".to_owned(),
+        "seccomp: an allow-list for workers, a deny-list for builds and measuring commands, none that types for agents".to_owned(),
     );
     more(true, "no capability, no new privileges, limits on memory, files and processes".to_owned());
     let modes = attacks.iter().filter(|tried| tried.name.ends_with(": chmod outside"));

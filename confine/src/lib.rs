@@ -20,6 +20,8 @@ mod enter;
 mod files;
 mod found;
 #[cfg(target_os = "linux")]
+mod freezer;
+#[cfg(target_os = "linux")]
 mod group;
 mod limits;
 #[cfg_attr(target_os = "linux", allow(dead_code))]
@@ -33,11 +35,15 @@ mod raw;
 #[cfg(target_os = "linux")]
 mod rights;
 mod start;
+#[cfg(target_os = "linux")]
+mod terminals;
 
 pub use found::{Found, Tried, find, gift, reachable};
 #[cfg(target_os = "linux")]
 #[doc(hidden)]
 pub use found::{bare, controls, find_below};
+#[cfg(target_os = "linux")]
+pub use freezer::Freezer;
 #[cfg(target_os = "linux")]
 pub use group::Group;
 pub use places::{libraries, system};

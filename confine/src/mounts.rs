@@ -25,6 +25,8 @@ pub(crate) struct Given {
     pub root: bool,
     /// A /proc that shows nobody but itself and what it starts.
     pub proc: bool,
+    /// Terminals that nobody else has, where the machine's are for others. With a root of its own it has them there.
+    pub terminals: bool,
     /// A network with a loopback device and nothing else.
     pub net: bool,
 }
@@ -41,10 +43,21 @@ pub(crate) fn give(policy: &Policy) -> Result<Given, String> {
         return Ok(Given { net, ..Given::default() });
     }
     if let Ok(proc) = root::enter(policy, cwd.as_deref().ok(), by_right) {
-        return Ok(Given { root: true, proc, net });
+        return Ok(Given { root: true, proc, net, ..Given::default() });
     }
     only(policy, cwd.ok().as_deref())?;
     Ok(Given { net, ..Given::default() })
+}
+
+/// Leaves the mounts that others see: what is mounted there from now on is mounted here too, and nothing the other way round. Says whether
+/// this machine lets it.
+pub(crate) fn leave() -> bool {
+    own_namespace().is_some() && mount(Path::new("/"), libc::MS_SLAVE | libc::MS_REC).is_ok()
+}
+
+/// Mounts terminals on `place` that nobody has yet.
+pub(crate) fn own_terminals(place: &Path) -> bool {
+    root::file_system(place, "devpts", root::TERMINALS).is_ok()
 }
 
 /// Makes everything read-only for this process but where it writes, where it cannot have a root of its own.

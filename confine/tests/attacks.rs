@@ -134,6 +134,13 @@ fn every_attack_works_where_nothing_holds_it() {
         "find what another left in shared memory",
         "alter what another left in shared memory",
         "write to another's terminal",
+        "read another's terminal",
+        "take another's terminal for its own",
+        "find another's terminal by its process",
+        "read the terminal that piton was started at",
+        "read a console",
+        "write to a console",
+        "change what a key types",
         "read the kernel's log",
     ];
     // In a container, root too may lack the capability, or its runtime refuses the call.

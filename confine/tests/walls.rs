@@ -5,6 +5,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{Read, Write};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -263,4 +264,87 @@ fn a_worker_is_fed_and_read_through_its_pipes() {
     child.stdin.take().unwrap().write_all(b"frames").unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!((output.status.code(), &*output.stdout), (Some(0), &b"frames"[..]), "{output:?}");
+}
+
+/// An agent that may read everything, from a test at a terminal of its own.
+fn agent(write: &[&Path]) -> Policy {
+    Policy { read: vec!["/".into()], network: true, ..policy(Role::Agent, write) }
+}
+
+/// A new terminal, and the path of its far side.
+fn terminal() -> Option<(OwnedFd, PathBuf)> {
+    use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
+    let near = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).ok()?;
+    grantpt(&near).ok()?;
+    unlockpt(&near).ok()?;
+    let name = ptsname(&near, vec![]).ok()?.into_string().ok()?;
+    Some((near, name.into()))
+}
+
+#[test]
+fn an_agent_reaches_no_terminal_of_the_machine_by_any_name() {
+    let Some((_near, far)) = terminal() else {
+        println!("skipped: there are no terminals here");
+        return;
+    };
+    let dir = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(&far, dir.path().join("link")).unwrap();
+    let names = [
+        far.display().to_string(),
+        format!("/dev/../{}", far.display()),
+        format!("/proc/self/root{}", far.display()),
+        format!("/proc/{}/root{}", std::process::id(), far.display()),
+        format!("/proc/{}/fd/{}", std::process::id(), _near.as_raw_fd()),
+        dir.path().join("link").display().to_string(),
+        "/dev/tty".into(),
+        "/dev/console".into(),
+        "/dev/tty0".into(),
+        "/dev/tty1".into(),
+        "/dev/vcs".into(),
+        "/dev/vcsa1".into(),
+        "/dev/ttyS0".into(),
+        "/dev/hvc0".into(),
+        "/dev/input/event0".into(),
+    ];
+    let open = names
+        .iter()
+        .map(|name| format!("(: < {name}) && echo 'read {name}'; (: >> {name}) && echo 'wrote {name}'\n"));
+    let script = open.collect::<String>() + "true";
+    let (status, out, err) = sh(&agent(&[dir.path()]), &script);
+    assert_eq!((status, &*out), (Some(0), ""), "{err}");
+    // It reads the rest, keeps nothing in /dev, and lists what is there.
+    let (_, out, err) =
+        sh(&agent(&[dir.path()]), "cat /etc/passwd > /dev/null && ls / /dev > /dev/null && echo read");
+    assert_eq!(out, "read", "{err}");
+}
+
+#[test]
+fn an_agent_makes_terminals_of_its_own_where_it_has_a_place_for_them() {
+    let (_, out, _) = sh(&agent(&[]), "exec 3<>/dev/ptmx && ls /dev/pts | grep -v ptmx");
+    let namespace =
+        Command::new("unshare").args(["--mount", "mount", "-t", "devpts", "devpts", "/mnt"]).status();
+    if namespace.is_ok_and(|status| status.success()) {
+        assert_eq!(out, "0", "the first of all that it sees");
+    } else {
+        println!("skipped: no terminals can be mounted here");
+    }
+}
+
+#[test]
+fn an_agent_keeps_the_terminal_that_it_was_started_at_and_types_nothing_into_it() {
+    let Some((_near, far)) = terminal() else {
+        println!("skipped: there are no terminals here");
+        return;
+    };
+    let own = || File::options().read(true).write(true).open(&far).unwrap();
+    let script = "echo out; : > /proc/self/fd/1 && echo again; test -t 0 && echo terminal";
+    let argv: Vec<OsString> = ["/bin/sh", "-c", script].map(OsString::from).to_vec();
+    let line = agent(&[]).wrap(Path::new(EXE), &argv);
+    let mut command = Command::new(&line[0]);
+    command.args(&line[1..]).stdin(own()).stdout(own()).stderr(own());
+    assert!(command.status().unwrap().success());
+    let mut said = vec![0; 200];
+    let read = rustix::io::read(&_near, &mut said).unwrap();
+    let said = String::from_utf8_lossy(&said[..read]).into_owned();
+    assert_eq!(said.split_whitespace().collect::<Vec<_>>(), ["out", "again", "terminal"]);
 }

@@ -47,6 +47,7 @@ impl<'a> Alone<'a> {
             let padding = (prompts % 4096) as u32;
             let sampled = self.bench.sample(side, prompts, padding)?;
             let conditions = meter.stop();
+            let disturbed = self.bench.stillness.disturbed();
             self.taken += 1;
             // Read before the values are looked at.
             let clock = match &sampled {
@@ -54,7 +55,7 @@ impl<'a> Alone<'a> {
                 Sampled::Interrupted => return Ok(Run::Counts(sampled)),
                 _ => None,
             };
-            let Some(reason) = clock.or_else(|| self.limits.void(&conditions)) else {
+            let Some(reason) = clock.or(disturbed).or_else(|| self.limits.void(&conditions)) else {
                 return Ok(Run::Counts(sampled));
             };
             self.void_runs.push(VoidPair { draw: self.taken - 1, reason: reason.clone(), conditions });

@@ -118,7 +118,8 @@ impl<'a> Duel<'a> {
     pub fn warm_up(&mut self, look: &mut dyn FnMut(&Values) -> bool) -> Result<Option<Round>> {
         let draw = rule::draw(self.seed, WARM_UP);
         for side in [First::Challenger, First::Incumbent] {
-            self.world.progress.doing(&format!("warming up: {side:?}"));
+            // Which side it is stands nowhere that an agent may read.
+            self.world.progress.doing("warming up");
             self.world.pulse.stage("warming up");
             match self.bench.sample(self.side(side), draw.prompts, draw.padding)? {
                 Sampled::Measured(values) if side == First::Challenger && !look(&values) => {
@@ -148,7 +149,7 @@ impl<'a> Duel<'a> {
             let meter = Meter::start();
             let (mut values, mut clock): ([Option<Values>; 2], _) = ([None, None], None);
             for side in order {
-                self.world.progress.doing(&format!("{doing}: {side:?}").to_lowercase());
+                self.world.progress.doing(doing);
                 let sampled = match self.bench.sample(self.side(side), draw.prompts, draw.padding)? {
                     Sampled::Measured(sampled) => sampled,
                     Sampled::Interrupted => return Ok(Round::Interrupted),
@@ -164,9 +165,10 @@ impl<'a> Duel<'a> {
                 values[usize::from(side == First::Challenger)] = Some(sampled);
             }
             let conditions = meter.stop();
+            let disturbed = self.bench.stillness.disturbed();
             self.drawn += 1;
             let busy = if self.exact { None } else { self.limits.void(&conditions) };
-            let reason = match (clock.or(busy), values) {
+            let reason = match (clock.or(disturbed).or(busy), values) {
                 (None, [Some(incumbent), Some(challenger)]) => {
                     let (first, prompts) = (draw.first, draw.prompts);
                     let (gain, position) = (0.0, 0.0);

@@ -37,3 +37,9 @@ pub fn pause_unit() -> Duration {
 /// A place at which a test ends piton; nothing in this build.
 #[cfg(not(debug_assertions))]
 pub fn point(_: &str) {}
+
+/// Whether a test wants this machine to be without something that it may have: `PITON_LACKS=freezer`.
+pub fn lacks(what: &str) -> bool {
+    cfg!(debug_assertions)
+        && std::env::var("PITON_LACKS").is_ok_and(|all| all.split(',').any(|one| one == what))
+}

@@ -10,6 +10,7 @@ use crate::config::{Laid, Measure, fill};
 use crate::confine::{self, Own, Walls};
 use crate::crash::Crash;
 use crate::error::{self, Context};
+use crate::hold::Stillness;
 use crate::metric::{self, LONGEST_LINE, ReadError, Reader, Values};
 use crate::place::Place;
 use crate::proc::{self, Done, End, Job, Runner};
@@ -34,6 +35,8 @@ pub struct Bench<'a> {
     pub place: &'a Place,
     /// Where output goes.
     pub logs: PathBuf,
+    /// Has guarded agents stand still, from the first sample on.
+    pub stillness: Stillness,
 }
 
 /// Most of a command's last line that is told, in characters.
@@ -90,6 +93,7 @@ impl Bench<'_> {
         if let Some(what) = side.changed().or_else(|| self.harness.changed()) {
             return Ok(Sampled::Changed(what));
         }
+        self.stillness.begin();
         let place = self.place.at()?;
         let scratch = place.join("scratch");
         // Without an artifact the side is its tree, and a command may write there: no sample finds what another left.

@@ -19,7 +19,7 @@ use crate::say::Tone;
 use crate::tree::sha256;
 use crate::words::plural;
 use crate::world::World;
-use crate::{disk, host, survivors};
+use crate::{disk, hold, host, survivors};
 
 /// A repository that is ours: nobody else writes, and nothing is left undone.
 pub struct Entered {
@@ -74,6 +74,13 @@ impl World {
         let thorough = all || cut_off;
         ledger.set_mark(SESSION, &Last { ended: false, boot: boot.clone() })?;
         let mut mended = vec![];
+        let stopped = hold::sweep(&state);
+        if stopped > 0 {
+            let left = format!(
+                "{stopped} processes of an agent whose guard was killed, stopped while samples were taken"
+            );
+            mended.push(self::mended("process", left, "ended"));
+        }
         if thorough {
             mended.extend(left_behind(&self.repo)?);
         }

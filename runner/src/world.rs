@@ -5,6 +5,7 @@ use crate::config::{self, Config};
 use crate::confine::Walls;
 use crate::error::{Error, Result};
 use crate::git::{Id, Repo};
+use crate::hold::Stillness;
 use crate::measure::Bench;
 use crate::place::Place;
 use crate::proc::Runner;
@@ -63,6 +64,7 @@ impl World {
             walls: &self.walls,
             place: &self.place,
             logs: self.repo.state_dir().join("logs"),
+            stillness: Stillness::of(self.repo.state_dir()),
         }
     }
 }

@@ -65,6 +65,8 @@ const ORDER: &[&str] = &[
     "variables",
     "confine",
     "proc",
+    "still",
+    "hold",
     "pulse",
     "lay",
     "git",

@@ -12,7 +12,8 @@ use crate::{Said, Scratch};
 /// No test hangs: what takes longer has failed.
 pub const LIMIT: Duration = Duration::from_secs(120);
 
-/// A toy whose samples wait at a gate: the measure of a challenger says that it has come, and goes on when it is let.
+/// A toy whose trials wait at a gate: the measure of a challenger says that it has come, and goes on when it is let; or its build does, during
+/// which an agent under `piton guard` goes on as well.
 #[derive(Debug)]
 pub struct Slow {
     /// The repository.
@@ -22,31 +23,40 @@ pub struct Slow {
 }
 
 impl Slow {
-    /// With a run begun in it.
+    /// With a run begun in it, whose samples wait.
     pub fn begun() -> Self {
+        Self::with("timeout_s = 20\n[noise]", "measure.sh", "$(cat \"$1\") = 100")
+    }
+
+    /// The same, whose builds wait.
+    pub fn building() -> Self {
+        Self::with("timeout_s = 20\n[measure]", "build.sh", "$(grep -c ' = 100;' \"$1/src/speed.rs\") = 1")
+    }
+
+    fn with(timeout: &str, script: &str, baseline: &str) -> Self {
         let toy = Scratch::toy();
         let gate = toy.path().join(".git/gate");
         fs::create_dir(&gate).expect("a directory");
-        let open = format!("timeout_s = 120\nwrite = [\"{}\"]\n[noise]", gate.display());
-        let text = toy.read("piton.toml").replace("timeout_s = 20\n[noise]", &open);
-        assert!(text.contains("write = "));
-        toy.write("piton.toml", &text);
+        let open = format!("timeout_s = 120\nwrite = [\"{}\"]\n", gate.display());
+        let text = toy.read("piton.toml");
+        assert!(text.contains(timeout), "{text}");
+        toy.write("piton.toml", &text.replace(timeout, &timeout.replace("timeout_s = 20\n", &open)));
         let wait = format!(
-            "[ $(cat \"$1\") = 100 ] || {{ : > {0}/come; while [ ! -e {0}/go ]; do sleep 0.02; done; }}\n",
+            "[ {baseline} ] || {{ : > {0}/come; while [ ! -e {0}/go ]; do sleep 0.02; done; }}\n",
             gate.display()
         );
-        toy.write("measure.sh", &(wait + &toy.read("measure.sh")));
+        toy.write(script, &(wait + &toy.read(script)));
         toy.commit("a slow experiment");
         toy.baseline();
         Self { toy, gate }
     }
 
-    /// Waits until the challenger is being measured.
+    /// Waits until the challenger has come to the gate.
     pub fn come(&self) {
-        until("the measurement has begun", || self.gate.join("come").exists());
+        until("the gate was reached", || self.gate.join("come").exists());
     }
 
-    /// Lets the challenger's samples go on.
+    /// Opens the gate.
     pub fn go(&self) {
         fs::write(self.gate.join("go"), "").expect("a file");
     }

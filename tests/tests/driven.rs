@@ -365,7 +365,8 @@ fn a_long_run_over_mcp_tells_progress_and_its_trial_outlives_the_server() {
 
 #[test]
 fn inside_guard_a_long_trial_is_carried_out_outside_and_others_may_ask_meanwhile() {
-    let slow = Slow::begun();
+    // While samples are taken nothing inside goes on.
+    let slow = Slow::building();
     let inside = r#"
         sed -i 's/= 100;/= 110;/' src/speed.rs
         "$PITON" trial -m "a tenth" --wait 200ms --json > "$TMPDIR/now"; [ $? = 20 ] || exit 90

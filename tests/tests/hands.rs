@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 /// What piton is started as by a client: no call blocks for longer than a second.
 const SERVER: [&str; 4] = ["piton", "mcp", "--block", "1s"];
 
-/// Runs an agent that is told what `piton init --agents` says. The measurement goes on once the agent was told that the trial is under way.
+/// Runs an agent that is told what `piton init --agents` says. The trial goes on once the agent was told that the trial is under way.
 /// Returns what it said.
 fn drive(slow: &Slow, user: &User, mut agent: Command) -> String {
     let (prompt, out) = (user.home().join("prompt"), user.home().join("out"));
@@ -87,7 +87,7 @@ fn a_client_has_its_edit_judged_over_mcp_and_waits_for_a_trial_that_outlasts_its
 #[test]
 fn behind_the_walls_of_guard_its_client_reaches_piton_all_the_same() {
     for agent in present() {
-        let (slow, user) = (Slow::begun(), User::of(agent, Model::start(over_mcp())));
+        let (slow, user) = (Slow::building(), User::of(agent, Model::start(over_mcp())));
         let mut command = user.piton(&slow.toy, &["guard", "--"]);
         command.args(agent.driven(&SERVER, true));
         let said = drive(&slow, &user, command);
@@ -109,7 +109,7 @@ fn behind_the_walls_of_guard_its_shell_asks_for_a_trial_and_waits_for_it() {
         shell("piton note 'the second loop is cold'"),
     ])];
     for agent in present() {
-        let (slow, user) = (Slow::begun(), User::of(agent, Model::start(plays.to_vec())));
+        let (slow, user) = (Slow::building(), User::of(agent, Model::start(plays.to_vec())));
         let mut command = user.piton(&slow.toy, &["guard", "--"]);
         command.args(agent.driven(&SERVER, true));
         let said = drive(&slow, &user, command);

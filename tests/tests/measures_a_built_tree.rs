@@ -6,6 +6,8 @@ mod audit;
 mod climb;
 #[path = "finalize.rs"]
 mod finalize;
+#[path = "guarded.rs"]
+mod guarded;
 #[path = "lost.rs"]
 mod lost;
 #[path = "rule.rs"]

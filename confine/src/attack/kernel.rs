@@ -94,7 +94,7 @@ pub(super) const ATTACKS: &[Attack] = &[
         let args = [Arg::In(&event), Arg::Int(0), Arg::Int(-1), Arg::Int(-1), Arg::Int(0)];
         call(libc::SYS_perf_event_open, args).map(|_| ())
     }),
-    attack("ring the kernel past the filters", FILTERED, |_| {
+    attack("ring the kernel past the filters", ALL, |_| {
         call(libc::SYS_io_uring_setup, [Arg::Int(1), Arg::Out(&mut [0; 120])]).map(|_| ())
     }),
     attack("handle its own page faults", FILTERED, |_| {
@@ -153,12 +153,12 @@ pub(super) const ATTACKS: &[Attack] = &[
     }),
     #[cfg(target_arch = "x86_64")]
     // A kernel without these numbers says so itself: then the call has passed the filter.
-    attack("call by other numbers", FILTERED, |_| match call(0x4000_0000 | libc::SYS_getpid, []) {
+    attack("call by other numbers", ALL, |_| match call(0x4000_0000 | libc::SYS_getpid, []) {
         Err(e) if e.raw_os_error() == Some(libc::ENOSYS) => Ok(()),
         other => other.map(|_| ()),
     }),
     #[cfg(target_arch = "x86_64")]
-    attack("call by the old door", FILTERED, |_| crate::raw::through_the_old_door()),
+    attack("call by the old door", ALL, |_| crate::raw::through_the_old_door()),
 ];
 
 fn socket(family: i32, kind: i32) -> io::Result<()> {

@@ -6,7 +6,7 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::{ALL, Attack, FILTERED, attack};
+use super::{ALL, Attack, FILTERED, Ground, attack};
 use crate::raw::{Arg, call};
 
 /// `ioctl` requests of a terminal's other side: its number, and whether it is locked.
@@ -20,16 +20,40 @@ pub(super) const ATTACKS: &[Attack] = &[
     attack("alter what another left in shared memory", FILTERED, |ground| {
         OpenOptions::new().append(true).open(left(&ground.dir))?.write_all(b"forged")
     }),
-    attack("write to another's terminal", FILTERED, |ground| {
-        let number = fs::read_to_string(ground.dir.join("shown/terminal"))?;
-        let mut options = OpenOptions::new();
-        let open = options.write(true).custom_flags(libc::O_NOCTTY).open(format!("/dev/pts/{number}"));
-        open?.write_all(b"forged")
+    attack("write to another's terminal", ALL, |ground| {
+        another(ground, OpenOptions::new().write(true))?.write_all(b"forged")
+    }),
+    attack("read another's terminal", ALL, |ground| {
+        another(ground, OpenOptions::new().read(true)).map(|_| ())
+    }),
+    attack("take another's terminal for its own", ALL, |ground| {
+        let taken = another(ground, OpenOptions::new().read(true).write(true))?;
+        call(libc::SYS_ioctl, [Arg::Int(taken.as_raw_fd().into()), Arg::Int(TIOCSCTTY), Arg::Int(0)])
+            .map(|_| ())
+    }),
+    attack("find another's terminal by its process", ALL, |ground| {
+        let mut entries = fs::read_dir(ground.proc("fd"))?.flatten().map(|entry| entry.path());
+        let terminal = entries.find(|path| fs::read_link(path).is_ok_and(|to| to.ends_with("ptmx")));
+        File::open(terminal.ok_or(io::ErrorKind::NotFound)?).map(|_| ())
+    }),
+    attack("read the terminal that piton was started at", ALL, |_| {
+        OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NOCTTY | libc::O_NONBLOCK)
+            .open("/dev/tty")
+            .map(|_| ())
+    }),
+    attack("read a console", ALL, |_| console(OpenOptions::new().read(true))),
+    attack("write to a console", ALL, |_| console(OpenOptions::new().write(true))),
+    attack("change what a key types", ALL, |_| {
+        // To what it is: a struct kbentry of table 0, key 0.
+        const KDSKBENT: i64 = 0x4b47;
+        call(libc::SYS_ioctl, [Arg::Int(0), Arg::Int(KDSKBENT), Arg::In(&[0; 4])]).map(|_| ())
     }),
     attack("have the parent ended first", ALL, |ground| again(&ground.proc("oom_score_adj"))),
     attack("have the parent leave more of itself", ALL, |ground| again(&ground.proc("coredump_filter"))),
     attack("change a setting of the kernel", ALL, |_| again(Path::new("/proc/sys/kernel/panic"))),
-    attack("read the kernel's log", FILTERED, |_| {
+    attack("read the kernel's log", ALL, |_| {
         OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open("/dev/kmsg").map(|_| ())
     }),
     attack("unmount a file system", FILTERED, |ground| {
@@ -48,6 +72,31 @@ pub(super) const ATTACKS: &[Attack] = &[
         }
     }),
 ];
+
+/// Takes a terminal as the one that it is controlled by.
+const TIOCSCTTY: i64 = 0x540e;
+
+fn another(ground: &Ground, options: &mut OpenOptions) -> io::Result<File> {
+    let number = fs::read_to_string(ground.dir.join("shown/terminal"))?;
+    options.custom_flags(libc::O_NOCTTY | libc::O_NONBLOCK).open(format!("/dev/pts/{number}"))
+}
+
+/// Any of the machine's: a virtual one, its content, a serial line, the one for the kernel's words.
+fn console(options: &mut OpenOptions) -> io::Result<()> {
+    let all = [
+        "/dev/tty0",
+        "/dev/tty1",
+        "/dev/vcs",
+        "/dev/vcs1",
+        "/dev/vcsa",
+        "/dev/ttyS0",
+        "/dev/hvc0",
+        "/dev/console",
+    ];
+    let mut opened =
+        all.iter().map(|path| options.custom_flags(libc::O_NOCTTY | libc::O_NONBLOCK).open(path));
+    opened.find(Result::is_ok).map_or_else(|| Err(io::ErrorKind::PermissionDenied.into()), |_| Ok(()))
+}
 
 /// What the attacked process has there.
 pub(super) struct Others {

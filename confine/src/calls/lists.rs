@@ -13,6 +13,18 @@ pub const FIONREAD: u64 = 0x541b;
 /// Among others, types into a virtual console.
 pub const TIOCLINUX: u64 = 0x541c;
 pub const FIOCLEX: u64 = 0x5451;
+/// What types, or changes what is typed: into a terminal, by a console's selection, its output, its line's driver, its keys and their mode.
+pub const TYPING: [u64; 11] = [
+    TIOCSTI, TIOCLINUX, 0x541d, // TIOCCONS
+    0x5423, // TIOCSETD
+    0x4b45, // KDSKBMODE
+    0x4b47, // KDSKBENT
+    0x4b49, // KDSKBSENT
+    0x4b4b, // KDSKBDIACR
+    0x4bfb, // KDSKBDIACRUC
+    0x4b4d, // KDSETKEYCODE
+    0x4b63, // KDSKBMETA
+];
 
 /// Flags of `clone` that make a namespace.
 pub const NAMESPACES: [c_int; 7] =

@@ -16,6 +16,8 @@ use crate::raw::{Arg, call};
 const WHOLE: [&str; 2] = ["/etc", "/sys"];
 /// Where the new root is put together: a directory that every system has, and whose own content is not lost.
 const BASES: [&str; 3] = ["/tmp", "/mnt", "/run"];
+/// How terminals are mounted that nobody has yet.
+pub(super) const TERMINALS: &str = "newinstance,ptmxmode=0666,mode=620";
 /// More links than that in one path are a loop.
 const MOST_LINKS: usize = 40;
 
@@ -192,7 +194,7 @@ fn devices(base: &Path, shared: bool) -> io::Result<Vec<PathBuf>> {
     let dev = base.join("dev");
     let (shm, pts) = (dev.join("shm"), dev.join("pts"));
     fs::create_dir_all(&pts)?;
-    file_system(&pts, "devpts", "newinstance,ptmxmode=0666,mode=620")?;
+    file_system(&pts, "devpts", TERMINALS)?;
     let mut writable = vec![pts];
     if !shared {
         fs::create_dir_all(&shm)?;
@@ -298,7 +300,7 @@ fn put(taken: &Taken, place: &Path) -> io::Result<()> {
     call(libc::SYS_move_mount, args).map(|_| ())
 }
 
-fn file_system(place: &Path, kind: &str, options: &str) -> io::Result<()> {
+pub(super) fn file_system(place: &Path, kind: &str, options: &str) -> io::Result<()> {
     let flags = (libc::MS_NOSUID | if kind == "devpts" { 0 } else { libc::MS_NODEV }).cast_signed();
     let (place, kind) = (terminated(place), terminated(Path::new(kind)));
     let options = terminated(Path::new(options));

@@ -61,8 +61,8 @@ const BASES: [(&str, &str); 4] = [
 ];
 /// Variables by which such a place is moved.
 const MOVED: [&str; 4] = ["CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_HOME", "GOOSE_PATH_ROOT"];
-/// Devices that any program may want to write.
-const DEVICES: [&str; 6] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/tty", "/dev/ptmx", "/dev/pts"];
+/// Devices that any program may want to write. What it has of terminals its walls know.
+const DEVICES: [&str; 3] = ["/dev/null", "/dev/zero", "/dev/full"];
 
 /// Where an agent works and what it may write besides its edit.
 #[derive(Debug, Clone)]

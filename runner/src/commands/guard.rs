@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Parser;
-use piton_confine::Level;
+use piton_confine::{Freezer, Level};
 
 use super::args::{Cli, Command, RuleCommand};
 use super::world;
@@ -15,7 +15,9 @@ use crate::clock::{self, Stopwatch};
 use crate::config::Config;
 use crate::errand::Errands;
 use crate::error::{Context, Error, Result, exit};
+use crate::fail;
 use crate::guard::{self, Supervisor};
+use crate::hold::Keeper;
 use crate::ledger::Ledger;
 use crate::proc::{self, End};
 use crate::say::Tone;
@@ -48,7 +50,16 @@ pub(super) fn run(dir: &Path, command: &[OsString], more: &[PathBuf], least: Lev
         least: world.walls.found().level,
     };
     let policy = room.policy()?;
+    let keeper = Keeper::open(&world.repo.state_dir(), scratch.path(), freezer())?;
+    if !keeper.can() {
+        let told = "what runs inside the walls is not stopped here while samples are taken: what it does then disturbs them";
+        world.progress.line(Tone::Neutral, told);
+    }
     let piton = std::env::current_exe().context(what)?;
+    let line = keeper.wrap(|group| match group {
+        Some(group) => group.wrap(&policy, &piton, command),
+        None => policy.wrap(&piton, command),
+    });
     let mut env = proc::full_env();
     env.push((guard::SOCKET.into(), socket.clone().into()));
     env.extend(room.env());
@@ -58,16 +69,25 @@ pub(super) fn run(dir: &Path, command: &[OsString], more: &[PathBuf], least: Lev
     let supervisor = Supervisor::new(root, piton.clone(), &permits);
     let end = std::thread::scope(|scope| {
         let server = scope.spawn(|| supervisor.serve(&listener));
-        world.runner.attend(&policy.wrap(&piton, command), root, env, || {
+        scope.spawn(|| keeper.serve());
+        let end = world.runner.attend(&line, root, env, || {
             supervisor.close(&socket);
             let _ = server.join();
+            // What it left behind stands still until the trial has been measured.
             finish(&world);
-        })
+        });
+        keeper.close();
+        end
     })?;
     Ok(match end {
         End::Exited(status) => u8::try_from(status).unwrap_or(exit::FAILED),
         _ => exit::FAILED,
     })
+}
+
+/// A control group for the agent, where this machine has one.
+fn freezer() -> Option<Freezer> {
+    if fail::lacks("freezer") { None } else { Freezer::make() }
 }
 
 /// Waits for a trial that is under way: its process may have become this one's child, and all of those are ended.

@@ -8,6 +8,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+use rustix::termios::{self, OptionalActions, Termios};
 
 use super::{End, GRACE, Runner, end_survivors};
 use crate::clock::{self, Stopwatch};
@@ -62,6 +63,26 @@ fn hand_on(from: impl Read, sink: &dyn Fn(&str)) {
     }
 }
 
+/// The terminal that a person attends a process at, as it is now. Dropping it puts it back, and throws away what it was given to read and
+/// nobody read: a shell would take that for typed, and a terminal answers what a process writes to it.
+struct Terminal(Termios);
+
+impl Terminal {
+    fn own() -> Option<Self> {
+        termios::tcgetattr(std::io::stdin()).ok().map(Self)
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        // In the background that would stop this process.
+        if termios::tcgetpgrp(std::io::stdin()).ok() != Some(rustix::process::getpgrp()) {
+            return;
+        }
+        let _ = termios::tcsetattr(std::io::stdin(), OptionalActions::Flush, &self.0);
+    }
+}
+
 impl Runner {
     /// Runs a process on this terminal until it ends. Ctrl-C is for it; a request to end piton is passed on to it.
     /// `then` runs when it has ended, before what it left behind is ended too.
@@ -77,11 +98,13 @@ impl Runner {
     ) -> Result<End> {
         let what = || format!("`{}` did not start", argv[0].display());
         let mut command = Command::new(&argv[0]);
+        let terminal = Terminal::own();
         let mut child =
             command.args(&argv[1..]).current_dir(cwd).env_clear().envs(env).spawn().context(what())?;
         let status = self.see_out(&mut child);
         then();
         end_survivors();
+        drop(terminal);
         let status = status.context(what())?;
         Ok(match status.code() {
             Some(code) => End::Exited(code),
