@@ -5,7 +5,7 @@ use crate::config::{self, Config};
 use crate::confine::Walls;
 use crate::error::{Error, Result};
 use crate::git::{Id, Repo};
-use crate::measure::Bench;
+use crate::measure::{Bench, Wash};
 use crate::place::Place;
 use crate::proc::Runner;
 use crate::pulse::Pulse;
@@ -63,6 +63,7 @@ impl World {
             walls: &self.walls,
             place: &self.place,
             logs: self.repo.state_dir().join("logs"),
+            wash: Wash::default(),
         }
     }
 }
