@@ -24,7 +24,7 @@ use crate::proc::{self, Done, End, Job, Runner};
 use crate::say::Progress;
 use crate::scope;
 use crate::toolchains;
-use crate::tree::Seen;
+use crate::tree::{Seen, WHEN};
 pub use crate::tree::sha256;
 use crate::trial::Side;
 
@@ -88,6 +88,16 @@ impl Built {
         differs.map(|name| {
             format!("the submodule {name} is checked out in one side's tree, and not in the other's")
         })
+    }
+
+    /// The same of a tree that was moved to `tree`.
+    fn moved(self, tree: &Path) -> Self {
+        Self { laid: Arc::new(self.laid.moved(tree)), tree: tree.to_owned(), ..self }
+    }
+
+    /// The files of its tree and its artifact, but for what is opened of the user's checkout.
+    pub fn files(&self) -> impl Iterator<Item = PathBuf> + '_ {
+        self.laid.paths().chain(self.artifact.clone())
     }
 
     /// What is not as it was when it was built or laid; `None` where all is.
@@ -194,6 +204,21 @@ impl Workshop<'_> {
         config: &Config,
         fetch: bool,
     ) -> Result<BuildEnd> {
+        // What a build makes of its tree may hold the tree's path: it is built where it will be measured, as every other is.
+        if config.build.as_ref().is_some_and(|build| build.artifact.is_none()) {
+            return self.at_work(slot, |here| self.built_at(here, commit, keep, config, fetch));
+        }
+        self.built_at(slot, commit, keep, config, fetch)
+    }
+
+    fn built_at(
+        &self,
+        slot: &Path,
+        commit: Id,
+        keep: &[&Built],
+        config: &Config,
+        fetch: bool,
+    ) -> Result<BuildEnd> {
         let built = self.lay(slot, commit, config)?;
         let end = match &config.build {
             None => BuildEnd::Built(built),
@@ -204,6 +229,20 @@ impl Workshop<'_> {
             self.mark(slot, built)?;
         }
         Ok(end)
+    }
+
+    /// Moves a slot to where samples are taken, works there, and moves it back, however that went.
+    fn at_work(&self, slot: &Path, work: impl FnOnce(&Path) -> Result<BuildEnd>) -> Result<BuildEnd> {
+        let what = "nothing was built: its slot could not be moved";
+        let here = self.place.scratch()?;
+        confine::private(&here)?;
+        fs::create_dir_all(slot).and_then(|()| fs::rename(slot, &here)).context(what)?;
+        let end = work(&here);
+        fs::rename(&here, slot).context(what)?;
+        Ok(match end? {
+            BuildEnd::Built(built) => BuildEnd::Built(built.moved(&slot.join("tree"))),
+            other => other,
+        })
     }
 
     /// Makes a slot hold what `commit` does and nothing else, and holds it to that.
@@ -326,6 +365,10 @@ impl Workshop<'_> {
                 (false, false) => proc::bare_env(),
             };
             let mut env = confine::private_env(env, &private);
+            // What a build notes down of times must hold in a copy, whose files have this one: Python's compiled files, for one.
+            env.extend(
+                build.artifact.is_none().then(|| ("SOURCE_DATE_EPOCH".into(), WHEN.to_string().into())),
+            );
             // Set even when empty: an absent one lets a configuration file above the tree decide.
             let mut flags = build.rustflags.clone();
             flags.push(format!("--remap-path-prefix={}=/piton", tree.display()));

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::metric::{Direction, Metric, Scale, Values};
-use crate::rule::{Case, First, History, Track};
+use crate::rule::{Case, First, History, Ordered, Track};
 use crate::stats;
 use crate::terms::{Guard, Second, Settings};
 use crate::trial::{Outcome, Pair, Record};
@@ -33,6 +33,9 @@ pub struct Course {
     pub tau: f64,
     /// d of every pair so far; a pair without a value of this metric has none.
     pub gains: Vec<f64>,
+    /// The same pairs by their orders.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    orders: Vec<Ordered>,
 }
 
 impl Course {
@@ -47,6 +50,7 @@ impl Course {
             seeds: None,
             tau: 0.0,
             gains: vec![],
+            orders: vec![],
         };
         records.iter().for_each(|record| course.take(record));
         course
@@ -95,28 +99,45 @@ impl Course {
         let tau = if self.seeds.is_some() { 0.0 } else { self.tau };
         let (d, b) = self.history.pair(first.sign(), first.sign() * gain, tau);
         self.gains.push(d);
+        self.orders.push(self.ordered(first, gain));
         Some((d, b))
+    }
+
+    /// A pair by its order: its plain gain, less what being second is worth to a program against itself.
+    fn ordered(&self, first: First, gain: f64) -> Ordered {
+        let second = if self.seeds.is_some() { 0.0 } else { self.history.same_position(self.tau) };
+        Ordered { first, gain: gain - first.sign() * second }
     }
 
     /// The trial has ended: its pairs count for the scale of the next, `null` where both sides were the same program.
     pub fn end(&mut self, null: bool) {
         if null {
             self.history.null_pairs(&self.gains);
+            let second = if self.seeds.is_some() { 0.0 } else { self.history.same_position(self.tau) };
+            let ws: Vec<f64> =
+                self.orders.iter().map(|pair| pair.first.sign() * pair.gain + second).collect();
+            self.history.same(ws);
         } else {
             self.history.trial(&self.gains);
         }
         self.gains.clear();
+        self.orders.clear();
         self.tau = self.seeds.unwrap_or_else(|| self.history.tau());
     }
 
     /// For the rule.
     pub fn track(&self) -> Track {
-        self.track_of(self.gains.clone())
+        let (d, orders) = (self.gains.clone(), self.orders.clone());
+        let Self { tau, scale, level, .. } = *self;
+        Track { tau, d, orders, scale, level, seeded: self.seeds.is_some() }
     }
 
-    /// The same of other gains.
-    pub fn track_of(&self, d: Vec<f64>) -> Track {
-        Track { tau: self.tau, d, scale: self.scale, level: self.level, seeded: self.seeds.is_some() }
+    /// The same of pairs that were taken in elsewhere.
+    pub fn track_of(&self, pairs: &[Pair]) -> Track {
+        let d = pairs.iter().map(|pair| pair.gain).collect();
+        let plain = |pair: &Pair| pair.gain + pair.first.sign() * pair.position;
+        let orders = pairs.iter().map(|pair| self.ordered(pair.first, plain(pair))).collect();
+        Track { d, orders, ..self.track() }
     }
 }
 

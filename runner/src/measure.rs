@@ -1,23 +1,28 @@
 //! One sample of one side, by the command that the experiment names.
 
+mod here;
+mod wash;
+
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::beneath;
 use crate::build::Built;
-use crate::config::{Laid, Measure, fill};
+use crate::config::{Measure, fill};
 use crate::confine::{self, Own, Walls};
 use crate::crash::Crash;
-use crate::error::{self, Context};
+use crate::error;
 use crate::hold::Stillness;
 use crate::metric::{self, LONGEST_LINE, ReadError, Reader, Values};
 use crate::place::Place;
 use crate::proc::{self, Done, End, Job, Runner};
 use crate::scope;
 use crate::toolchains;
-use crate::tree;
 use crate::words::clean;
+
+use here::Here;
+pub use wash::Wash;
 
 /// Everything that a sample needs apart from the side and the seed.
 pub struct Bench<'a> {
@@ -37,6 +42,8 @@ pub struct Bench<'a> {
     pub logs: PathBuf,
     /// Has guarded agents stand still, from the first sample on.
     pub stillness: Stillness,
+    /// Undoes what the sample before may have done to the machine.
+    pub wash: Wash,
 }
 
 /// Most of a command's last line that is told, in characters.
@@ -94,36 +101,26 @@ impl Bench<'_> {
             return Ok(Sampled::Changed(what));
         }
         self.stillness.begin();
-        let place = self.place.at()?;
-        let scratch = place.join("scratch");
-        // Without an artifact the side is its tree, and a command may write there: no sample finds what another left.
-        let anew = side.artifact.is_none() && self.measure.tree == Laid::Fresh;
-        let tree = if anew { scratch.join("tree") } else { side.tree.clone() };
-        if anew {
-            confine::private(&scratch)?;
-            tree::copy(&side.tree, &tree).context("no sample was taken: its tree was not laid")?;
-        }
-        let sampled = self.run(side, &tree, &place.join("private"), anew, seed, padding);
-        if anew {
-            confine::private(&scratch)?;
-        }
+        let here = Here::lay(self.place, side, self.measure.tree)?;
+        let sampled = self.run(&here, side, &self.place.at()?.join("private"), seed, padding);
+        here.clear()?;
         sampled
     }
 
     fn run(
         &self,
+        laid: &Here,
         side: &Built,
-        root: &Path,
         private: &Path,
-        anew: bool,
         seed: u64,
         padding: u32,
     ) -> error::Result<Sampled> {
+        let root = &laid.tree;
         let text = |path: &Path| path.to_string_lossy().into_owned();
         let within = &self.measure.within;
         let (here, sealed) = (scope::below(root, within), scope::below(&self.harness.tree, within));
         let (tree, sealed, seed) = (text(&here), text(&sealed), seed.to_string());
-        let artifact = side.artifact.as_deref().map(text).unwrap_or_default();
+        let artifact = laid.artifact.as_deref().map(text).unwrap_or_default();
         let harness = self.harness.artifact.as_deref().map(text).unwrap_or_default();
         let (home, opens) = (text(&toolchains::home()), self.measure.opens());
         let root_text = text(root);
@@ -139,26 +136,31 @@ impl Bench<'_> {
         let mut argv = fill(&self.measure.command, &values);
         argv[0] = proc::absolute(&argv[0]);
         confine::private(private)?;
+        let shared = || {
+            let asked = self.measure.read.iter().map(|path| confine::placed(path));
+            let open = side.open.iter().chain(&self.harness.open).cloned();
+            self.harness.files().chain(asked).chain(open).chain(confine::named(&argv)).collect()
+        };
+        let written = self.measure.write.iter().map(|path| confine::placed(path));
+        self.wash.wash(shared, &written.chain([laid.scratch.clone()]).collect::<Vec<_>>());
         let env = if self.measure.network { proc::network_env() } else { proc::bare_env() };
         let mut env = confine::private_env(env, private);
         env.extend(confine::asked_env(&opens, &values));
         env.push(("PITON_CONFINEMENT".into(), self.walls.least().word().into()));
         env.push(("PITON_SEED".into(), seed.clone().into()));
         env.push(("PITON_PADDING".into(), "x".repeat(padding as usize).into()));
-        // A build may have written absolute paths into its tree: where it was built, too.
-        let sides = [
-            Some(&side.tree),
-            side.artifact.as_ref(),
-            Some(&self.harness.tree),
-            self.harness.artifact.as_ref(),
-        ];
+        let sealed = [Some(&self.harness.tree), self.harness.artifact.as_ref()];
         let open = side.open.iter().chain(&self.harness.open);
-        let mut read =
-            [confine::named(&argv), sides.into_iter().flatten().chain(open).cloned().collect()].concat();
-        // Who looks upwards may list what is above, too: nothing but this side's own.
-        read.extend(root.parent().map(Path::to_owned));
+        // Who looks upwards may list what is above, too: nothing but this side's own. Nothing else of it is open: the tree that was built and
+        // the artifact that is kept would tell by their paths and times which side this is.
+        let read = [
+            confine::named(&argv),
+            sealed.into_iter().flatten().chain(open).cloned().collect(),
+            vec![laid.scratch.clone()],
+        ]
+        .concat();
         let mut write = vec![private.to_owned()];
-        write.extend(anew.then(|| root.to_owned()));
+        write.extend(laid.writable().cloned());
         let own = Own { read, write, network: self.measure.network, private, env: &env };
         let policy = self.walls.measure(&opens, own);
         let done = self.runner.run(&Job {

@@ -79,6 +79,15 @@ impl Place {
         Ok(self.at.get().expect("set above"))
     }
 
+    /// Where whatever is measured lies while it is, and whatever is measured with its tree is built: one path for all, so that no side
+    /// finds in a path which one it is.
+    ///
+    /// # Errors
+    /// Those of [`Place::at`].
+    pub fn scratch(&self) -> Result<PathBuf> {
+        Ok(self.at()?.join("scratch"))
+    }
+
     /// Where it is, if there is one: nothing is made.
     pub fn known(&self) -> Option<PathBuf> {
         self.at.get().cloned().or_else(|| noted(&self.state).filter(|at| owner(at).is_some()))

@@ -12,6 +12,7 @@
 //! betting ([`Question`]) then keeps it with probability at most alpha, and stops as soon as the answer is clear.
 //! [`hear`] is asked after every pair; whoever drives it knows nothing of how it decides.
 
+pub mod orders;
 mod question;
 mod scale;
 mod track;
@@ -21,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::terms::{Guard, Second, Settings};
 
 pub use crate::coin::{Draw, First, draw};
+pub use orders::Ordered;
 pub use question::{Answer, Evidence, Question};
 pub use scale::History;
 pub use track::Track;
@@ -68,6 +70,8 @@ pub enum Verdict {
     Worse,
     /// The pairs do not show that it is better.
     NotShownBetter,
+    /// The pairs show a gain where one side ran first, and none where the other did: it is not the code's.
+    OneOrder,
     /// This metric was proven to be worse than its limit.
     Guarded(String),
 }
@@ -155,6 +159,14 @@ pub fn hear(case: &Case) -> (Verdict, Estimate, Vec<Asked>) {
     let little =
         middle <= primary.least(settings) || (primary.seeded && middle < settings.delta(primary.scale));
     let better = if better == Answer::Yes && little { Answer::No } else { better };
+    // While the pairs of one order are waited for, the others may take back what was shown.
+    let slipped = !exact && estimate.low.is_some_and(|low| low < 0.0) && primary.ordered(settings);
+    let in_both = match better {
+        Answer::Yes if slipped && estimate.pairs < settings.n_max() => Answer::Open,
+        Answer::Yes => primary.in_both_orders(settings, 0.0, settings.n_max()),
+        _ => Answer::Yes,
+    };
+    let better = if better == Answer::Yes && in_both == Answer::Yes && slipped { Answer::No } else { better };
     let (mut guarded, mut unproven) = (None, false);
     for (guard, track) in &case.guards {
         let limit = guard.limit_on(track.scale, track.level);
@@ -180,14 +192,22 @@ pub fn hear(case: &Case) -> (Verdict, Estimate, Vec<Asked>) {
         }
     }
     let wanted = case.simpler || !case.seconds.is_empty();
+    let question = Question::as_good_on(settings, primary.scale, tau, case.margin_spent);
     let as_good = match exact {
         true if settings.as_good && wanted => primary.plainly_as_good(settings),
         true => Answer::No,
-        false => Question::as_good_on(settings, primary.scale, tau, case.margin_spent)
+        false => question
             .filter(|_| wanted && primary.tau > 0.0)
             .map_or(Answer::No, |question| ask("as good".to_owned(), question, primary)),
     };
     let (mut elsewhere, mut open) = (None, false);
+    let mut as_good_in_both = match (as_good, question) {
+        (Answer::Yes, Some(question)) if !exact => {
+            primary.in_both_orders(settings, question.margin, question.n_max)
+        }
+        (Answer::Yes, _) => primary.in_both_orders(settings, 0.0, settings.n_max()),
+        _ => Answer::Yes,
+    };
     if as_good != Answer::No && !case.simpler {
         for (second, track) in &case.seconds {
             let answer = if track.d.is_empty() && !gains.is_empty() {
@@ -202,7 +222,13 @@ pub fn hear(case: &Case) -> (Verdict, Estimate, Vec<Asked>) {
                 ask(format!("better in {}", second.metric), question, track)
             };
             match answer {
-                Answer::Yes => elsewhere = elsewhere.or_else(|| Some(second.metric.clone())),
+                Answer::Yes if elsewhere.is_none() => {
+                    elsewhere = Some(second.metric.clone());
+                    if as_good_in_both == Answer::Yes {
+                        as_good_in_both = track.in_both_orders(settings, 0.0, settings.n_max());
+                    }
+                }
+                Answer::Yes => {}
                 Answer::Open => open = true,
                 Answer::No => {}
             }
@@ -213,15 +239,24 @@ pub fn hear(case: &Case) -> (Verdict, Estimate, Vec<Asked>) {
     let verdict = match (guarded, better, as_good, reason) {
         (Some(metric), ..) => Verdict::Guarded(metric),
         (_, Answer::Yes, ..) if unproven => Verdict::Continue,
-        (_, Answer::Yes, ..) => Verdict::Keep(Path::Better),
+        (_, Answer::Yes, ..) => in_orders(in_both, Path::Better),
         (_, _, Answer::Yes, Some(_)) if unproven => Verdict::Continue,
-        (_, _, Answer::Yes, Some(path)) => Verdict::Keep(path),
+        (_, _, Answer::Yes, Some(path)) => in_orders(as_good_in_both, path),
         (_, Answer::Open, ..) | (_, _, Answer::Open, _) => Verdict::Continue,
         (_, _, Answer::Yes, None) if open => Verdict::Continue,
         _ if ceiling.is_some_and(|ceiling| ceiling < 0.0) => Verdict::Worse,
         _ => Verdict::NotShownBetter,
     };
     (verdict, estimate, asked)
+}
+
+/// A keep, where both orders show it.
+fn in_orders(shown: Answer, path: Path) -> Verdict {
+    match shown {
+        Answer::Yes => Verdict::Keep(path),
+        Answer::Open => Verdict::Continue,
+        Answer::No => Verdict::OneOrder,
+    }
 }
 
 /// What is said of a trial before the rule can: of the pairs so far the guards that they all break, each taken as it is. For rules that keep

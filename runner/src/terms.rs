@@ -79,6 +79,8 @@ pub struct Settings {
     /// The same in the metric's unit, where differences are compared; three margins where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub margin_budget: Option<f64>,
+    /// Whether a keep takes that the gain is there whichever side ran first, and not in one order of the two alone.
+    pub both_orders: bool,
     /// A gain of one trial beyond this is held for a person, where the candidate's own process may have printed the figure, in percent: 300
     /// is four times as much of what should be high, or a quarter of what should be low. 0 for never.
     pub implausible_pct: f64,
@@ -86,6 +88,8 @@ pub struct Settings {
     pub blind_every: u32,
 }
 
+/// What the name of a rule ends with that asks for both orders.
+const IN_BOTH: &str = ", in both orders";
 /// A gain that is not above this share of the value is none, where nothing else is said.
 const LEAST: f64 = 1e-6;
 
@@ -109,6 +113,7 @@ impl Default for Settings {
             margin: None,
             margin_budget_pct: 3.0,
             margin_budget: None,
+            both_orders: true,
             implausible_pct: 300.0,
             blind_every: 20,
         }
@@ -219,7 +224,13 @@ impl Settings {
         if self.preset == Preset::Replicates {
             return format!("replicates, alpha {}, at most 3 runs", self.alpha);
         }
-        format!("coin pairs, {preset}, alpha {}, at most {} pairs", self.alpha, self.n_max())
+        let orders = if self.both_orders { IN_BOTH } else { "" };
+        format!("coin pairs, {preset}, alpha {}, at most {} pairs{orders}", self.alpha, self.n_max())
+    }
+
+    /// The same as a record was judged by, which says so itself: earlier versions of piton did not ask for both orders.
+    pub fn as_said(&self, rule: &str) -> Self {
+        Self { both_orders: rule.ends_with(IN_BOTH), ..self.clone() }
     }
 
     /// After so many trials a blind one; 0 for never. Single runs have no pairs to be blind with.

@@ -3,18 +3,23 @@
 //! No link is followed.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs::{self, File, FileTimes};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
 use sha2::{Digest as _, Sha256};
 
 use crate::beneath;
 
 /// Git's mode of a symbolic link.
 pub const LINK: u32 = 0o120_000;
+/// The time of everything in a copy, in seconds since 1970: long ago, so that nothing which a tool noted down is older.
+pub const WHEN: u64 = 1_000_000_000;
 
 /// SHA-256 over the paths, modes and contents of files and links, taken in the order of their paths. Directories do not count.
 #[derive(Debug, Default)]
@@ -105,6 +110,19 @@ impl Seen {
         &self.digest
     }
 
+    /// The same of a tree that was moved as a whole.
+    pub fn moved(&self, root: &Path) -> Self {
+        Self { root: root.to_owned(), ..self.clone() }
+    }
+
+    /// The files in it.
+    pub fn paths(&self) -> impl Iterator<Item = PathBuf> + '_ {
+        let full = |path: &PathBuf| {
+            if path.as_os_str().is_empty() { self.root.clone() } else { self.root.join(path) }
+        };
+        self.files.keys().map(full)
+    }
+
     /// The paths in it that do not count.
     pub fn skipped(&self) -> &[PathBuf] {
         &self.skip
@@ -163,36 +181,60 @@ fn digest(root: &Path, files: &BTreeMap<PathBuf, Stat>) -> io::Result<String> {
     Ok(digest.end())
 }
 
-/// Copies the tree `from` to `to`, which is not there: contents, permissions, times and links. The file system shares the blocks where it
-/// can. What is neither file, directory nor link is left out.
+/// Copies the tree `from` to `to`, which is not there: contents, permissions and links. The file system shares the blocks where it can. What
+/// is neither file, directory nor link is left out.
+///
+/// Two copies of equal trees cannot be told apart: everything has the time [`WHEN`] and inodes of its own, and was made in the order of names.
 ///
 /// # Errors
 /// A file that cannot be read, or a disk that refuses.
 pub fn copy(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let (path, copy) = (entry.path(), to.join(entry.file_name()));
-        let meta = entry.metadata()?;
-        if meta.is_dir() {
+    let mut names: Vec<OsString> =
+        fs::read_dir(from)?.map(|entry| Ok(entry?.file_name())).collect::<io::Result<_>>()?;
+    names.sort();
+    for name in names {
+        let (path, copy) = (from.join(&name), to.join(&name));
+        let kind = fs::symlink_metadata(&path)?.file_type();
+        if kind.is_dir() {
             self::copy(&path, &copy)?;
-        } else if meta.is_symlink() {
+        } else if kind.is_symlink() {
             symlink(fs::read_link(&path)?, &copy)?;
-        } else if meta.is_file() {
-            fs::copy(&path, &copy)?;
-            let file = File::options().write(true).open(&copy);
-            // One that its own user may not write is opened for reading: times can be set all the same.
-            keep_times(&file.or_else(|_| File::open(&copy))?, &meta)?;
+            let when = Timespec { tv_sec: WHEN.cast_signed(), tv_nsec: 0 };
+            let times = Timestamps { last_access: when, last_modification: when };
+            utimensat(CWD, &copy, &times, AtFlags::SYMLINK_NOFOLLOW)?;
+        } else if kind.is_file() {
+            copy_file(&path, &copy)?;
         }
     }
-    let meta = fs::metadata(from)?;
-    keep_times(&File::open(to)?, &meta)?;
     // What is copied is a scratch copy: its user can write in it, and remove it.
-    fs::set_permissions(to, fs::Permissions::from_mode(meta.mode() & 0o777 | 0o700))
+    let mode = fs::metadata(from)?.mode();
+    fs::set_permissions(to, fs::Permissions::from_mode(mode & 0o777 | 0o700))?;
+    set_times(&File::open(to)?)
 }
 
-fn keep_times(file: &File, of: &fs::Metadata) -> io::Result<()> {
-    file.set_times(FileTimes::new().set_modified(of.modified()?).set_accessed(of.modified()?))
+/// Copies one file, as [`copy`] does.
+///
+/// # Errors
+/// A file that cannot be read, or a disk that refuses.
+pub fn copy_file(from: &Path, to: &Path) -> io::Result<()> {
+    fs::copy(from, to)?;
+    let file = File::options().write(true).open(to);
+    // One that its own user may not write is opened for reading: times can be set all the same.
+    set_times(&file.or_else(|_| File::open(to))?)
+}
+
+/// Gives a directory the time of what is copied.
+///
+/// # Errors
+/// A disk that refuses.
+pub fn set_time(dir: &Path) -> io::Result<()> {
+    set_times(&File::open(dir)?)
+}
+
+fn set_times(file: &File) -> io::Result<()> {
+    let when = SystemTime::UNIX_EPOCH + Duration::from_secs(WHEN);
+    file.set_times(FileTimes::new().set_modified(when).set_accessed(when))
 }
 
 #[cfg(test)]
@@ -212,14 +254,18 @@ mod tests {
     }
 
     #[test]
-    fn a_copy_holds_the_same_with_times_and_links_and_shares_nothing() {
+    fn a_copy_holds_the_same_says_nothing_of_when_it_was_made_and_shares_nothing() {
         let (from, place) = (tree(), tempfile::tempdir().unwrap());
+        fs::hard_link(from.path().join("run"), from.path().join("again")).unwrap();
         let to = place.path().join("copy");
         copy(from.path(), &to).unwrap();
         let (one, other) = (Seen::of(from.path(), &[]).unwrap(), Seen::of(&to, &[]).unwrap());
         assert_eq!(one.digest(), other.digest());
-        let modified = |dir: &Path| fs::metadata(dir.join("a/b/file")).unwrap().modified().unwrap();
-        assert_eq!(modified(from.path()), modified(&to));
+        for name in ["", "a", "a/b", "a/b/file", "empty", "run", "again", "link", "out"] {
+            let meta = fs::symlink_metadata(to.join(name)).unwrap();
+            assert_eq!((meta.mtime(), meta.mtime_nsec()), (WHEN.cast_signed(), 0), "{name}");
+            assert!(meta.is_dir() || meta.nlink() == 1, "{name}");
+        }
         assert!(to.join("empty").is_dir());
         assert_eq!(fs::read_link(to.join("out")).unwrap(), Path::new("/etc/passwd"));
         fs::write(to.join("a/b/file"), "another").unwrap();

@@ -117,10 +117,8 @@ impl Session<'_> {
     /// The rule asked about fresh pairs, until it has an answer: median gain, pairs, and whether it would keep again.
     fn asked(&self, from: &Built, to: &Built, records: &[Record], doing: &str) -> Result<(f64, u32, bool)> {
         let course = self.book.config.courses(records, false).primary;
-        let hear = |pairs: &[Pair]| {
-            let d = pairs.iter().map(|pair| pair.gain).collect();
-            rule::hear(&Case::of(self.book.config.rule.clone(), course.track_of(d)))
-        };
+        let hear =
+            |pairs: &[Pair]| rule::hear(&Case::of(self.book.config.rule.clone(), course.track_of(pairs)));
         let seed = host::fresh_seed()?;
         let more = &mut |pairs: &[Pair]| hear(pairs).0 == Verdict::Continue;
         let (verdict, estimate, _) = hear(&self.pairs(from, to, records, seed, more, doing)?);

@@ -2,7 +2,7 @@
 
 use crate::likeness::Like;
 use crate::metric::{BEYOND, Direction, Metric, Scale, percent};
-use crate::rule::{Estimate, Path, Verdict};
+use crate::rule::{Estimate, First, Path, Verdict};
 use crate::stats;
 use crate::trial::{Outcome, Pair, Record};
 
@@ -59,6 +59,7 @@ pub fn verdict(record: &Record, metric: &Metric, alpha: f64) -> String {
                 Verdict::Guarded(metric) => {
                     format!("{metric} is proven worse than its limit{}", both_sides(record, metric))
                 }
+                Verdict::OneOrder => one_order(record, metric),
                 _ => "not shown better".to_owned(),
             },
             gain(estimate.gain),
@@ -164,6 +165,21 @@ fn both_sides(record: &Record, metric: &str) -> String {
     let from = median(&|pair| pair.incumbent.get(metric).copied());
     let to = median(&|pair| pair.challenger.get(metric).copied());
     from.zip(to).map_or_else(String::new, |(from, to)| format!(" ({} -> {})", number(from), number(to)))
+}
+
+/// A gain that is there in one order alone, with the medians of both.
+fn one_order(record: &Record, metric: &Metric) -> String {
+    let of = |first: First| {
+        let plain = |pair: &Pair| pair.gain + first.sign() * pair.position;
+        let own = record.pairs.iter().filter(|pair| pair.first == first);
+        stats::median(&own.map(plain).collect::<Vec<_>>())
+            .map_or_else(|| "no pair".to_owned(), |by| gain(by, metric))
+    };
+    format!(
+        "the gain is there in one order alone ({} where the incumbent ran first, {} where the challenger did), so that what ran before may have made it",
+        of(First::Incumbent),
+        of(First::Challenger)
+    )
 }
 
 /// Whether a keep rests on a metric that does not vary, and on no test.

@@ -6,7 +6,7 @@ use crate::confine::Walls;
 use crate::error::{Error, Result};
 use crate::git::{Id, Repo};
 use crate::hold::Stillness;
-use crate::measure::Bench;
+use crate::measure::{Bench, Wash};
 use crate::place::Place;
 use crate::proc::Runner;
 use crate::pulse::Pulse;
@@ -65,6 +65,7 @@ impl World {
             place: &self.place,
             logs: self.repo.state_dir().join("logs"),
             stillness: Stillness::of(self.repo.state_dir()),
+            wash: Wash::default(),
         }
     }
 }

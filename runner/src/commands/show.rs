@@ -57,7 +57,7 @@ fn case(config: &Config, records: &[Record], record: &Record) -> Case {
     for pair in &record.pairs {
         courses.pair(pair.first, &pair.incumbent, &pair.challenger);
     }
-    courses.case(&config.rule)
+    courses.case(&config.rule.as_said(&record.rule))
 }
 
 /// A file as text; of one with more than `most` bytes, one byte more.

@@ -259,6 +259,9 @@ fn how(tried: &Tried, metric: &Metric) -> String {
         Outcome::Judged { verdict: Verdict::Guarded(metric), .. } => {
             format!("{} is proven worse than its limit{apart}", code(metric, 60))
         }
+        Outcome::Judged { verdict: Verdict::OneOrder, .. } => {
+            format!("a gain whoever ran first was not shown, {measured}")
+        }
         Outcome::Judged { .. } => format!("worse, {measured}"),
         Outcome::Held { .. } => format!("held for a person: more than is believed without one, {measured}"),
         Outcome::GateFailed { .. } => {

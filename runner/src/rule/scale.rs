@@ -28,6 +28,31 @@ pub struct History {
     deviations: VecDeque<f64>,
     /// The smallest deviation that was not 0, of all.
     smallest: Option<f64>,
+    /// w of the last [`PAIRS`] pairs in which both sides were the same program.
+    #[serde(default = "Same::untold")]
+    same: Same,
+}
+
+/// Pairs of a program with itself. A snapshot from before piton kept them does not tell, and is equal to any that does.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Same(Option<VecDeque<f64>>);
+
+impl Same {
+    fn untold() -> Self {
+        Self(None)
+    }
+}
+
+impl Default for Same {
+    fn default() -> Self {
+        Self(Some(VecDeque::new()))
+    }
+}
+
+impl PartialEq for Same {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_ref().zip(other.0.as_ref()).is_none_or(|(one, other)| one == other)
+    }
 }
 
 impl History {
@@ -66,6 +91,18 @@ impl History {
         (o * (w - b), b)
     }
 
+    /// Adds w of pairs in which both sides were the same program.
+    pub fn same(&mut self, ws: impl IntoIterator<Item = f64>) {
+        let Some(all) = &mut self.same.0 else { return };
+        all.extend(ws);
+        all.drain(..all.len().saturating_sub(PAIRS));
+    }
+
+    /// b by those pairs alone: no challenger has a part in it.
+    pub fn same_position(&self, tau: f64) -> f64 {
+        self.same.0.as_ref().map_or(0.0, |all| worth(all, tau))
+    }
+
     /// tau, natural logarithm: 1.4826 times the median of the last 200 deviations; of a metric so coarse that the median is 0, the
     /// smallest that is not. 0 only where none was ever seen: then the metric has no noise.
     pub fn tau(&self) -> f64 {
@@ -78,13 +115,17 @@ impl History {
     ///
     /// Only earlier pairs count, so that the coin of the next one keeps its gain symmetric.
     fn position(&self, tau: f64) -> f64 {
-        let m = self.order_effects.len();
-        if m < POSITION_FROM {
-            return 0.0;
-        }
-        let sum: f64 = self.order_effects.iter().map(|w| w.clamp(-3.0 * tau, 3.0 * tau)).sum();
-        sum / (m as f64 + 4.0)
+        worth(&self.order_effects, tau)
     }
+}
+
+fn worth(ws: &VecDeque<f64>, tau: f64) -> f64 {
+    let m = ws.len();
+    if m < POSITION_FROM {
+        return 0.0;
+    }
+    let sum: f64 = ws.iter().map(|w| w.clamp(-3.0 * tau, 3.0 * tau)).sum();
+    sum / (m as f64 + 4.0)
 }
 
 #[cfg(test)]
@@ -129,6 +170,26 @@ mod tests {
             history.pair(1.0, w, 1.0);
         }
         assert!((history.position(1.0) - 0.02 * 2000.0 / 2004.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn only_pairs_of_a_program_with_itself_say_what_being_second_is_worth_to_one() {
+        let mut history = History::default();
+        history.same([0.02; 8]);
+        (0..50).for_each(|_| drop(history.pair(-1.0, -0.4, 0.1)));
+        assert!((history.same_position(0.1) - 0.02 * 8.0 / 12.0).abs() < 1e-12);
+        assert!(history.position(0.1) < -0.2);
+    }
+
+    #[test]
+    fn a_snapshot_that_does_not_tell_of_such_pairs_is_equal_to_one_that_does_and_stays_without() {
+        let mut history = History::default();
+        history.same([0.02; 8]);
+        let text = serde_json::to_string(&History::default()).unwrap();
+        let mut old: History = serde_json::from_str(&text.replace(",\"same\":[]", "")).unwrap();
+        old.same([0.5; 9]);
+        assert!(old == history && old.same_position(1.0) == 0.0);
+        assert!(history != History::default());
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::orders::{self, Ordered};
 use super::question::{Answer, Evidence, Question};
+use crate::coin::First;
 use crate::metric::Scale;
 use crate::stats;
 use crate::terms::Settings;
@@ -18,6 +20,9 @@ pub struct Track {
     pub tau: f64,
     /// d of every pair so far, in order: natural logarithms, or differences in the metric's unit.
     pub d: Vec<f64>,
+    /// The pairs by their orders; none in cases from before the rule asked for both.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub orders: Vec<Ordered>,
     /// What d is.
     #[serde(default, skip_serializing_if = "ratio")]
     pub scale: Scale,
@@ -125,6 +130,38 @@ impl Track {
             _ if !shown => Answer::No,
             pairs if pairs < AGREEING => Answer::Open,
             _ => Answer::Yes,
+        }
+    }
+
+    /// Whether both orders are asked for, and known.
+    pub(super) fn ordered(&self, settings: &Settings) -> bool {
+        settings.both_orders && !self.d.is_empty() && self.orders.len() == self.d.len()
+    }
+
+    /// Whether both orders show a gain greater than `-margin`, which all pairs together do; of a metric that does not vary, whether both were
+    /// seen. Never open from so many pairs on.
+    pub(super) fn in_both_orders(&self, settings: &Settings, margin: f64, n_max: u32) -> Answer {
+        if !self.ordered(settings) {
+            return Answer::Yes;
+        }
+        let seen = |first: First| self.orders.iter().any(|pair| pair.first == first);
+        let answer = if !self.exact(settings) {
+            orders::both(&self.orders, self.one_scale(), margin)
+        } else if seen(First::Incumbent) && seen(First::Challenger) {
+            Answer::Yes
+        } else {
+            Answer::Open
+        };
+        if answer == Answer::Open && self.d.len() >= n_max as usize { Answer::No } else { answer }
+    }
+
+    /// The scale of all pairs: tau, but where that says little of a trial the smaller of it and the median size of the gains.
+    fn one_scale(&self) -> f64 {
+        let sizes: Vec<f64> = self.d.iter().map(|gain| gain.abs()).filter(|size| *size > 0.0).collect();
+        match stats::median(&sizes).filter(|_| self.seeded || self.tau == 0.0) {
+            Some(middle) if self.tau > 0.0 => middle.min(self.tau),
+            Some(middle) => middle,
+            None => self.tau(),
         }
     }
 

@@ -231,6 +231,74 @@ pub fn replicates(bench: &Bench, report: &mut Report) {
     report.figures.push(Figure::of("baselines whose sigma comes out at half the truth or less", half[0]));
 }
 
+/// What a change does to the value of its own run, and to the one of the incumbent where that comes next: natural logarithms.
+#[derive(Debug, Clone, Copy)]
+struct Carrying {
+    own: f64,
+    next: f64,
+}
+
+/// Bar 13: a challenger that slows down whoever runs after it, trial after trial, and what asking for both orders costs those that do not. The
+/// product's own course of a metric learns from the baseline, and the product's own rule is asked.
+pub fn both_orders(bench: &Bench, report: &mut Report) {
+    let settings = Settings::default();
+    let at = |Carrying { own, next }: Carrying, settings: &Settings| -> [Mean; 2] {
+        let name = format!("orders {own} {next} {}", settings.both_orders);
+        bench.means(&name, (bench.options.trials, SESSION), |random, trials, tell| {
+            let mut machine = Machine::new(STANDARD.noise, random);
+            let value = |log: f64| Values::from([("m".to_owned(), log.exp())]);
+            let mut course = Course::begin("m", Direction::Higher, Scale::Ratio, &[]);
+            let mut pair = |course: &mut Course, own: f64, next: f64| {
+                let first = if machine.random.word() & 1 == 0 { First::Incumbent } else { First::Challenger };
+                let (earlier, later) = (machine.run(), machine.run());
+                let (incumbent, challenger) = match first {
+                    First::Incumbent => (earlier, later + own),
+                    First::Challenger => (later - next, earlier + own),
+                };
+                course.pair(first, &value(incumbent), &value(challenger));
+            };
+            (0..settings.calibration_pairs).for_each(|_| pair(&mut course, 0.0, 0.0));
+            course.end(true);
+            for _ in 0..trials {
+                let (kept, pairs) = loop {
+                    pair(&mut course, own, next);
+                    match rule::hear(&Case::of(settings.clone(), course.track())).0 {
+                        Verdict::Continue => {}
+                        verdict => break (matches!(verdict, Verdict::Keep(_)), course.gains.len()),
+                    }
+                };
+                course.end(false);
+                tell([f64::from(u8::from(kept)), pairs as f64]);
+            }
+        })
+    };
+    for percent in [10.0, 20.0, 50.0] {
+        let next = -f64::ln_1p(-percent / 100.0);
+        let kept = at(Carrying { own: 0.0, next }, &settings)[0];
+        let name = format!("the incumbent {percent} % slower where it comes second: kept");
+        report.bars.push(Bar::at_most(13, name, kept, 0.02));
+    }
+    let [none, _] = at(Carrying { own: 0.0, next: 0.0 }, &settings);
+    report.bars.push(Bar::at_most(13, "no effect, both orders asked for: kept".to_owned(), none, 0.02));
+    for (percent, least, most) in [(3.0, 0.70, 24.0), (10.0, 0.92, 10.0)] {
+        let own = f64::ln_1p(percent / 100.0);
+        let [kept, pairs] = at(Carrying { own, next: 0.0 }, &settings);
+        let of = |what: &str| format!("+{percent} %, both orders asked for: {what}");
+        report.bars.push(Bar::at_least(13, of("kept"), kept, least));
+        report.bars.push(Bar::at_most(13, of("pairs"), pairs, most));
+    }
+    let plain = Settings { both_orders: false, ..settings };
+    for (name, carrying) in [
+        (
+            "the incumbent 20 % slower where it comes second, both orders not asked for: kept",
+            Carrying { own: 0.0, next: -0.8f64.ln() },
+        ),
+        ("+3 %, both orders not asked for: kept", Carrying { own: 1.03f64.ln(), next: 0.0 }),
+    ] {
+        report.figures.push(Figure::of(name, at(carrying, &plain)[0]));
+    }
+}
+
 fn known(random: &mut Random) -> Known {
     let runs: Vec<f64> = (0..BASELINE_RUNS).map(|_| random.normal()).collect();
     let mean = runs.iter().sum::<f64>() / runs.len() as f64;

@@ -190,6 +190,7 @@ impl Outcome {
                 return format!("better_in:{metric}");
             }
             Self::Judged { verdict: Verdict::Guarded(metric), .. } => return format!("guard:{metric}"),
+            Self::Judged { verdict: Verdict::OneOrder, .. } => "one_order",
             Self::Judged { verdict: Verdict::Worse, .. } => "worse",
             Self::Judged { .. } => "not_shown_better",
             Self::Held { .. } => "held_implausible",
