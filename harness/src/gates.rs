@@ -12,7 +12,7 @@ pub const MIN_AGREEMENT: f64 = 0.998;
 /// Largest mean regret, in nats. What should pass stays below 1.1e-3, what should not begins at 2.4e-3.
 pub const MAX_REGRET: f64 = 0.0017;
 /// Largest mean regret of a single prompt, in nats: garbage on a few prompts cannot hide in the mean.
-pub const MAX_PROMPT_REGRET: f64 = 0.02;
+pub const MAX_PROMPT_REGRET: f64 = 0.05;
 /// Least share of the checks passed, as a part of what the exact version passes on the same prompts.
 pub const MIN_SANITY: f64 = 0.95;
 /// The same for each family over the long context: a window of the past loses these first.

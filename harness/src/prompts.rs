@@ -93,9 +93,9 @@ fn task(prompt: Prompt, tokenizer: &Tokenizer, config: &Config) -> Result<Task, 
         Ok(encoding.get_ids().to_vec())
     };
     let tokens = encode(&prompt.text, true)?;
-    let max_new = match (prompt.max_new, &prompt.expected) {
+    let max_new = match (prompt.max_new, &prompt.length) {
         (Some(max_new), _) => max_new as usize,
-        (None, Some(expected)) => encode(expected, false)?.len(),
+        (None, Some(length)) => encode(length, false)?.len(),
         (None, None) => {
             return Err(bad("neither max_new nor an expected answer says how many tokens to ask for".into()));
         }

@@ -12,13 +12,14 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 
 use crate::file::{CheckFile, Count, Event, Field, File, Items, Parsed, Story, Task};
+use crate::spoil;
 use crate::template::{Template, Value, Values};
 use crate::{Check, Document, Error, Prompt};
 
 /// How often a draw that must differ from earlier ones is tried before the list is left shorter.
 const TRIES: usize = 1000;
 
-struct Rng(ChaCha8Rng);
+pub(crate) struct Rng(ChaCha8Rng);
 
 impl Rng {
     fn new(seed: u64, stream: &str) -> Rng {
@@ -34,19 +35,19 @@ impl Rng {
         ((u128::from(self.0.next_u64()) * n as u128) >> 64) as usize
     }
 
-    fn count(&mut self, count: Count) -> usize {
+    pub fn count(&mut self, count: Count) -> usize {
         match count {
             Count::Just(count) => count as usize,
             Count::Between([low, high]) => low as usize + self.below((high.max(low) - low) as usize + 1),
         }
     }
 
-    fn choose<'a, T>(&mut self, of: &'a [T]) -> &'a T {
+    pub fn choose<'a, T>(&mut self, of: &'a [T]) -> &'a T {
         &of[self.below(of.len())]
     }
 
     /// The first `count` elements become a random choice in random order.
-    fn shuffle<T>(&mut self, all: &mut [T], count: usize) {
+    pub fn shuffle<T>(&mut self, all: &mut [T], count: usize) {
         for place in 0..count.min(all.len()) {
             let other = place + self.below(all.len() - place);
             all.swap(place, other);
@@ -106,7 +107,7 @@ pub(crate) fn documents(file: &File, seed: u64, stage: usize, count: usize) -> R
 
 fn prompt(file: &File, task: &Task, rng: &mut Rng) -> Prompt {
     let drawn = Drawn::of(file, task, rng);
-    let expected = drawn.answer.filter(|_| !task.open);
+    let expected = drawn.expected.filter(|_| !task.open);
     let mut checks: Vec<Check> = Vec::new();
     checks.extend(expected.iter().map(|text| Check::BeginsWith { text: text.clone() }));
     for (check, templates) in task.checks.iter().zip(&parsed(task).checks) {
@@ -130,6 +131,7 @@ fn prompt(file: &File, task: &Task, rng: &mut Rng) -> Prompt {
         context: task.context,
         text: drawn.prompt,
         expected,
+        length: drawn.answer.filter(|_| task.max_new.is_none()),
         max_new: task.max_new,
         checks,
     }
@@ -142,7 +144,10 @@ fn parsed(task: &Task) -> &Parsed {
 
 struct Drawn {
     prompt: String,
+    /// What follows the prompt, to its last character.
     answer: Option<String>,
+    /// As much of it as the prompt determines.
+    expected: Option<String>,
     values: Values,
 }
 
@@ -169,8 +174,25 @@ impl Drawn {
         if let Some(items) = &task.items {
             ask(items, task.facts.is_some() || task.story.is_some(), pairs, rng, &mut values);
         }
-        let answer = parsed.answer.as_ref().map(|answer| answer.fill(&values));
-        Drawn { prompt: parsed.prompt.fill(&values), answer, values }
+        let mut answer = parsed.answer.as_ref().map(|answer| answer.fill(&values));
+        let mut prompt = parsed.prompt.fill(&values);
+        if let (Some(begun), Some(whole)) = (&task.begun, &answer) {
+            let list = file.words.get(&begun.from).map_or(&[][..], Vec::as_slice);
+            let (given, rest) = spoil::begin(whole, begun, list, rng);
+            prompt.push_str(&given);
+            answer = Some(rest);
+        }
+        let mut expected = answer.clone();
+        if let Some(broken) = &task.broken {
+            let count = rng.count(broken.words);
+            let (spoilt, gone) = spoil::replace(&prompt, count, &file.words[&broken.from], rng);
+            prompt = spoilt;
+            expected = expected.map(|text| spoil::until(&text, &gone).to_string());
+        }
+        if let (Some(then), Some(text)) = (&parsed.then, &mut answer) {
+            text.push_str(&then.fill(&values));
+        }
+        Drawn { prompt, answer, expected, values }
     }
 }
 

@@ -10,6 +10,7 @@ use std::path::Path;
 use serde::Deserialize;
 use toml::{Table, Value as Toml};
 
+use crate::spoil::{Begun, Broken};
 use crate::template::{Kind, Template};
 use crate::{Context, Error};
 
@@ -67,9 +68,9 @@ pub(crate) struct Task {
     /// Weight in the loss of a token of the prompt and of one of the answer.
     #[serde(default = "usual_weights")]
     pub weights: [f64; 2],
-    /// Tokens to ask for. Must be given where the answer is open.
+    /// Tokens to ask for; as many as the answer has where it is not given.
     pub max_new: Option<u32>,
-    /// The answer in the file is one of many, good to learn from, not to check against.
+    /// The answer in the file is good to learn from or to count by, not to check against.
     #[serde(default)]
     pub open: bool,
     pub prompt: String,
@@ -80,6 +81,10 @@ pub(crate) struct Task {
     pub facts: Option<Facts>,
     pub story: Option<Story>,
     pub items: Option<Items>,
+    /// What is asked for after the answer: nobody can know it, so it only says how long it may be.
+    pub then: Option<String>,
+    pub begun: Option<Begun>,
+    pub broken: Option<Broken>,
     #[serde(default, rename = "check")]
     pub checks: Vec<CheckFile>,
     #[serde(skip)]
@@ -233,6 +238,7 @@ pub(crate) enum CheckFile {
 pub(crate) struct Parsed {
     pub prompt: Template,
     pub answer: Option<Template>,
+    pub then: Option<Template>,
     pub fact: Option<Template>,
     pub item: Option<(Template, Template)>,
     pub relations: BTreeMap<String, (Template, Template)>,
@@ -341,8 +347,8 @@ fn prepare(file: &File, task: &Task) -> Result<Parsed, Error> {
     if !task.prompt.ends_with('\n') {
         return refuse("the prompt must end with a line break".into());
     }
-    if task.max_new.is_none() && (task.open || task.answer.is_none()) {
-        return refuse("where the answer is not determined, max_new must be given".into());
+    if task.max_new.is_none() && task.answer.is_none() {
+        return refuse("where there is no answer, max_new must be given".into());
     }
     if task.count > MOST {
         return refuse(format!("{} prompts are wanted; {MOST} are the most", task.count));
@@ -354,6 +360,20 @@ fn prepare(file: &File, task: &Task) -> Result<Parsed, Error> {
     for count in counts.into_iter().chain([task.items.as_ref().map(|items| items.count)]).flatten() {
         check_count(place, count)?;
     }
+    if task.then.is_some() && task.answer.is_none() {
+        return refuse("`then` goes on from an answer, and there is none".into());
+    }
+    let replaces = |begun: &Begun| !matches!(begun.wrong, Count::Just(0));
+    let begun = task.begun.iter().filter(|begun| replaces(begun)).map(|begun| &begun.from);
+    for list in begun.chain(task.broken.iter().map(|broken| &broken.from)) {
+        if file.words.get(list).is_none_or(|list| list.len() < 2) {
+            return refuse(format!("words are replaced by others of `{list}`, and it has not two"));
+        }
+    }
+    for count in task.begun.iter().flat_map(|begun| [begun.words, begun.wrong]) {
+        check_count(place, count)?;
+    }
+    task.broken.iter().try_for_each(|broken| check_count(place, broken.words))?;
     let mut known = kinds(file, place, &task.slots)?;
     let mut words = |name: &str| known.insert(name.into(), Kind::Words);
     words("queries");
@@ -399,6 +419,7 @@ fn prepare(file: &File, task: &Task) -> Result<Parsed, Error> {
     Ok(Parsed {
         prompt: parse(&task.prompt)?,
         answer: task.answer.as_ref().map(parse).transpose()?,
+        then: task.then.as_ref().map(parse).transpose()?,
         fact,
         item,
         relations,

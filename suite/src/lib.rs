@@ -9,6 +9,7 @@ mod check;
 mod draw;
 mod error;
 mod file;
+mod spoil;
 mod template;
 
 pub use check::Check;
@@ -45,11 +46,14 @@ pub struct Prompt {
     pub family: String,
     /// Short or long.
     pub context: Context,
-    /// What the model is given. Ends with a line break, so that its tokens do not depend on the answer.
+    /// What the model is given. Ends with a line break or before a space, so that its tokens do not depend on the answer.
     pub text: String,
-    /// The answer, to its last character, where the prompt determines it.
+    /// The answer as far as the prompt determines it, where it does: to its last character, or to where only the model
+    /// knows what follows.
     pub expected: Option<String>,
-    /// How many tokens to ask for. `None` only where `expected` is known: then as many as it has.
+    /// A text with as many tokens as are asked for. `None` only where `max_new` says how many.
+    pub length: Option<String>,
+    /// How many tokens to ask for.
     pub max_new: Option<u32>,
     /// What the answer is checked for. Empty for open prose, which is scored by its likelihood alone.
     pub checks: Vec<Check>,

@@ -71,11 +71,101 @@ fn an_expected_answer_passes_its_own_checks_and_a_spoilt_one_does_not() {
 }
 
 #[test]
-fn a_prompt_ends_with_a_line_break_and_says_how_many_tokens_or_has_an_answer() {
+fn a_prompt_ends_with_a_line_break_or_in_an_answer_begun_and_says_how_many_tokens() {
     let instruct = Suite::parse(INSTRUCT).unwrap();
     for prompt in climb().draw(1).into_iter().chain(instruct.draw(1)) {
-        assert!(prompt.text.ends_with('\n'), "{}", prompt.text);
-        assert!(prompt.expected.is_some() || prompt.max_new.is_some(), "{}", prompt.task);
+        assert!(prompt.text.ends_with('\n') || prompt.text.contains("\nA: "), "{}", prompt.text);
+        assert!(!prompt.text.ends_with(' '), "the space belongs to the token that is asked for");
+        assert!(prompt.length.is_some() || prompt.max_new.is_some(), "{}", prompt.task);
+    }
+}
+
+/// An answer begun with wrong words, a question for a key that is not there, words in place of others.
+const SPOILT: &str = r#"
+name = "spoilt"
+[words]
+names = ["Ann", "Bob", "Cid", "Dee", "Eve", "Fay"]
+odd = ["mat", "rug"]
+[[task]]
+name = "begun"
+family = "f"
+context = "short"
+count = 20
+prompt = "Say: {names}.\n"
+answer = "A: {names}.\n"
+slots.names = { words = "names", count = 5 }
+begun = { words = [1, 3], wrong = 1, from = "odd" }
+[[task]]
+name = "broken"
+family = "f"
+context = "short"
+count = 20
+prompt = "Say: {names}.\n"
+answer = "A: {names}.\n"
+slots.names = { words = "names", count = 5 }
+broken = { words = 2, from = "odd" }
+[[task]]
+name = "then"
+family = "f"
+context = "short"
+prompt = "Say: {names}.\n"
+answer = "A: {names}"
+then = ", {more}.\n"
+slots.names = { words = "names", count = 2 }
+slots.more = { words = "odd" }
+"#;
+
+#[test]
+fn an_answer_begun_with_a_wrong_word_stands_in_the_prompt_and_the_rest_is_asked_for() {
+    let drawn = Suite::parse(SPOILT).unwrap().draw(1);
+    for prompt in drawn.iter().filter(|prompt| prompt.task == "begun") {
+        let (asked, begun) = prompt.text.split_once(".\n").unwrap();
+        let names = asked.strip_prefix("Say: ").unwrap();
+        let given = begun.strip_prefix("A: ").unwrap().split(' ').count();
+        assert!((1..=3).contains(&given));
+        assert_eq!(begun.matches("mat").count() + begun.matches("rug").count(), 1, "{begun}");
+        let rest: Vec<&str> = names.split(' ').skip(given).collect();
+        assert_eq!(prompt.expected.as_deref(), Some(&*format!(" {}.\n", rest.join(" "))));
+        assert_eq!(prompt.length, prompt.expected);
+    }
+}
+
+#[test]
+fn a_broken_prompt_determines_its_answer_up_to_the_first_word_that_was_replaced() {
+    let drawn = Suite::parse(SPOILT).unwrap().draw(1);
+    for prompt in drawn.iter().filter(|prompt| prompt.task == "broken") {
+        let words = prompt.text.strip_prefix("Say: ").unwrap();
+        let known = words.find("mat").unwrap_or(99).min(words.find("rug").unwrap_or(99));
+        assert_eq!(
+            prompt.expected.as_deref(),
+            Some(&*format!("A: {}", &words[..known]).trim_end().to_owned())
+        );
+        let wrong = words.matches("mat").count() + words.matches("rug").count();
+        assert_eq!(wrong, 2, "{words}");
+        assert_eq!(prompt.length.as_ref().unwrap().split(' ').count(), 6, "as long as the whole answer");
+    }
+}
+
+#[test]
+fn what_is_asked_for_after_the_answer_is_counted_and_not_checked() {
+    let drawn = Suite::parse(SPOILT).unwrap().draw(1);
+    let prompt = drawn.iter().find(|prompt| prompt.task == "then").unwrap();
+    let (expected, length) = (prompt.expected.as_ref().unwrap(), prompt.length.as_ref().unwrap());
+    assert!(length.starts_with(expected.as_str()) && length.len() > expected.len() + 4, "{length}");
+    assert!(prompt.checks[0].passes(expected));
+}
+
+#[test]
+fn the_climb_asks_mostly_for_what_its_templates_do_not_determine() {
+    for seed in 0..20 {
+        let (mut determined, mut asked) = (0, 0);
+        for prompt in climb().draw(seed) {
+            // In letters, since this crate knows no tokens; stories are asked for by tokens, of about 4 letters.
+            let length = prompt.length.map_or(4 * prompt.max_new.unwrap_or(0) as usize, |text| text.len());
+            asked += length;
+            determined += prompt.expected.map_or(0, |text| text.len());
+        }
+        assert!(2 * determined < asked, "seed {seed}: {determined} of {asked} letters");
     }
 }
 
@@ -130,6 +220,11 @@ fn what_cannot_be_meant_is_refused_with_its_place() {
     refused("prompt = \"{name}\\n\"\nanswer = \"y\"\n", "t: no slot is called `name`");
     refused("prompt = \"x\"\nanswer = \"y\"\n", "t: the prompt must end with a line break");
     refused("prompt = \"x\\n\"\n", "max_new must be given");
+    refused("prompt = \"x\\n\"\nmax_new = 1\nthen = \"y\"\n", "`then` goes on from an answer");
+    let broken = |with: &str| {
+        format!("prompt = \"x\\n\"\nanswer = \"y\"\nbroken = {{ words = 1, from = \"{with}\" }}\n")
+    };
+    refused(&broken("nouns"), "words are replaced by others of `nouns`");
     refused(
         "prompt = \"x\\n\"\nanswer = \"y\"\nslots.a = { words = \"nouns\" }\n",
         "no words are called `nouns`",
@@ -182,7 +277,7 @@ fn every_determined_answer_of_the_climb_is_right() {
     for prompt in (0..200).flat_map(|seed| all.draw(seed)) {
         match &prompt.expected {
             Some(expected) => assert_eq!(*expected, solve(&prompt), "{}", prompt.text),
-            None => assert_eq!(prompt.family, "prose"),
+            None => assert!(prompt.family == "prose" || prompt.task.ends_with("-odd"), "{}", prompt.task),
         }
     }
 }
@@ -198,7 +293,13 @@ fn solve(prompt: &Prompt) -> String {
     let each = |split: &str, with: &dyn Fn(&str) -> String| -> String {
         body.trim().split(split).map(with).collect::<Vec<_>>().join(split)
     };
-    match prompt.task.as_str() {
+    match prompt.task.trim_end_matches("-odd").trim_end_matches("-few") {
+        "places" if prompt.task.ends_with("-odd") => return looked_up_while_told(body, prompt),
+        "recall" | "recall-long" | "places-long" if prompt.task.ends_with("-odd") => {
+            let (known, _) = body.rsplit_once(", ").unwrap();
+            format!("A: {}", look_up(known))
+        }
+        "copy" | "copy-long" if prompt.task.ends_with("-odd") => copied_until_a_place(body),
         "recall" | "recall-long" | "places" | "places-long" => format!("A: {}.\n", look_up(body)),
         "copy" | "copy-long" => format!("A: {}.\n", body.split(".\n").next().unwrap().trim()),
         "sum" => format!("A:{}.\n", numbers(body).iter().sum::<i64>()),
@@ -218,6 +319,26 @@ fn solve(prompt: &Prompt) -> String {
         ),
         other => panic!("no second computation is written for {other}"),
     }
+}
+
+/// What is determined of a list in which words were replaced: no more than what the list as it stands gives.
+fn looked_up_while_told(body: &str, prompt: &Prompt) -> String {
+    let told = body.split(".\n").next().unwrap();
+    let expected = prompt.expected.clone().unwrap();
+    for pair in expected.trim_start_matches("A:").split(", ").filter(|pair| pair.trim().contains(' ')) {
+        assert!(told.contains(pair.trim().trim_end_matches([',', '.'])), "{pair} of {}", prompt.text);
+    }
+    expected
+}
+
+/// The words up to the first of another kind.
+fn copied_until_a_place(body: &str) -> String {
+    let kinds: toml::Table = CLIMB.parse().unwrap();
+    let places: Vec<&str> =
+        kinds["words"]["places"].as_array().unwrap().iter().filter_map(|word| word.as_str()).collect();
+    let words = body.split(".\n").next().unwrap().split_whitespace();
+    let words: Vec<&str> = words.take_while(|word| !places.contains(word)).collect();
+    if words.is_empty() { "A:".into() } else { format!("A: {}", words.join(" ")) }
 }
 
 fn look_up(body: &str) -> String {
