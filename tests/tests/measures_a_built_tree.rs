@@ -6,6 +6,8 @@ mod audit;
 mod climb;
 #[path = "finalize.rs"]
 mod finalize;
+#[path = "incumbents.rs"]
+mod incumbents;
 #[path = "lost.rs"]
 mod lost;
 #[path = "rule.rs"]
