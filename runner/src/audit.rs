@@ -14,9 +14,9 @@ use crate::book::{artifact_dir, table_path, tables};
 use crate::chain::{self, short};
 use crate::config::Config;
 use crate::error::{Context, Error, Result};
-use crate::expensive::Line;
 use crate::git::Repo;
 use crate::ledger::{Ledger, Run, Table, TrialRow};
+use crate::line::Line;
 use crate::note::Note;
 use crate::report;
 use crate::tree::sha256;
@@ -179,6 +179,21 @@ impl Examined<'_> {
         for (number, trial) in trials {
             let (name, record) = (self.name(*number), &trial.record);
             let stood = trials.get(&line.incumbent).and_then(|trial| trial.record.commit.clone());
+            // What takes the run back names keeps that lead to the incumbent of its time.
+            let strange = match &record.outcome {
+                Outcome::Recheck { keep, .. } => {
+                    let of = |trial: u32| trials.get(&trial).and_then(|trial| trial.record.commit.clone());
+                    let stands = line.before(*keep).and_then(of);
+                    stands.is_none() || stands != record.parent || record.commit != of(*keep)
+                }
+                Outcome::Regate { to, failed, .. } => {
+                    failed.iter().chain([to]).any(|t| !line.way.contains(t))
+                }
+                _ => false,
+            };
+            if strange {
+                self.fault(format!("{name} tested what the incumbent of its time does not stand on"));
+            }
             line.take(record);
             let Some(id) = &record.commit else { continue };
             let Some(commit) = self.repo.read_commit(id) else {

@@ -14,7 +14,7 @@ use crate::flight::{Flight, Owner, Reset, State, reset};
 use crate::git::{Id, Repo, Site};
 use crate::ledger::{Ledger, Printed, Run, Table};
 use crate::tally::Tally;
-use crate::trial::{Outcome, Record};
+use crate::trial::Record;
 use crate::{disk, fail, report};
 
 pub use files::{Files, LOG, Names, OWN, RESULTS, files, overlooked, settle};
@@ -181,7 +181,11 @@ impl Book {
     fn move_branch(&self, repo: &Repo, record: &Record) -> Result<()> {
         let (from, why) = match &record.outcome {
             outcome if outcome.kept() => (&record.parent, format!("piton: keep trial {}", record.trial)),
-            Outcome::Bundle { holds: false, .. } => (&record.commit, "piton: a bundle failed".to_owned()),
+            // A keep that others stand on is no commit that the branch is at: then it stays.
+            outcome if outcome.takes_back() => (
+                &record.commit,
+                format!("piton: trial {} took it back to trial {}", record.trial, self.incumbent.trial),
+            ),
             _ => return Ok(()),
         };
         let (branch, to) = (self.branch(), self.should(repo)?);

@@ -7,8 +7,10 @@ use crate::config::Config;
 use crate::duel::{Duel, Round};
 use crate::error::Result;
 use crate::expensive::BASELINE_RUNS;
+use crate::gate::Samples;
 use crate::measure::Sampled;
 use crate::metric::Values;
+use crate::rule::First;
 use crate::terms::Preset;
 use crate::trial::{Record, medians};
 use crate::words::number;
@@ -29,10 +31,11 @@ impl World {
         seed: u64,
         record: &mut Record,
     ) -> Result<Option<String>> {
+        let mut sides = Samples::default();
         let why = if config.rule.preset == Preset::Replicates {
             self.single_runs(config, harness, builds.0, seed, record)?
         } else {
-            self.null_pairs(config, Duel::new(self, config, harness, builds, seed), record)?
+            self.null_pairs(config, Duel::new(self, config, harness, builds, seed), &mut sides, record)?
         };
         if why.is_some() {
             return Ok(why);
@@ -48,19 +51,33 @@ impl World {
         if let Some(why) = gains(&config.clone().settled(Some(record)), record) {
             return Ok(Some(why));
         }
-        Ok(record.gates.iter().find(|reading| !reading.pass).map(|failed| {
+        let pooled = record.gates.iter().find(|reading| !reading.pass).cloned();
+        let of = |side| sides.failing(&config.gates, side);
+        let failed = pooled.or_else(|| of(First::Challenger)).or_else(|| of(First::Incumbent));
+        Ok(failed.map(|failed| {
             let value = number(failed.value);
             format!("it fails a gate itself: {} {value} is not {}", failed.metric, failed.bound)
         }))
     }
 
-    fn null_pairs(&self, config: &Config, mut duel: Duel, record: &mut Record) -> Result<Option<String>> {
-        let mut ended = duel.warm_up(&mut |_| true)?;
+    fn null_pairs(
+        &self,
+        config: &Config,
+        mut duel: Duel,
+        sides: &mut Samples,
+        record: &mut Record,
+    ) -> Result<Option<String>> {
+        // Read when all of them are there, which says more: a baseline that fails is refused.
+        let mut look = |side, values: &Values| {
+            sides.look(&config.gates, side, values);
+            true
+        };
+        let mut ended = duel.warm_up(&mut look)?;
         let wanted = config.rule.calibration_pairs;
         while ended.is_none() && record.pairs.len() < wanted as usize {
             duel.exact = exact_so_far(&duel.warm, &record.pairs, &config.judging());
             let doing = format!("the baseline against itself, pair {} of {wanted}", record.pairs.len() + 1);
-            match duel.round(&doing, &mut |_| true)? {
+            match duel.round(&doing, &mut look)? {
                 Round::Pair(pair) => record.pairs.push(pair),
                 other => ended = Some(other),
             }

@@ -62,6 +62,8 @@ impl Session<'_> {
     fn go_on(&mut self, climber: &mut Climber) -> Result<Stop> {
         let (before, mut session, mut note) = (climber.ascent.spent.wall, None::<String>, None::<String>);
         let budget = climber.ascent.order.budget.clone();
+        // What the last piton left outstanding.
+        self.look_again(climber.work, false, climber.owner)?;
         loop {
             let metric = &self.book.config.metric.name;
             let spent = &mut climber.ascent.spent;
@@ -74,7 +76,7 @@ impl Session<'_> {
             self.keep(&climber.ascent)?;
             if let Some(stop) = stop {
                 if !interrupted {
-                    self.bundle(climber.work, true, climber.owner)?;
+                    self.look_again(climber.work, true, climber.owner)?;
                 }
                 return Ok(stop);
             }
@@ -184,7 +186,7 @@ impl Session<'_> {
             cost: std::mem::take(&mut ascent.pending),
         });
         let record = self.trial(work, &reply.proposal, owner)?;
-        self.bundle(work, false, owner)?;
+        self.look_again(work, false, owner)?;
         climber.ascent.spent.trial(&record);
         self.ring_trial(&climber.ascent, &record);
         let note = matches!(record.outcome, Outcome::NoEdit).then(|| session::note(&call)).flatten();

@@ -4,6 +4,7 @@
 //! answers that it asks for and obeys. What they come to is written and carried out by the book of the run.
 
 mod accept;
+mod again;
 mod start;
 
 use std::collections::BTreeMap;
@@ -336,6 +337,8 @@ pub fn blank(run: &Run, trial: u32, config: &Config) -> Record {
         resolves: None,
         asked: vec![],
         gates: vec![],
+        incumbent_gates: vec![],
+        doubt: None,
         changes: None,
         since_baseline: None,
         artifact: None,

@@ -45,8 +45,8 @@ pub struct Duel<'a> {
 pub enum Round {
     /// A pair. Its gain is still 0: whoever knows the metric fills it in.
     Pair(Pair),
-    /// Whoever looked at the challenger's sample has seen enough.
-    Enough,
+    /// Whoever looked at this side's samples has seen enough.
+    Enough(First),
     /// A side gave no values.
     Failed(First, Sampled),
     /// The machine is too busy: this many pairs were void.
@@ -60,7 +60,7 @@ impl Round {
     pub fn words(&self, limit_s: u64) -> String {
         match self {
             Self::Pair(_) => "there is one".to_owned(),
-            Self::Enough => "whoever looked had seen enough".to_owned(),
+            Self::Enough(_) => "whoever looked had seen enough".to_owned(),
             Self::Failed(_, sampled) => sampled.words(limit_s),
             Self::Void(reason) => format!("the machine is too busy: {reason}"),
             Self::Interrupted => proc::STOPPED.to_owned(),
@@ -110,20 +110,20 @@ impl<'a> Duel<'a> {
         if side == First::Incumbent { self.incumbent } else { self.challenger }
     }
 
-    /// One sample of each side that is not timed: pages come into memory, and a grave error shows. `look` sees the challenger's
-    /// values and says whether to go on.
+    /// One sample of each side that is not timed: pages come into memory, and a grave error shows. `look` sees the values of both
+    /// sides and says whether to go on.
     ///
     /// # Errors
     /// When the command cannot be started at all.
-    pub fn warm_up(&mut self, look: &mut dyn FnMut(&Values) -> bool) -> Result<Option<Round>> {
+    pub fn warm_up(&mut self, look: &mut dyn FnMut(First, &Values) -> bool) -> Result<Option<Round>> {
         let draw = rule::draw(self.seed, WARM_UP);
         for side in [First::Challenger, First::Incumbent] {
             // Which side it is stands nowhere that an agent may read.
             self.world.progress.doing("warming up");
             self.world.pulse.stage("warming up");
             match self.bench.sample(self.side(side), draw.prompts, draw.padding)? {
-                Sampled::Measured(values) if side == First::Challenger && !look(&values) => {
-                    return Ok(Some(Round::Enough));
+                Sampled::Measured(values) if !look(side, &values) => {
+                    return Ok(Some(Round::Enough(side)));
                 }
                 Sampled::Measured(values) => self.warm.push(values),
                 Sampled::Interrupted => return Ok(Some(Round::Interrupted)),
@@ -133,11 +133,11 @@ impl<'a> Duel<'a> {
         Ok(None)
     }
 
-    /// The next pair that counts. `doing` is told to people; `look` sees every sample of the challenger and says whether to go on.
+    /// The next pair that counts. `doing` is told to people; `look` sees every sample and says whether to go on.
     ///
     /// # Errors
     /// When the command cannot be started at all.
-    pub fn round(&mut self, doing: &str, look: &mut dyn FnMut(&Values) -> bool) -> Result<Round> {
+    pub fn round(&mut self, doing: &str, look: &mut dyn FnMut(First, &Values) -> bool) -> Result<Round> {
         loop {
             let draw = rule::draw(self.seed, self.drawn);
             let order = match draw.first {
@@ -159,8 +159,8 @@ impl<'a> Duel<'a> {
                     }
                     other => return Ok(Round::Failed(side, other)),
                 };
-                if side == First::Challenger && !look(&sampled) {
-                    return Ok(Round::Enough);
+                if !look(side, &sampled) {
+                    return Ok(Round::Enough(side));
                 }
                 values[usize::from(side == First::Challenger)] = Some(sampled);
             }

@@ -10,10 +10,8 @@ use crate::metric::{Direction, Metric, Scale, Values};
 use crate::rule::{self, Case, Path, SECOND_ALPHA, Verdict};
 use crate::stats;
 use crate::terms::Guard;
-use crate::trial::{Outcome, Record, Status};
+use crate::trial::Record;
 
-/// Provisional keeps after which they are put to the test together.
-const BUNDLE: usize = 4;
 /// Fresh runs of an incumbent that its mean needs.
 pub const FRESH_RUNS: u32 = 2;
 
@@ -84,7 +82,7 @@ impl Runs {
         if record.trial == 0 {
             self.incumbents = vec![record.runs.clone()];
             self.seeds = record.run_seeds.clone();
-        } else if record.outcome.kept() {
+        } else if record.outcome.moves() {
             self.incumbents.push(vec![]);
             self.seeds.clear();
         } else if let Some(last) = self.incumbents.last_mut() {
@@ -212,53 +210,6 @@ pub fn provisional(case: &Case) -> Verdict {
         [_, _, ..] => rule::plainly_guarded(case).map_or(Verdict::Keep(Path::Provisional), Verdict::Guarded),
         _ => Verdict::Continue,
     }
-}
-
-/// Where the branch stands, in the course of a run: by the numbers of trials.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Line {
-    /// The trial whose commit the branch is at.
-    pub incumbent: u32,
-    /// The last one that is more than provisional.
-    pub verified: u32,
-    /// The provisional keeps since, oldest first.
-    pub waiting: Vec<u32>,
-}
-
-impl Line {
-    /// Takes in a trial that has ended.
-    pub fn take(&mut self, record: &Record) {
-        match &record.outcome {
-            Outcome::Judged { verdict: Verdict::Keep(Path::Provisional), .. } => {
-                self.incumbent = record.trial;
-                self.waiting.push(record.trial);
-            }
-            Outcome::Bundle { holds, .. } => {
-                if *holds {
-                    self.verified = self.incumbent;
-                } else {
-                    self.incumbent = self.verified;
-                }
-                self.waiting.clear();
-            }
-            outcome if outcome.status() == Status::Keep => {
-                *self = Self { incumbent: record.trial, verified: record.trial, waiting: vec![] };
-            }
-            _ => {}
-        }
-    }
-
-    /// Whether the provisional keeps are to be tested: there are enough of them, or `all` of them are wanted.
-    pub fn bundle_is_due(&self, all: bool) -> bool {
-        self.waiting.len() >= if all { 1 } else { BUNDLE }
-    }
-}
-
-/// The record whose commit the branch stands at.
-pub fn incumbent(records: &[Record]) -> Option<&Record> {
-    let mut line = Line::default();
-    records.iter().for_each(|record| line.take(record));
-    records.iter().find(|record| record.trial == line.incumbent)
 }
 
 #[cfg(test)]

@@ -10,9 +10,9 @@ mod text;
 use std::collections::BTreeMap;
 
 use crate::gate::Reading;
+use crate::line;
 use crate::metric::Metric;
 use crate::note::Note;
-use crate::page;
 use crate::proposal;
 use crate::rule::{Estimate, Path, Verdict};
 use crate::standing::Night;
@@ -166,10 +166,10 @@ impl Experiments {
     /// Takes in a trial of the present run; oldest first.
     pub fn take(&mut self, record: &Record) {
         let kept = record.outcome.kept();
-        if record.trial == 0 || kept || matches!(record.outcome, Outcome::Bundle { .. }) {
+        if record.trial == 0 || kept || record.outcome.check() {
             self.line.push(Record { pairs: vec![], asked: vec![], ..record.clone() });
         }
-        let own = !matches!(record.outcome, Outcome::Blind { .. } | Outcome::Bundle { .. } | Outcome::NoEdit);
+        let own = !record.outcome.check() && record.outcome != Outcome::NoEdit;
         let (Some(at), true) = (self.runs.len().checked_sub(1), record.trial > 0 && own) else { return };
         self.runs[at].trials += 1;
         self.runs[at].kept += u32::from(kept);
@@ -214,7 +214,7 @@ impl Experiments {
     pub fn end(&mut self, night: Option<&Night>, each: Option<&Night>) {
         let Some(at) = self.runs.len().checked_sub(1) else { return };
         self.runs[at].verified = night.map(|night| (night.gain, night.low, night.high));
-        let line = page::line(&self.line);
+        let line = line::commits(&self.line);
         let held = |trial: u32| {
             self.line.iter().any(|record| {
                 matches!(&record.outcome, Outcome::Bundle { holds: true, trials, .. } if trials.contains(&trial))
@@ -238,7 +238,7 @@ impl Experiments {
 
     /// Where an incumbent of the present run stands: the head that a verification must be of.
     pub fn head(&self) -> Option<&str> {
-        crate::expensive::incumbent(&self.line)?.commit.as_deref()
+        crate::line::incumbent(&self.line)?.commit.as_deref()
     }
 
     fn idea(&mut self, name: String) -> &mut Idea {

@@ -9,7 +9,7 @@ mod plan;
 
 use std::collections::BTreeSet;
 
-use crate::page;
+use crate::line;
 use crate::proposal;
 use crate::rule::{Path, Verdict};
 use crate::standing::{Again, Night};
@@ -50,7 +50,7 @@ pub fn ideas<'a>(records: &'a [Record], night: Option<&'a Night>) -> Vec<Idea<'a
         let held = |record: &&Record| matches!(&record.outcome, Outcome::Bundle { holds: true, trials, .. } if trials.contains(&trial));
         records.iter().find(held)
     };
-    page::line(records)
+    line::commits(records)
         .into_iter()
         .filter(|trial| *trial > 0)
         .filter_map(|trial| records.iter().find(|record| record.trial == trial))

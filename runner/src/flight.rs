@@ -81,9 +81,9 @@ pub enum Reset {
 pub fn reset(outcome: &Outcome, owner: Owner) -> Reset {
     match outcome {
         outcome if outcome.kept() => Reset::Scope,
-        Outcome::Bundle { holds: false, .. } => Reset::Scope,
+        outcome if outcome.takes_back() => Reset::Scope,
         // They edited nothing.
-        Outcome::Bundle { .. } | Outcome::Blind { .. } => Reset::Nothing,
+        outcome if outcome.check() => Reset::Nothing,
         _ if owner == Owner::Piton => Reset::Everything,
         Outcome::OutOfScope { .. } => Reset::Nothing,
         outcome if outcome.settles() => Reset::Scope,

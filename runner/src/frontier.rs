@@ -120,10 +120,8 @@ impl Frontier {
     pub fn take(&mut self, record: &Record) {
         match &record.outcome {
             Outcome::Baseline => *self = Self::default(),
-            Outcome::Blind { .. }
-            | Outcome::Bundle { .. }
-            | Outcome::Void { .. }
-            | Outcome::Interrupted { .. } => {}
+            Outcome::Void { .. } | Outcome::Interrupted { .. } => {}
+            outcome if outcome.check() => {}
             outcome if outcome.kept() => {
                 self.since_keep = 0;
                 self.keeps += 1;

@@ -1,14 +1,16 @@
-//! Whether a challenger may be compared at all.
+//! Whether two sides may be compared at all.
 //!
-//! A gate bounds a metric of the challenger. Gates are applied after each of its samples, to all of them so
-//! far: one grave error fails the first sample, and a rare one fails the pool before a keep.
+//! A gate bounds a metric of a side. Gates are applied after each sample, to all of that side so far: one grave error fails the first
+//! sample, and a rare one fails the pool before a keep. The incumbent's samples are read like the challenger's: that it passed when it was
+//! kept says nothing of how it behaves since.
 
 use serde::{Deserialize, Serialize};
 
+use crate::coin::First;
 use crate::metric::Values;
 use crate::stats;
 
-/// A bound on a metric of the challenger: `[[gate]]` in `piton.toml`.
+/// A bound on a metric of both sides: `[[gate]]` in `piton.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Gate {
@@ -93,14 +95,55 @@ impl Gate {
     }
 }
 
+/// Samples after which every gate is due, at least so many.
+pub fn enough(gates: &[Gate], least: u32) -> u32 {
+    gates.iter().map(|gate| gate.after).fold(least, u32::max)
+}
+
+/// The samples of both sides, also of the warm-up and of pairs that did not count.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Samples {
+    /// The challenger's.
+    pub challenger: Vec<Values>,
+    /// The incumbent's.
+    pub incumbent: Vec<Values>,
+}
+
+impl Samples {
+    /// Takes a sample in, and says whether every gate that is due still holds for its side.
+    pub fn look(&mut self, gates: &[Gate], side: First, values: &Values) -> bool {
+        let samples = if side == First::Challenger { &mut self.challenger } else { &mut self.incumbent };
+        samples.push(values.clone());
+        read(gates, samples).iter().all(|reading| reading.pass)
+    }
+
+    /// Those of a side.
+    pub fn of(&self, side: First) -> &[Values] {
+        if side == First::Challenger { &self.challenger } else { &self.incumbent }
+    }
+
+    /// The first gate that is due and that a side fails.
+    pub fn failing(&self, gates: &[Gate], side: First) -> Option<Reading> {
+        read(gates, self.of(side)).into_iter().find(|reading| !reading.pass)
+    }
+}
+
+impl Reading {
+    /// What did not hold, in words.
+    pub fn words(&self) -> String {
+        format!("the gate {}: {} is not {}", self.metric, self.value, self.bound)
+    }
+}
+
 /// Reads every gate, due or not.
 pub fn read_all(gates: &[Gate], samples: &[Values]) -> Vec<Reading> {
     gates.iter().map(|gate| gate.read(samples)).collect()
 }
 
-/// Reads every gate that is due over the challenger's samples so far.
+/// Reads every gate that is due over the samples of a side so far; none is before there is a sample.
 pub fn read(gates: &[Gate], samples: &[Values]) -> Vec<Reading> {
-    gates.iter().filter(|gate| samples.len() >= gate.after as usize).map(|gate| gate.read(samples)).collect()
+    let due = |gate: &&Gate| !samples.is_empty() && samples.len() >= gate.after as usize;
+    gates.iter().filter(due).map(|gate| gate.read(samples)).collect()
 }
 
 #[cfg(test)]
@@ -144,6 +187,18 @@ mod tests {
     fn giant_values_have_a_mean_all_the_same() {
         let reading = gate(Some(0.0), None, Pool::Mean).read(&samples(&[f64::MAX, f64::MAX, f64::MAX]));
         assert!(reading.pass && reading.value.is_finite(), "{reading:?}");
+    }
+
+    #[test]
+    fn each_side_is_held_to_its_own_samples() {
+        let (gates, mut both) = ([gate(Some(0.9), None, Pool::Mean)], Samples::default());
+        let of = |value: f64| Values::from([("x".to_owned(), value)]);
+        assert!(both.look(&gates, First::Challenger, &of(1.0)));
+        assert!(!both.look(&gates, First::Incumbent, &of(0.1)));
+        assert_eq!(both.failing(&gates, First::Challenger), None);
+        let said = both.failing(&gates, First::Incumbent).unwrap().words();
+        assert_eq!(said, "the gate x: 0.1 is not >= 0.9");
+        assert_eq!(enough(&[Gate { after: 6, ..gates[0].clone() }], 3), 6);
     }
 
     #[test]

@@ -10,13 +10,13 @@ use crate::duel::{Duel, Round};
 use crate::error::Result;
 use crate::expensive::{self, FRESH_RUNS, Judgement, Known, Side};
 use crate::flight::State;
-use crate::gate::{self, Gate, Reading};
+use crate::gate::{self, Gate, Reading, Samples};
 use crate::git::{Id, Repo};
 use crate::live::Evidence;
 use crate::measure::Sampled;
 use crate::metric::Values;
 use crate::pulse::Pulse;
-use crate::rule::{self, Asked, Estimate, First, Path, Question, Verdict};
+use crate::rule::{self, Asked, Claim, Estimate, First, Path, Question, Verdict};
 use crate::terms::{self, Preset};
 use crate::trial::{Outcome, Pair, Record, Sides, Stage, medians};
 use crate::world::World;
@@ -104,7 +104,10 @@ impl Judge<'_> {
         }
         match config.rule.preset {
             Preset::Replicates => self.run_by_run(&other, &challenger, record),
-            preset => self.hold(&other, &challenger, preset == Preset::Provisional, record),
+            Preset::Provisional => {
+                self.hold((&other, &challenger), By::TwoPairs, &[First::Incumbent], record)
+            }
+            _ => self.hold((&other, &challenger), By::Rule, &[First::Incumbent], record),
         }
     }
 
@@ -127,11 +130,46 @@ impl Judge<'_> {
         if let Some(reason) = two(&verified, &incumbent, record) {
             return Ok(Outcome::Void { reason });
         }
-        Ok(match self.hold(&verified, &incumbent, false, record)? {
+        Ok(match self.hold((&verified, &incumbent), By::Rule, &[First::Challenger], record)? {
             Outcome::Judged { verdict, estimate } => {
                 Outcome::Bundle { holds: matches!(verdict, Verdict::Keep(_)), trials, estimate }
             }
-            other => other,
+            other => unsaid(other, record),
+        })
+    }
+
+    /// Holds a keep, as it is now, against what it stands on; `claim` is what was recorded of it.
+    ///
+    /// # Errors
+    /// When piton itself fails.
+    pub fn recheck(
+        &self,
+        ids: (Id, Id),
+        sides: (&Record, &Record),
+        claim: Claim,
+        record: &mut Record,
+    ) -> Result<Outcome> {
+        let (before, keep) = sides;
+        record.artifact = keep.artifact.clone();
+        let gone = || Ok(Outcome::Void { reason: "a side was not built again".to_owned() });
+        let Some(kept) = self.in_place(ids.1, keep, &[])? else { return gone() };
+        let Some(before) = self.in_place(ids.0, before, &[&kept])? else { return gone() };
+        if let Some(reason) = two(&before, &kept, record) {
+            return Ok(Outcome::Void { reason });
+        }
+        let doubted: &[First] =
+            if keep.trial == self.book.incumbent().trial { &[First::Challenger] } else { &[] };
+        let track = self.book.tally.courses(false).primary;
+        Ok(match self.hold((&before, &kept), By::Claim(claim), doubted, record)? {
+            Outcome::Judged { estimate, .. } => {
+                let gains = record.pairs.iter().map(|pair| pair.gain).collect();
+                let worth = rule::again(&self.book.config.rule, &track.track_of(gains), claim).0;
+                match worth {
+                    Some(worth) => Outcome::Recheck { keep: keep.trial, worth, estimate },
+                    None => Outcome::Void { reason: "its pairs say nothing".to_owned() },
+                }
+            }
+            other => unsaid(other, record),
         })
     }
 
@@ -157,6 +195,7 @@ impl Judge<'_> {
     ) -> Result<Outcome> {
         let config = &self.book.config;
         let limit_s = config.measure.timeout_s;
+        let mut samples = Samples::default();
         let runs_before = self.book.tally.runs();
         let side = config.metric.side();
         let unreadable = |metric: &str| unreadable(&format!("{metric} is missing, or no number"));
@@ -174,14 +213,25 @@ impl Judge<'_> {
                         return Ok(Outcome::Void { reason: reason.to_owned() });
                     }
                     known = known.with(fresh);
+                    let holds = samples.look(&config.gates, First::Incumbent, &values);
                     record.reference.push(values);
                     record.run_seeds.push(prompts);
                     seeds.push(prompts);
+                    record.incumbent_gates = gate::read(&config.gates, &record.reference);
+                    if let (false, Some(failed)) = (holds, samples.failing(&config.gates, First::Incumbent)) {
+                        return Ok(doubtful(failed.words(), record));
+                    }
                 }
                 Run::Counts(Sampled::Interrupted) => {
                     return Ok(Outcome::Interrupted { stage: Stage::Measure });
                 }
-                Run::Counts(other) => return Ok(Outcome::Void { reason: other.words(limit_s) }),
+                Run::Counts(other) => {
+                    let why = other.words(limit_s);
+                    return Ok(match blamed(&other) {
+                        true => doubtful(why, record),
+                        false => Outcome::Void { reason: why },
+                    });
+                }
                 Run::Void(reason) => return Ok(Outcome::Void { reason }),
             }
         }
@@ -256,10 +306,76 @@ impl Judge<'_> {
         };
         // One program on both sides, on purpose.
         record.sides = Some(Sides { incumbent: built.side(), challenger: built.side() });
-        Ok(match self.hold(&built, &built, false, record)? {
+        let both = [First::Incumbent, First::Challenger];
+        Ok(match self.hold((&built, &built), By::Rule, &both, record)? {
             Outcome::Judged { verdict, estimate } => Outcome::Blind { verdict, estimate },
-            other => other,
+            other => unsaid(other, record),
         })
+    }
+
+    /// Measures the incumbent alone on fresh prompts, until every gate is due, and where it fails those that it stands on, the latest first:
+    /// the run goes back to the first that holds. `way` are the baseline and the keeps that lead to the incumbent. `None` where the baseline
+    /// fails too: then it is not the incumbent that is at fault.
+    ///
+    /// # Errors
+    /// When piton itself fails.
+    pub fn regate(&self, way: &[Record], record: &mut Record) -> Result<Option<Outcome>> {
+        let config = &self.book.config;
+        let seed = host::fresh_seed()?;
+        record.seed = Some(seed);
+        let measuring = Stopwatch::start();
+        let mut alone = Alone::new(self.world, config, self.harness);
+        let (mut failed, mut why, mut draws) = (vec![], String::new(), 0);
+        for of in way.iter().rev() {
+            let id = self.world.repo.commit_id(of.commit.as_deref().unwrap_or_default())?;
+            let Some(built) = self.in_place(id, of, &[])? else {
+                return Ok(Some(Outcome::Void { reason: format!("trial {} was not built again", of.trial) }));
+            };
+            let mut samples = vec![];
+            let wanted = gate::enough(&config.gates, ALONE);
+            let fails = loop {
+                if samples.len() >= wanted as usize {
+                    let readings = gate::read_all(&config.gates, &samples);
+                    break readings.into_iter().find(|reading| !reading.pass).map(|failed| failed.words());
+                }
+                let prompts = rule::draw(seed, draws).prompts;
+                draws += 1;
+                let doing = format!("trial {} alone, sample {} of {wanted}", of.trial, samples.len() + 1);
+                match alone.sample(&built, prompts, &doing)? {
+                    Run::Counts(Sampled::Measured(values)) => {
+                        samples.push(values);
+                        record.run_seeds.push(prompts);
+                    }
+                    Run::Counts(Sampled::Interrupted) => {
+                        return Ok(Some(Outcome::Interrupted { stage: Stage::Measure }));
+                    }
+                    Run::Counts(other) if blamed(&other) => {
+                        break Some(other.words(config.measure.timeout_s));
+                    }
+                    Run::Counts(other) => {
+                        let reason = other.words(config.measure.timeout_s);
+                        return Ok(Some(Outcome::Void { reason }));
+                    }
+                    Run::Void(reason) => return Ok(Some(Outcome::Void { reason })),
+                }
+            };
+            if failed.is_empty() {
+                record.metrics = medians(&samples);
+                record.gates = gate::read_all(&config.gates, &samples);
+                record.gates.retain(|_| !samples.is_empty());
+            }
+            record.runs.append(&mut samples);
+            record.void_pairs.append(&mut alone.void_runs);
+            record.seconds.measure = measuring.seconds();
+            let Some(fails) = fails else {
+                return Ok(Some(Outcome::Regate { failed, to: of.trial, why }));
+            };
+            if failed.is_empty() {
+                why = fails;
+            }
+            failed.push(of.trial);
+        }
+        Ok(None)
     }
 
     fn in_place(&self, base: Id, incumbent: &Record, keep: &[&Built]) -> Result<Option<Built>> {
@@ -276,9 +392,9 @@ impl Judge<'_> {
 
     fn hold(
         &self,
-        incumbent: &Built,
-        challenger: &Built,
-        provisional: bool,
+        (incumbent, challenger): (&Built, &Built),
+        by: By,
+        doubted: &[First],
         record: &mut Record,
     ) -> Result<Outcome> {
         let seed = host::fresh_seed()?;
@@ -288,9 +404,10 @@ impl Judge<'_> {
         let mut duel = Duel::new(self.world, config, self.harness, (incumbent, challenger), seed);
         let mut trial = Held {
             config,
-            provisional,
+            by,
             courses: self.book.tally.courses(record.changes.as_ref().is_some_and(|c| c.simpler)),
-            samples: vec![],
+            samples: Samples::default(),
+            ill: None,
             pairs: vec![],
             asked: vec![],
             tail: String::new(),
@@ -305,13 +422,16 @@ impl Judge<'_> {
             }
         }
         let outcome = trial.run(&mut duel, &self.world.pulse)?;
-        let Held { samples, pairs, asked, courses, tail, .. } = trial;
+        let Held { samples, pairs, asked, courses, tail, ill, .. } = trial;
+        record.doubt = ill.filter(|(side, _)| doubted.contains(side)).map(|(_, why)| why);
+        record.incumbent_gates = gate::read(&config.gates, &samples.incumbent);
+        let samples = samples.challenger;
         record.tail = some(tail);
         // The warm-up counts for the gates only: it was not there to be timed.
         let timed: Vec<Values> = pairs.iter().map(|pair: &Pair| pair.challenger.clone()).collect();
         record.metrics = medians(if timed.is_empty() { &samples } else { &timed });
         if let (false, Some(warm_up), Some(timed)) =
-            (provisional || timed.is_empty(), samples.first(), &record.metrics)
+            (by == By::TwoPairs || timed.is_empty(), samples.first(), &record.metrics)
         {
             record.slow_start = slow_start(&config.metric, warm_up, timed, courses.primary.tau);
         }
@@ -330,14 +450,28 @@ impl Judge<'_> {
     }
 }
 
+/// Samples that a side alone is measured by, at least.
+const ALONE: u32 = 4;
+
+/// What decides how many pairs there are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum By {
+    /// The rule.
+    Rule,
+    /// Two pairs are enough, for now.
+    TwoPairs,
+    /// What was recorded of a keep.
+    Claim(Claim),
+}
+
 /// A trial in the course of its pairs.
 struct Held<'a> {
     config: &'a Config,
-    /// Two pairs are enough, for now.
-    provisional: bool,
+    by: By,
     courses: Courses,
-    /// The challenger's samples, also of the warm-up and of pairs that did not count.
-    samples: Vec<Values>,
+    samples: Samples,
+    /// The side that failed a gate or gave no values, and how.
+    ill: Option<(First, String)>,
     pairs: Vec<Pair>,
     asked: Vec<Asked>,
     /// The last lines of what a challenger's sample printed that failed.
@@ -348,7 +482,8 @@ impl Held<'_> {
     fn run(&mut self, duel: &mut Duel, pulse: &Pulse) -> Result<Outcome> {
         let (gates, tau) = (&self.config.gates, self.courses.primary.tau);
         let samples = &mut self.samples;
-        let warm = (!self.provisional).then(|| duel.warm_up(&mut |values| look(gates, samples, values)));
+        let warm = (self.by != By::TwoPairs)
+            .then(|| duel.warm_up(&mut |side, values| samples.look(gates, side, values)));
         if let Some(round) = warm.transpose()?.flatten() {
             return Ok(self.ended(round));
         }
@@ -363,7 +498,7 @@ impl Held<'_> {
                 words::size(tau, 2, metric)
             );
             let samples = &mut self.samples;
-            let mut pair = match duel.round(&doing, &mut |values| look(gates, samples, values))? {
+            let mut pair = match duel.round(&doing, &mut |side, values| samples.look(gates, side, values))? {
                 Round::Pair(pair) => pair,
                 other => return Ok(self.ended(other)),
             };
@@ -377,13 +512,14 @@ impl Held<'_> {
             (pair.gain, pair.position) = (gain, position);
             self.pairs.push(pair);
             let (verdict, estimate) = self.hear();
-            let better = self.asked.first().filter(|_| !self.provisional);
+            let better = self.asked.first().filter(|_| self.by != By::TwoPairs);
             pulse.measured(&self.courses.primary.gains, better.map(Evidence::of));
             if verdict == Verdict::Continue {
                 continue;
             }
             // Nothing is kept before every gate has been read, however few samples there are.
-            let unread = gate::read_all(gates, &self.samples).into_iter().find(|reading| !reading.pass);
+            let unread =
+                gate::read_all(gates, &self.samples.challenger).into_iter().find(|reading| !reading.pass);
             return Ok(match unread {
                 Some(failed) if matches!(verdict, Verdict::Keep(_)) => {
                     Outcome::GateFailed { gate: failed.metric, estimate: Some(estimate) }
@@ -397,9 +533,15 @@ impl Held<'_> {
         let case = self.courses.case(&self.config.rule);
         let (verdict, estimate, asked) = rule::hear(&case);
         self.asked = asked;
-        match self.provisional {
-            true => (expensive::provisional(&case), estimate),
-            false => (verdict, estimate),
+        match self.by {
+            By::Rule => (verdict, estimate),
+            By::TwoPairs => (expensive::provisional(&case), estimate),
+            By::Claim(claim) => {
+                let (worth, asked) = rule::again(&case.settings, &case.primary, claim);
+                self.asked = asked.into_iter().collect();
+                // What it is worth is said by who asked for it.
+                (worth.map_or(Verdict::Continue, |_| Verdict::NotShownBetter), estimate)
+            }
         }
     }
 
@@ -409,19 +551,26 @@ impl Held<'_> {
             Round::Pair(_) => unreachable!("a pair does not end a trial"),
             Round::Interrupted => Outcome::Interrupted { stage: Stage::Measure },
             Round::Void(reason) => Outcome::Void { reason },
-            Round::Enough => {
-                let readings = gate::read(&self.config.gates, &self.samples);
-                let failed = readings.into_iter().find(|reading| !reading.pass);
+            Round::Enough(side) => {
+                let failed = self.samples.failing(&self.config.gates, side);
+                let why = failed.as_ref().map_or_else(String::new, Reading::words);
+                self.ill = Some((side, why.clone()));
+                if side == First::Incumbent {
+                    return Outcome::Void { reason: format!("the incumbent fails {why}") };
+                }
                 let gate = failed.map_or_else(String::new, |reading| reading.metric);
                 let estimate = (!self.pairs.is_empty()).then(|| self.hear().1);
                 Outcome::GateFailed { gate, estimate }
             }
             Round::Failed(First::Incumbent, how) => {
                 let why = how.words(self.config.measure.timeout_s);
+                self.ill = blamed(&how).then(|| (First::Incumbent, why.clone()));
                 Outcome::Void { reason: format!("the incumbent was not measured: {why}") }
             }
             Round::Failed(First::Challenger, how) => {
                 self.tail = how.tail().to_owned();
+                let why = how.words(self.config.measure.timeout_s);
+                self.ill = blamed(&how).then_some((First::Challenger, why));
                 failed(how, self.config.measure.timeout_s)
             }
         }
@@ -451,6 +600,37 @@ fn failed(sampled: Sampled, limit_s: u64) -> Outcome {
     }
 }
 
+/// Whether a sample without values is the doing of the program that was measured.
+fn blamed(sampled: &Sampled) -> bool {
+    match sampled {
+        Sampled::Failed { how, .. } => {
+            !matches!(Outcome::failed(how.clone(), String::new()), Outcome::Void { .. })
+        }
+        Sampled::Measured(_) | Sampled::Interrupted | Sampled::Changed(_) => false,
+        _ => true,
+    }
+}
+
+/// The outcome of a trial whose incumbent did what it may not.
+fn doubtful(why: String, record: &mut Record) -> Outcome {
+    let reason = format!("the incumbent fails: {why}");
+    record.doubt = Some(why);
+    Outcome::Void { reason }
+}
+
+/// A test of piton's own in which no verdict was reached: nothing is said, whatever a challenger would be told.
+fn unsaid(outcome: Outcome, record: &Record) -> Outcome {
+    match outcome {
+        outcome @ (Outcome::Void { .. } | Outcome::Interrupted { .. }) => outcome,
+        Outcome::GateFailed { gate, .. } => {
+            let failed = record.gates.iter().find(|reading| reading.metric == gate && !reading.pass);
+            let words = failed.map_or(gate, Reading::words);
+            Outcome::Void { reason: format!("what was kept fails {words}") }
+        }
+        other => Outcome::Void { reason: format!("what was kept was not measured: {}", other.reason()) },
+    }
+}
+
 /// Records what the two sides are, and says why they cannot be held against each other, if so.
 fn two(incumbent: &Built, challenger: &Built, record: &mut Record) -> Option<String> {
     let sides = Sides { incumbent: incumbent.side(), challenger: challenger.side() };
@@ -460,10 +640,4 @@ fn two(incumbent: &Built, challenger: &Built, record: &mut Record) -> Option<Str
 /// A text that says something.
 fn some(text: String) -> Option<String> {
     Some(text).filter(|text| !text.is_empty())
-}
-
-/// Takes a sample of the challenger in, and says whether every gate that is due still holds.
-fn look(gates: &[Gate], samples: &mut Vec<Values>, values: &Values) -> bool {
-    samples.push(values.clone());
-    gate::read(gates, samples).iter().all(|reading| reading.pass)
 }

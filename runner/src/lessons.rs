@@ -98,6 +98,11 @@ impl Lessons {
             self.forgotten += 1;
         }
     }
+
+    /// What was taken back is no keep to build on: `way` are the keeps that lead to the incumbent.
+    pub fn leave(&mut self, way: &[u32]) {
+        self.kept.retain(|kept| way.contains(&kept.trial));
+    }
 }
 
 impl Family {

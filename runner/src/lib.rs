@@ -26,6 +26,7 @@ pub mod import;
 pub mod leftovers;
 pub mod lessons;
 pub mod likeness;
+pub mod line;
 pub mod live;
 pub mod metric;
 pub mod monitor;

@@ -44,7 +44,7 @@ pub fn catch_up(ledger: &Ledger, repo: &Repo, run: &str) -> Result<()> {
 
 /// A trial as it is remembered.
 fn tried(repo: &Repo, record: &Record, metric: &Metric) -> Result<Tried> {
-    let own = !matches!(record.outcome, Outcome::Baseline | Outcome::Blind { .. } | Outcome::Bundle { .. });
+    let own = record.outcome != Outcome::Baseline && !record.outcome.check();
     let ids = record.parent.as_deref().zip(record.commit.as_deref()).filter(|_| own);
     let lines = match ids.map(|(from, to)| (repo.commit_id(from), repo.commit_id(to))) {
         // A commit that is gone takes its lines with it; its words stand in the ledger.

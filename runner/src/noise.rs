@@ -8,11 +8,14 @@ use crate::clock::Stopwatch;
 use crate::config::Config;
 use crate::duel::{Duel, Round};
 use crate::error::{Context, Result};
+use crate::gate::Samples;
 use crate::git::Id;
 use crate::host;
-use crate::metric::Scale;
+use crate::metric::{Scale, Values};
 use crate::recover::Entered;
 use crate::report::Noise;
+use crate::rule::First;
+use crate::say::Tone;
 use crate::world::{World, experiment};
 
 /// The committed experiment at HEAD with its harness built, and no run.
@@ -58,6 +61,11 @@ pub fn run(world: &World, pairs: u32) -> Result<Noise> {
     world.progress.doing("building the candidate a second time");
     let again = world.workshop().again(head, &[&built], &config)?.built(what, "HEAD")?;
     let seed = host::fresh_seed()?;
+    let mut samples = Samples::default();
+    let mut look = |side, values: &Values| {
+        samples.look(&config.gates, side, values);
+        true
+    };
     let mut duel = Duel::new(world, &config, &harness, (&built, &again), seed);
     let mut noise = Noise {
         metric: config.metric.name.clone(),
@@ -69,14 +77,14 @@ pub fn run(world: &World, pairs: u32) -> Result<Noise> {
         conditions: vec![],
         void_pairs: 0,
     };
-    if let Some(other) = duel.warm_up(&mut |_| true)? {
+    if let Some(other) = duel.warm_up(&mut look)? {
         return Err(other.error(what, config.measure.timeout_s));
     }
     let mut measured = vec![];
     for pair in 0..pairs {
         let watch = Stopwatch::start();
         let voided = duel.void_pairs.len();
-        let pair = match duel.round(&format!("pair {} of {pairs}", pair + 1), &mut |_| true)? {
+        let pair = match duel.round(&format!("pair {} of {pairs}", pair + 1), &mut look)? {
             Round::Pair(pair) => pair,
             other => return Err(other.error(what, config.measure.timeout_s)),
         };
@@ -96,5 +104,10 @@ pub fn run(world: &World, pairs: u32) -> Result<Noise> {
     noise.gains = gains.map(|(gain, _)| gain).collect();
     noise.void_pairs = duel.void_pairs.len();
     world.progress.idle();
+    let sides = [First::Incumbent, First::Challenger];
+    if let Some(failed) = sides.iter().find_map(|side| samples.failing(&config.gates, *side)) {
+        let told = format!("no run would begin with this commit: it fails {}", failed.words());
+        world.progress.line(Tone::Bad, &told);
+    }
     Ok(noise)
 }

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::expensive;
+use crate::line;
 use crate::metric::{Direction, Metric};
 use crate::plot::{self, Kind, Staircase};
 use crate::standing::Night;
@@ -24,7 +24,6 @@ use crate::trial::Record;
 use crate::words::{clean, ends, gain, noun, number, plural, printable};
 
 pub use facts::{Facts, Provenance, Row, Spent, Verified};
-pub use lineage::line;
 pub use live::{Served, answer, live, news, row, strip};
 pub use markdown::{cell, code, markdown};
 use pictures::{others, pictures};
@@ -233,7 +232,7 @@ fn provenance(view: &View, facts: &Facts) -> Markup {
             h2 { "What measured it" }
             table class="facts" { tbody {
                 (row("baseline", &[view.base.to_owned()]))
-                (row("incumbent", &expensive::incumbent(view.records).and_then(|r| r.commit.clone()).into_iter().collect::<Vec<_>>()))
+                (row("incumbent", &line::incumbent(view.records).and_then(|r| r.commit.clone()).into_iter().collect::<Vec<_>>()))
                 (row("began", &[view.began.to_owned()]))
                 (row("last trial", &facts.last_started.iter().cloned().collect::<Vec<_>>()))
                 (row("machine", &from.machines))

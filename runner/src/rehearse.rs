@@ -42,7 +42,7 @@ pub fn run(
     let mut calibration = vec![];
     for pair in 1..=config.rule.calibration_pairs {
         let doing = format!("calibration, pair {pair} of {}", config.rule.calibration_pairs);
-        match duel.round(&doing, &mut |_| true)? {
+        match duel.round(&doing, &mut |_, _| true)? {
             Round::Pair(pair) => calibration.push(pair),
             other => return Err(other.error(WHAT, limit_s)),
         }
@@ -83,7 +83,7 @@ pub fn run(
         for trial in 1..=trials {
             let sides = if reversed { (&built, &held) } else { (&held, &built) };
             let mut duel = Duel::new(world, &config, &harness, sides, host::fresh_seed()?);
-            if let Some(round) = duel.warm_up(&mut |_| true)? {
+            if let Some(round) = duel.warm_up(&mut |_, _| true)? {
                 return Err(round.error(WHAT, config.measure.timeout_s));
             }
             loop {
@@ -127,7 +127,7 @@ pub fn run(
 
 /// One more pair.
 fn next(duel: &mut Duel, course: &mut Course, limit_s: u64, doing: &str) -> Result<()> {
-    match duel.round(doing, &mut |_| true)? {
+    match duel.round(doing, &mut |_, _| true)? {
         Round::Pair(pair) => match course.pair(pair.first, &pair.incumbent, &pair.challenger) {
             Some(_) => Ok(()),
             None => {

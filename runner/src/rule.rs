@@ -12,6 +12,7 @@
 //! betting ([`Question`]) then keeps it with probability at most alpha, and stops as soon as the answer is clear.
 //! [`hear`] is asked after every pair; whoever drives it knows nothing of how it decides.
 
+mod again;
 pub mod orders;
 mod question;
 mod scale;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::terms::{Guard, Second, Settings};
 
 pub use crate::coin::{Draw, First, draw};
+pub use again::{Claim, Worth, again};
 pub use orders::Ordered;
 pub use question::{Answer, Evidence, Question};
 pub use scale::History;

@@ -6,8 +6,8 @@ use piton_confine::Level;
 use serde::{Deserialize, Serialize};
 
 use crate::calibration::Course;
-use crate::expensive;
 use crate::lessons::Expected;
+use crate::line;
 use crate::metric::{Metric, Scale, percent};
 use crate::rule::Verdict;
 use crate::session::{self, Ascent};
@@ -55,6 +55,8 @@ pub struct Standing {
     pub expected: Option<Expected>,
     /// Notes that were left.
     pub notes: usize,
+    /// Tests of what was kept that are outstanding, a line each.
+    pub again: Vec<String>,
     /// Trials that are held for a person, and that nobody has accepted: what each gained, and what to do.
     pub held: Vec<String>,
     /// The last trial: number and verdict.
@@ -86,7 +88,7 @@ pub fn status(run: &str, base: &str, records: &[Record], metric: &Metric, night:
     let mut reasons = BTreeMap::new();
     let reason = |r: &Record| clean(&r.outcome.reason(), 60);
     trials.clone().for_each(|r| *reasons.entry(reason(r)).or_default() += 1);
-    let (first, best) = (records.first(), expensive::incumbent(records));
+    let (first, best) = (records.first(), line::incumbent(records));
     let value = |record: Option<&Record>| record.and_then(|r| r.value(&metric.name));
     let blind = records.iter().filter_map(|r| match &r.outcome {
         Outcome::Blind { verdict, .. } => Some(matches!(verdict, Verdict::Keep(_))),
@@ -118,6 +120,7 @@ pub fn status(run: &str, base: &str, records: &[Record], metric: &Metric, night:
         }),
         expected: Expected::of(records, metric),
         notes: 0,
+        again: vec![],
         held: waiting(records, metric),
         last: trials.next_back().map(|r| (r.trial, reason(r))),
         cost,
@@ -200,6 +203,9 @@ pub fn status_words(standing: &Standing, metric: &Metric) -> String {
     }
     if standing.notes > 0 {
         line("notes", format!("{}: piton notes", standing.notes));
+    }
+    for again in &standing.again {
+        line("to test again", again.clone());
     }
     for held in &standing.held {
         line("held", held.clone());
@@ -360,7 +366,7 @@ pub fn summary(summary: &Summary, metric: &Metric) -> String {
     let trials: Vec<&Record> = summary.records.iter().filter(|r| r.trial > 0).collect();
     let value = |record: Option<&Record>| record.and_then(|r| r.value(&metric.name));
     let first = value(summary.records.iter().find(|r| r.trial == 0));
-    let last = value(expensive::incumbent(summary.records));
+    let last = value(line::incumbent(summary.records));
     let mut text = format!(
         "{} in {} ({}): {}\n",
         plural(trials.len(), "trial"),
@@ -377,12 +383,14 @@ pub fn summary(summary: &Summary, metric: &Metric) -> String {
     if let (Some(first), Some(last)) = (first, last) {
         text.push_str(&format!("{}, as measured in the trials that kept it\n", from_to(first, last, metric)));
     }
+    let line = line::commits(summary.records);
     let kept: Vec<String> = trials
         .iter()
         .filter(|r| r.outcome.kept())
         .map(|r| {
             let by = r.outcome.estimate().map_or_else(String::new, |e| exactly(e.gain, metric));
-            format!("  {:>3}  {by:>9}  {}\n", r.trial, clean(&r.description, 90))
+            let left = if line.contains(&r.trial) { "" } else { "  (taken back)" };
+            format!("  {:>3}  {by:>9}  {}{left}\n", r.trial, clean(&r.description, 90))
         })
         .collect();
     if !kept.is_empty() {

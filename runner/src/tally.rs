@@ -9,9 +9,10 @@ use std::collections::{BTreeSet, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use crate::calibration::Courses;
-use crate::expensive::{Line, Runs};
+use crate::expensive::Runs;
 use crate::frontier::Frontier;
 use crate::lessons::Lessons;
+use crate::line::Line;
 use crate::metric::Metric;
 use crate::session::Unblinded;
 use crate::sweep::Knob;
@@ -72,6 +73,7 @@ impl Tally {
         self.courses.take(record);
         self.runs.take(record);
         self.lessons.take(record, &self.metric);
+        self.lessons.leave(&self.line.way);
         self.frontier.take(record);
         self.taus.extend(record.tau);
         if self.taus.len() > TAUS {

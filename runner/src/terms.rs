@@ -33,6 +33,19 @@ impl Preset {
     }
 }
 
+/// When keeps are measured again, against what they were kept over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Recheck {
+    /// Each once, before the next but one is made, and all at the end of a climb.
+    #[default]
+    Each,
+    /// All at the end of a climb.
+    End,
+    /// Never.
+    Off,
+}
+
 /// So many tau are taken for the size of a value that is smaller.
 const FAR: f64 = 300.0;
 
@@ -86,6 +99,8 @@ pub struct Settings {
     pub implausible_pct: f64,
     /// After so many trials the incumbent is tried against itself, unannounced; 0 for never.
     pub blind_every: u32,
+    /// When keeps are measured again: `each`, `end` or `off`.
+    pub recheck: Recheck,
 }
 
 /// What the name of a rule ends with that asks for both orders.
@@ -116,6 +131,7 @@ impl Default for Settings {
             both_orders: true,
             implausible_pct: 300.0,
             blind_every: 20,
+            recheck: Recheck::Each,
         }
     }
 }
@@ -236,6 +252,11 @@ impl Settings {
     /// After so many trials a blind one; 0 for never. Single runs have no pairs to be blind with.
     pub fn blind_after(&self) -> u32 {
         if self.preset == Preset::Replicates { 0 } else { self.blind_every }
+    }
+
+    /// When keeps are measured again. Single runs have no pairs to do it with.
+    pub fn recheck(&self) -> Recheck {
+        if self.preset == Preset::Replicates { Recheck::Off } else { self.recheck }
     }
 
     /// Most pairs of a trial.

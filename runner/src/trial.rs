@@ -209,6 +209,12 @@ pub struct Record {
     pub asked: Vec<Asked>,
     /// The gates over all samples.
     pub gates: Vec<Reading>,
+    /// The gates over the samples of the side that it was held against, those that were due.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub incumbent_gates: Vec<Reading>,
+    /// What the incumbent did that it may not: it failed a gate, or was not measured. It is measured alone before anything rests on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<String>,
     /// What changed from the incumbent.
     pub changes: Option<Changes>,
     /// What changed from the baseline, trade-offs included.

@@ -6,9 +6,12 @@ use crate::clock::{self, Stopwatch};
 use crate::drive::Session;
 use crate::duel::{Duel, Round};
 use crate::error::{Error, Result};
-use crate::expensive;
+use crate::gate::{self, Reading, Samples};
 use crate::git::Id;
-use crate::rule::{self, Case, Verdict};
+use crate::line;
+use crate::metric::Values;
+use crate::rule::{self, Case, First, Verdict};
+use crate::say::Tone;
 use crate::standing::{Again, Night};
 use crate::terms::Preset;
 use crate::trial::{Pair, Record, Sides};
@@ -28,7 +31,7 @@ impl Session<'_> {
         let records = self.book.records()?;
         let keeps: Vec<&Record> = records.iter().filter(|record| record.outcome.kept()).collect();
         // Not the last keep, where provisional ones were taken back.
-        let Some(last) = expensive::incumbent(&records).filter(|_| !keeps.is_empty()).filter(|r| r.trial > 0)
+        let Some(last) = line::incumbent(&records).filter(|_| !keeps.is_empty()).filter(|r| r.trial > 0)
         else {
             return Err(Error::refused(format!(
                 "nothing was verified: run {} has kept nothing yet",
@@ -53,6 +56,8 @@ impl Session<'_> {
             &mut |pairs| pairs.len() < PAIRS as usize,
             "HEAD against the baseline",
         )?;
+        let pairs = pairs
+            .map_err(|sick| fails(sick, ("HEAD", last.trial), ("the baseline", 0), &self.book.run.name))?;
         let gains: Vec<f64> = pairs.iter().map(|pair| pair.gain).collect();
         let interval = stats::sign_interval(&gains, 0.025).expect("twenty pairs have one");
         let mut night = Night {
@@ -75,6 +80,11 @@ impl Session<'_> {
             }
         }
         self.world.progress.idle();
+        let again = self.book.tally.line.outstanding(&self.book.config.rule);
+        for again in again {
+            let told = format!("still to be tested again, at the end of a climb: {again}");
+            self.world.progress.line(Tone::Neutral, &told);
+        }
         night.seconds = watch.seconds();
         self.book.ledger.verified(&night)?;
         Ok(night)
@@ -85,11 +95,15 @@ impl Session<'_> {
         let repo = &self.world.repo;
         let id = |text: &Option<String>| repo.commit_id(text.as_deref().unwrap_or_default());
         let parent = records.iter().find(|r| r.commit == keep.parent && (r.trial == 0 || r.outcome.kept()));
-        let parent = self.built(parent.ok_or_else(|| Error::new("a keep without its incumbent"))?, &[])?;
+        let parent = parent.ok_or_else(|| Error::new("a keep without its incumbent"))?;
+        let (over, parent) = (parent.trial, self.built(parent, &[])?);
         let name = format!("trial {}", keep.trial);
         let kept = self.built(keep, &[&parent])?;
         two(&parent, &kept)?;
-        let own = self.asked(&parent, &kept, records, &format!("{name} against its own incumbent"))?;
+        let own =
+            self.asked(&parent, &kept, records, &format!("{name} against its own incumbent"))?.map_err(
+                |sick| fails(sick, ("the keep", keep.trial), ("its incumbent", over), &self.book.run.name),
+            )?;
         let told = |without| Again {
             trial: keep.trial,
             description: keep.description.clone(),
@@ -106,7 +120,17 @@ impl Session<'_> {
                     if sides(&built, &head).one().is_some() {
                         return Ok(told(Some((0.0, 0, false))));
                     }
-                    Some(self.asked(&built, &head, records, &format!("HEAD against HEAD without {name}"))?)
+                    let asked =
+                        self.asked(&built, &head, records, &format!("HEAD against HEAD without {name}"))?;
+                    match asked {
+                        Ok(asked) => Some(asked),
+                        Err(sick @ (First::Challenger, _)) => {
+                            let others = ("HEAD without the keep", keep.trial);
+                            return Err(fails(sick, ("HEAD", last.trial), others, &self.book.run.name));
+                        }
+                        // Nobody ever judged that program: later keeps build on this one.
+                        Err((First::Incumbent, _)) => None,
+                    }
                 }
                 _ => None,
             },
@@ -115,14 +139,22 @@ impl Session<'_> {
     }
 
     /// The rule asked about fresh pairs, until it has an answer: median gain, pairs, and whether it would keep again.
-    fn asked(&self, from: &Built, to: &Built, records: &[Record], doing: &str) -> Result<(f64, u32, bool)> {
+    fn asked(
+        &self,
+        from: &Built,
+        to: &Built,
+        records: &[Record],
+        doing: &str,
+    ) -> Result<std::result::Result<(f64, u32, bool), Sick>> {
         let course = self.book.config.courses(records, false).primary;
         let hear =
             |pairs: &[Pair]| rule::hear(&Case::of(self.book.config.rule.clone(), course.track_of(pairs)));
         let seed = host::fresh_seed()?;
         let more = &mut |pairs: &[Pair]| hear(pairs).0 == Verdict::Continue;
-        let (verdict, estimate, _) = hear(&self.pairs(from, to, records, seed, more, doing)?);
-        Ok((estimate.gain, estimate.pairs, matches!(verdict, Verdict::Keep(_))))
+        Ok(self.pairs(from, to, records, seed, more, doing)?.map(|pairs| {
+            let (verdict, estimate, _) = hear(&pairs);
+            (estimate.gain, estimate.pairs, matches!(verdict, Verdict::Keep(_)))
+        }))
     }
 
     fn pairs(
@@ -133,15 +165,18 @@ impl Session<'_> {
         seed: u64,
         more: &mut dyn FnMut(&[Pair]) -> bool,
         doing: &str,
-    ) -> Result<Vec<Pair>> {
+    ) -> Result<std::result::Result<Vec<Pair>, Sick>> {
+        let gates = &self.book.config.gates;
+        let mut samples = Samples::default();
+        let mut look = |side, values: &Values| samples.look(gates, side, values);
         let mut duel = Duel::new(self.world, &self.book.config, &self.harness, (from, to), seed);
         duel.exact = records.first().is_some_and(|first| exact(&first.pairs, &self.book.config.judging()));
         let metric = &self.book.config.metric;
         let mut course = Course::begin(&metric.name, metric.direction, metric.scale(), records);
-        let mut ended = duel.warm_up(&mut |_| true)?;
+        let mut ended = duel.warm_up(&mut look)?;
         let mut pairs = vec![];
         while ended.is_none() && more(&pairs) {
-            match duel.round(&format!("{doing}, pair {}", pairs.len() + 1), &mut |_| true)? {
+            match duel.round(&format!("{doing}, pair {}", pairs.len() + 1), &mut look)? {
                 Round::Pair(mut pair) => {
                     let gain = course.pair(pair.first, &pair.incumbent, &pair.challenger);
                     (pair.gain, pair.position) =
@@ -151,8 +186,20 @@ impl Session<'_> {
                 other => ended = Some(other),
             }
         }
+        // A gate that was not due yet is read at the end, as before a keep.
+        let unread = |side| {
+            let readings = gate::read_all(gates, samples.of(side));
+            Some((side, readings.into_iter().find(|reading| !reading.pass)?))
+        };
         match ended {
-            None => Ok(pairs),
+            None => Ok(match unread(First::Challenger).or_else(|| unread(First::Incumbent)) {
+                Some(sick) => Err(sick),
+                None => Ok(pairs),
+            }),
+            Some(Round::Enough(side)) => {
+                let failed = samples.failing(gates, side).ok_or_else(|| Error::new(WHAT))?;
+                Ok(Err((side, failed)))
+            }
             Some(other) => Err(other.error(WHAT, self.book.config.measure.timeout_s)),
         }
     }
@@ -169,6 +216,18 @@ impl Session<'_> {
             None => workshop.challenger(commit, keep, config, true),
         }
     }
+}
+
+/// A side that failed a gate, and what it read.
+type Sick = (First, Reading);
+
+/// What is said of a verification in which a side failed a gate: `to` is the challenger, `from` the incumbent of the pairs.
+fn fails((side, reading): Sick, to: (&str, u32), from: (&str, u32), run: &str) -> Error {
+    let (name, trial) = if side == First::Challenger { to } else { from };
+    Error::new("nothing was verified: what was measured fails a gate")
+        .cause(format!("{name} (trial {trial}) fails {}", reading.words()))
+        .note("nothing was recorded, and the branch is where it was: no figure is told of a program that fails its gates")
+        .hint(format!("piton climb --run {run} goes on with it: an incumbent that fails in a trial is measured alone, and the run goes back to the last keep that passes"))
 }
 
 fn sides(from: &Built, to: &Built) -> Sides {

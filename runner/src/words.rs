@@ -1,8 +1,9 @@
 //! Numbers, verdicts and foreign text in the form in which people read them.
 
+use crate::gate::Reading;
 use crate::likeness::Like;
 use crate::metric::{BEYOND, Direction, Metric, Scale, percent};
-use crate::rule::{Estimate, First, Path, Verdict};
+use crate::rule::{Estimate, First, Path, Verdict, Worth};
 use crate::stats;
 use crate::trial::{Outcome, Pair, Record};
 
@@ -85,6 +86,27 @@ pub fn verdict(record: &Record, metric: &Metric, alpha: f64) -> String {
             interval(estimate),
             tail(estimate)
         ),
+        Outcome::Recheck { keep, worth, estimate } => format!(
+            "trial {keep} {}; {}{}, {}",
+            match worth {
+                Worth::Holds => "holds",
+                Worth::Less => "is worse than when it was kept, and still a gain",
+                Worth::Gone =>
+                    "is worse than when it was kept, and no gain any more: it is taken back, or what stands on it is tested",
+            },
+            gain(estimate.gain),
+            interval(estimate),
+            tail(estimate)
+        ),
+        Outcome::Regate { failed, to, why } => match failed.as_slice() {
+            [] => "the incumbent passes its gates alone; it stays".to_owned(),
+            [one] => format!("trial {one} fails, alone too: {}; taken back, to trial {to}", clean(why, 400)),
+            all => format!(
+                "trials {} fail, alone too: {}; taken back, to trial {to}",
+                all.iter().map(u32::to_string).collect::<Vec<_>>().join(", "),
+                clean(why, 400)
+            ),
+        },
         Outcome::Blind { verdict, estimate } => format!(
             "the incumbent against itself: {}; {}{}, {}",
             if matches!(verdict, Verdict::Keep(_)) {
@@ -97,17 +119,9 @@ pub fn verdict(record: &Record, metric: &Metric, alpha: f64) -> String {
             tail(estimate)
         ),
         Outcome::GateFailed { estimate, .. } => {
-            let failed: Vec<String> = record
-                .gates
-                .iter()
-                .filter(|reading| !reading.pass)
-                .map(|reading| {
-                    format!("{} {} is not {}", reading.metric, number(reading.value), reading.bound)
-                })
-                .collect();
             let apart =
                 estimate.as_ref().map_or_else(String::new, |e| format!("; {}, {}", gain(e.gain), tail(e)));
-            format!("discarded: a gate failed: {}{apart}", failed.join("; "))
+            format!("discarded: a gate failed: {}{apart}", failing(record))
         }
         Outcome::Tampered { what } => {
             format!("discarded: the agent moved what is not its own: {}", what.join("; "))
@@ -390,6 +404,14 @@ pub fn plain_json(json: &str) -> String {
         }
     }
     out
+}
+
+/// The gates that failed in a record.
+pub fn failing(record: &Record) -> String {
+    let failed = record.gates.iter().filter(|reading| !reading.pass);
+    let words =
+        |reading: &Reading| format!("{} {} is not {}", reading.metric, number(reading.value), reading.bound);
+    failed.map(words).collect::<Vec<_>>().join("; ")
 }
 
 #[cfg(test)]

@@ -23,6 +23,7 @@ const ORDER: &[&str] = &[
     "trial",
     "calibration",
     "flight",
+    "line",
     "expensive",
     "scope",
     "convert",

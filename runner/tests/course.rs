@@ -3,8 +3,9 @@
 mod support;
 
 use piton::calibration::{Course, Courses};
-use piton::expensive::{self, Judgement, Known, Line, Runs, provisional};
+use piton::expensive::{Judgement, Known, Runs, provisional};
 use piton::gate::{Gate, Pool, read, read_all};
+use piton::line::{self, Line};
 use piton::metric::{Direction, Metric, Scale, Values};
 use piton::rule::{Answer, Asked, Case, Estimate, Evidence, First, Path, Question, Track, Verdict};
 use piton::stats;
@@ -199,8 +200,8 @@ fn the_branch_stands_where_the_last_keep_put_it_and_a_bundle_that_fails_puts_it_
     assert_eq!(take(8, judged(Verdict::Keep(Path::Better))), (8, 8, vec![]));
     let records: Vec<Record> =
         (0..3).map(|n| blank(n, if n == 1 { for_now() } else { Outcome::NoEdit })).collect();
-    assert_eq!(expensive::incumbent(&records).unwrap().trial, 1);
-    assert!(expensive::incumbent(&[]).is_none());
+    assert_eq!(line::incumbent(&records).unwrap().trial, 1);
+    assert!(line::incumbent(&[]).is_none());
 }
 
 #[test]

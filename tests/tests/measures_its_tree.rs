@@ -8,6 +8,8 @@ mod climb;
 mod finalize;
 #[path = "guarded.rs"]
 mod guarded;
+#[path = "incumbents.rs"]
+mod incumbents;
 #[path = "lost.rs"]
 mod lost;
 #[path = "rule.rs"]

@@ -9,7 +9,7 @@ use super::find;
 use crate::error::{Error, Result, exit};
 use crate::git::{Id, Repo};
 use crate::ledger::{Ledger, Run};
-use crate::{expensive, say};
+use crate::{line, say};
 
 /// Prints the difference from `from` to `to`.
 ///
@@ -37,7 +37,7 @@ fn commit(repo: &Repo, ledger: &Ledger, run: &Run, name: &str) -> Result<Id> {
     let what = format!("{name} was not compared");
     let trial = match name {
         "baseline" => 0,
-        "head" | "HEAD" => expensive::incumbent(&ledger.records(&run.name)?).map_or(0, |record| record.trial),
+        "head" | "HEAD" => line::incumbent(&ledger.records(&run.name)?).map_or(0, |record| record.trial),
         number => number.parse().map_err(|_| {
             Error::usage(&what)
                 .cause(format!("{name:?} names no trial of run {}", run.name))

@@ -17,7 +17,7 @@ use crate::ledger::{Ledger, Lock, Run};
 use crate::say::{self, Tone};
 use crate::words;
 use crate::world::World;
-use crate::{expensive, standing};
+use crate::{line, standing};
 
 pub(super) const WHAT: &str = "no branch was made";
 
@@ -34,7 +34,7 @@ pub(super) fn run(dir: &Path, least: Level, args: &Finalize) -> Result<u8> {
     let _lock = world.as_ref().map(|world| hold(world, &run, args.verify)).transpose()?;
     free(&ledger, &run)?;
     let (records, nights) = (ledger.records(&run.name)?, ledger.nights(&run.name)?);
-    let head = expensive::incumbent(&records).and_then(|record| record.commit.clone());
+    let head = line::incumbent(&records).and_then(|record| record.commit.clone());
     let head = head.ok_or_else(|| Error::new(WHAT).cause(format!("run {} has no baseline", run.name)))?;
     let ideas = finalize::ideas(&records, measured(&nights, &head, true));
     if ideas.is_empty() {

@@ -12,7 +12,7 @@ use crate::ledger::{Ledger, Lock};
 use crate::live::Now;
 use crate::plot::{Medium, Staircase};
 use crate::words::clean;
-use crate::{clock, plot, pulse, say, standing, words};
+use crate::{clock, line, plot, pulse, say, standing, words};
 
 /// Tells it, with the staircase where `plot`.
 ///
@@ -47,6 +47,7 @@ pub(super) fn run(dir: &Path, plot: bool, which: &Which) -> Result<u8> {
     let ledger = Ledger::open(&repo.state_dir())?;
     let night = ledger.last_verified(&run.name)?;
     let mut status = standing::status(&run.name, &run.base, &records, &config.metric, night.as_ref());
+    status.again = line::of(&records).outstanding(&config.rule);
     status.notes = ledger.notes(&run.name, false, usize::MAX)?.len();
     if let Some(ascent) = crate::climb::last(&ledger, Some(&run.name))? {
         let runs = Lock::holder(&repo.state_dir()).is_some_and(|holder| holder.process == ascent.process);

@@ -155,5 +155,5 @@ fn judge(dir: &Path, least: Level, errands: &Errands, errand: &mut Errand) -> Re
     errand.trial = Some((name.to_owned(), session.book.ledger.next_trial(name)?));
     errands.write(errand)?;
     session.trial(&world.repo, &errand.proposal, Owner::User)?;
-    session.bundle(&world.repo, false, Owner::User)
+    session.look_again(&world.repo, false, Owner::User)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{View, in_percent, rounded};
-use crate::expensive;
+use crate::line;
 use crate::metric::Metric;
 use crate::plot::{self, Kind};
 use crate::trial::{Cost, Proposer, Record};
@@ -154,7 +154,7 @@ pub struct Row {
 impl Facts {
     pub(super) fn of(view: &View) -> Self {
         let stairs = view.staircase();
-        let incumbent = expensive::incumbent(view.records).and_then(|record| record.commit.clone());
+        let incumbent = line::incumbent(view.records).and_then(|record| record.commit.clone());
         let verified = view.night.map(|night| Verified {
             gain: night.gain,
             low: night.low,

@@ -1,10 +1,8 @@
 //! Which keep was built on which, where a run did not go straight on.
 
-use std::collections::BTreeMap;
-
 use maud::{Markup, html};
 
-use crate::expensive;
+use crate::line;
 use crate::trial::Record;
 
 /// The way of a run through its keeps.
@@ -18,43 +16,13 @@ pub struct Lineage {
 
 /// The lineage of a run; `None` where every keep stands on the one before.
 pub fn lineage(records: &[Record]) -> Option<Lineage> {
-    let parents = parents(records);
-    let line = way(records, &parents);
+    let (parents, line) = (line::parents(records), line::commits(records));
     let aside: Vec<(u32, u32)> = parents
         .iter()
         .filter(|(trial, _)| !line.contains(trial))
         .map(|(trial, parent)| (*trial, *parent))
         .collect();
     (!aside.is_empty()).then_some(Lineage { line, aside })
-}
-
-/// The trials from the baseline to the incumbent, each built on the one before; empty where there is no baseline.
-pub fn line(records: &[Record]) -> Vec<u32> {
-    way(records, &parents(records))
-}
-
-/// The keep, or the baseline, that each keep was built on.
-fn parents(records: &[Record]) -> BTreeMap<u32, u32> {
-    let kept = |record: &&Record| record.trial == 0 || record.outcome.kept();
-    let number: BTreeMap<&str, u32> =
-        records.iter().filter(kept).filter_map(|r| Some((r.commit.as_deref()?, r.trial))).collect();
-    records
-        .iter()
-        .filter(|record| record.outcome.kept())
-        .filter_map(|r| Some((r.trial, *number.get(r.parent.as_deref()?)?)))
-        .collect()
-}
-
-fn way(records: &[Record], parents: &BTreeMap<u32, u32>) -> Vec<u32> {
-    let mut line: Vec<u32> = expensive::incumbent(records).iter().map(|record| record.trial).collect();
-    // A parent is older than its child, so this ends.
-    while let Some(parent) =
-        line.last().and_then(|last| parents.get(last).filter(|parent| *parent < last).copied())
-    {
-        line.push(parent);
-    }
-    line.reverse();
-    line
 }
 
 /// The same in the page.

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::{Kind, axis};
-use crate::expensive::Line;
+use crate::line::Line;
 use crate::metric::{Direction, Metric, Scale};
 use crate::standing::Night;
 use crate::trial::Record;

@@ -9,9 +9,9 @@ use crate::audit;
 use crate::book::table_path;
 use crate::build::Workshop;
 use crate::error::Result;
-use crate::expensive;
 use crate::git::Repo;
 use crate::ledger::Ledger;
+use crate::line;
 use crate::trial::Record;
 
 /// A run and its repository at one moment.
@@ -132,7 +132,7 @@ fn harness(before: &Seen, after: &Seen) -> Option<String> {
 }
 
 fn incumbent(run: &str, before: &Seen, after: &Seen) -> Option<String> {
-    let commit = |seen: &Seen| expensive::incumbent(&seen.records).and_then(|record| record.commit.clone());
+    let commit = |seen: &Seen| line::incumbent(&seen.records).and_then(|record| record.commit.clone());
     let branch = after.refs.get(&format!("refs/heads/piton/{run}")).cloned();
     if branch != commit(after) {
         return Some("the run's branch is not at the ledger's incumbent".to_owned());

@@ -125,6 +125,12 @@ impl Track {
         self.plainly(self.d.iter().all(|gain| *gain >= -least))
     }
 
+    /// "Is it less than this?", of a metric that does not vary: two pairs show it.
+    pub(super) fn plainly_below(&self, settings: &Settings, gain: f64) -> Answer {
+        let least = self.least(settings);
+        self.plainly(self.d.iter().all(|d| *d < gain - least))
+    }
+
     fn plainly(&self, shown: bool) -> Answer {
         match self.d.len() {
             _ if !shown => Answer::No,

@@ -23,6 +23,7 @@ impl Record {
     /// The record with every foreign text cut to a length that a ledger can hold many of. What is cut is counted.
     pub fn bounded(mut self) -> Self {
         cut(&mut self.description, DESCRIPTION);
+        self.doubt.iter_mut().for_each(|text| cut(text, REASON));
         self.tail.iter_mut().for_each(|tail| cut(tail, TAIL));
         self.claim.hypothesis.iter_mut().for_each(|text| cut(text, DESCRIPTION));
         if let Some(agent) = &mut self.agent {
@@ -33,6 +34,7 @@ impl Record {
             Outcome::BuildFailed { error: text }
             | Outcome::RunFailed { reason: text, .. }
             | Outcome::OutOfMemory { reason: text }
+            | Outcome::Regate { why: text, .. }
             | Outcome::Void { reason: text } => cut(text, REASON),
             Outcome::OutOfScope { paths } => shorten(paths),
             Outcome::Tampered { what } => shorten(what),

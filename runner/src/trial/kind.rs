@@ -18,7 +18,7 @@ pub enum Kind {
     Void,
     /// There was nothing to judge: out of scope, a duplicate, no edit, tampered with.
     NotJudged,
-    /// piton's own: the incumbent against itself, provisional keeps together.
+    /// piton's own: the incumbent against itself, keeps measured again.
     Check,
 }
 
@@ -45,7 +45,7 @@ impl Kind {
             | Outcome::TimedOut { .. }
             | Outcome::OutOfMemory { .. } => Self::Crashed,
             Outcome::Void { .. } | Outcome::Interrupted { .. } => Self::Void,
-            Outcome::Bundle { .. } | Outcome::Blind { .. } => Self::Check,
+            outcome if outcome.check() => Self::Check,
             _ => Self::NotJudged,
         }
     }

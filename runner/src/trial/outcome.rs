@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::rule::{Estimate, Path, Verdict};
+use crate::rule::{Estimate, Path, Verdict, Worth};
 
 /// Where a trial was when something happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +62,24 @@ pub enum Outcome {
         verdict: Verdict,
         /// What the pairs said.
         estimate: Estimate,
+    },
+    /// A keep, as it is now, against what it was kept over. Where its gain is gone the branch goes back, or what stands on it is tested.
+    Recheck {
+        /// The trial that kept it.
+        keep: u32,
+        /// What it is worth now.
+        worth: Worth,
+        /// What the pairs said.
+        estimate: Estimate,
+    },
+    /// The incumbent alone, after it failed a gate in a trial: where it fails again, the branch goes back to the last that does not.
+    Regate {
+        /// The trials that failed, the incumbent first; none where it holds.
+        failed: Vec<u32>,
+        /// The trial whose commit the branch is at from now on.
+        to: u32,
+        /// What failed, in words; empty where nothing did.
+        why: String,
     },
     /// A gate failed. The readings are in the record.
     GateFailed {
@@ -183,6 +201,11 @@ impl Outcome {
             Self::Blind { .. } => "blind",
             Self::Bundle { holds: true, .. } => "bundle_holds",
             Self::Bundle { holds: false, .. } => "bundle_fails",
+            Self::Recheck { worth: Worth::Holds, .. } => "recheck_holds",
+            Self::Recheck { worth: Worth::Less, .. } => "recheck_less",
+            Self::Recheck { worth: Worth::Gone, .. } => "recheck_gone",
+            Self::Regate { failed, .. } if failed.is_empty() => "gates_hold",
+            Self::Regate { .. } => "gates_fail",
             Self::Judged { verdict: Verdict::Keep(Path::Provisional), .. } => "provisional",
             Self::Judged { verdict: Verdict::Keep(Path::Better), .. } => "better",
             Self::Judged { verdict: Verdict::Keep(Path::Simpler), .. } => "simpler",
@@ -225,12 +248,33 @@ impl Outcome {
         matches!(self, Self::Judged { verdict: Verdict::Keep(_), .. })
     }
 
+    /// Whether it is a test of piton's own, of what was kept: nobody proposed anything.
+    pub fn check(&self) -> bool {
+        matches!(self, Self::Bundle { .. } | Self::Blind { .. } | Self::Recheck { .. } | Self::Regate { .. })
+    }
+
+    /// Whether it takes back what was kept; a keep that others stand on is taken back by the test of those.
+    pub fn takes_back(&self) -> bool {
+        match self {
+            Self::Bundle { holds, .. } => !holds,
+            Self::Recheck { worth, .. } => *worth == Worth::Gone,
+            Self::Regate { failed, .. } => !failed.is_empty(),
+            _ => false,
+        }
+    }
+
+    /// Whether another program may be the incumbent from now on.
+    pub fn moves(&self) -> bool {
+        self.kept() || self.takes_back()
+    }
+
     /// What the pairs said, where there were any.
     pub fn estimate(&self) -> Option<&Estimate> {
         match self {
             Self::Judged { estimate, .. }
             | Self::Held { estimate, .. }
             | Self::Blind { estimate, .. }
+            | Self::Recheck { estimate, .. }
             | Self::Bundle { estimate, .. } => Some(estimate),
             Self::GateFailed { estimate, .. } => estimate.as_ref(),
             _ => None,
@@ -244,6 +288,8 @@ impl Outcome {
             Self::NoEdit
                 | Self::Blind { .. }
                 | Self::Bundle { .. }
+                | Self::Recheck { .. }
+                | Self::Regate { .. }
                 | Self::Duplicate { .. }
                 | Self::Alike { .. }
                 | Self::Tampered { .. }

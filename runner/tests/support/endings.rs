@@ -162,6 +162,8 @@ pub fn records() -> Vec<Record> {
                 tau: measured.then_some(0.02),
                 resolves: measured.then_some(0.018),
                 asked: if pairs == 0 { vec![] } else { vec![asked(pairs)] },
+                incumbent_gates: vec![],
+                doubt: None,
                 gates: if measured { read(&gates, std::slice::from_ref(&challenger)) } else { vec![] },
                 changes: (edited && i > 0).then(|| changes.clone()),
                 since_baseline: (edited && i > 0).then_some(changes),

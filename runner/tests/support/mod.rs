@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 
 use piton::brief::{self, Facts, Left};
 use piton::conditions::Conditions;
-use piton::expensive;
 use piton::frontier::Frontier;
 use piton::gate::{Gate, Pool, Reading};
 use piton::lessons::Lessons;
 use piton::likeness::Like;
+use piton::line;
 use piton::metric::Metric;
 use piton::monitor::{Changes, ConstantChange};
 use piton::note::Note;
@@ -90,7 +90,7 @@ pub fn brief_of(
         lessons.take(record, metric);
         frontier.take(record);
     }
-    let best = expensive::incumbent(records);
+    let best = line::incumbent(records);
     let scope = Scope {
         editable: vec!["candidate/src".into()],
         locked: None,
@@ -152,6 +152,8 @@ pub fn blank(trial: u32, outcome: Outcome) -> Record {
         resolves: None,
         asked: vec![],
         gates: vec![],
+        incumbent_gates: vec![],
+        doubt: None,
         changes: None,
         since_baseline: None,
         artifact: None,
