@@ -1,7 +1,9 @@
 //! The helper: one thread, which limits itself and becomes the command.
 
 use std::ffi::{CString, OsString};
+use std::os::fd::IntoRawFd;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
@@ -9,7 +11,8 @@ use rustix::rand::{GetRandomFlags, getrandom};
 
 use crate::calls::{self, Secret, Surroundings};
 use crate::mounts::Given;
-use crate::policy::{Asked, Level, Role};
+use crate::policy::{Asked, Level, Policy, RESULT, Role};
+use crate::raw::Arg::Int;
 use crate::start::{Failure, program};
 use crate::{files, found, group, limits, mounts, raw, rights, terminals};
 
@@ -50,6 +53,8 @@ fn walls(asked: &Asked, file: &Path) -> Result<Secret, String> {
     let above = if reach.abi < 6 { ancestors() } else { vec![] };
     group::join(&asked.groups)?;
     limits::set(&policy.limits)?;
+    // Before the walls: what it names is closed behind them.
+    let first = result(policy)?;
     // An extra wall: where this machine does not have it, the others still stand.
     let own = matches!(policy.role, Role::Build | Role::Measure) && !asked.plain;
     let given = match policy.role {
@@ -68,7 +73,7 @@ fn walls(asked: &Asked, file: &Path) -> Result<Secret, String> {
     if getppid() != parent {
         return Err("the process that started it is gone".to_owned());
     }
-    raw::close_on_exec_from(3).map_err(|e| format!("open files would be inherited: {e}"))?;
+    raw::close_on_exec_from(first).map_err(|e| format!("open files would be inherited: {e}"))?;
     if policy.role == Role::Worker && (0..3).any(raw::is_terminal) {
         return Err("a worker has pipes, never a terminal".to_owned());
     }
@@ -81,6 +86,26 @@ fn walls(asked: &Asked, file: &Path) -> Result<Secret, String> {
         _ => {}
     }
     Ok(around.secret)
+}
+
+/// Opens what takes the result. Says from which descriptor on none is inherited.
+fn result(policy: &Policy) -> Result<i64, String> {
+    let Some(path) = &policy.opened.result else { return Ok(RESULT.into()) };
+    let failed = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
+    let file = std::fs::File::options()
+        .write(true)
+        .custom_flags(libc::O_NOFOLLOW)
+        .open(path)
+        .map_err(|e| failed(&e))?;
+    let number = file.into_raw_fd();
+    let copied = if number == RESULT {
+        // A copy upon itself would keep the mark that an exec closes it.
+        raw::call(libc::SYS_fcntl, [Int(number.into()), Int(libc::F_SETFD.into()), Int(0)])
+    } else {
+        raw::call(libc::SYS_dup3, [Int(number.into()), Int(RESULT.into()), Int(0)])
+    };
+    copied.map_err(|e| failed(&e))?;
+    Ok(i64::from(RESULT) + 1)
 }
 
 fn secret() -> Result<Secret, String> {

@@ -47,5 +47,5 @@ pub use freezer::Freezer;
 #[cfg(target_os = "linux")]
 pub use group::Group;
 pub use places::{libraries, system};
-pub use policy::{Level, Limits, Opened, Policy, Role};
+pub use policy::{Level, Limits, Opened, Policy, RESULT, Role};
 pub use start::{NOT_EXECUTED, NOT_STARTED, STATUS, enter_if_asked};

@@ -8,8 +8,9 @@ mod root;
 
 pub(crate) use root::own_names;
 
+use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::policy::Policy;
 use crate::raw::{Arg, call};
@@ -37,15 +38,16 @@ pub(crate) struct Given {
 /// Where it began and cannot be ended well: then nothing should be started.
 pub(crate) fn give(policy: &Policy) -> Result<Given, String> {
     let cwd = std::env::current_dir();
+    let held = held(policy)?;
     let Some(by_right) = own_namespace() else { return Ok(Given::default()) };
     let net = policy.opened.loopback && !policy.network && own_network();
     if mount(Path::new("/"), libc::MS_PRIVATE | libc::MS_REC).is_err() {
         return Ok(Given { net, ..Given::default() });
     }
-    if let Ok(proc) = root::enter(policy, cwd.as_deref().ok(), by_right) {
+    if let Ok(proc) = root::enter(policy, &held, cwd.as_deref().ok(), by_right) {
         return Ok(Given { root: true, proc, net, ..Given::default() });
     }
-    only(policy, cwd.ok().as_deref())?;
+    only(policy, &held, cwd.ok().as_deref())?;
     Ok(Given { net, ..Given::default() })
 }
 
@@ -61,7 +63,7 @@ pub(crate) fn own_terminals(place: &Path) -> bool {
 }
 
 /// Makes everything read-only for this process but where it writes, where it cannot have a root of its own.
-fn only(policy: &Policy, cwd: Option<&Path>) -> Result<(), String> {
+fn only(policy: &Policy, held: &[Held], cwd: Option<&Path>) -> Result<(), String> {
     let begun = policy.write.iter().try_for_each(|path| mount(path, libc::MS_BIND | libc::MS_REC));
     if begun.is_err() || attribute(Path::new("/"), READ_ONLY, 0, RECURSIVE).is_err() {
         return Ok(());
@@ -70,8 +72,35 @@ fn only(policy: &Policy, cwd: Option<&Path>) -> Result<(), String> {
         attribute(path, 0, READ_ONLY, RECURSIVE)
             .map_err(|e| format!("{} stays read-only: {e}", path.display()))?;
     }
+    hold(Path::new("/"), held).map_err(|e| format!("what is sealed was not held: {e}"))?;
     // The present directory still lies on the mount that was there before.
     cwd.map_or(Ok(()), |cwd| std::env::set_current_dir(cwd).map_err(|e| format!("{}: {e}", cwd.display())))
+}
+
+/// Something in a directory that is written, which stays as it is, or where it is.
+struct Held {
+    path: PathBuf,
+    read_only: bool,
+}
+
+fn held(policy: &Policy) -> Result<Vec<Held>, String> {
+    let Some(list) = &policy.opened.held else { return Ok(vec![]) };
+    let text = std::fs::read(list).map_err(|e| format!("{}: {e}", list.display()))?;
+    let lines = text.split(|byte| *byte == 0).filter_map(|line| line.split_first());
+    let of = |(letter, path): (&u8, &[u8])| Held {
+        path: Path::new(OsStr::from_bytes(path)).to_owned(),
+        read_only: *letter == b'r',
+    };
+    Ok(lines.map(of).collect())
+}
+
+/// Mounts each upon itself below `base`: what something is mounted upon cannot be moved or removed.
+fn hold(base: &Path, held: &[Held]) -> std::io::Result<()> {
+    held.iter().try_for_each(|one| {
+        let place = base.join(one.path.strip_prefix("/").unwrap_or(&one.path));
+        mount(&place, libc::MS_BIND)?;
+        if one.read_only { attribute(&place, READ_ONLY, 0, 0) } else { Ok(()) }
+    })
 }
 
 /// A mount namespace: by right (`true`), or in a user namespace that maps this user to itself.

@@ -99,7 +99,16 @@ pub struct Opened {
     /// Whether it uses the machine's /dev/shm: what it leaves there, others find. Else it has one of its own where
     /// this machine lets it, and none where not.
     pub shared_memory: bool,
+    /// A file that lists what it finds within the directories that it writes and may not write itself: for each a letter, the real path
+    /// and a NUL. `r` cannot be written, replaced or removed; `w` is a directory that cannot be moved or removed. Parents stand
+    /// first. Held where it has a root of its own; elsewhere whoever asked must look afterwards.
+    pub held: Option<PathBuf>,
+    /// A file, which is there, that it has open for writing as its descriptor [`RESULT`], and that it cannot open itself.
+    pub result: Option<PathBuf>,
 }
+
+/// The descriptor of [`Opened::result`].
+pub const RESULT: i32 = 3;
 
 /// What a process may do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -24,8 +24,8 @@ use crate::proc::{self, Done, End, Job, Runner};
 use crate::say::Progress;
 use crate::scope;
 use crate::toolchains;
-use crate::tree::{Seen, WHEN};
 pub use crate::tree::sha256;
+use crate::tree::{self, Held, Seal, Seen, WHEN};
 use crate::trial::Side;
 
 /// Largest artifact, in bytes: every one that was judged is kept.
@@ -66,6 +66,8 @@ pub struct Built {
     laid: Arc<Seen>,
     /// What the artifact is.
     made: Option<Arc<Seen>>,
+    /// What of the tree every job leaves alone.
+    pub held: Arc<Held>,
     /// Paths in the user's checkout that the tree has links to.
     pub open: Vec<PathBuf>,
     /// Submodules that are empty in it.
@@ -260,7 +262,9 @@ impl Workshop<'_> {
                 .note("nothing was measured"));
         }
         let absent = self.absent(of, &tree)?;
-        Ok(Built { tree, artifact: None, hash: None, of: of.to_string(), laid, made: None, open, absent })
+        let held = Arc::new(Held::of(&config.scope, self.repo.paths(of)?.into_iter()));
+        let of = of.to_string();
+        Ok(Built { tree, artifact: None, hash: None, of, laid, made: None, held, open, absent })
     }
 
     /// The submodules of the tree `of` that are empty where it was laid.
@@ -354,6 +358,15 @@ impl Workshop<'_> {
         ];
         let opens = build.opens();
         let private = slot.join("private");
+        // What a build makes of its tree is its own, but for what is sealed: that is held against what else the build runs.
+        let sealed = "the sealed files of the tree were not held";
+        let writes = build.artifact.is_none() || fetch && !build.fetch.is_empty();
+        let seal = writes.then(|| Seal::lay(&tree, &built.held, true)).transpose().context(sealed)?;
+        let list = slot.join("held");
+        let list = match &seal {
+            Some(seal) => seal.list(&list).context(sealed)?.then_some(list),
+            None => None,
+        };
         let section = if name == "harness" { "harness" } else { "build" };
         let run = |words: &[String], fetching: bool| -> Result<(Done, Option<String>)> {
             let mut argv = fill(words, &values);
@@ -385,7 +398,8 @@ impl Workshop<'_> {
             }
             let network = build.network || fetching;
             let own = Own { read, write, network, private: &private, env: &env };
-            let policy = self.walls.build(&opens, own);
+            let mut policy = self.walls.build(&opens, own);
+            policy.opened.held.clone_from(&list);
             let done = self.runner.run(&Job {
                 argv: &argv,
                 cwd: &here,
@@ -414,6 +428,12 @@ impl Workshop<'_> {
         steps.push((&build.command, false));
         for (words, fetching) in steps {
             let (done, why) = run(words, fetching)?;
+            if let Some(what) = seal.as_ref().map(Seal::broken).transpose().context(sealed)?.flatten()
+                && done.end != End::Interrupted
+            {
+                return Ok(BuildEnd::Failed(tree::tampered("build", &what).into()));
+            }
+            let why = why.or_else(|| tree::refused(seal.is_some(), [&done.stderr, &done.stdout]));
             match done.end {
                 End::Exited(0) => {}
                 End::TimedOut => return Ok(BuildEnd::TimedOut),
@@ -424,6 +444,12 @@ impl Workshop<'_> {
             }
         }
         let Some(artifact) = &build.artifact else {
+            let others: Vec<&Path> = keep.iter().map(|other| &*other.tree).collect();
+            if let Some(what) =
+                (!others.is_empty()).then(|| built.held.made_here_alone(&tree, &others)).flatten()
+            {
+                return Ok(BuildEnd::Failed(tree::tampered("build", &what).into()));
+            }
             // What it made of its tree is what is measured.
             return Ok(match Seen::of(&tree, built.laid.skipped()) {
                 Ok(laid) => BuildEnd::Built(Built { laid: Arc::new(laid), ..built }),

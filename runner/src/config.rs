@@ -121,7 +121,9 @@ pub struct Build {
 /// How a side is measured: `[measure]`.
 ///
 /// `{harness}` is the built harness, `{artifact}` the built file of the side, `{tree}` the experiment's directory in its exported
-/// tree, `{root}` the whole of that, `{sealed}` the experiment's directory in the sealed tree, `{seed}` the seed of the prompts.
+/// tree, `{root}` the whole of that, `{sealed}` the experiment's directory in the sealed tree, `{seed}` the seed of the prompts. `{out}` is
+/// the number of a descriptor that is open for writing: where the command names it, the result is what was written there, and
+/// nothing that is printed counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Measure {
@@ -180,11 +182,16 @@ pub enum Laid {
 }
 
 impl Measure {
+    /// Whether the result is what is written to a descriptor of its own, rather than what is printed.
+    pub fn result(&self) -> bool {
+        self.command.iter().any(|word| word.contains("{out}"))
+    }
+
     /// How its output is read. The patterns were tried when the experiment was read.
     pub fn reading(&self) -> Reading {
         let compiled = |(name, text): (&String, &String)| Some((name.clone(), Regex::new(text).ok()?));
         let patterns = self.patterns.iter().filter_map(compiled).collect();
-        Reading { format: self.format, last: self.last, patterns }
+        Reading { format: self.format, last: self.last, patterns, alone: self.result() }
     }
 }
 

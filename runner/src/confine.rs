@@ -9,6 +9,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
+pub use piton_confine::RESULT;
 use piton_confine::{Found, Level, Limits, Opened, Policy, Role, find, gift, system};
 use serde::{Deserialize, Serialize};
 
@@ -219,6 +220,7 @@ impl Walls {
             devices,
             loopback: opens.loopback,
             shared_memory: opens.shared_memory,
+            ..Opened::default()
         };
         let limits =
             Limits { file_bytes: Some(MAX_FILE_BYTES), processes: Some(PROCESSES), ..Limits::default() };

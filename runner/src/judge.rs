@@ -162,8 +162,7 @@ impl Judge<'_> {
         let track = self.book.tally.courses(false).primary;
         Ok(match self.hold((&before, &kept), By::Claim(claim), doubted, record)? {
             Outcome::Judged { estimate, .. } => {
-                let gains = record.pairs.iter().map(|pair| pair.gain).collect();
-                let worth = rule::again(&self.book.config.rule, &track.track_of(gains), claim).0;
+                let worth = rule::again(&self.book.config.rule, &track.track_of(&record.pairs), claim).0;
                 match worth {
                     Some(worth) => Outcome::Recheck { keep: keep.trial, worth, estimate },
                     None => Outcome::Void { reason: "its pairs say nothing".to_owned() },

@@ -3,7 +3,8 @@
 mod here;
 mod wash;
 
-use std::io::{self, BufRead, BufReader};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,13 +13,14 @@ use crate::build::Built;
 use crate::config::{Measure, fill};
 use crate::confine::{self, Own, Walls};
 use crate::crash::Crash;
-use crate::error;
+use crate::error::{self, Context};
 use crate::hold::Stillness;
-use crate::metric::{self, LONGEST_LINE, ReadError, Reader, Values};
+use crate::metric::{self, LONGEST_LINE, OVERLAP, ReadError, Reader, Values, Wants};
 use crate::place::Place;
 use crate::proc::{self, Done, End, Job, Runner};
 use crate::scope;
 use crate::toolchains;
+use crate::tree::{self, Seal};
 use crate::words::clean;
 
 use here::Here;
@@ -46,6 +48,8 @@ pub struct Bench<'a> {
     pub wash: Wash,
 }
 
+/// Length of a part of an output that is looked through, in bytes.
+const PART: u64 = 256 << 10;
 /// Most of a command's last line that is told, in characters.
 const LINE: usize = 1000;
 
@@ -101,8 +105,16 @@ impl Bench<'_> {
             return Ok(Sampled::Changed(what));
         }
         self.stillness.begin();
+        let place = self.place.at()?;
         let here = Here::lay(self.place, side, self.measure.tree)?;
-        let sampled = self.run(&here, side, &self.place.at()?.join("private"), seed, padding);
+        let what = "no sample was taken: what is sealed in its tree was not held";
+        let writes = here.writable().is_some();
+        let seal = writes.then(|| Seal::lay(&here.tree, &side.held, false)).transpose().context(what)?;
+        let list = place.join("held");
+        let listed = seal.as_ref().map(|seal| seal.list(&list)).transpose().context(what)?;
+        let list = listed.unwrap_or(false).then_some(list);
+        let sampled = self.run(&here, side, &place.join("private"), (seal.as_ref(), list), seed, padding);
+        drop(seal);
         here.clear()?;
         sampled
     }
@@ -112,6 +124,7 @@ impl Bench<'_> {
         laid: &Here,
         side: &Built,
         private: &Path,
+        (seal, list): (Option<&Seal>, Option<PathBuf>),
         seed: u64,
         padding: u32,
     ) -> error::Result<Sampled> {
@@ -124,7 +137,8 @@ impl Bench<'_> {
         let harness = self.harness.artifact.as_deref().map(text).unwrap_or_default();
         let (home, opens) = (text(&toolchains::home()), self.measure.opens());
         let root_text = text(root);
-        let values: [(&str, &str); 7] = [
+        let out = confine::RESULT.to_string();
+        let values: [(&str, &str); 8] = [
             ("tree", &tree),
             ("root", &root_text),
             ("sealed", &sealed),
@@ -132,6 +146,7 @@ impl Bench<'_> {
             ("artifact", &artifact),
             ("harness", &harness),
             ("home", &home),
+            ("out", &out),
         ];
         let mut argv = fill(&self.measure.command, &values);
         argv[0] = proc::absolute(&argv[0]);
@@ -162,7 +177,15 @@ impl Bench<'_> {
         let mut write = vec![private.to_owned()];
         write.extend(laid.writable().cloned());
         let own = Own { read, write, network: self.measure.network, private, env: &env };
-        let policy = self.walls.measure(&opens, own);
+        let mut policy = self.walls.measure(&opens, own);
+        policy.opened.held = list;
+        if self.measure.result() {
+            let result = self.result();
+            File::create(&result).context("no sample was taken: there is no file for its result")?;
+            policy.opened.result = Some(result);
+        }
+        // Whoever plants something is ended there and then: nothing that follows is a measurement.
+        let watch = |_| seal?.planted().map(|_| End::Signalled(9));
         let done = self.runner.run(&Job {
             argv: &argv,
             cwd: &here,
@@ -174,12 +197,20 @@ impl Bench<'_> {
             gently: false,
             seen: None,
             stdin: None,
-            watch: None,
+            watch: Some(&watch),
             heedless: false,
         })?;
+        let broken =
+            seal.map(Seal::broken).transpose().context("no sample was taken: its tree cannot be read")?;
+        if let Some(what) = broken.flatten().filter(|_| done.end != End::Interrupted) {
+            let tail = Crash::of(&done.stderr, &done.stdout).tail;
+            let (how, reason) = ("tampered".to_owned(), tree::tampered("sample", &what));
+            return Ok(Sampled::Failed { how, reason, tail });
+        }
         Ok(match self.judge(&done) {
             Sampled::Failed { how, reason, tail } => {
                 let why = self.walls.explain("measure", &policy, [&done.stderr, &done.stdout]);
+                let why = why.or_else(|| tree::refused(seal.is_some(), [&done.stderr, &done.stdout]));
                 let why = why.map_or_else(String::new, |why| format!("; {}", clean(&why, LINE)));
                 Sampled::Failed { how, reason: reason + &why, tail }
             }
@@ -198,24 +229,49 @@ impl Bench<'_> {
         self.logs.join("sample.out")
     }
 
+    /// What takes the result where it is not what is printed.
+    fn result(&self) -> PathBuf {
+        self.logs.join("sample.result")
+    }
+
+    /// Where the values stand, and the end of it.
+    fn output(&self, done: &Done) -> (PathBuf, String) {
+        if self.measure.result() {
+            let path = self.result();
+            let end = proc::tail(&path, proc::TAIL_BYTES);
+            return (path, end);
+        }
+        (self.printed(), done.stdout.clone())
+    }
+
     /// The values. A JSON object stands at the end of the output; metric lines may stand anywhere, and one that was printed again
     /// after a gigabyte of something else was printed twice all the same.
-    fn read(&self, done: &Done) -> Result<Values, ReadError> {
+    fn read(&self, path: &Path, end: &str) -> Result<Values, ReadError> {
         let how = self.measure.reading();
         let mut reader = Reader::new(&how, &self.needed);
-        if reader.wants_lines() {
-            each_line(&self.printed(), |line| reader.line(line))
-                .map_err(|e| ReadError::Lost(e.to_string()))?;
+        let lost = |e: io::Error| ReadError::Lost(e.to_string());
+        match reader.wants() {
+            Wants::Lines => each_line(path, |raw, line| reader.line(raw, line)).map_err(lost)?,
+            Wants::Parts => each_part(path, |bytes, known| reader.part(bytes, known)).map_err(lost)?,
+            Wants::End => {}
         }
-        reader.end(&done.stdout);
+        reader.end(end);
         reader.finish()
     }
 
     /// Why an output gave no values, and what would read it.
-    fn unreadable(&self, done: &Done, error: &ReadError) -> String {
+    fn unreadable(&self, end: &str, error: &ReadError) -> String {
+        if self.measure.result() && end.trim().is_empty() {
+            return format!(
+                "nothing was written to the descriptor {} that stands for {{out}}: `echo ... >&{}` in sh, os.write({}, ...) in Python",
+                confine::RESULT,
+                confine::RESULT,
+                confine::RESULT
+            );
+        }
         let other = match error {
             ReadError::NoJson(_) | ReadError::Missing { .. } => {
-                metric::other_format(&done.stdout, self.measure.format, &self.needed)
+                metric::other_format(end, self.measure.format, &self.needed)
             }
             _ => None,
         };
@@ -226,7 +282,8 @@ impl Bench<'_> {
     }
 
     fn judge(&self, done: &Done) -> Sampled {
-        let read = self.read(done);
+        let (path, text) = self.output(done);
+        let read = self.read(&path, &text);
         let crash = || Crash::of(&done.stderr, &done.stdout);
         let failed =
             |how: &str, reason: String| Sampled::Failed { how: how.to_owned(), reason, tail: crash().tail };
@@ -236,7 +293,7 @@ impl Bench<'_> {
             (End::Exited(0), Ok(values)) => Sampled::Measured(values),
             // The harness says what happened in its own words, and exits with a status.
             (_, Err(ReadError::Refused { kind, reason })) => failed(&kind, reason),
-            (End::Exited(0), Err(error)) => failed("unreadable", self.unreadable(done, &error)),
+            (End::Exited(0), Err(error)) => failed("unreadable", self.unreadable(&text, &error)),
             (End::Exited(status), _) => failed("failed", format!("exit status {status}: {}", crash().reason)),
             (End::Signalled(signal), _) => {
                 failed("failed", format!("ended by {}: {}", signal_name(*signal), crash().reason))
@@ -262,22 +319,17 @@ fn signal_name(signal: i32) -> String {
     format!("signal {signal} ({name})")
 }
 
-/// Hands out every line of a file, without its end; one longer than [`LONGEST_LINE`] is passed over. A carriage return begins a
-/// line again, as on a terminal: of an hour of a progress bar, its last state is the line.
-fn each_line(path: &Path, mut take: impl FnMut(&str)) -> io::Result<()> {
+/// Hands out every line of a file, without its end: as it is, and what is a line of it. One longer than [`LONGEST_LINE`] is none, and comes in
+/// parts. A carriage return begins a line again, as on a terminal: of an hour of a progress bar, its last state is the line.
+fn each_line(path: &Path, mut take: impl FnMut(&[u8], Option<&str>)) -> io::Result<()> {
     let mut file = BufReader::new(beneath::open(path)?);
-    let mut line = vec![];
+    let (mut raw, mut line) = (vec![], vec![]);
     let (mut too_long, mut returned) = (false, false);
-    let mut hand_out = |line: &[u8], too_long: bool| {
-        if !too_long {
-            take(&String::from_utf8_lossy(line));
-        }
-    };
     loop {
         let bytes = file.fill_buf()?;
         if bytes.is_empty() {
-            if !line.is_empty() {
-                hand_out(&line, too_long);
+            if !raw.is_empty() {
+                hand_out(&raw, &line, too_long, &mut take);
             }
             return Ok(());
         }
@@ -290,17 +342,44 @@ fn each_line(path: &Path, mut take: impl FnMut(&str)) -> io::Result<()> {
         let room = LONGEST_LINE - line.len();
         line.extend_from_slice(&part[..part.len().min(room)]);
         too_long |= part.len() > room;
+        raw.extend_from_slice(part);
         match mark {
             Some(b'\n') => {
-                hand_out(&line, too_long);
+                hand_out(&raw, &line, too_long, &mut take);
+                raw.clear();
                 line.clear();
                 (too_long, returned) = (false, false);
             }
-            Some(_) => returned = true,
+            Some(other) => {
+                raw.push(other);
+                returned = true;
+            }
             None => {}
+        }
+        if raw.len() > LONGEST_LINE + OVERLAP {
+            take(&raw, None);
+            raw.drain(..raw.len() - OVERLAP);
         }
         let used = end.map_or(bytes.len(), |end| end + 1);
         file.consume(used);
+    }
+}
+
+fn hand_out(raw: &[u8], line: &[u8], too_long: bool, take: &mut impl FnMut(&[u8], Option<&str>)) {
+    let text = (!too_long).then(|| String::from_utf8_lossy(line));
+    take(raw, text.as_deref());
+}
+
+/// Hands out a file in parts, and how much of each the last one had: what lies across a border is whole in one of them.
+fn each_part(path: &Path, mut take: impl FnMut(&[u8], usize)) -> io::Result<()> {
+    let (mut file, mut part, mut known) = (File::open(path)?, vec![], 0);
+    loop {
+        if (&mut file).take(PART).read_to_end(&mut part)? == 0 {
+            return Ok(());
+        }
+        take(&part, known);
+        part.drain(..part.len().saturating_sub(OVERLAP));
+        known = part.len();
     }
 }
 
@@ -312,7 +391,7 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), bytes).unwrap();
         let mut lines = vec![];
-        each_line(file.path(), |line| lines.push(line.to_owned())).unwrap();
+        each_line(file.path(), |_, line| lines.extend(line.map(str::to_owned))).unwrap();
         lines
     }
 
@@ -327,6 +406,22 @@ mod tests {
         assert_eq!(lines(b"10%\r20%\rscore: 5\nx\r\r\n\rb\r"), ["score: 5", "x", "b"]);
         let bar = b"....................\r".repeat(LONGEST_LINE / 10);
         assert_eq!(lines(&[&bar[..], b"tps: 1\n"].concat()), ["tps: 1"]);
+    }
+
+    #[test]
+    fn whatever_a_line_hides_is_handed_out_as_it_is_and_nothing_is_lost_between_two_parts() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let hidden = "y".repeat(LONGEST_LINE * 3) + "score: 7\rscore: 8\r" + &"z".repeat(LONGEST_LINE) + "\n";
+        for at in [0, 1, 10, OVERLAP, PART as usize - 3, PART as usize] {
+            std::fs::write(file.path(), "x".repeat(at) + &hidden).unwrap();
+            let sights = |bytes: &[u8]| bytes.windows(6).filter(|window| window == b"score:").count();
+            let mut seen = 0;
+            each_line(file.path(), |raw, _| seen += sights(raw)).unwrap();
+            assert!(seen >= 2, "{at}");
+            let mut seen = vec![];
+            each_part(file.path(), |bytes, known| seen.extend_from_slice(&bytes[known..])).unwrap();
+            assert_eq!(seen, std::fs::read(file.path()).unwrap(), "{at}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What is measured: a metric's name and direction, and how its value is read from what a command printed.
 
 mod read;
+mod sight;
 mod size;
 mod text;
 mod tree;
@@ -9,7 +10,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use read::{Format, LONGEST_LINE, ReadError, Reader, Reading, other_format, read};
+pub use read::{Format, LONGEST_LINE, ReadError, Reader, Reading, Wants, other_format, read};
+pub use sight::OVERLAP;
 pub use text::seen;
 
 /// Values by metric name.

@@ -4,6 +4,8 @@
 //! are and what may stand in them; it sees paths, modes and sizes, never a file system.
 
 mod locked;
+mod planted;
+
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -36,6 +38,10 @@ pub struct Scope {
     /// not sealed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub from_checkout: Vec<String>,
+    /// Patterns, as in `.gitignore`, of what builds and measuring commands may make or rewrite in their tree though it is sealed, or has a
+    /// name that tools load unasked: results that are committed, a `Makefile` that a configure script writes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub made: Vec<String>,
 }
 
 fn default_file_bytes() -> u64 {
@@ -60,6 +66,7 @@ impl Scope {
             max_bytes: default_bytes(),
             max_files: default_files(),
             from_checkout: vec![],
+            made: vec![],
         }
     }
 
@@ -124,7 +131,9 @@ impl Scope {
         if self.editable.is_empty() {
             return Some("scope.editable is empty; nothing could ever be tried".to_owned());
         }
-        if let Some(problem) = self.locked.iter().flatten().find_map(|pattern| locked::problem(pattern)) {
+        let patterns = self.locked.iter().flatten().map(|pattern| ("locked", pattern));
+        let mut patterns = patterns.chain(self.made.iter().map(|pattern| ("made", pattern)));
+        if let Some(problem) = patterns.find_map(|(key, pattern)| locked::problem(key, pattern)) {
             return Some(problem);
         }
         let bad = |path: &String| {
@@ -196,7 +205,8 @@ impl Scope {
     pub fn rooted(mut self, within: &str) -> Self {
         let paths = self.editable.iter_mut().chain(&mut self.from_checkout);
         paths.for_each(|path| *path = join(within, path));
-        self.locked.iter_mut().flatten().for_each(|pattern| *pattern = locked::rooted(pattern, within));
+        let patterns = self.locked.iter_mut().flatten().chain(&mut self.made);
+        patterns.for_each(|pattern| *pattern = locked::rooted(pattern, within));
         self
     }
 
@@ -252,6 +262,7 @@ mod tests {
             max_bytes: 250,
             max_files: 2,
             from_checkout: vec![],
+            made: vec![],
         }
     }
 

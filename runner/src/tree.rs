@@ -2,6 +2,8 @@
 //!
 //! No link is followed.
 
+mod seal;
+
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs::{self, File, FileTimes};
@@ -15,6 +17,8 @@ use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
 use sha2::{Digest as _, Sha256};
 
 use crate::beneath;
+
+pub use seal::{Held, Seal};
 
 /// Git's mode of a symbolic link.
 pub const LINK: u32 = 0o120_000;
@@ -179,6 +183,21 @@ fn digest(root: &Path, files: &BTreeMap<PathBuf, Stat>) -> io::Result<String> {
         }
     }
     Ok(digest.end())
+}
+
+/// What is said of a job that changed what is sealed; `job` is what it was.
+pub fn tampered(job: &str, what: &str) -> String {
+    format!(
+        "what is sealed is not as it was laid after the {job}: {what}. Where the experiment itself needs that, [scope] made in piton.toml names it"
+    )
+}
+
+/// What to know where a job whose sealed files were held says that it was not let write.
+pub fn refused(held: bool, outputs: [&str; 2]) -> Option<String> {
+    let said = outputs.iter().any(|text| text.contains("Read-only file system") || text.contains("EROFS"));
+    (held && said).then(|| {
+        "it was to write a file that is sealed; [scope] made in piton.toml names what builds and samples may rewrite".to_owned()
+    })
 }
 
 /// Copies the tree `from` to `to`, which is not there: contents, permissions and links. The file system shares the blocks where it can. What

@@ -7,7 +7,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Component, Path, PathBuf};
 
-use super::{HERE, READ_ONLY, RECURSIVE, attribute, mount, terminated};
+use super::{HERE, Held, READ_ONLY, RECURSIVE, attribute, hold, mount, terminated};
 use crate::files::HARMLESS;
 use crate::policy::Policy;
 use crate::raw::{Arg, call};
@@ -31,7 +31,7 @@ struct Taken {
 ///
 /// # Errors
 /// Where this machine does not let it: then everything is as before.
-pub(super) fn enter(policy: &Policy, cwd: Option<&Path>, by_right: bool) -> io::Result<bool> {
+pub(super) fn enter(policy: &Policy, held: &[Held], cwd: Option<&Path>, by_right: bool) -> io::Result<bool> {
     let base = BASES.map(PathBuf::from).into_iter().find(|dir| dir.is_dir());
     let base = base.ok_or_else(|| io::Error::other("no directory to put a root together in"))?;
     let plan = Plan::of(policy, cwd)?;
@@ -49,6 +49,7 @@ pub(super) fn enter(policy: &Policy, cwd: Option<&Path>, by_right: bool) -> io::
     let old_proc = take(Path::new("/proc"))?;
     file_system(&base, "tmpfs", "mode=755")?;
     let made = furnish(&base, &plan, taken, temporary, &old_proc, by_right).and_then(|proc| {
+        hold(&base, held)?;
         std::env::set_current_dir(&base)?;
         let here = [Arg::In(b".\0"), Arg::In(b".\0")];
         call(libc::SYS_pivot_root, here).map(|_| proc)

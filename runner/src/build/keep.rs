@@ -11,7 +11,7 @@ use super::{Built, MARK, Workshop, linked};
 use crate::beneath;
 use crate::config::Config;
 use crate::error::{Context, Result};
-use crate::tree::{Seen, hash_open, sha256};
+use crate::tree::{Held, Seen, hash_open, sha256};
 
 /// Artifacts that lie ready to be measured.
 const READY: usize = 8;
@@ -42,9 +42,11 @@ impl Workshop<'_> {
             }
             open.extend([fs::canonicalize(&there).ok()?, there]);
         }
-        let absent = self.absent(self.repo.object_id(of).ok()?, &tree).ok()?;
+        let id = self.repo.object_id(of).ok()?;
+        let absent = self.absent(id, &tree).ok()?;
+        let held = Arc::new(Held::of(&config.scope, self.repo.paths(id).ok()?.into_iter()));
         let of = of.to_owned();
-        Some(Built { tree, artifact: None, hash: None, of, laid, made: None, open, absent })
+        Some(Built { tree, artifact: None, hash: None, of, laid, made: None, held, open, absent })
     }
 
     /// Copies an artifact to a place named by its hash, where nobody writes, and returns that.

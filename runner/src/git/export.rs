@@ -107,6 +107,14 @@ impl Repo {
         Ok(digest.end())
     }
 
+    /// The files and links of a tree, those of submodules that are there among them.
+    ///
+    /// # Errors
+    /// When an object cannot be read.
+    pub fn paths(&self, tree: Oid) -> Result<Vec<PathBuf>> {
+        Ok(self.items(tree)?.files.into_keys().collect())
+    }
+
     /// The submodules of a tree: what those hold is not in this repository.
     ///
     /// # Errors

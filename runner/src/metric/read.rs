@@ -10,6 +10,7 @@ use std::fmt;
 use regex::Regex;
 
 use super::Values;
+use super::sight::Sights;
 use super::text::{oddity, picked, seen};
 use super::tree::Tree;
 
@@ -67,6 +68,8 @@ pub struct Reading {
     pub last: bool,
     /// Metrics that a regular expression finds in a line; its first group is the number.
     pub patterns: BTreeMap<String, Regex>,
+    /// Nobody else writes where it stands: a name may then stand there in other places, too.
+    pub alone: bool,
 }
 
 impl From<Format> for Reading {
@@ -116,6 +119,13 @@ pub enum ReadError {
         /// Its first two values, where they were read.
         values: Option<(String, String)>,
     },
+    /// A metric's name stands there once more, where it is not read: somebody else may have printed one of the two.
+    Stray {
+        /// Its name.
+        name: String,
+        /// The line, or what is known of it.
+        line: String,
+    },
     /// A metric's value is no finite number.
     NotANumber {
         /// Its name.
@@ -140,6 +150,11 @@ impl fmt::Display for ReadError {
                 f,
                 "its output has `{name}` more than once: {one}, then {other}; print it once, or say `last = true` in [measure] to take the last line"
             ),
+            Self::Stray { name, line } => write!(
+                f,
+                "`{name}` stands in its output once more than it is read: {line}; what is measured may have printed one of the two. Print the \
+                 name once, or write the result where nothing else is written: `{{out}}` in the command of [measure]"
+            ),
             Self::NotANumber { name, is } => write!(f, "the value of `{name}` is not a finite number: {is}"),
         }
     }
@@ -151,8 +166,10 @@ impl fmt::Display for ReadError {
 /// See [`ReadError`]. With [`Format::Json`], an object whose `outcome` is not `measured` is [`ReadError::Refused`].
 pub fn read(output: &str, how: &Reading, needed: &[&str]) -> Result<Values, ReadError> {
     let mut reader = Reader::new(how, needed);
-    if reader.wants_lines() {
-        output.lines().for_each(|line| reader.line(line));
+    match reader.wants() {
+        Wants::Lines => output.split('\n').for_each(|line| reader.line(line.as_bytes(), Some(line))),
+        Wants::Parts => reader.part(output.as_bytes(), 0),
+        Wants::End => {}
     }
     reader.end(output);
     reader.finish()
@@ -164,6 +181,17 @@ pub fn other_format(output: &str, format: Format, needed: &[&str]) -> Option<For
         .into_iter()
         .filter(|other| *other != format)
         .find(|other| !needed.is_empty() && read(output, &(*other).into(), needed).is_ok())
+}
+
+/// What of an output a reader must see before its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wants {
+    /// Every line.
+    Lines,
+    /// All of it, in parts of any length.
+    Parts,
+    /// Nothing.
+    End,
 }
 
 /// Takes an output line by line.
@@ -178,6 +206,12 @@ pub struct Reader<'a> {
     near: BTreeMap<&'a str, String>,
     /// Names in the object at the end.
     there: Vec<String>,
+    /// Finds names that stand elsewhere.
+    sights: Sights<'a>,
+    /// How often each was sighted in parts.
+    sighted: BTreeMap<&'a str, usize>,
+    /// Lines that hold a needed name which was not read there.
+    stray: BTreeMap<&'a str, String>,
     error: Option<ReadError>,
 }
 
@@ -185,26 +219,69 @@ impl<'a> Reader<'a> {
     /// A reader that has seen nothing.
     pub fn new(how: &'a Reading, needed: &'a [&'a str]) -> Self {
         let (values, near) = (Values::new(), BTreeMap::new());
-        Self { how, needed, values, others: 0, near, there: vec![], error: None }
+        let (sights, sighted, stray) = (Sights::of(how, needed), BTreeMap::new(), BTreeMap::new());
+        Self { how, needed, values, others: 0, near, there: vec![], sights, sighted, stray, error: None }
     }
 
-    /// Whether it must see every line: else the end of an output is enough.
-    pub fn wants_lines(&self) -> bool {
-        self.how.format != Format::Json || !self.how.patterns.is_empty()
-    }
-
-    /// Takes the next line.
-    pub fn line(&mut self, line: &str) {
-        let line = &*seen(line);
-        for (name, pattern) in &self.how.patterns {
-            let Some(found) = pattern.captures(line).and_then(|found| found.get(1)) else { continue };
-            self.take(name, picked(found.as_str()), || quoted(found.as_str(), line));
+    /// What it must see before the end of the output.
+    pub fn wants(&self) -> Wants {
+        match (self.how.format != Format::Json || !self.how.patterns.is_empty(), self.how.alone) {
+            (true, _) => Wants::Lines,
+            (false, false) => Wants::Parts,
+            (false, true) => Wants::End,
         }
-        let Some((name, text)) = name_and_value(line, self.how.format) else { return self.overlook(line) };
-        if self.how.patterns.contains_key(name) {
+    }
+
+    /// Takes the next part of an output whose lines it does not want; what ends in its first `known` bytes was in the last one.
+    pub fn part(&mut self, bytes: &[u8], known: usize) {
+        for (name, times) in self.sights.count(bytes, known) {
+            *self.sighted.entry(name).or_default() += times;
+        }
+    }
+
+    /// Takes the next line: as it was printed, and what of it may be a metric line. One that is too long for that comes in parts.
+    pub fn line(&mut self, raw: &[u8], text: Option<&str>) {
+        let read = text.map(|line| self.text(line)).unwrap_or_default();
+        if self.how.alone {
             return;
         }
-        self.take(name, text.parse().ok(), || quoted(text, line));
+        for (name, times) in self.sights.count(raw, 0) {
+            if self.how.format == Format::Json && !self.how.patterns.contains_key(name) {
+                *self.sighted.entry(name).or_default() += times;
+                continue;
+            }
+            // The name of another metric may end with this one.
+            let within = read.iter().filter(|other| **other != name && other.ends_with(name)).count();
+            let here = read.contains(&name);
+            if times > usize::from(here) + within {
+                self.stray.insert(name, quoted("", &String::from_utf8_lossy(raw)));
+            } else if here && self.how.last {
+                // What stood there before the last line is not what is read.
+                self.stray.remove(name);
+            }
+        }
+    }
+
+    /// Takes what a line shows. Returns the needed names that it is a line of.
+    fn text(&mut self, line: &str) -> Vec<&'a str> {
+        let line = &*seen(line);
+        let needed = self.needed;
+        let known = |name: &str| needed.iter().find(|other| **other == name).copied();
+        let mut read = vec![];
+        for (name, pattern) in &self.how.patterns {
+            let Some(found) = pattern.captures(line).and_then(|found| found.get(1)) else { continue };
+            read.extend(known(name));
+            self.take(name, picked(found.as_str()), || quoted(found.as_str(), line));
+        }
+        let Some((name, text)) = name_and_value(line, self.how.format) else {
+            self.overlook(line);
+            return read;
+        };
+        if !self.how.patterns.contains_key(name) {
+            read.extend(known(name));
+            self.take(name, text.parse().ok(), || quoted(text, line));
+        }
+        read
     }
 
     /// Remembers a line that is no metric line, where it has the name of a metric: an error quotes it.
@@ -226,13 +303,13 @@ impl<'a> Reader<'a> {
         {
             return;
         }
-        if let Err(error) = object(output).and_then(|object| self.take_object(&object)) {
+        if let Err(error) = object(output).and_then(|(object, text)| self.take_object(&object, &text)) {
             // That nothing was measured is said whatever the patterns found.
             self.error = Some(error);
         }
     }
 
-    fn take_object(&mut self, object: &Tree) -> Result<(), ReadError> {
+    fn take_object(&mut self, object: &Tree, text: &str) -> Result<(), ReadError> {
         let inner = object.get("metrics").filter(|metrics| metrics.members().is_some());
         let metrics = inner.unwrap_or(object);
         if let Some(name) = object.twice().or_else(|| metrics.twice()) {
@@ -264,7 +341,23 @@ impl<'a> Reader<'a> {
             }
         }
         self.there = object.numbers(LISTED + 1);
+        if !self.how.alone {
+            self.strays(object, text);
+        }
         Ok(())
+    }
+
+    /// Remembers the names that stand outside of the object, or in it once more.
+    fn strays(&mut self, object: &Tree, text: &str) {
+        let inside = self.sights.count(text.as_bytes(), 0);
+        for name in self.needed.iter().filter(|name| !self.how.patterns.contains_key(**name)) {
+            let within = inside.get(name).copied().unwrap_or(0);
+            if object.count(name) > 1 {
+                self.stray.insert(name, "its last object has it at two places".to_owned());
+            } else if !self.how.last && self.sighted.get(name).is_some_and(|all| *all > within) {
+                self.stray.insert(name, "another object before the last has it, too".to_owned());
+            }
+        }
     }
 
     fn take(&mut self, name: &str, found: Option<f64>, is: impl Fn() -> String) {
@@ -296,7 +389,10 @@ impl<'a> Reader<'a> {
             return Err(error);
         }
         let Some(name) = self.needed.iter().find(|name| !self.values.contains_key(**name)) else {
-            return Ok(self.values);
+            return match self.stray.into_iter().next() {
+                Some((name, line)) => Err(ReadError::Stray { name: name.to_owned(), line }),
+                None => Ok(self.values),
+            };
         };
         let instead = if self.how.patterns.contains_key(*name) {
             "no line matches its pattern".to_owned()
@@ -367,8 +463,8 @@ fn name_and_value(line: &str, format: Format) -> Option<(&str, &str)> {
     (plain && !value.is_empty() && !value.contains(char::is_whitespace)).then_some((name, value))
 }
 
-/// The JSON object with which `output` ends: its last line, or several.
-fn object(output: &str) -> Result<Tree, ReadError> {
+/// The JSON object with which `output` ends, its last line or several, and its text.
+fn object(output: &str) -> Result<(Tree, String), ReadError> {
     let text = output.trim_end();
     let line = text.rsplit('\n').next().unwrap_or_default();
     if line.len() > LONGEST_LINE {
@@ -382,7 +478,7 @@ fn object(output: &str) -> Result<Tree, ReadError> {
     };
     let last = seen(line);
     let failed = match parse(last.trim()) {
-        Ok(tree) => return Ok(tree),
+        Ok(tree) => return Ok((tree, last.into_owned())),
         Err(error) => error,
     };
     let why = |error: String| {
@@ -401,8 +497,9 @@ fn object(output: &str) -> Result<Tree, ReadError> {
     let begins = lines.iter().enumerate().rev().filter(|(_, line)| line.starts_with('{')).take(BEGINNINGS);
     let mut error = failed;
     for (at, _) in begins {
-        match parse(&lines[at..].join("\n")) {
-            Ok(tree) => return Ok(tree),
+        let text = lines[at..].join("\n");
+        match parse(&text) {
+            Ok(tree) => return Ok((tree, text)),
             Err(other) => error = other,
         }
     }
@@ -431,7 +528,7 @@ mod tests {
 
     #[test]
     fn values_are_read_from_the_json_object_on_the_last_line_only() {
-        let out = "{\"tps\": 1}\nnoise\n{\"outcome\":\"measured\",\"metrics\":{\"tps\": 2.5}}\r\n\n";
+        let out = "{\"step\": 1}\nnoise\n{\"outcome\":\"measured\",\"metrics\":{\"tps\": 2.5}}\r\n\n";
         assert_eq!(read(out, &Format::Json.into(), &["tps"]).unwrap()["tps"], 2.5);
     }
 
@@ -519,11 +616,12 @@ mod tests {
     }
 
     #[test]
-    fn a_million_other_names_are_not_remembered_and_the_needed_one_is_found_behind_them() {
+    fn a_hundred_thousand_other_names_are_not_remembered_and_the_needed_one_is_found_behind_them() {
         let lines = Format::Lines.into();
         let mut reader = Reader::new(&lines, &["tps"]);
-        (0..1_000_000).for_each(|n| reader.line(&format!("step{n}: {n}")));
-        reader.line("tps: 7");
+        let mut line = |text: &str| reader.line(text.as_bytes(), Some(text));
+        (0..100_000).for_each(|n| line(&format!("step{n}: {n}")));
+        line("tps: 7");
         let values = reader.finish().unwrap();
         assert!(values.len() == 1 + OTHERS && values["tps"] == 7.0);
     }
@@ -583,6 +681,112 @@ mod tests {
         assert!(why("x\n]\n}", Format::Json, "tps").contains("`}`"));
         let twice = read("{\"a\":{\"b\":1,\"b\":2}}", &Format::Json.into(), &["a.b"]);
         assert_eq!(twice, Err(ReadError::Twice { name: "b".into(), values: None }));
+    }
+
+    const TRUE: [(Format, &str); 3] = [
+        (Format::Lines, "score: 100"),
+        (Format::MetricLines, "METRIC score=100"),
+        (Format::Json, "{\"score\": 100}"),
+    ];
+
+    fn forged(format: Format) -> &'static str {
+        match format {
+            Format::Lines => "score: 999\n",
+            Format::MetricLines => "METRIC score=999\n",
+            Format::Json => "{\"score\": 999}\n",
+        }
+    }
+
+    #[test]
+    fn a_true_line_that_was_glued_to_something_does_not_leave_a_forged_one_alone() {
+        let long = "x".repeat(LONGEST_LINE);
+        for (format, line) in TRUE {
+            let with = |before: &str, after: &str| {
+                let out = format!("{}{before}{line}{after}\n", forged(format));
+                read(&out, &format.into(), &["score"])
+            };
+            assert_eq!(read(line, &format.into(), &["score"]).unwrap()["score"], 100.0);
+            for before in [
+                "x",
+                "my_",
+                "score: 1",
+                "epoch 3 ",
+                "\t",
+                "\u{1b}]0;",
+                "\u{1b}[",
+                "\u{200b}",
+                "\u{feff}x",
+                "\u{8}",
+                "\0",
+                "9%\r",
+                "\u{1b}[31mx\u{1b}[0m",
+                "{",
+                "[",
+                "\"",
+                "# ",
+                &long,
+            ] {
+                let read = with(before, "");
+                assert!(read.is_err(), "{format:?} {:?}: {read:?}", clipped(before));
+            }
+            for after in [" x", "0 ", "\u{1b}[8m x", ", \"x\": 1", "}"] {
+                let read = with("", after);
+                assert!(read.is_err(), "{format:?} {after:?}: {read:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_forged_object_is_found_before_behind_and_around_the_true_one() {
+        let json = |out: &str| read(out, &Format::Json.into(), &["score"]);
+        for out in [
+            "{\"score\": 100}\n{\"score\": 999}\n",
+            "{\"score\": 100}\n{\"sc\\u006fre\": 999}\n",
+            "{\"score\": 999, \"x\": {\"score\": 100}\n}\n",
+            "{\"score\": 999, \"x\":\n{\"score\": 100}\n}\n",
+            "{\"score\": 999, \"x\": [{\"score\": 100}]}\n",
+            "{\"metrics\": {\"score\": 999}, \"score\": 100}\n",
+            "{\"score\": 100}\r{\"score\": 999}\n",
+            "\"{\"score\": 100}\n{\"score\": 999}\n",
+            "{\"score\": 100}{\"score\": 999}\n",
+        ] {
+            assert!(json(out).is_err(), "{out:?}: {:?}", json(out));
+        }
+        assert!(json("{\"Score\": 1}\nscore: 5\n{\"score\": 100}\n").is_ok(), "other names are others'");
+    }
+
+    #[test]
+    fn where_the_last_line_counts_nothing_may_follow_it() {
+        let last = Reading { last: true, ..Format::Lines.into() };
+        let value = |out: &str| read(out, &last, &["loss"]).map(|values| values["loss"]);
+        assert_eq!(value("epoch 1 loss: 3\nloss: 2\nepoch 2 loss: 1\nloss: 1\n"), Ok(1.0));
+        let glued = value("loss: 2\nloss: 0.001\nxloss: 1\n").unwrap_err();
+        assert!(glued.to_string().contains("`xloss: 1`"), "{glued}");
+    }
+
+    #[test]
+    fn a_metric_whose_name_ends_with_that_of_another_is_told_from_it() {
+        let out = "val_loss: 2\nloss: 1\n";
+        assert_eq!(read(out, &Format::Lines.into(), &["loss", "val_loss"]).unwrap()["loss"], 1.0);
+        assert!(read(out, &Format::Lines.into(), &["loss"]).is_err(), "nobody knows whose that is");
+        let alone = Reading { alone: true, ..Format::Lines.into() };
+        assert_eq!(read(out, &alone, &["loss"]).unwrap()["loss"], 1.0, "but where nobody else writes");
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn nothing_that_is_printed_before_or_behind_makes_a_forged_value_of_a_true_one(
+            before in "[ -~\r\n\t\u{1b}\u{200b}\u{0}]{0,30}", after in "[ -~\r\t\u{1b}]{0,10}", forge in proptest::bool::ANY
+        ) {
+            for (format, line) in TRUE {
+                let own = if forge { forged(format) } else { "" };
+                // The digits of the true value itself are what a later writer could add to.
+                let out = format!("{own}{before}{line} {after}\n");
+                if let Ok(values) = read(&out, &format.into(), &["score"]) {
+                    proptest::prop_assert_eq!(values["score"], 100.0, "{:?} {:?}", format, out);
+                }
+            }
+        }
     }
 
     #[test]

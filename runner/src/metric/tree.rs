@@ -69,6 +69,17 @@ impl Tree {
         }
     }
 
+    /// How many members of that name there are, at any depth.
+    pub fn count(&self, name: &str) -> usize {
+        match self {
+            Self::Object(members) => {
+                members.iter().map(|(own, value)| usize::from(own == name) + value.count(name)).sum()
+            }
+            Self::List(list) => list.iter().map(|value| value.count(name)).sum(),
+            _ => 0,
+        }
+    }
+
     /// Paths of numbers, the first `most` of them.
     pub fn numbers(&self, most: usize) -> Vec<String> {
         let mut paths = vec![];

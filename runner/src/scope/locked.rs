@@ -119,7 +119,7 @@ pub(super) fn by<'a>(
 }
 
 /// What is wrong with a pattern, if anything.
-pub(super) fn problem(pattern: &str) -> Option<String> {
+pub(super) fn problem(key: &str, pattern: &str) -> Option<String> {
     let plain = pattern.strip_prefix('!').unwrap_or(pattern);
     let body = plain.strip_suffix('/').unwrap_or(plain);
     let bad = body.is_empty()
@@ -129,7 +129,7 @@ pub(super) fn problem(pattern: &str) -> Option<String> {
         || (pattern.starts_with('@') && pattern != DEFAULT);
     bad.then(|| {
         format!(
-            "scope.locked holds `{pattern}`; it takes names and paths as .gitignore does (`tests/`, `*_test.go`, `lib/golden/**`, `!lib/golden/new.rs`), and `{DEFAULT}`"
+            "scope.{key} holds `{pattern}`; it takes names and paths as .gitignore does (`tests/`, `*_test.go`, `lib/golden/**`, `!lib/golden/new.rs`), and `{DEFAULT}`"
         )
     })
 }
@@ -285,10 +285,10 @@ mod tests {
     #[test]
     fn a_pattern_that_could_mean_nothing_is_refused() {
         for pattern in ["", "/", "!", "a//b", "../a", "a/./b", "a\\b", "./a", "@tests"] {
-            assert!(problem(pattern).is_some(), "{pattern}");
+            assert!(problem("locked", pattern).is_some(), "{pattern}");
         }
         for pattern in DEFAULTS.into_iter().chain([DEFAULT, "/a/b", "a b"]) {
-            assert_eq!(problem(pattern), None, "{pattern}");
+            assert_eq!(problem("locked", pattern), None, "{pattern}");
         }
     }
 }

@@ -98,6 +98,7 @@ pub fn brief_of(
         max_bytes: 8 << 20,
         max_files: 500,
         from_checkout: vec![],
+        made: vec![],
     };
     let gates =
         [Gate { metric: "agreement".into(), min: Some(0.998), max: None, pool: Pool::Mean, after: 1 }];
