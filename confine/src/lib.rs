@@ -22,6 +22,7 @@ mod found;
 #[cfg(target_os = "linux")]
 mod group;
 mod limits;
+mod linked;
 #[cfg_attr(target_os = "linux", allow(dead_code))]
 mod mac;
 #[cfg(target_os = "linux")]
@@ -33,6 +34,8 @@ mod raw;
 #[cfg(target_os = "linux")]
 mod rights;
 mod start;
+#[cfg(target_os = "linux")]
+mod usage;
 
 pub use found::{Found, Tried, find, gift, reachable};
 #[cfg(target_os = "linux")]
@@ -40,6 +43,9 @@ pub use found::{Found, Tried, find, gift, reachable};
 pub use found::{bare, controls, find_below};
 #[cfg(target_os = "linux")]
 pub use group::Group;
-pub use places::{libraries, system};
+pub use linked::linked;
+pub use places::{processor, system};
 pub use policy::{Level, Limits, Opened, Policy, Role};
 pub use start::{NOT_EXECUTED, NOT_STARTED, STATUS, enter_if_asked};
+#[cfg(target_os = "linux")]
+pub use usage::processor_time;
