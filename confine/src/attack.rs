@@ -5,6 +5,7 @@
 
 mod files;
 mod gifts;
+mod kept;
 mod kernel;
 mod others;
 mod processes;
@@ -21,8 +22,10 @@ use std::process::{Command, Stdio, exit};
 use rustix::process::Pid;
 
 use crate::found::{NOT_TRIED, Reach, Tried};
-use crate::places::{libraries, system};
+use crate::linked::linked;
+use crate::places::system;
 use crate::policy::{Asked, Level, Limits, Opened, Policy, Role};
+use crate::raw::{Arg, call};
 use crate::start::ATTACK;
 
 /// One attack.
@@ -50,7 +53,12 @@ const fn attack(name: &'static str, held_by: &'static [Role], act: fn(&Ground) -
 
 /// Every attack.
 pub(crate) fn all() -> impl Iterator<Item = &'static Attack> {
-    processes::ATTACKS.iter().chain(files::ATTACKS).chain(kernel::ATTACKS).chain(others::ATTACKS)
+    processes::ATTACKS
+        .iter()
+        .chain(files::ATTACKS)
+        .chain(kernel::ATTACKS)
+        .chain(others::ATTACKS)
+        .chain(kept::ATTACKS)
 }
 
 /// What a worker must still be able to do.
@@ -66,6 +74,30 @@ const CONTROLS: &[Attack] = &[
     attack("control: read", &[], |ground| {
         fs::read_dir(ground.dir.join("shown"))?.try_for_each(|entry| entry.map(|_| ()))?;
         fs::read(ground.dir.join("shown/page")).map(|_| ())
+    }),
+    attack("control: advice", &[], |_| {
+        // As programs that map their weights give it, and allocators.
+        let read = libc::PROT_READ.into();
+        let flags = (libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_POPULATE).into();
+        let args = [Arg::Int(0), Arg::Int(4096), Arg::Int(read), Arg::Int(flags), Arg::Int(-1), Arg::Int(0)];
+        let own = call(libc::SYS_mmap, args)?;
+        let heard = [libc::MADV_SEQUENTIAL, libc::MADV_WILLNEED, libc::MADV_HUGEPAGE, libc::MADV_DONTNEED];
+        heard.into_iter().try_for_each(|advice| {
+            match call(libc::SYS_madvise, [Arg::Int(own), Arg::Int(4096), Arg::Int(advice.into())]) {
+                // A kernel without huge pages.
+                Err(e) if advice == libc::MADV_HUGEPAGE && e.raw_os_error() == Some(libc::EINVAL) => Ok(()),
+                other => other.map(|_| ()),
+            }
+        })
+    }),
+    attack("control: what a file is", &[], |ground| {
+        let meta = fs::metadata(ground.dir.join("shown/page"))?;
+        if meta.len() == 5 { Ok(()) } else { Err(io::Error::other("it is of another length")) }
+    }),
+    attack("control: cores and clocks", &[], |_| {
+        std::thread::available_parallelism()?;
+        let own = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        if own.tv_sec >= 0 { Ok(()) } else { Err(io::Error::other("no time has passed")) }
     }),
     attack("control: panic", &[], |_| match std::panic::catch_unwind(|| panic!("on purpose")) {
         Err(_) => Ok(()),
@@ -134,7 +166,7 @@ impl Field {
 
     /// What a role may do here.
     pub fn policy(&self, role: Role, exe: &Path) -> Policy {
-        let mut read = if role == Role::Worker { libraries() } else { system() };
+        let mut read = if role == Role::Worker { linked(exe) } else { system() };
         read.extend([exe.to_owned(), self.path().join("shown")]);
         let write = if role == Role::Worker { vec![] } else { vec![self.path().join("inside")] };
         let limits = Limits::default();

@@ -63,12 +63,13 @@ fn programs(policy: &Policy, around: &Surroundings) -> seccompiler::Result<Vec<B
             SeccompAction::Allow,
             SeccompAction::Errno(libc::ENOSYS as u32),
         )?),
-        _ => all.push(absent(around)?),
+        _ => all.push(absent(policy, around)?),
     }
     all.extend(other_numbers());
     match policy.role {
         Role::Worker => {
             all.push(compile(fatal(&around.secret)?, SeccompAction::Allow, SeccompAction::KillProcess)?);
+            all.push(compile(unheard()?, SeccompAction::Allow, SeccompAction::Errno(0))?);
             all.push(compile(allowed()?, refuse(), SeccompAction::Allow)?);
         }
         Role::Build | Role::Measure => {
@@ -94,8 +95,15 @@ fn compile(
 
 /// Calls that a filter cannot look into, because they pass a structure: as on a kernel without them, where every
 /// library knows what to do instead. Must not be refused by a later filter, whose number would count.
-fn absent(around: &Surroundings) -> seccompiler::Result<BpfProgram> {
+///
+/// To a worker also `statx`, which tells when a file was made and a number that no file had before, and the cores of any
+/// process but itself, which tell that there is one.
+fn absent(policy: &Policy, around: &Surroundings) -> seccompiler::Result<BpfProgram> {
     let mut rules = plain(&[libc::SYS_clone3]);
+    if policy.role == Role::Worker {
+        rules.extend(plain(&[libc::SYS_statx]));
+        rules.insert(libc::SYS_sched_getaffinity, vec![all(&[(0, Op::Ne, 0), (0, Op::Ne, own())])?]);
+    }
     if around.abi < 3 {
         rules.extend(plain(&[libc::SYS_openat2]));
     }
@@ -117,27 +125,66 @@ fn other_numbers() -> Option<BpfProgram> {
 
 /// What a worker may call.
 fn allowed() -> seccompiler::Result<Rules> {
-    let own = u64::from(getpid().as_raw_nonzero().get().unsigned_abs());
     let mut rules = plain(lists::WORKER);
     // Fatal or absent in an earlier filter, but for the case that is meant.
-    rules.extend(plain(&[libc::SYS_clone3, libc::SYS_execve, libc::SYS_clone]));
-    rules.insert(libc::SYS_tgkill, vec![all(&[(0, Op::Eq, own)])?]);
+    rules.extend(plain(&[
+        libc::SYS_clone3,
+        libc::SYS_execve,
+        libc::SYS_clone,
+        libc::SYS_statx,
+        libc::SYS_sched_getaffinity,
+    ]));
+    rules.insert(libc::SYS_tgkill, vec![all(&[(0, Op::Eq, own())])?]);
+    let clocks = lists::CLOCKS.map(|clock| clock as u64);
+    for call in [libc::SYS_clock_gettime, libc::SYS_clock_getres, libc::SYS_clock_nanosleep] {
+        rules.insert(call, any(0, &clocks)?);
+    }
+    rules.insert(libc::SYS_madvise, any(2, &[&lists::ADVICE[..], &lists::UNHEARD].concat())?);
+    rules.insert(libc::SYS_mmap, mapped()?);
+    // Not where a file has holes: that tells what of it is in memory.
+    rules.insert(
+        libc::SYS_lseek,
+        any(2, &[libc::SEEK_SET, libc::SEEK_CUR, libc::SEEK_END].map(|w| w as u64))?,
+    );
     let names = [libc::PR_SET_NAME, libc::PR_GET_NAME, lists::PR_SET_VMA].map(|n| n as u64);
     rules.insert(libc::SYS_prctl, any(0, &names)?);
-    rules.insert(libc::SYS_ioctl, any(1, &[lists::TCGETS, lists::FIONREAD, lists::TIOCGWINSZ])?);
-    // F_SETOWN and the like would send signals.
-    let harmless =
-        [libc::F_DUPFD, libc::F_GETFD, libc::F_SETFD, libc::F_GETFL, libc::F_SETFL, libc::F_DUPFD_CLOEXEC];
-    rules.insert(libc::SYS_fcntl, any(1, &harmless.map(|n| n as u64))?);
+    rules.insert(
+        libc::SYS_ioctl,
+        any(1, &[lists::TCGETS, lists::FIONREAD, lists::TIOCGWINSZ, lists::FIOCLEX])?,
+    );
+    // F_SETOWN and the like would send signals, F_SETPIPE_SZ would hold bytes.
+    let harmless = [libc::F_DUPFD, libc::F_GETFD, libc::F_SETFD, libc::F_GETFL, libc::F_DUPFD_CLOEXEC];
+    let mut fcntl = any(1, &harmless.map(|n| n as u64))?;
+    fcntl.push(all(&[(1, Op::Eq, libc::F_SETFL as u64), (2, Op::MaskedEq(libc::O_DIRECT as u64), 0)])?);
+    rules.insert(libc::SYS_fcntl, fcntl);
     // Its own limits, to read.
     let reading = vec![short(0, Op::Eq, 0)?, long(2, Op::Eq, 0)?];
     rules.insert(libc::SYS_prlimit64, vec![SeccompRule::new(reading)?]);
-    // To read and nothing else: before Landlock's third ABI a file could be emptied by reading it.
-    let change = (libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC) as u64;
+    // To read and nothing else: before Landlock's third ABI a file could be emptied by reading it. And by way of the kernel's copy:
+    // the disk's own memory tells what was read before.
+    let change = (libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC | libc::O_DIRECT) as u64;
     rules.insert(libc::SYS_openat, vec![all(&[(2, Op::MaskedEq(change), 0)])?]);
     #[cfg(target_arch = "x86_64")]
     rules.insert(libc::SYS_open, vec![all(&[(1, Op::MaskedEq(change), 0)])?]);
     Ok(rules)
+}
+
+/// Memory that a worker may map: its own, and files without asking for their pages. Not shared memory without a file, which stays after
+/// its pages were given back and is then counted nowhere; not locked or huge pages, of which the machine has a stock.
+fn mapped() -> seccompiler::Result<Vec<SeccompRule>> {
+    let kept = libc::MAP_LOCKED | libc::MAP_HUGETLB;
+    let (kind, none) = (libc::MAP_TYPE, libc::MAP_ANONYMOUS);
+    let own = (kind | none | kept) as u64;
+    let file = (none | kept | libc::MAP_POPULATE) as u64;
+    Ok(vec![
+        all(&[(3, Op::MaskedEq(own), (libc::MAP_PRIVATE | none) as u64)])?,
+        all(&[(3, Op::MaskedEq(file), 0)])?,
+    ])
+}
+
+/// Advice that succeeds and does nothing: programs that map their weights give it, and some end where it fails.
+fn unheard() -> seccompiler::Result<Rules> {
+    Ok(Rules::from([(libc::SYS_madvise, any(2, &lists::UNHEARD)?)]))
 }
 
 /// What kills a worker: nothing that computes ever calls it.
@@ -235,6 +282,11 @@ fn signals(rules: &mut Rules, around: &Surroundings) -> seccompiler::Result<()> 
 /// Typing into the terminal that it sits on, and changing what its keys type.
 fn terminal() -> seccompiler::Result<Rules> {
     Ok(Rules::from([(libc::SYS_ioctl, any(1, &lists::TYPING)?)]))
+}
+
+/// This process, as a filter sees its number.
+fn own() -> u64 {
+    u64::from(getpid().as_raw_nonzero().get().unsigned_abs())
 }
 
 fn plain(calls: &[i64]) -> Rules {

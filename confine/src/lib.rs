@@ -24,6 +24,7 @@ mod freezer;
 #[cfg(target_os = "linux")]
 mod group;
 mod limits;
+mod linked;
 #[cfg_attr(target_os = "linux", allow(dead_code))]
 mod mac;
 #[cfg(target_os = "linux")]
@@ -37,6 +38,8 @@ mod rights;
 mod start;
 #[cfg(target_os = "linux")]
 mod terminals;
+#[cfg(target_os = "linux")]
+mod usage;
 
 pub use found::{Found, Tried, find, gift, reachable};
 #[cfg(target_os = "linux")]
@@ -46,6 +49,9 @@ pub use found::{bare, controls, find_below};
 pub use freezer::Freezer;
 #[cfg(target_os = "linux")]
 pub use group::Group;
-pub use places::{libraries, system};
+pub use linked::linked;
+pub use places::{processor, system};
 pub use policy::{Level, Limits, Opened, Policy, RESULT, Role};
 pub use start::{NOT_EXECUTED, NOT_STARTED, STATUS, enter_if_asked};
+#[cfg(target_os = "linux")]
+pub use usage::processor_time;

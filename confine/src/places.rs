@@ -3,21 +3,14 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-/// What a dynamically linked program needs to start, and what tells it about the processor.
-pub fn libraries() -> Vec<PathBuf> {
-    let all = [
-        "/lib",
-        "/lib64",
-        "/usr/lib",
-        "/usr/lib64",
-        "/usr/local/lib",
-        "/etc/ld.so.cache",
-        "/etc/ld.so.preload",
-        "/nix/store",
-        "/proc/cpuinfo",
-        "/sys/devices/system/cpu",
-    ];
-    there(&all)
+/// What tells a program how many processors there are. Nothing that changes: not /proc/cpuinfo, whose clock rates tell what the
+/// machine did a moment ago, nor the rest of /sys.
+pub fn processor() -> Vec<PathBuf> {
+    there(&[
+        "/sys/devices/system/cpu/online",
+        "/sys/devices/system/cpu/possible",
+        "/sys/devices/system/cpu/present",
+    ])
 }
 
 /// What a build or a measuring command needs of the system: programs, libraries, settings that anyone may read.

@@ -11,7 +11,6 @@ use rustix::thread::{
     set_thread_res_uid,
 };
 
-use crate::places::libraries;
 use crate::policy::{Policy, Role};
 
 /// The user that owns nothing, by every distribution's custom.
@@ -85,8 +84,7 @@ fn open_to_all(path: &Path) -> bool {
         mode(path) & bits == bits
     };
     // The system's own directories hold many files, and some that are nobody's business.
-    let below =
-        real.is_dir() && !libraries().iter().any(|system| system == path) && !real.starts_with("/usr");
+    let below = real.is_dir() && !real.starts_with("/usr");
     let mut inside = std::fs::read_dir(&real).into_iter().filter(|_| below).flatten().flatten();
     readable(&real)
         && real.ancestors().skip(1).all(|above| mode(above) & 0o001 != 0)

@@ -11,13 +11,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use piton_confine::{
-    Group, Level, Limits, NOT_EXECUTED, NOT_STARTED, Opened, Policy, Role, STATUS, libraries, system,
+    Group, Level, Limits, NOT_EXECUTED, NOT_STARTED, Opened, Policy, Role, STATUS, linked, system,
 };
 
 const EXE: &str = env!("CARGO_BIN_EXE_piton-confine");
 
 fn policy(role: Role, write: &[&Path]) -> Policy {
-    let mut read = if role == Role::Worker { libraries() } else { system() };
+    let mut read = if role == Role::Worker { linked("/usr/bin/id".as_ref()) } else { system() };
     read.extend(["/bin/sh".into(), "/usr/bin".into()]);
     let write = write.iter().map(PathBuf::from).collect();
     Policy {
@@ -129,7 +129,7 @@ fn root_becomes_another_user_where_the_paths_allow_it_and_stays_itself_where_not
         String::from_utf8_lossy(&run(policy, &["/usr/bin/id", "-u"]).stdout).trim().to_owned()
     };
     let open = Policy {
-        read: [libraries(), vec![dir.path().into(), "/usr/bin/id".into()]].concat(),
+        read: [linked("/usr/bin/id".as_ref()), vec![dir.path().into(), "/usr/bin/id".into()]].concat(),
         ..policy(Role::Worker, &[])
     };
     assert_eq!(of(&open), "65534");
@@ -258,7 +258,7 @@ fn a_measuring_command_chooses_its_cores_and_builds_walls_inside_its_own() {
 
 #[test]
 fn a_worker_is_fed_and_read_through_its_pipes() {
-    let read = [libraries(), vec!["/usr/bin/cat".into()]].concat();
+    let read = [linked("/usr/bin/cat".as_ref()), vec!["/usr/bin/cat".into()]].concat();
     let line = Policy { read, ..policy(Role::Worker, &[]) }.wrap(Path::new(EXE), &["/usr/bin/cat".into()]);
     let mut child = command(&line).stdin(Stdio::piped()).spawn().unwrap();
     child.stdin.take().unwrap().write_all(b"frames").unwrap();

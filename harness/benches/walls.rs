@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use harness::clock;
 use harness::model::Checkpoint;
-use harness::process::{Cores, Launch, Patience, Worker, walls};
+use harness::process::{Cores, Launch, Means, Patience, Worker, walls};
 use harness::prompts::{self, Source, Task};
 use piton_confine::{Level, reachable};
 use piton_worker::Request;
@@ -40,7 +40,14 @@ fn main() -> Result<()> {
     let tokenizer =
         prompts::tokenizer(&model, &checkpoint.config).map_err(|failure| format!("{failure:?}"))?;
     let cores = Cores::plan(1).map_err(|failure| format!("{failure:?}"))?;
-    let walls = walls(&candidate, &model, &cores.worker, MEMORY_BYTES, reachable().0.max(Level::Strong));
+    let means = Means {
+        worker: &candidate,
+        model: &model,
+        more: &[],
+        cores: &cores.worker,
+        memory_bytes: MEMORY_BYTES,
+    };
+    let walls = walls(means, reachable().0.max(Level::Strong));
     cores.step_aside();
 
     let own = std::env::current_exe()?;

@@ -95,6 +95,10 @@ struct SampleArgs {
     /// Address space of the worker, in units of 10^6 bytes.
     #[arg(long, default_value_t = 4096, value_parser = clap::value_parser!(u32).range(1..))]
     worker_memory_mb: u32,
+    /// What the worker may read besides its binary, the libraries that it is linked to and the model: the library of a script's
+    /// interpreter, for one. May be given several times.
+    #[arg(long, value_name = "PATH")]
+    worker_read: Vec<PathBuf>,
     /// Least confinement of the worker: none, partial, strong or full. It is always given as much as this machine
     /// has, and not started below this. `strong` where absent, or what $PITON_CONFINEMENT says.
     #[arg(long, value_name = "LEVEL")]
@@ -158,6 +162,7 @@ fn options(args: SampleArgs) -> Result<Options, Failure> {
         silence: Duration::from_secs(args.worker_timeout_s.into()),
         whole: Duration::from_secs(args.sample_timeout_s.into()),
         memory_bytes: u64::from(args.worker_memory_mb) * 1_000_000,
+        more: args.worker_read,
         least: args.confinement.map_or_else(least, Ok)?,
     })
 }

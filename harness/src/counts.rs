@@ -155,6 +155,12 @@ pub struct Timing {
     pub last_token_s: f64,
     /// Peak resident memory of each worker, in bytes, summed over the workers.
     pub peak_memory_bytes: u64,
+    /// Seconds that each worker had on a processor until it had loaded the model, summed over the workers.
+    #[serde(default)]
+    pub load_cpu_s: f64,
+    /// The same between its answers and after the last one.
+    #[serde(default)]
+    pub idle_cpu_s: f64,
 }
 
 impl Timing {
@@ -176,6 +182,8 @@ impl Timing {
         self.first_token_s += other.first_token_s;
         self.last_token_s += other.last_token_s;
         self.peak_memory_bytes += other.peak_memory_bytes;
+        self.load_cpu_s += other.load_cpu_s;
+        self.idle_cpu_s += other.idle_cpu_s;
     }
 
     /// Generated tokens a second, from the write of the prompt to the last token. Holding tokens back gains nothing.
@@ -191,6 +199,16 @@ impl Timing {
     /// Mean time to the first token, milliseconds.
     pub fn ttft_ms(&self) -> f64 {
         1e3 * self.first_token_s / self.prompts as f64
+    }
+
+    /// Mean over the workers of their time on a processor until the model was loaded, milliseconds.
+    pub fn load_cpu_ms(&self) -> f64 {
+        1e3 * self.load_cpu_s / self.samples as f64
+    }
+
+    /// Mean over the workers of their time on a processor outside of answers, milliseconds.
+    pub fn idle_cpu_ms(&self) -> f64 {
+        1e3 * self.idle_cpu_s / self.samples as f64
     }
 
     /// Mean over the workers of their peak resident memory, in units of 10^9 bytes.

@@ -20,7 +20,7 @@ const NOT_SHOWN: [&str; 5] = [
     "Nothing about other models, other machines or texts much longer than the suite's.",
     "Nothing about sampling: decoding is greedy by the harness's request, and dropping sampling is no gain.",
     "Nothing about many requests at once: prompts are answered one after the other.",
-    "The time to load the model is reported and not scored.",
+    "The time to load the model is no part of the rate: it is a metric of its own, with a bound.",
     "One sample's few hundred tokens can miss an error that is rare: pool samples with `harness judge`.",
 ];
 

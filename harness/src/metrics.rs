@@ -22,7 +22,7 @@ pub struct Metric {
 }
 
 /// Every metric, in the order in which they are printed.
-pub const METRICS: [Metric; 18] = [
+pub const METRICS: [Metric; 20] = [
     Metric {
         name: "avg_generation_tps",
         unit: "tokens/s",
@@ -53,6 +53,22 @@ pub const METRICS: [Metric; 18] = [
         definition: "peak resident memory of the worker, as the kernel counts it (VmHWM), read while it is alive \
                      after its last token; mean over the samples",
         value: |_, t| t.peak_memory_gb(),
+    },
+    Metric {
+        name: "load_cpu_ms",
+        unit: "ms",
+        better: "lower",
+        definition: "time of all threads of the worker on a processor from its start until it says that the model is \
+                     loaded; mean over the samples. What is worked out beforehand is paid for here",
+        value: |_, t| t.load_cpu_ms(),
+    },
+    Metric {
+        name: "idle_cpu_ms",
+        unit: "ms",
+        better: "lower",
+        definition: "the same between the last token of an answer and the next prompt, and from the last answer to its \
+                     end; mean over the samples",
+        value: |_, t| t.idle_cpu_ms(),
     },
     Metric {
         name: "avg_perplexity",

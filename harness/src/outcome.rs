@@ -30,6 +30,8 @@ pub enum Kind {
     Survivors,
     /// The figures cannot be true: faster than the weights can be read, or not finite.
     Implausible,
+    /// The worker computed for longer than it may where no clock runs: while it loads, between answers, at its end.
+    Unclocked,
     /// The machine's clocks disagree: somebody slews them while the sample is timed.
     Clock,
     /// The model directory cannot be used.
@@ -42,7 +44,7 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind, in the order in which `explain` lists them.
-    pub const ALL: [Kind; 14] = [
+    pub const ALL: [Kind; 15] = [
         Kind::NotFound,
         Kind::Crashed,
         Kind::OutOfMemory,
@@ -53,6 +55,7 @@ impl Kind {
         Kind::TooMany,
         Kind::Survivors,
         Kind::Implausible,
+        Kind::Unclocked,
         Kind::Clock,
         Kind::BadModel,
         Kind::BadSuite,
@@ -72,6 +75,7 @@ impl Kind {
             Kind::TooMany => "too_many",
             Kind::Survivors => "survivors",
             Kind::Implausible => "implausible",
+            Kind::Unclocked => "unclocked",
             Kind::Clock => "clock",
             Kind::BadModel => "bad_model",
             Kind::BadSuite => "bad_suite",
@@ -96,6 +100,9 @@ impl Kind {
             Kind::TooMany => "bytes from the worker after its last token",
             Kind::Survivors => "the worker left other processes behind; they were ended",
             Kind::Implausible => "faster than the weights can be read, or a figure that is not finite",
+            Kind::Unclocked => {
+                "the worker computed for longer than it may while it loaded the model, between answers or at its end"
+            }
             Kind::Clock => "CLOCK_MONOTONIC_RAW and CLOCK_MONOTONIC drifted apart while the sample was timed",
             Kind::BadModel => "the model directory cannot be used",
             Kind::BadSuite => "the suite cannot be used, or does not fit the model",

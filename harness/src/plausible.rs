@@ -18,6 +18,15 @@ pub const MAX_DRIFT_PPM: f64 = 200.0;
 /// Drift below this is the time that reading the two clocks takes, whatever its share of a short sample.
 pub const MAX_DRIFT: Duration = Duration::from_micros(50);
 
+/// Longest that a worker may compute until it has loaded the model, whatever the model: its start, and what any engine sets up.
+pub const LOAD: Duration = Duration::from_millis(500);
+/// And for each byte of weights besides: reading, checking, rounding and packing them takes a hundredth of this.
+pub const LOAD_BYTES_PER_S: f64 = 20e6;
+/// Longest that a worker may compute outside of its answers: what it does to end.
+pub const IDLE: Duration = Duration::from_millis(50);
+/// And the share of its answers' time besides: freeing what an answer took.
+pub const IDLE_SHARE: f64 = 0.05;
+
 /// Refuses an answer that came faster than its weights can be read.
 ///
 /// # Errors
@@ -37,6 +46,33 @@ pub fn check_speed(tokens: usize, seconds: f64, weight_bytes: u64, cores: usize)
             bound / 1e9
         ),
     ))
+}
+
+/// Refuses a worker that computed too long where the metric's clock does not run: answers worked out beforehand cost nothing there.
+///
+/// Times are those on a processor, of all threads, so that a busy machine makes no difference.
+///
+/// # Errors
+/// [`Kind::Unclocked`], with the time and the bound.
+pub fn check_unclocked(
+    load: Duration,
+    idle: Duration,
+    clocked: Duration,
+    weight_bytes: u64,
+) -> Result<(), Failure> {
+    let most_load = LOAD + Duration::from_secs_f64(weight_bytes as f64 / LOAD_BYTES_PER_S);
+    let most_idle = IDLE + clocked.mul_f64(IDLE_SHARE);
+    let (what, took, most) = if load > most_load {
+        ("while it loaded the model", load, most_load)
+    } else if idle > most_idle {
+        ("between its answers and after the last", idle, most_idle)
+    } else {
+        return Ok(());
+    };
+    let ms = |time: Duration| 1e3 * time.as_secs_f64();
+    let reason =
+        format!("it computed for {:.1} ms {what}, of all its threads; at most {:.1} ms", ms(took), ms(most));
+    Err(Failure::new(Kind::Unclocked, reason))
 }
 
 /// Refuses values that are not finite.
@@ -93,6 +129,19 @@ mod tests {
             "2 % of nearly nothing"
         );
         assert!(check_drift(Duration::ZERO, Duration::ZERO).is_ok());
+    }
+
+    #[test]
+    fn what_any_engine_does_outside_of_its_answers_is_let_pass_and_work_done_there_is_not() {
+        let ms = Duration::from_millis;
+        let kind = |load, idle| check_unclocked(load, idle, ms(1000), 4_000_000).map_err(|f| f.outcome);
+        assert_eq!(kind(ms(700), ms(100)), Ok(()));
+        assert_eq!(kind(ms(701), ms(0)), Err(Kind::Unclocked), "a table while it loads");
+        assert_eq!(kind(ms(0), ms(101)), Err(Kind::Unclocked), "a thread that outlives its answer");
+        assert!(
+            check_unclocked(Duration::from_secs(60), ms(0), ms(1), 2_000_000_000).is_ok(),
+            "a large model"
+        );
     }
 
     #[test]

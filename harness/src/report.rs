@@ -33,7 +33,7 @@ pub struct Report {
     pub confinement: Level,
     /// Where it ran.
     pub cores: Cores,
-    /// From the start of the process to the loaded model, milliseconds. No metric: it is not what is climbed.
+    /// From the start of the process to the loaded model, milliseconds, with all waiting. `load_cpu_ms` is the metric.
     pub load_ms: f64,
     /// Loading the reference and scoring, milliseconds.
     pub scoring_ms: f64,

@@ -6,7 +6,7 @@ use crate::counts::{Checks, Quality, Timing};
 use crate::model::{Checkpoint, Reference};
 use crate::outcome::{Failure, Kind};
 use crate::plausible;
-use crate::process::{Cores, Launch, Patience, Worker, end_survivors, walls};
+use crate::process::{Cores, Launch, Means, Patience, Spent, Worker, end_survivors, read_in, walls};
 use crate::prompts::{self, Source, Task};
 use crate::report::{PromptLine, Report, Versions};
 use crate::score::{self, Scored};
@@ -41,6 +41,8 @@ pub struct Options {
     pub whole: Duration,
     /// Address space of the worker, in bytes.
     pub memory_bytes: u64,
+    /// What the worker may read besides its binary, its libraries and the model.
+    pub more: Vec<PathBuf>,
     /// Least confinement of the worker.
     pub least: Level,
 }
@@ -48,7 +50,7 @@ pub struct Options {
 /// What a worker did, before anybody looks at whether it was right.
 struct Timings {
     answers: Vec<Timed>,
-    peak_memory: u64,
+    spent: Spent,
     load: Duration,
 }
 
@@ -67,8 +69,15 @@ pub fn run(options: &Options) -> Result<Report, Failure> {
 
     // What can be reached is asked for: a worker that started has reached it.
     let confinement = reachable().0.max(options.least);
-    let walls = walls(&worker, &model, &cores.worker, options.memory_bytes, confinement);
+    let more =
+        options.more.iter().map(|path| absolute(path, Kind::BadSetup)).collect::<Result<Vec<_>, _>>()?;
+    let memory_bytes = options.memory_bytes;
+    let means = Means { worker: &worker, model: &model, more: &more, cores: &cores.worker, memory_bytes };
+    let walls = walls(means, confinement);
     let launch = Launch { harness: &options.harness, worker: &worker, model: &model, walls: &walls };
+    // After all else that this process reads: nothing comes between that and the worker.
+    read_in(walls.read.iter().map(PathBuf::as_path))
+        .map_err(|e| Failure::new(Kind::BadSetup, format!("what the worker may read cannot be read: {e}")))?;
     cores.step_aside();
     let timed = time(&launch, options, &tasks, &checkpoint);
     let survivors = end_survivors();
@@ -87,7 +96,13 @@ pub fn run(options: &Options) -> Result<Report, Failure> {
     });
     let mut report = Report {
         quality: Quality::default(),
-        timing: Timing { samples: 1, peak_memory_bytes: timings.peak_memory, ..Timing::default() },
+        timing: Timing {
+            samples: 1,
+            peak_memory_bytes: timings.spent.peak_memory,
+            load_cpu_s: timings.spent.load.as_secs_f64(),
+            idle_cpu_s: timings.spent.idle.as_secs_f64(),
+            ..Timing::default()
+        },
         prompts: Vec::with_capacity(tasks.len()),
         versions: Versions::new(source.name(), &source.sha256, &reference.sha256),
         seed: options.seed,
@@ -143,9 +158,11 @@ fn time(
         answers.push(answer.map_err(|failure| failure.at_prompt(i + 1, &task.prompt.task))?);
     }
     let (raw, monotonic) = moment.elapsed();
-    let peak_memory = worker.finish()?;
+    let spent = worker.finish()?;
     plausible::check_drift(raw, monotonic)?;
-    Ok(Timings { answers, peak_memory, load })
+    let clocked = answers.iter().map(|timed: &Timed| timed.last).sum();
+    plausible::check_unclocked(spent.load, spent.idle, clocked, checkpoint.weight_bytes)?;
+    Ok(Timings { answers, spent, load })
 }
 
 /// Adds one scored answer to the report's counts.

@@ -94,6 +94,36 @@ fn anything_after_the_last_token_is_a_violation_and_a_flood_ends_at_its_first_fr
 }
 
 #[test]
+fn a_worker_that_works_where_no_clock_runs_has_no_figure() {
+    for (behaviour, when) in [
+        ("works-while-it-loads", "while it loaded"),
+        ("works-at-its-end", "after the last"),
+        ("works-after-it-closed-its-output", "after the last"),
+    ] {
+        let object = fails(behaviour, &[]);
+        assert_eq!(object["outcome"], "unclocked", "{behaviour}: {object}");
+        assert!(object["reason"].as_str().unwrap().contains(when), "{behaviour}: {object}");
+    }
+}
+
+#[test]
+fn what_a_worker_does_between_two_prompts_is_clocked_with_the_next_or_counted_beside() {
+    let fixture = Fixture::usual();
+    let (_, object) = fixture.sample(&fixture.worker("works-between"), &[]);
+    let prompts = 3.0;
+    let seconds = if object["outcome"] == "measured" {
+        let timing = &object["timing"];
+        timing["last_token_s"].as_f64().unwrap() + timing["idle_cpu_s"].as_f64().unwrap()
+    } else {
+        // All of it fell between: a harness that was kept waiting for a core.
+        assert_eq!(object["outcome"], "unclocked", "{object}");
+        return;
+    };
+    // The last of it ends after the last prompt, and so is counted beside.
+    assert!(seconds > 0.1 * prompts - 0.01, "{object}");
+}
+
+#[test]
 fn a_worker_that_takes_memory_without_end_is_ended_by_its_limit() {
     let object = fails("hoards", &["--worker-memory-mb", "256"]);
     assert_eq!(object["outcome"], "out_of_memory", "{object}");

@@ -41,7 +41,7 @@ fn an_honest_worker_has_no_regret_and_is_its_own_exact_version() {
     assert_eq!(metrics["sanity_check"], metrics["sanity_exact"]);
     assert_eq!(object["prompts"].as_array().unwrap().len(), 3);
     assert_eq!(object["quality"]["positions"], object["timing"]["generated_tokens"]);
-    for name in ["avg_generation_tps", "avg_prompt_tps", "ttft_ms", "avg_peak_memory_gb"] {
+    for name in ["avg_generation_tps", "avg_prompt_tps", "ttft_ms", "avg_peak_memory_gb", "load_cpu_ms"] {
         assert!(metrics[name].as_f64().unwrap() > 0.0, "{name}");
     }
     assert_eq!(object["cores"]["worker"].as_array().unwrap().len(), 1);

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::exit;
 use std::sync::OnceLock;
 
-use piton_confine::{Level, Limits, Opened, Policy, Role, libraries};
+use piton_confine::{Level, Limits, Opened, Policy, Role, linked};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
@@ -197,7 +197,7 @@ pub fn lay(root: &Path, orders: &[Order]) -> Result<()> {
 fn by_helper<'o>(root: &Path, orders: &'o [Order]) -> Option<Vec<(&'o Order, String, Option<i32>)>> {
     let exe = confine::helper().ok()?;
     let program = std::fs::canonicalize(&exe).unwrap_or_else(|_| exe.clone());
-    let mut read = libraries();
+    let mut read = linked(&program);
     read.push(program);
     let policy = Policy {
         role: Role::Agent,

@@ -124,9 +124,8 @@ pub(super) const ATTACKS: &[Attack] = &[
             .map(|_| ())
     }),
     attack("command a device", WORKER, |_| {
-        let (read, _write) = std::io::pipe()?;
-        let fd = std::os::fd::AsRawFd::as_raw_fd(&read).into();
-        call(libc::SYS_ioctl, [Arg::Int(fd), Arg::Int(lists::FIOCLEX.cast_signed())]).map(|_| ())
+        let (request, off) = (lists::FIOASYNC.cast_signed(), 0i32.to_ne_bytes());
+        call(libc::SYS_ioctl, [Arg::Int(1), Arg::Int(request), Arg::In(&off)]).map(|_| ())
     }),
     attack("load a module", FILTERED, |_| {
         // Nothing is loaded: a name that no module has, to be removed.

@@ -60,9 +60,7 @@ pub(super) const ATTACKS: &[Attack] = &[
         call(libc::SYS_pidfd_send_signal, args).map(|_| ())
     }),
     attack("have signals sent to the parent", WORKER, |ground| {
-        let (read, _write) = std::io::pipe()?;
-        let fd = std::os::fd::AsRawFd::as_raw_fd(&read).into();
-        let args = [Arg::Int(fd), Arg::Int(libc::F_SETOWN.into()), Arg::Int(ground.pid())];
+        let args = [Arg::Int(1), Arg::Int(libc::F_SETOWN.into()), Arg::Int(ground.pid())];
         call(libc::SYS_fcntl, args).map(|_| ())
     }),
     attack("set a limit of the parent", FILTERED, |ground| {

@@ -10,6 +10,36 @@ pub const TCGETS: u64 = 0x5401;
 pub const TIOCSTI: u64 = 0x5412;
 pub const TIOCGWINSZ: u64 = 0x5413;
 pub const FIONREAD: u64 = 0x541b;
+/// Advice about memory of its own, which allocators give. About a file's memory it would move what the kernel keeps of the file; about
+/// equal memory of others (`MADV_MERGEABLE`), it would find out who holds it.
+pub const ADVICE: [u64; 10] = [
+    MADV_DONTNEED as u64,
+    MADV_FREE as u64,
+    MADV_HUGEPAGE as u64,
+    MADV_NOHUGEPAGE as u64,
+    MADV_DONTDUMP as u64,
+    MADV_DODUMP as u64,
+    MADV_WIPEONFORK as u64,
+    MADV_POPULATE_WRITE as u64,
+    // Guard pages of a stack, installed and taken away; `libc` does not name them.
+    102,
+    103,
+];
+/// Advice that asks for nothing that a program could miss: how a file will be read. It is heard, and not followed.
+pub const UNHEARD: [u64; 4] =
+    [MADV_NORMAL as u64, MADV_RANDOM as u64, MADV_SEQUENTIAL as u64, MADV_WILLNEED as u64];
+/// Clocks of the machine and of the caller. Every other number means another process's, or a device's.
+pub const CLOCKS: [c_int; 9] = [
+    CLOCK_REALTIME,
+    CLOCK_MONOTONIC,
+    CLOCK_PROCESS_CPUTIME_ID,
+    CLOCK_THREAD_CPUTIME_ID,
+    CLOCK_MONOTONIC_RAW,
+    CLOCK_REALTIME_COARSE,
+    CLOCK_MONOTONIC_COARSE,
+    CLOCK_BOOTTIME,
+    CLOCK_TAI,
+];
 /// Among others, types into a virtual console.
 pub const TIOCLINUX: u64 = 0x541c;
 pub const FIOCLEX: u64 = 0x5451;
@@ -25,6 +55,7 @@ pub const TYPING: [u64; 11] = [
     0x4b4d, // KDSETKEYCODE
     0x4b63, // KDSKBMETA
 ];
+pub const FIOASYNC: u64 = 0x5452;
 
 /// Flags of `clone` that make a namespace.
 pub const NAMESPACES: [c_int; 7] =
@@ -130,7 +161,9 @@ pub const FATAL: &[c_long] = &[
     SYS_socketpair,
 ];
 
-/// What a worker may call whatever the arguments: memory, time, threads, files to read.
+/// What a worker may call whatever the arguments: memory, threads, files to read. Nothing that moves what the kernel keeps of files
+/// (advice, read-ahead), tells what it keeps, counts what the machine does (`sysinfo`, `statfs`, `getrusage`), asks for another process by
+/// its number, or holds bytes where nobody counts them (pipes, `memfd`, locked memory).
 pub const WORKER: &[c_long] = &[
     // reading and writing what is open
     SYS_read,
@@ -139,53 +172,32 @@ pub const WORKER: &[c_long] = &[
     SYS_writev,
     SYS_pread64,
     SYS_preadv,
-    SYS_lseek,
     SYS_close,
     SYS_close_range,
     SYS_dup,
     SYS_dup3,
-    SYS_pipe2,
-    SYS_eventfd2,
     SYS_ppoll,
     SYS_pselect6,
-    SYS_epoll_create1,
-    SYS_epoll_ctl,
-    SYS_epoll_pwait,
     // looking at files; Landlock holds what may be opened
     SYS_fstat,
     SYS_newfstatat,
-    SYS_statx,
-    SYS_statfs,
-    SYS_fstatfs,
     SYS_faccessat,
     SYS_faccessat2,
     SYS_readlinkat,
     SYS_getdents64,
     SYS_getcwd,
-    SYS_fadvise64,
-    SYS_readahead,
     // memory
     SYS_brk,
-    SYS_mmap,
     SYS_munmap,
     SYS_mremap,
     SYS_mprotect,
-    SYS_madvise,
-    SYS_mincore,
-    SYS_mlock,
-    SYS_mlock2,
-    SYS_munlock,
     SYS_membarrier,
     // threads
     SYS_futex,
     SYS_set_robust_list,
-    SYS_get_robust_list,
     SYS_set_tid_address,
     SYS_rseq,
     SYS_sched_yield,
-    SYS_sched_getaffinity,
-    SYS_sched_getparam,
-    SYS_sched_getscheduler,
     SYS_sched_get_priority_max,
     SYS_sched_get_priority_min,
     SYS_getcpu,
@@ -201,12 +213,8 @@ pub const WORKER: &[c_long] = &[
     SYS_rt_sigsuspend,
     SYS_sigaltstack,
     // time, to read and to wait
-    SYS_clock_gettime,
-    SYS_clock_getres,
-    SYS_clock_nanosleep,
     SYS_nanosleep,
     SYS_gettimeofday,
-    SYS_times,
     // who and where it is
     SYS_getpid,
     SYS_getppid,
@@ -216,13 +224,9 @@ pub const WORKER: &[c_long] = &[
     SYS_getgid,
     SYS_getegid,
     SYS_getgroups,
-    SYS_getpgid,
-    SYS_getsid,
     SYS_getrlimit,
-    SYS_getrusage,
     SYS_getrandom,
     SYS_uname,
-    SYS_sysinfo,
     #[cfg(target_arch = "x86_64")]
     SYS_arch_prctl,
     #[cfg(target_arch = "x86_64")]
@@ -236,17 +240,9 @@ pub const WORKER: &[c_long] = &[
     #[cfg(target_arch = "x86_64")]
     SYS_dup2,
     #[cfg(target_arch = "x86_64")]
-    SYS_pipe,
-    #[cfg(target_arch = "x86_64")]
     SYS_poll,
     #[cfg(target_arch = "x86_64")]
     SYS_select,
-    #[cfg(target_arch = "x86_64")]
-    SYS_epoll_create,
-    #[cfg(target_arch = "x86_64")]
-    SYS_epoll_wait,
-    #[cfg(target_arch = "x86_64")]
-    SYS_getpgrp,
     #[cfg(target_arch = "x86_64")]
     SYS_time,
     #[cfg(target_arch = "x86_64")]

@@ -1,19 +1,37 @@
-//! What a worker may do: read its own binary, the model and the libraries, and compute.
+//! What a worker may do: read its own binary, the model and the libraries that it is linked to, and compute.
 //!
 //! Limits set from outside after the start come too late for what the worker does first, and limits set
 //! between fork and exec need unsafe code. So this binary starts itself once more, limits itself, and then
 //! becomes the worker by exec: the same process id, one thread, nothing left of the harness in it.
 
-use piton_confine::{Level, Limits, Opened, Policy, Role, libraries};
+use piton_confine::{Level, Limits, Opened, Policy, Role, linked, processor};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The walls of a worker that is pinned to `cores` and may address so many bytes. Not started below `least`.
-pub fn walls(worker: &Path, model: &Path, cores: &[usize], memory_bytes: u64, least: Level) -> Policy {
-    let mut read = libraries();
-    read.extend([worker.to_owned(), model.to_owned()]);
-    read.extend(elsewhere(model));
-    let limits = Limits { memory_bytes: Some(memory_bytes), cores: cores.to_vec(), ..Limits::default() };
+/// What a worker is started from and for.
+#[derive(Debug, Clone, Copy)]
+pub struct Means<'a> {
+    /// Its binary. Absolute.
+    pub worker: &'a Path,
+    /// The directory of the model. Absolute.
+    pub model: &'a Path,
+    /// What else it may read: an interpreter's own library, for one.
+    pub more: &'a [PathBuf],
+    /// What it is pinned to.
+    pub cores: &'a [usize],
+    /// Bytes that it may address.
+    pub memory_bytes: u64,
+}
+
+/// The walls of a worker. Not started below `least`.
+pub fn walls(means: Means, least: Level) -> Policy {
+    let mut read = linked(means.worker);
+    read.extend(processor());
+    read.extend([means.worker.to_owned(), means.model.to_owned()]);
+    read.extend(elsewhere(means.model));
+    read.extend_from_slice(means.more);
+    let limits =
+        Limits { memory_bytes: Some(means.memory_bytes), cores: means.cores.to_vec(), ..Limits::default() };
     Policy {
         role: Role::Worker,
         read,
@@ -36,6 +54,10 @@ fn elsewhere(model: &Path) -> Vec<PathBuf> {
 mod tests {
     use super::*;
 
+    fn of(worker: &Path, model: &Path, more: &[PathBuf]) -> Policy {
+        walls(Means { worker, model, more, cores: &[1], memory_bytes: 7 }, Level::Strong)
+    }
+
     #[test]
     fn a_worker_reads_its_model_where_it_is_linked_to_and_writes_nothing() {
         let (model, store) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -43,8 +65,16 @@ mod tests {
         fs::write(&blob, "weights").unwrap();
         std::os::unix::fs::symlink(&blob, model.path().join("model.safetensors")).unwrap();
         std::os::unix::fs::symlink(store.path(), model.path().join("everything")).unwrap();
-        let walls = walls(Path::new("/w"), model.path(), &[1], 7, Level::Strong);
+        let walls = of(Path::new("/w"), model.path(), &[]);
         assert!(walls.read.contains(&blob) && !walls.read.iter().any(|path| path == store.path()));
         assert!(walls.write.is_empty() && !walls.network);
+    }
+
+    #[test]
+    fn a_worker_reads_no_directory_but_the_model_and_what_it_is_given_by_name() {
+        let (model, more) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let walls = of(Path::new("/bin/sh"), model.path(), &[more.path().to_owned()]);
+        let dirs: Vec<_> = walls.read.iter().filter(|path| path.is_dir()).collect();
+        assert_eq!(dirs, [model.path(), more.path()]);
     }
 }

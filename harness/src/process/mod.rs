@@ -3,11 +3,13 @@
 mod cores;
 mod launch;
 mod pipes;
+mod residence;
 mod survivors;
 mod tail;
 mod worker;
 
 pub use cores::Cores;
-pub use launch::walls;
+pub use launch::{Means, walls};
+pub use residence::read_in;
 pub use survivors::{adopt_orphans, end_survivors};
-pub use worker::{Launch, Patience, Worker};
+pub use worker::{Launch, Patience, Spent, Worker};

@@ -5,7 +5,7 @@ use crate::answer::{Answer, Expected, Timed};
 use crate::clock;
 use crate::frames::{Greeting, too_early, too_many};
 use crate::outcome::{Failure, Kind};
-use piton_confine::{NOT_EXECUTED, NOT_STARTED, Policy, STATUS};
+use piton_confine::{NOT_EXECUTED, NOT_STARTED, Policy, STATUS, processor_time};
 use piton_worker::Request;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use std::fs;
@@ -57,13 +57,26 @@ impl Patience {
     }
 }
 
+/// What a worker used.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// Peak resident memory, in bytes.
+    pub peak_memory: u64,
+    /// Time of all its threads on a processor until it had loaded the model.
+    pub load: Duration,
+    /// The same between the last token of an answer and the next prompt, and after the last answer until its end.
+    pub idle: Duration,
+}
+
 /// A running worker. Dropping it kills its process group.
 pub struct Worker {
     child: Child,
     pidfd: OwnedFd,
     pipes: Pipes,
     patience: Patience,
-    peak_memory: u64,
+    spent: Spent,
+    /// Its time on a processor when last its own time began: at its last token, or when it had loaded the model.
+    rested: Duration,
 }
 
 impl Worker {
@@ -95,8 +108,11 @@ impl Worker {
                 return Err(setup(&e));
             }
         };
-        let mut worker = Self { child, pidfd, pipes, patience, peak_memory: 0 };
+        let mut worker =
+            Self { child, pidfd, pipes, patience, spent: Spent::default(), rested: Duration::ZERO };
         worker.greet()?;
+        worker.spent.load = worker.on_processor()?;
+        worker.rested = worker.spent.load;
         Ok(worker)
     }
 
@@ -126,6 +142,7 @@ impl Worker {
         let bytes = request.encode();
         let mut left = &bytes[..];
         let mut deadline = self.patience.deadline();
+        self.spent.idle += self.on_processor()?.saturating_sub(self.rested);
         let written = clock::now();
         while !answer.is_complete() {
             let had = answer.len();
@@ -146,15 +163,16 @@ impl Worker {
                 deadline = self.patience.deadline();
             }
         }
+        self.rested = self.on_processor()?;
         self.note_memory()?;
         answer.finish().ok_or_else(|| Failure::new(Kind::EndedEarly, "the answer is empty"))
     }
 
-    /// Closes the worker's input, waits until it has ended, and gives its peak resident memory in bytes.
+    /// Closes the worker's input, waits until it has ended, and gives what it used.
     ///
     /// # Errors
     /// What the worker did instead of ending with status 0.
-    pub fn finish(mut self) -> Result<u64, Failure> {
+    pub fn finish(mut self) -> Result<Spent, Failure> {
         self.patience.silence = self.patience.silence.min(GRACE);
         self.expect_silence(too_many)?;
         self.pipes.close_input();
@@ -170,7 +188,7 @@ impl Worker {
             return Err(self.with_last_words(failure));
         }
         match self.end() {
-            Some(status) if status.success() => Ok(self.peak_memory),
+            Some(status) if status.success() => Ok(self.spent),
             status => Err(self.obituary(status, Kind::Crashed, "after its last answer")),
         }
     }
@@ -183,7 +201,7 @@ impl Worker {
         let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
         match kib {
             Some(kib) => {
-                self.peak_memory = self.peak_memory.max(1024 * kib);
+                self.spent.peak_memory = self.spent.peak_memory.max(1024 * kib);
                 Ok(())
             }
             // It has no memory any more: it ended on its own before it was told to.
@@ -240,7 +258,17 @@ impl Worker {
     /// Waits a little for the process to end by itself; `None` where it did not.
     fn end(&mut self) -> Option<ExitStatus> {
         let ended = self.pipes.wait_for_end(&self.pidfd, clock::now() + GRACE.min(self.patience.silence));
-        if matches!(ended, Ok(true)) { self.child.wait().ok() } else { None }
+        if !matches!(ended, Ok(true)) {
+            return None;
+        }
+        // Before it is waited for: then nobody knows any more.
+        let all = processor_time(pid(&self.child)).unwrap_or(self.rested);
+        self.spent.idle += all.saturating_sub(self.rested);
+        self.child.wait().ok()
+    }
+
+    fn on_processor(&self) -> Result<Duration, Failure> {
+        processor_time(pid(&self.child)).map_err(|e| setup(&e))
     }
 }
 

@@ -121,6 +121,10 @@ fn misbehave(behaviour: &str) -> ! {
                 std::fs::read("/etc/passwd").is_ok(),
                 std::fs::read("/proc/self/cmdline").is_ok(),
                 std::fs::read_dir("/tmp").is_ok(),
+                std::fs::read_dir("/usr/lib").is_ok(),
+                std::fs::read("/usr/lib/os-release").is_ok(),
+                std::fs::read("/bin/sh").is_ok(),
+                std::fs::read("/proc/cpuinfo").is_ok(),
                 std::fs::write(Path::new(&dir).join("forged"), "1").is_ok(),
                 std::fs::write("/tmp/piton-forged", "1").is_ok(),
                 std::fs::OpenOptions::new().write(true).open(Path::new(&dir).join("config.json")).is_ok(),
@@ -131,6 +135,8 @@ fn misbehave(behaviour: &str) -> ! {
             );
             exit(7)
         }
+        // Longer than any engine with so small a model may.
+        "works-while-it-loads" => work(900),
         "answers-at-once" => send(&[frame(0, 0, 40)]),
         "prints-at-start" => print(b"loading...\n"),
         _ => {}
@@ -146,6 +152,17 @@ fn misbehave(behaviour: &str) -> ! {
         "leaves-a-child" => exit(0),
         "stays" => sleep(),
         "fails-at-the-end" => exit(9),
+        "works-at-its-end" => {
+            work(400);
+            exit(0)
+        }
+        "works-after-it-closed-its-output" => {
+            // Nothing of the pipe is left, and the process lives.
+            let own = std::env::args().next().and_then(|own| std::fs::File::open(own).ok());
+            let _ = own.map(rustix::stdio::dup2_stdout);
+            work(400);
+            exit(0)
+        }
         _ => exit(0),
     }
 }
@@ -192,7 +209,16 @@ fn answer(behaviour: &str, request: &Request) {
             send(&all(request.max_new));
         }
         // All frames in one write: the pipe hands them over together.
-        "holds-all" | "stays" | "fails-at-the-end" => send(&all(request.max_new)),
+        "works-between" => {
+            send(&all(request.max_new));
+            work(100);
+        }
+        "holds-all"
+        | "stays"
+        | "fails-at-the-end"
+        | "works-while-it-loads"
+        | "works-at-its-end"
+        | "works-after-it-closed-its-output" => send(&all(request.max_new)),
         _ => {
             eprintln!("no behaviour is called {behaviour}");
             exit(99)
@@ -212,6 +238,18 @@ fn print(bytes: &[u8]) {
     let mut out = stdout().lock();
     if out.write_all(bytes).and_then(|()| out.flush()).is_err() {
         exit(0)
+    }
+}
+
+/// Computes for so many milliseconds, by its own time on the processor.
+fn work(ms: u64) {
+    let now = || {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        std::time::Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+    };
+    let until = now() + std::time::Duration::from_millis(ms);
+    while now() < until {
+        std::hint::spin_loop();
     }
 }
 

@@ -8,10 +8,11 @@ use crate::config;
 use crate::monitor::Sources;
 
 /// Attacks on any experiment, and on the built-in one.
-const FILES: [&str; 3] = [
+const FILES: [&str; 4] = [
     include_str!("../../../tests/attacks/any.toml"),
     include_str!("../../../tests/attacks/answers.toml"),
     include_str!("../../../tests/attacks/walls.toml"),
+    include_str!("../../../tests/attacks/kernel.toml"),
 ];
 
 /// A file of attacks.
