@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::events::{Heard, Last};
 use super::faults::asks;
+use super::home::{self, Home, User};
 use super::kind::{Filling, Kind};
 use super::proposal;
 use super::vigil::{Vigil, Why};
@@ -36,8 +37,8 @@ pub(super) fn ask(who: &Asked, desk: &Desk) -> Result<Reply> {
             }
             fs::create_dir_all(dir)?;
         }
-        clear(&proposal)?;
-        clear(&brief)?;
+        home::clear(&proposal)?;
+        home::clear(&brief)?;
         // Made anew: a link that somebody left in its place would have piton write where an agent may not.
         File::create_new(&brief)?.write_all(desk.brief.as_bytes())
     };
@@ -47,12 +48,19 @@ pub(super) fn ask(who: &Asked, desk: &Desk) -> Result<Reply> {
     let prompt = prompt(&desk.places(), &brief, &proposal);
     let prompt_file = temporary.path().join("prompt.md");
     fs::write(&prompt_file, &prompt).context(what)?;
+    // A command line of the user's own has nothing of any agent's.
+    let home = match (who, User::own()) {
+        (Asked::Known(known), Some(user)) => {
+            Home::of(&home::program(known.program.as_ref()), desk.homes, desk.session.is_none(), user)?
+        }
+        _ => None,
+    };
     let room = Room {
         worktree: desk.worktree,
         dir: desk.dir,
-        state: desk.state,
         editable: desk.editable,
         temporary: temporary.path(),
+        home: home.as_ref(),
         more: desk.more,
         least: desk.least,
     };
@@ -181,15 +189,6 @@ impl Known {
         let mut argv = self.kind.argv(&filling);
         argv[0].clone_from(&self.program);
         argv
-    }
-}
-
-/// Removes what stands at `path`, whatever it is; a link, not what it points at.
-fn clear(path: &Path) -> io::Result<()> {
-    match fs::symlink_metadata(path) {
-        Ok(meta) if meta.is_dir() => fs::remove_dir_all(path),
-        Ok(_) => fs::remove_file(path),
-        Err(_) => Ok(()),
     }
 }
 
