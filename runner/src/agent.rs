@@ -4,8 +4,11 @@ mod ask;
 mod dialects;
 pub mod events;
 pub mod faults;
+pub mod home;
 pub mod installed;
+mod kept;
 pub mod kind;
+mod login;
 mod proposal;
 mod vigil;
 mod walls;
@@ -87,8 +90,8 @@ pub struct Desk<'a> {
     pub worktree: &'a Path,
     /// The directory of the experiment there: where it is started.
     pub dir: &'a Path,
-    /// The repository's `.git`, which it may not write.
-    pub state: &'a Path,
+    /// Where private settings of agents lie.
+    pub homes: &'a Path,
     /// Editable paths.
     pub editable: &'a [String],
     /// What the user lets it write besides.

@@ -118,7 +118,7 @@ impl Session<'_> {
         let desk = Desk {
             worktree: work.root(),
             dir: &dir,
-            state: &work.git_dir(),
+            homes: &self.world.place.at()?.join("agents/climb"),
             editable: &config.scope.editable,
             more: &order.more,
             least: climber.least,

@@ -112,7 +112,7 @@ impl Scope {
 
     /// What is locked below the editable paths, in words; `None` where nothing is.
     pub fn locked_words(&self) -> Option<String> {
-        const DEFAULT: &str = "tests, benches, their configuration, build manifests and CI files";
+        const DEFAULT: &str = "tests, benches, their configuration, build manifests, CI files and settings of agents and editors";
         match &self.locked {
             None => Some(DEFAULT.to_owned()),
             Some(patterns) if patterns.is_empty() => None,

@@ -9,18 +9,23 @@ use piton_tests::agents::{Real, User, present, usual};
 use piton_tests::model::{Model, Play, Step};
 use piton_tests::{Said, Scratch};
 
-/// How a person would have `climb` start it by a command line of his own.
+/// How a person would have `climb` start it by a command line of his own: such a command writes nothing in the home directory, and is pointed
+/// to a place of its own by whoever writes it.
 fn command(agent: Real) -> &'static str {
     match agent {
         Real::Goose => {
-            "goose run --no-session --no-profile --with-builtin developer --max-turns 10 --output-format stream-json -i - < $PITON_BRIEF"
+            "export GOOSE_PATH_ROOT=$PWD/.piton/agent/goose; goose run --no-session --no-profile --with-builtin developer --max-turns 10 --output-format stream-json -i - < $PITON_BRIEF"
         }
         // Its own sandbox makes user namespaces, which piton's walls do not allow: they take its place.
-        Real::Codex => "codex exec --json --skip-git-repo-check -s danger-full-access - < $PITON_BRIEF",
-        Real::Claude => {
-            "claude -p --output-format stream-json --verbose --permission-mode acceptEdits --allowedTools Bash,Edit < $PITON_BRIEF"
+        Real::Codex => {
+            "export CODEX_HOME=$PWD/.piton/agent/codex; mkdir -p $CODEX_HOME; cp ~/.codex/config.toml $CODEX_HOME; codex exec --json --skip-git-repo-check -s danger-full-access - < $PITON_BRIEF"
         }
-        Real::Opencode => "opencode run --format json < $PITON_BRIEF",
+        Real::Claude => {
+            "export CLAUDE_CONFIG_DIR=$PWD/.piton/agent/claude; claude -p --output-format stream-json --verbose --permission-mode acceptEdits --allowedTools Bash,Edit < $PITON_BRIEF"
+        }
+        Real::Opencode => {
+            "o=$PWD/.piton/agent/opencode; XDG_CONFIG_HOME=$o/c XDG_DATA_HOME=$o/d XDG_STATE_HOME=$o/s XDG_CACHE_HOME=$o/h opencode run --format json < $PITON_BRIEF"
+        }
     }
 }
 

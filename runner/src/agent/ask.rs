@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::events::{Heard, Last};
 use super::faults::asks;
+use super::home::{self, Home, User};
 use super::kind::{Filling, Kind};
 use super::proposal;
 use super::vigil::{Vigil, Why};
@@ -46,12 +47,19 @@ pub(super) fn ask(who: &Asked, desk: &Desk) -> Result<Reply> {
     let prompt = prompt(&desk.places(), &brief, &proposal);
     let prompt_file = temporary.path().join("prompt.md");
     fs::write(&prompt_file, &prompt).context(what)?;
+    // A command line of the user's own has nothing of any agent's.
+    let home = match (who, User::own()) {
+        (Asked::Known(known), Some(user)) => {
+            Home::of(&home::program(known.program.as_ref()), desk.homes, desk.session.is_none(), user)?
+        }
+        _ => None,
+    };
     let room = Room {
         worktree: desk.worktree,
         dir: desk.dir,
-        state: desk.state,
         editable: desk.editable,
         temporary: temporary.path(),
+        home: home.as_ref(),
         more: desk.more,
         least: desk.least,
     };

@@ -142,9 +142,10 @@ pub(super) enum Command {
     Climb(Box<Climb>),
     /// Run an agent that you drive yourself behind the walls that `climb` gives its own.
     ///
-    /// It may write the editable paths of this checkout, a directory of its own and what its kind keeps in your home
-    /// directory, and nothing else: not .git, not the ledger, not results.tsv. It keeps the network. `piton trial`, called
-    /// inside, is carried out outside.
+    /// It may write the editable paths of this checkout, a directory of its own and, where piton knows it by its name, a
+    /// private copy of its settings, and nothing else: not .git, not the ledger, not results.tsv, nothing in your home
+    /// directory. It keeps the network. `piton trial`, called inside, is carried out outside. While samples are taken, all
+    /// that it started stands still.
     #[command(after_help = "Example: piton baseline --run nov20 && piton guard -- claude")]
     Guard {
         /// Let it write this too. May be given again.

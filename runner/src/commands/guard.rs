@@ -11,6 +11,7 @@ use piton_confine::{Freezer, Level};
 use super::args::{Cli, Command, RuleCommand};
 use super::world;
 use crate::agent::Room;
+use crate::agent::home::{self, Home, User};
 use crate::clock::{self, Stopwatch};
 use crate::config::Config;
 use crate::errand::Errands;
@@ -40,12 +41,17 @@ pub(super) fn run(dir: &Path, command: &[OsString], more: &[PathBuf], least: Lev
     std::fs::create_dir(&temporary).context(what)?;
     let listener = UnixListener::bind(&socket).context(what)?;
     let root = &*scope::below(world.repo.root(), &config.within);
+    let program = command.first().map(|word| home::program(word)).unwrap_or_default();
+    let home = match User::own() {
+        Some(user) => Home::of(&program, &world.place.at()?.join("agents/guard"), false, user)?,
+        None => None,
+    };
     let room = Room {
         worktree: world.repo.root(),
         dir: root,
-        state: &world.repo.git_dir(),
         editable: &config.scope.editable,
         temporary: &temporary,
+        home: home.as_ref(),
         more,
         least: world.walls.found().level,
     };

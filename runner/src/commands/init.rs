@@ -219,7 +219,7 @@ unit = "s"
 
 [scope]
 editable = [{}]    # all that an agent may change
-# and what it may not change there: "@default" is tests, benches, their configuration, build manifests and CI ({locked}).
+# and what it may not change there: "@default" is tests, benches, their configuration, build manifests, CI, settings of agents and editors ({locked}).
 # Patterns are those of .gitignore: add yours, or open some, e.g. "!lib/test_util.py". [] opens all.
 locked = ["@default"]
 

@@ -3,8 +3,8 @@
 /// The name of the list that holds where `[scope] locked` is absent; in a list, it stands for all of it.
 pub const DEFAULT: &str = "@default";
 
-/// Tests, benches and their configuration, build manifests and CI. The last pattern that fits decides; `!` opens.
-pub const DEFAULTS: [&str; 96] = [
+/// Tests, benches and their configuration, build manifests, CI, and settings of agents and editors. The last pattern that fits decides; `!` opens.
+pub const DEFAULTS: [&str; 112] = [
     // tests and benches
     "test/",
     "tests/",
@@ -105,6 +105,23 @@ pub const DEFAULTS: [&str; 96] = [
     ".gitlab-ci.yml",
     ".circleci/",
     "Dockerfile",
+    // what an agent, an editor or a shell obeys that is started there later: its hooks, servers, tasks
+    ".claude/",
+    ".mcp.json",
+    ".codex/",
+    ".gemini/",
+    ".qwen/",
+    ".cursor/",
+    ".opencode/",
+    "opencode.json",
+    "opencode.jsonc",
+    ".goosehints",
+    ".aider.conf.yml",
+    ".vscode/",
+    ".devcontainer/",
+    ".envrc",
+    ".husky/",
+    ".pre-commit-config.yaml",
 ];
 
 /// The pattern that locks `path`, where one does. The first `depth` parts of the path are open, whatever they are called.
@@ -234,6 +251,9 @@ mod tests {
             ".github/workflows/ci.yml",
             "web/package.json",
             "lib/jest.config.mjs",
+            "src/.claude/settings.local.json",
+            "src/.mcp.json",
+            "src/.vscode/tasks.json",
         ] {
             let expected = path != "pkg/tests";
             assert_eq!(locked(path).is_some(), expected, "{path}: {:?}", locked(path));
