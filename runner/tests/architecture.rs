@@ -76,6 +76,7 @@ const ORDER: &[&str] = &[
     "calibrate",
     "ledger",
     "book",
+    "witness",
     "memory",
     "briefing",
     "agent",

@@ -8,6 +8,8 @@ mod climb;
 mod finalize;
 #[path = "lost.rs"]
 mod lost;
+#[path = "moved.rs"]
+mod moved;
 #[path = "rule.rs"]
 mod rule;
 #[path = "trial.rs"]

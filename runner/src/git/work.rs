@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
@@ -15,7 +16,7 @@ use super::content::index_entry;
 use super::{Entry, Repo};
 use crate::convert::{Attribute, Attributes, AutoCrlf, Pointer, Settings};
 use crate::error::{Context, Result};
-use crate::scope::{EXECUTABLE, FILE, Scope};
+use crate::scope::{EXECUTABLE, FILE, Scope, UNNAMED, shown};
 
 /// The files that git tracks below some paths: those of HEAD, and of the index.
 struct Tracked(BTreeMap<String, (u32, Oid)>);
@@ -86,12 +87,26 @@ impl Repo {
     /// When the commit cannot be read.
     pub fn held(&self, commit: Oid, scope: &Scope) -> Result<Vec<(String, u32, u64)>> {
         let odb = self.git.odb().context("what a commit holds was not read")?;
+        let unnamed = self.unnamed(commit)?;
         let files = self.files(self.tree_id(commit)?)?.into_iter().filter(|(path, ..)| scope.contains(path));
         let sized = files.map(|(path, mode, id)| {
             let bytes = odb.read_header(id).map_or(0, |(bytes, _)| bytes as u64);
+            let mode = if unnamed.contains(&path) { UNNAMED } else { mode };
             (path, mode, bytes)
         });
         Ok(sized.collect())
+    }
+
+    /// The files of a commit of which the name is not UTF-8, as [`shown`] has them.
+    ///
+    /// # Errors
+    /// When the commit cannot be read.
+    pub fn unnamed(&self, commit: Oid) -> Result<Vec<String>> {
+        let what = "what a commit holds was not read";
+        let mut index = Index::new().context(what)?;
+        index.read_tree(&self.tree(commit)?).context(what)?;
+        let unnamed = index.iter().filter(|entry| std::str::from_utf8(&entry.path).is_err());
+        Ok(unnamed.map(|entry| shown(&entry.path)).collect())
     }
 
     /// The files of a commit that git changes on their way out in a manner that piton does not, and those that lie otherwise in a
@@ -174,7 +189,17 @@ impl Repo {
                 fs::read_dir(&full).context(what())?.flatten().map(|e| e.file_name()).collect();
             names.sort();
             for name in names {
-                self.walk(&format!("{path}/{}", name.to_string_lossy()), walk)?;
+                let Some(text) = name.to_str() else {
+                    let full = Path::new(path).join(&name);
+                    let told = shown(full.as_os_str().as_bytes());
+                    let ignored = self.git.is_path_ignored(&full).unwrap_or(false);
+                    let ignored = ignored || is_bare_directory(&self.root.join(&full));
+                    if !ignored && walk.scope.lock(&told).is_none() {
+                        walk.found.push(Entry::whole(told, UNNAMED, vec![]));
+                    }
+                    continue;
+                };
+                self.walk(&format!("{path}/{text}"), walk)?;
             }
         } else if kind.is_file() {
             let known = walk.tracked.0.get(path).copied();
@@ -346,6 +371,19 @@ impl Repo {
 }
 
 /// Whether git takes a file of this name at all: it refuses those that some system would read as `.git`.
+/// Whether nothing but directories is at or below `path`: git keeps none of that.
+fn is_bare_directory(path: &Path) -> bool {
+    let mut dirs = vec![path.to_owned()];
+    while let Some(dir) = dirs.pop() {
+        if !fs::symlink_metadata(&dir).is_ok_and(|meta| meta.is_dir()) {
+            return false;
+        }
+        let Ok(entries) = fs::read_dir(&dir) else { return false };
+        dirs.extend(entries.flatten().map(|entry| entry.path()));
+    }
+    true
+}
+
 fn can_be_kept(path: &str) -> bool {
     Index::new().and_then(|mut index| index.add(&index_entry(path, FILE, Oid::ZERO_SHA1))).is_ok()
 }
