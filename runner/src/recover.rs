@@ -124,7 +124,8 @@ pub fn at_rest(repo: &Repo) -> Result<Option<Ledger>> {
     let Some(ledger) = Ledger::look(&state)?.filter(|_| !repo.lost_its_branch()) else { return Ok(None) };
     let last: Option<Last> = ledger.mark(SESSION)?;
     let ended = last.is_none_or(|last| last.ended && last.boot == host::boot());
-    Ok((ended && ledger.on_their_way()?.is_empty() && Lock::holder(&state).is_none()).then_some(ledger))
+    // A piton that is at work has not ended; its lock is not tried, which would keep others from taking it.
+    Ok((ended && ledger.on_their_way()?.is_empty()).then_some(ledger))
 }
 
 fn mended(kind: &'static str, found: impl Into<String>, did: impl Into<String>) -> Mended {
