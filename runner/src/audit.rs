@@ -1,32 +1,35 @@
 //! Ledger, refs, commits and table held against each other: what does not agree is said, one line each.
 //!
 //! The chain shows an entry that was changed alone. Whoever computes the chain anew contradicts the commits, since each names
-//! the head of the chain at its time; whoever rewrites the commits too contradicts what was seen of them elsewhere.
+//! the head of the chain at its time; whoever rewrites the commits too contradicts what was seen of them elsewhere. Whoever removes it, or
+//! puts an earlier one back, leaves refs, commits and rows that it does not know.
 
 mod found;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::Path;
 
 use serde::Serialize;
 
-use crate::book::{artifact_dir, table_path, tables};
-use crate::chain::{self, short};
+use crate::book::{artifact_dir, table_path, tables, text};
+use crate::chain::{self, BEGINNING, short};
 use crate::config::Config;
-use crate::error::{Context, Error, Result};
-use crate::git::Repo;
+use crate::error::{Context, Error, Result, exit};
+use crate::git::{Id, Repo};
 use crate::ledger::{Ledger, Run, Table, TrialRow};
 use crate::line::Line;
 use crate::note::Note;
 use crate::report;
 use crate::tree::sha256;
 use crate::trial::{Outcome, Record};
+use crate::witness::{self, Known};
 use crate::words::{clean, plural};
 
 use found::{Found, Trial};
 
 /// What an audit found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Audit {
     /// Entries in the ledger.
     pub entries: usize,
@@ -42,22 +45,54 @@ pub struct Audit {
     pub notes: Vec<String>,
 }
 
-/// Examines the ledger and its runs, or one of them.
+/// Examines the ledger and its runs, or one of them; and, where none is named, what else the repository has of runs.
 ///
 /// # Errors
-/// When there is no ledger, no such run, or it cannot be read at all.
+/// When there is nothing of any run, or not of this one.
 pub fn examine(repo: &Repo, run: Option<&str>) -> Result<Audit> {
-    let none = || Error::refused("there is nothing to audit: no run has begun in this repository");
-    if !repo.state_dir().join("ledger.db").exists() {
-        return Err(none());
+    let path = repo.state_dir().join("ledger.db");
+    let without = |why: String| -> Result<Audit> {
+        let mut audit = Audit { head: BEGINNING.to_owned(), ..Audit::default() };
+        audit.beside(repo, None, &Known::default(), &[])?;
+        audit.faults.insert(0, why);
+        Ok(audit)
+    };
+    let ledger = match Ledger::look(&repo.state_dir()) {
+        Ok(ledger) => ledger,
+        Err(error) if error.status == exit::REFUSED => return Err(error),
+        Err(error) => return without(unreadable(&error)),
+    };
+    let entries = ledger.as_ref().map(Ledger::head).transpose();
+    let Some(ledger) = ledger.filter(|_| !matches!(entries, Ok(Some((0, _))))) else {
+        let audit = without(format!("{} is not there, or holds no entry", path.display()))?;
+        // Where nothing ever began there is no ledger, and nothing else.
+        return match audit.faults.len() {
+            1 => Err(Error::refused("there is nothing to audit: no run has begun in this repository")),
+            _ => Ok(audit),
+        };
+    };
+    match agree(repo, &ledger, run) {
+        Err(error) if error.status == exit::FAILED && error.what.starts_with("the ledger") => {
+            without(unreadable(&error))
+        }
+        examined => examined,
     }
-    let ledger = Ledger::open(&repo.state_dir())?;
+}
+
+fn unreadable(error: &Error) -> String {
+    let why = error.cause.as_deref().map_or_else(String::new, |why| format!(": {}", clean(why, 200)));
+    format!("{}{why}", clean(&error.what, 200))
+}
+
+/// Holds a ledger that is there against everything.
+fn agree(repo: &Repo, ledger: &Ledger, run: Option<&str>) -> Result<Audit> {
     let (mut check, mut runs) = (chain::Check::new(), BTreeMap::<String, Found>::new());
-    let mut faults = vec![];
+    let (mut faults, mut known) = (vec![], Known::default());
     ledger.each_entry(&mut |entry| {
         let before = check.take(&entry);
+        known.heads.insert(entry.hash.clone());
         let taken = match entry.kind.as_str() {
-            "run" => Found::begin(&entry, &ledger)?.map(|found| drop(runs.insert(entry.run.clone(), found))),
+            "run" => Found::begin(&entry, ledger)?.map(|found| drop(runs.insert(entry.run.clone(), found))),
             "note" | "guidance" => serde_json::from_str::<Note>(&entry.body)
                 .ok()
                 .filter(|note| note.run == entry.run && runs.contains_key(&entry.run))
@@ -70,24 +105,27 @@ pub fn examine(repo: &Repo, run: Option<&str>) -> Result<Audit> {
         }
         Ok(())
     })?;
-    runs.retain(|name, _| run.is_none_or(|only| only == name));
-    if let (true, Some(name)) = (runs.is_empty(), run) {
+    known.runs = runs.keys().cloned().collect();
+    let records = runs.values().flat_map(|found| found.trials.values());
+    known.commits = records.filter_map(|trial| trial.record.commit.clone()).collect();
+    if let Some(name) = run.filter(|name| !runs.contains_key(*name)) {
         return Err(Error::refused(format!("there is no run {name}")));
     }
     let (entries, head) = check.head();
+    let only = |name: &&String| run.is_none_or(|only| only == name.as_str());
     let mut audit = Audit {
         entries: entries as usize,
         head: head.to_owned(),
-        runs: runs.keys().cloned().collect(),
-        trials: runs.values().map(|found| found.trials.len().saturating_sub(1)).sum(),
+        runs: runs.keys().filter(only).cloned().collect(),
         faults: [check.faults, faults].concat(),
-        notes: vec![],
+        ..Audit::default()
     };
-    let printed: Vec<String> = tables(&ledger, repo)?.into_iter().map(|(run, _)| run.name).collect();
-    for (name, found) in &runs {
+    let printed: Vec<String> = tables(ledger, repo)?.into_iter().map(|(run, _)| run.name).collect();
+    for (name, found) in runs.iter().filter(|(name, _)| only(name)) {
+        audit.trials += found.trials.len().saturating_sub(1);
         let mut examined = Examined {
             repo,
-            ledger: &ledger,
+            ledger,
             run: &found.run,
             config: &found.config,
             audit: &mut audit,
@@ -105,7 +143,50 @@ pub fn examine(repo: &Repo, run: Option<&str>) -> Result<Audit> {
             examined.table(found)?;
         }
     }
+    if run.is_none() {
+        audit.beside(repo, Some(ledger), &known, &runs.values().collect::<Vec<_>>())?;
+    }
     Ok(audit)
+}
+
+impl Audit {
+    /// What the repository has of runs, beside those that the ledger knows.
+    fn beside(&mut self, repo: &Repo, ledger: Option<&Ledger>, known: &Known, runs: &[&Found]) -> Result<()> {
+        let bases: Vec<Id> = runs.iter().filter_map(|found| repo.object_id(&found.run.base).ok()).collect();
+        let refs = repo.pitons_refs();
+        // What was there when a run began is not of it: a clone's history may tell of runs elsewhere.
+        self.faults.extend(witness::unknown(known, &refs, &repo.claims(&bases)?));
+        let aside = refs.keys().filter(|name| name.contains("/aside/")).count();
+        if aside > 0 {
+            self.notes.push(format!("{} put aside that piton did not make", plural(aside, "ref")));
+        }
+        for path in witness::stray_tables(repo, ledger)? {
+            let is = text(&path).unwrap_or_default();
+            let of = |found: &&Found| Ok::<_, Error>(rows(&path, found)? == is);
+            if !runs.iter().map(of).collect::<Result<Vec<_>>>()?.contains(&true) {
+                self.faults.push(format!(
+                    "{} is of no run that the ledger knows, or was printed from another one",
+                    named(&path)
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A table's name for people.
+fn named(path: &Path) -> String {
+    clean(&path.file_name().unwrap_or_default().to_string_lossy(), 200)
+}
+
+/// What the table of a run should hold.
+fn rows(path: &Path, found: &Found) -> Result<Vec<u8>> {
+    let table = Table { path, metric: &found.config.metric, columns: &found.tally.columns };
+    let mut should = table.header()?;
+    for trial in found.trials.values() {
+        should.extend(table.row(&trial.record)?);
+    }
+    Ok(should)
 }
 
 /// A run that is being examined.
@@ -355,8 +436,11 @@ impl Examined<'_> {
 
     /// The seal, the harness, and the artifacts that are there.
     fn sealed(&mut self, trials: &BTreeMap<u32, Trial>) -> Result<()> {
-        let base = self.run.base.clone();
-        self.seal(&base, &format!("run {}", self.run.name))?;
+        let (base, name) = (self.run.base.clone(), format!("run {}", self.run.name));
+        match self.repo.read_commit(&base) {
+            Some(_) => self.seal(&base, &name)?,
+            None => self.fault(format!("the commit {} that {name} began at is missing", short(&base))),
+        }
         for (number, trial) in trials {
             if trial.record.harness != self.run.harness || trial.record.seal != self.run.seal {
                 let name = self.name(*number);
@@ -386,14 +470,10 @@ impl Examined<'_> {
     /// The table.
     fn table(&mut self, found: &Found) -> Result<()> {
         let path = table_path(self.ledger, self.repo, self.run)?;
-        let named = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let table = Table { path: &path, metric: &self.config.metric, columns: &found.tally.columns };
-        let mut should = table.header()?;
-        for trial in found.trials.values() {
-            should.extend(table.row(&trial.record)?);
-        }
-        let Ok(is) = fs::read(&path) else {
-            self.fault(format!("{named} is missing"));
+        let named = named(&path);
+        let should = rows(&path, found)?;
+        let Some(is) = text(&path) else {
+            self.fault(format!("{named} is missing, or no file"));
             return Ok(());
         };
         let should = String::from_utf8(should).context("the table was not printed")?;

@@ -1,6 +1,7 @@
 //! How a run begins, and how it is taken up again.
 
 use std::fs;
+use std::path::Path;
 
 use crate::book::{self, Book, Files};
 use crate::build::{BuildEnd, Built};
@@ -14,7 +15,7 @@ use crate::ledger::{Ledger, Run};
 use crate::measure::Sampled;
 use crate::metric::Scale;
 use crate::proc;
-use crate::recover::Entered;
+use crate::recover::{Entered, at_rest};
 use crate::say::Tone;
 use crate::trial::{Outcome, Record, Seconds, Sides};
 use crate::words::{clean, number, plural, seconds};
@@ -35,6 +36,38 @@ const DEPENDENCIES: [&str; 9] = [
 ];
 
 impl World {
+    /// Whether a run may begin here: what [`World::begin`] refuses, as far as it can be seen without changing anything.
+    ///
+    /// # Errors
+    /// What stands in the way.
+    pub fn may_begin(&self, name: Option<&str>, owner: Owner) -> Result<()> {
+        let state = self.repo.state_dir();
+        let ledger = at_rest(&self.repo)?;
+        if ledger.is_none() && Ledger::look(&state)?.is_some() {
+            return Ok(());
+        }
+        let head = self.repo.head()?;
+        let (_, config) = world::experiment(&self.repo, head.commit)?;
+        self.stand_clean(&config, owner)?;
+        let name = self.free_name(name, ledger.as_ref())?;
+        fit(&self.repo, head.commit, &config)?;
+        let site = self.repo.site();
+        let dir = self.repo.directory(&site);
+        is_own_directory(&dir.join(book::OWN))?;
+        self.no_foreign_worktree(&name, &dir)
+    }
+
+    fn no_foreign_worktree(&self, name: &str, dir: &Path) -> Result<()> {
+        let Some(place) = self.repo.foreign_worktree(&format!("piton-{name}"), &worktree_path(dir, name))
+        else {
+            return Ok(());
+        };
+        Err(Error::refused("the run did not begin: git has a worktree of the name that its own would have")
+            .cause(format!("piton-{name} lies at {}", place.display()))
+            .note("nothing was measured, and it is as it was")
+            .hint(format!("choose another name for the run, or: git worktree remove {}", place.display())))
+    }
+
     /// Begins a run at HEAD: seals, builds, measures and records the baseline, makes the branch.
     ///
     /// # Errors
@@ -42,23 +75,18 @@ impl World {
     pub fn begin(&self, entered: Entered, name: Option<&str>, owner: Owner) -> Result<Session<'_>> {
         let head = self.repo.head()?;
         let (text, config) = world::experiment(&self.repo, head.commit)?;
-        self.stand_clean(&config, owner)?;
+        let untracked = self.stand_clean(&config, owner)?;
         let Entered { lock, ledger, .. } = entered;
         let state = self.repo.state_dir();
-        let name = self.free_name(name, &ledger)?;
+        let name = self.free_name(name, Some(&ledger))?;
         fit(&self.repo, head.commit, &config)?;
         self.repo.try_refs(&name, head.commit)?;
         let site = self.repo.site();
         let files = self.make_room(&ledger, &site)?;
-        if let Some(place) =
-            self.repo.foreign_worktree(&format!("piton-{name}"), &worktree_path(&files.dir, &name))
-        {
-            return Err(Error::refused(
-                "the run did not begin: git has a worktree of the name that its own would have",
-            )
-            .cause(format!("piton-{name} lies at {}", place.display()))
-            .note("nothing was measured, and it is as it was")
-            .hint(format!("choose another name for the run, or: git worktree remove {}", place.display())));
+        self.no_foreign_worktree(&name, &files.dir)?;
+        if !untracked.is_empty() {
+            let told = format!("not committed, and so no part of the run: {}", some(&untracked));
+            self.progress.line(Tone::Dim, &told);
         }
         let branch = format!("piton/{name}");
         let beat = self.pulse.begin(&name);
@@ -209,8 +237,9 @@ impl World {
         )
     }
 
-    /// A run begins at what a commit holds. Where a climb begins it, in a worktree of its own, files that no commit has do not matter.
-    fn stand_clean(&self, config: &Config, owner: Owner) -> Result<()> {
+    /// A run begins at what a commit holds. Where a climb begins it, in a worktree of its own, files that no commit has do not matter:
+    /// they are returned.
+    fn stand_clean(&self, config: &Config, owner: Owner) -> Result<Vec<String>> {
         let overlooked = book::overlooked(&config.within);
         let (untracked, dirty): (Vec<String>, Vec<String>) = self
             .repo
@@ -218,7 +247,6 @@ impl World {
             .into_iter()
             .filter(|path| !overlooked.contains(path))
             .partition(|path| owner == Owner::Piton && !self.repo.tracks(path));
-        let some = |paths: &[String]| paths.iter().take(5).cloned().collect::<Vec<_>>().join(", ");
         if let Some((path, how)) = dirty.iter().find_map(|path| Some((path, self.repo.uncompared(path)?))) {
             return Err(Error::refused("the run did not begin: a file cannot be compared with its commit")
                 .cause(format!(
@@ -233,11 +261,7 @@ impl World {
                 .note("nothing was changed, and your files are as they were")
                 .hint("commit them, or `git stash --include-untracked`"));
         }
-        if !untracked.is_empty() {
-            let told = format!("not committed, and so no part of the run: {}", some(&untracked));
-            self.progress.line(Tone::Dim, &told);
-        }
-        Ok(())
+        Ok(untracked)
     }
 
     /// Tells what is measured otherwise than it looks.
@@ -282,13 +306,8 @@ impl World {
         let (files, told) = book::settle(ledger, &self.repo, site)?;
         told.iter().for_each(|told| self.progress.line(Tone::Neutral, told));
         let own = files.dir.join(book::OWN);
+        is_own_directory(&own)?;
         match fs::create_dir(&own) {
-            Err(_) if fs::symlink_metadata(&own).is_ok_and(|meta| !meta.is_dir()) => {
-                Err(Error::refused("the run does not begin or go on: .piton is no directory")
-                    .cause(format!("{} is a file or a link, and piton follows none", own.display()))
-                    .note("nothing was measured, and it is as it was")
-                    .hint("move it away: guidance, reports and a climb's worktree go there"))
-            }
             Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => {
                 let what = "the run does not begin or go on: .piton, where guidance is left, cannot be made";
                 Err(Error::new(what)
@@ -334,9 +353,10 @@ impl World {
         Ok(Session { world: self, book, harness, beat, lock, turn: Turn::default() })
     }
 
-    fn free_name(&self, name: Option<&str>, ledger: &Ledger) -> Result<String> {
+    fn free_name(&self, name: Option<&str>, ledger: Option<&Ledger>) -> Result<String> {
+        let known = |name: &str| ledger.map_or(Ok(None), |ledger| ledger.run(name));
         let taken = |name: &str| -> Result<bool> {
-            Ok(ledger.run(name)?.is_some() || self.repo.has_branch(&format!("piton/{name}")))
+            Ok(known(name)?.is_some() || self.repo.has_branch(&format!("piton/{name}")))
         };
         // A branch called piton stands in the way of every run.
         let blocked = |name: &str| -> Result<Option<Clash>> {
@@ -377,6 +397,35 @@ impl World {
             None => Ok(name.to_owned()),
         }
     }
+}
+
+/// Whether a run may be taken up: what [`World::resume`] refuses, as far as it can be seen without changing anything. Returns the run as it
+/// is looked at; `None` where it is to be recovered first, or is not there.
+///
+/// # Errors
+/// What stands in the way.
+pub fn may_resume(repo: &Repo, name: &str) -> Result<Option<Book>> {
+    let Some(ledger) = at_rest(repo)? else { return Ok(None) };
+    let Some(run) = ledger.run(name)? else { return Ok(None) };
+    is_own_directory(&repo.directory(&run.site(repo)).join(book::OWN))?;
+    let book = Book::look(ledger, run)?;
+    book.branch_may_go_on(repo)?;
+    Ok(Some(book))
+}
+
+fn some(paths: &[String]) -> String {
+    paths.iter().take(5).cloned().collect::<Vec<_>>().join(", ")
+}
+
+/// Whether the directory of guidance, worktrees and reports is one, or may be made.
+fn is_own_directory(own: &Path) -> Result<()> {
+    if fs::symlink_metadata(own).is_ok_and(|meta| !meta.is_dir()) {
+        return Err(Error::refused("the run does not begin or go on: .piton is no directory")
+            .cause(format!("{} is a file or a link, and piton follows none", own.display()))
+            .note("nothing was measured, and it is as it was")
+            .hint("move it away: guidance, reports and a climb's worktree go there"));
+    }
+    Ok(())
 }
 
 fn in_the_way(clash: &Clash) -> Error {

@@ -17,7 +17,7 @@ use crate::tally::Tally;
 use crate::trial::Record;
 use crate::{disk, fail, report};
 
-pub use files::{Files, LOG, Names, OWN, RESULTS, files, overlooked, settle};
+pub use files::{Files, LOG, Names, OWN, RESULTS, files, overlooked, settle, stray, text};
 
 /// Trials after which a snapshot of the tally is kept.
 const SNAPSHOT: u32 = 64;
@@ -45,6 +45,16 @@ impl Book {
     /// # Errors
     /// When the ledger cannot be read.
     pub fn open(ledger: Ledger, run: Run) -> Result<Self> {
+        let mut book = Self::look(ledger, run)?;
+        book.keep_snapshot()?;
+        Ok(book)
+    }
+
+    /// The same, and nothing is written.
+    ///
+    /// # Errors
+    /// When the ledger cannot be read.
+    pub fn look(ledger: Ledger, run: Run) -> Result<Self> {
         let config = ledger.config(&run)?;
         let none = || Error::new(format!("run {} has no baseline", run.name));
         let snapshot = ledger.tally(&run.name)?.filter(|tally| tally.records > 0);
@@ -60,9 +70,7 @@ impl Book {
         let record = |trial: u32| ledger.record(&run.name, trial)?.ok_or_else(none);
         let incumbent = record(tally.line.incumbent)?;
         let last = record(tally.records.checked_sub(1).ok_or_else(none)?)?;
-        let mut book = Self { ledger, run, config, tally, incumbent, last, snapshot };
-        book.keep_snapshot()?;
-        Ok(book)
+        Ok(Self { ledger, run, config, tally, incumbent, last, snapshot })
     }
 
     /// Name of the run's branch.
@@ -215,13 +223,24 @@ impl Book {
     /// # Errors
     /// When somebody moved it.
     pub fn settle_branch(&self, repo: &Repo) -> Result<()> {
+        self.branch_may_go_on(repo)?;
         let (branch, should) = (self.branch(), self.should(repo)?);
         match repo.get_ref(&format!("refs/heads/{branch}")) {
             Some(is) if is == should => Ok(()),
             None => self.create_branch(repo),
-            Some(is) if self.incumbent.parent.as_deref() == Some(&is.to_string()) => {
-                repo.advance(&branch, is, should, "piton: recorded keep")
-            }
+            Some(is) => repo.advance(&branch, is, should, "piton: recorded keep"),
+        }
+    }
+
+    /// Whether the branch is at the incumbent, on its way there, or gone.
+    ///
+    /// # Errors
+    /// When somebody moved it.
+    pub fn branch_may_go_on(&self, repo: &Repo) -> Result<()> {
+        let (branch, should) = (self.branch(), self.should(repo)?);
+        match repo.get_ref(&format!("refs/heads/{branch}")) {
+            None => Ok(()),
+            Some(is) if is == should || self.incumbent.parent.as_deref() == Some(&is.to_string()) => Ok(()),
             Some(is) => {
                 Err(Error::refused(format!("run {} was not taken up: its branch has moved", self.run.name))
                     .cause(format!("{branch} is at {is}; the ledger's incumbent is {should}"))

@@ -38,6 +38,7 @@ use serde_json::json;
 pub use args::Cli;
 use args::{Command, ProposalWords, RuleCommand, Which};
 
+use crate::begin::may_resume;
 use crate::config::Config;
 use crate::confine::Walls;
 use crate::doctor::{self, Known};
@@ -54,7 +55,8 @@ use crate::say::{self, Progress};
 use crate::trial::{Outcome, Record, Status};
 use crate::world::World;
 use crate::{
-    attempt, audit, discriminate, forecast, host, noise, redteam, rehearse, simulate, standing, words,
+    attempt, audit, discriminate, forecast, host, noise, redteam, rehearse, simulate, standing, witness,
+    words,
 };
 
 /// Carries out the command in the repository that holds `dir`. Returns the exit status.
@@ -220,6 +222,7 @@ fn world(dir: &Path, least: Level) -> Result<World> {
 
 fn baseline(dir: &Path, least: Level, name: Option<&str>, json: bool) -> Result<u8> {
     let world = world(dir, least)?;
+    world.may_begin(name, Owner::User)?;
     let session = world.begin(world.enter("piton baseline", true)?, name, Owner::User)?;
     world.repo.switch(&session.branch())?;
     if json {
@@ -242,6 +245,9 @@ fn accept(dir: &Path, least: Level, trial: u32, by: Option<&str>, which: &Which)
     }
     let (_, _, run) = chosen(dir, which)?;
     let world = world(dir, least)?;
+    if let Some(book) = may_resume(&world.repo, &run.name)? {
+        book.may_accept(&world.repo, trial)?;
+    }
     let by = match by {
         Some(name) => words::clean(name, 80),
         // `Name <address>`: the name.
@@ -320,10 +326,10 @@ fn chosen(dir: &Path, which: &Which) -> Result<(Repo, Ledger, Run)> {
         Error::refused("there is nothing to show: no run has begun in this repository")
             .hint("begin one: piton climb --trials 6, or piton baseline")
     };
-    if !repo.state_dir().join("ledger.db").exists() {
+    let Some(ledger) = Ledger::found(&repo.state_dir())? else {
+        witness::fits(&repo)?;
         return Err(none());
-    }
-    let ledger = Ledger::open(&repo.state_dir())?;
+    };
     if let Some(name) = &which.run {
         let run = ledger.run(name)?.ok_or_else(|| {
             Error::refused(format!("there is no run {name}")).hint("piton log shows the latest")
@@ -383,10 +389,7 @@ fn reading(dir: &Path, which: &Which) -> Result<(Repo, Run, Config, Vec<Record>)
 fn experiment(dir: &Path) -> Result<(Config, Known)> {
     let repo = Repo::open(dir)?;
     let (_, config) = crate::world::experiment(&repo, repo.head()?.commit)?;
-    if !repo.state_dir().join("ledger.db").exists() {
-        return Ok((config, Known::default()));
-    }
-    let ledger = Ledger::open(&repo.state_dir())?;
+    let Some(ledger) = Ledger::found(&repo.state_dir())? else { return Ok((config, Known::default())) };
     let records = match ledger.latest_within(repo.within().unwrap_or_default())? {
         Some(run) => ledger.records(&run.name)?,
         None => vec![],
@@ -416,6 +419,7 @@ fn explain(dir: &Path, json: bool) -> Result<u8> {
 fn verify(dir: &Path, least: Level, each: bool, which: &Which) -> Result<u8> {
     let (_, run, config, _) = reading(dir, which)?;
     let world = world(dir, least)?;
+    may_resume(&world.repo, &run.name)?;
     let night = world.resume(world.enter("piton verify", false)?, &run.name)?.verify(each)?;
     if which.json {
         say::json(&night);

@@ -18,10 +18,12 @@ mod place;
 mod restore;
 mod stance;
 mod view;
+mod witness;
 mod work;
 
 use std::cell::OnceCell;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 pub use git2::Oid as Id;
@@ -38,6 +40,7 @@ pub use mend::{Commit, StaleLock};
 use outputs::Output;
 pub use place::Site;
 pub use stance::Stance;
+pub use witness::Claim;
 pub use work::Converted;
 
 /// A repository, seen from one of its worktrees.
@@ -50,6 +53,8 @@ pub struct Repo {
     outputs: Vec<Output>,
     /// The directory of the experiment that was found upwards from where it was opened.
     within: Option<String>,
+    /// Which directory `.git` was then.
+    identity: Option<(u64, u64)>,
 }
 
 /// Where a worktree stands.
@@ -63,6 +68,11 @@ pub struct Head {
 
 const NOTHING: &str = "nothing was changed";
 
+/// Which directory stands at `path`.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    fs::metadata(path).ok().map(|meta| (meta.dev(), meta.ino()))
+}
+
 impl Repo {
     /// The root of this worktree.
     pub fn root(&self) -> &Path {
@@ -72,6 +82,21 @@ impl Repo {
     /// The repository's `.git`, shared by all worktrees.
     pub fn git_dir(&self) -> PathBuf {
         self.git.commondir().to_owned()
+    }
+
+    /// Whether it is still where it was opened. What is missing may be made anew only where the rest still is.
+    ///
+    /// # Errors
+    /// When it was moved, removed or replaced meanwhile.
+    pub fn stands_here(&self) -> Result<()> {
+        let common = self.git.commondir();
+        if identity(common) == self.identity {
+            return Ok(());
+        }
+        Err(Error::new("piton ended: the repository is not where it was")
+            .cause(format!("{} was moved, removed or replaced while piton was at work", common.display()))
+            .note("every recorded trial stands, wherever the repository lies now")
+            .hint("go there, and have what was left undone mended: piton recover"))
     }
 
     /// Where piton keeps its state: `.git/piton`, shared by all worktrees.
@@ -243,7 +268,28 @@ impl Repo {
         let known = self.git.commondir().join("worktrees").join(name);
         let place = fs::read_to_string(known.join("gitdir")).ok()?;
         let place = Path::new(place.trim_end());
-        (place != path.join(".git") && place.exists()).then(|| place.parent().unwrap_or(place).to_owned())
+        (!self.is_own_worktree(name, path, place) && place.exists())
+            .then(|| place.parent().unwrap_or(place).to_owned())
+    }
+
+    /// Whether what git has at `place` for a worktree of this name is piton's at `path`, or was before the repository was moved or copied:
+    /// git notes where a worktree lies from the root of the disk. One that lies elsewhere and leads back here is the user's.
+    fn is_own_worktree(&self, name: &str, path: &Path, place: &Path) -> bool {
+        let known = self.git.commondir().join("worktrees").join(name);
+        let real = |path: &Path| fs::canonicalize(path).ok();
+        let leads_back = || {
+            let text = fs::read_to_string(place).unwrap_or_default();
+            let there = text.trim_end().strip_prefix("gitdir: ").and_then(|there| real(Path::new(there)));
+            there.is_some() && there == real(&known)
+        };
+        let tail = |path: &Path| {
+            let mut parts: Vec<_> =
+                path.components().rev().take(3).map(|part| part.as_os_str().to_owned()).collect();
+            parts.reverse();
+            parts
+        };
+        let ours = place.parent().is_some_and(|place| tail(place) == tail(path));
+        place.as_os_str().is_empty() || place == path.join(".git") || ours && !leads_back()
     }
 
     /// Removes a worktree of piton's and its files. Returns whether there was anything; one of that name that lies elsewhere is the
@@ -257,7 +303,7 @@ impl Repo {
         // What git knows of it may be cut short, and libgit2 would not find it then: by its name.
         let known = self.git.commondir().join("worktrees").join(name);
         let place = fs::read_to_string(known.join("gitdir")).unwrap_or_default();
-        let ours = place.trim_end().is_empty() || Path::new(place.trim_end()) == path.join(".git");
+        let ours = self.is_own_worktree(name, path, Path::new(place.trim_end()));
         let known = known.exists() && ours;
         if known {
             fs::remove_dir_all(self.git.commondir().join("worktrees").join(name))

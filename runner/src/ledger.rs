@@ -145,14 +145,36 @@ const SCHEMA: &str = "
 ";
 
 const NOT_READ: &str = "the ledger was not read";
+const NOT_OPENED: &str = "the ledger was not opened";
 
 impl Ledger {
+    /// Opens the ledger in `dir`, where there is one.
+    ///
+    /// # Errors
+    /// None there, a disk that refuses, or a file that is no ledger of this version.
+    pub fn open(dir: &Path) -> Result<Self> {
+        Self::found(dir)?.ok_or_else(|| {
+            Error::refused(NOT_OPENED)
+                .cause(format!("{} is not there, or holds nothing", dir.join("ledger.db").display()))
+                .note("nothing was changed; the commit of every trial is in git, below refs/piton/")
+                .hint("piton audit names what is left of its runs")
+        })
+    }
+
+    /// The same; `None` where there is none, or none with anything in it.
+    ///
+    /// # Errors
+    /// A disk that refuses, or a file that is no ledger of this version.
+    pub fn found(dir: &Path) -> Result<Option<Self>> {
+        Self::look(dir)?.map(|_| Self::make(dir)).transpose()
+    }
+
     /// Opens the ledger in `dir`, making it if need be.
     ///
     /// # Errors
     /// A disk that refuses, or a file that is no ledger of this version.
-    pub fn open(dir: &Path) -> Result<Self> {
-        let what = "the ledger was not opened";
+    pub fn make(dir: &Path) -> Result<Self> {
+        let what = NOT_OPENED;
         fs::create_dir_all(dir).context(what)?;
         let mut db = Connection::open(dir.join("ledger.db")).context(what)?;
         db.busy_timeout(std::time::Duration::from_secs(10)).context(what)?;
@@ -161,11 +183,7 @@ impl Ledger {
         };
         let found = version(&db)?;
         if found != 0 && found != SCHEMA_VERSION {
-            let age = if found > SCHEMA_VERSION { "a later" } else { "an earlier" };
-            return Err(Error::refused(what)
-                .cause(format!("it was written by {age} piton (schema {found}, not {SCHEMA_VERSION})"))
-                .note("nothing was changed; its trials are in git, below refs/piton/")
-                .hint(format!("use that piton, or move {} aside", dir.join("ledger.db").display())));
+            return Err(another_version(dir, found));
         }
         db.pragma_update(None, "journal_mode", "WAL").context(what)?;
         // On macOS a plain fsync does not reach the disk; elsewhere this changes nothing.
@@ -205,8 +223,18 @@ impl Ledger {
             SCHEMA_VERSION => {
                 Ok(Some(Self { db, dir: dir.to_owned(), memory: OnceCell::new(), last_mark: None }))
             }
-            _ => Err(Error::refused(NOT_READ).cause(format!("its schema is {found}, not {SCHEMA_VERSION}"))),
+            _ => Err(another_version(dir, found)),
         }
+    }
+
+    /// Whether the chain ever had this head.
+    ///
+    /// # Errors
+    /// A disk that refuses.
+    pub fn had_head(&self, hash: &str) -> Result<bool> {
+        let sql = "SELECT 1 FROM entries WHERE hash = ?1";
+        let found = self.db.query_row(sql, [hash], |_| Ok(())).optional().context(NOT_READ)?;
+        Ok(found.is_some() || hash == chain::BEGINNING)
     }
 
     /// A number that is another one after others have written.
@@ -401,6 +429,14 @@ impl Ledger {
     }
 }
 
+fn another_version(dir: &Path, found: i64) -> Error {
+    let age = if found > SCHEMA_VERSION { "a later" } else { "an earlier" };
+    Error::refused(NOT_OPENED)
+        .cause(format!("it was written by {age} piton (schema {found}, not {SCHEMA_VERSION})"))
+        .note("nothing was changed; its trials are in git, below refs/piton/")
+        .hint(format!("use that piton, or move {} aside", dir.join("ledger.db").display()))
+}
+
 fn head(db: &Connection) -> Result<(i64, String)> {
     let sql = "SELECT entry, hash FROM entries ORDER BY entry DESC LIMIT 1";
     let mut query = db.prepare_cached(sql).context(NOT_READ)?;
@@ -437,7 +473,7 @@ mod tests {
     #[test]
     fn a_ledger_of_another_version_is_refused_and_left_as_it_is() {
         let dir = tempfile::tempdir().unwrap();
-        drop(Ledger::open(dir.path()).unwrap());
+        drop(Ledger::make(dir.path()).unwrap());
         for version in [1, 2, 4] {
             let db = Connection::open(dir.path().join("ledger.db")).unwrap();
             db.pragma_update(None, "user_version", version).unwrap();
@@ -450,7 +486,7 @@ mod tests {
     #[test]
     fn every_entry_hangs_on_the_one_before() {
         let dir = tempfile::tempdir().unwrap();
-        let ledger = Ledger::open(dir.path()).unwrap();
+        let ledger = Ledger::make(dir.path()).unwrap();
         assert_eq!(ledger.head().unwrap(), (0, chain::BEGINNING.to_owned()));
         for n in 0..3 {
             ledger.write(Sync::Now, "", |db| enter(db, "night", "r", None, &n).map(|_| ())).unwrap();
@@ -469,7 +505,7 @@ mod tests {
     #[test]
     fn a_mark_that_is_lost_or_broken_is_none() {
         let dir = tempfile::tempdir().unwrap();
-        let ledger = Ledger::open(dir.path()).unwrap();
+        let ledger = Ledger::make(dir.path()).unwrap();
         assert_eq!(ledger.mark::<u32>("x").unwrap(), None);
         ledger.set_mark("x", &"no number").unwrap();
         assert_eq!(ledger.mark::<u32>("x").unwrap(), None);

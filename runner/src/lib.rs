@@ -47,6 +47,7 @@ pub mod tally;
 pub mod terms;
 pub mod tokens;
 pub mod trial;
+pub mod witness;
 pub mod words;
 
 pub mod agent;

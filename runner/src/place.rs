@@ -148,6 +148,9 @@ fn make(base: &Path, state: &Path) -> std::result::Result<PathBuf, String> {
     if !base.is_absolute() {
         return Err(failed(&"it is no absolute path"));
     }
+    if base.to_str().is_none() {
+        return Err(failed(&"its name is not UTF-8, and commands are told it"));
+    }
     // Looked at before anything is made, too.
     if let Some(found) = above(base) {
         return Err(failed(&format!("{} lies above it", found.display())));

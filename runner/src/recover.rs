@@ -17,9 +17,9 @@ use crate::git::Repo;
 use crate::ledger::{Ledger, Lock};
 use crate::say::Tone;
 use crate::tree::sha256;
-use crate::words::plural;
+use crate::words::{clean, plural};
 use crate::world::World;
-use crate::{disk, hold, host, survivors};
+use crate::{disk, hold, host, survivors, witness};
 
 /// A repository that is ours: nobody else writes, and nothing is left undone.
 pub struct Entered {
@@ -65,9 +65,11 @@ impl World {
         let state = self.repo.state_dir();
         self.runner.mark(&state);
         let lock = Lock::take(&state, who)?;
+        // Before anything is changed: what is mended is mended by the ledger.
+        witness::fits(&self.repo)?;
         self.repo.remember_outputs();
         self.workshop().make_room()?;
-        let mut ledger = Ledger::open(&state)?;
+        let mut ledger = Ledger::make(&state)?;
         let boot = host::boot();
         let last: Option<Last> = ledger.mark(SESSION)?;
         let cut_off = last.is_some_and(|last| !last.ended || last.boot != boot);
@@ -117,6 +119,21 @@ impl World {
         }
         Ok(Entered { ledger, lock, mended, thorough })
     }
+}
+
+/// The ledger to look at, where there is one and the last piton left nothing undone: what is refused by what stands there now is then
+/// refused before anything is changed. `None` where it is to be recovered first, or nothing ever began.
+///
+/// # Errors
+/// When the ledger cannot be read, or is not that of this repository's runs.
+pub fn at_rest(repo: &Repo) -> Result<Option<Ledger>> {
+    witness::fits(repo)?;
+    let state = repo.state_dir();
+    let Some(ledger) = Ledger::look(&state)?.filter(|_| !repo.lost_its_branch()) else { return Ok(None) };
+    let last: Option<Last> = ledger.mark(SESSION)?;
+    let ended = last.is_none_or(|last| last.ended && last.boot == host::boot());
+    // A piton that is at work has not ended; its lock is not tried, which would keep others from taking it.
+    Ok((ended && ledger.on_their_way()?.is_empty()).then_some(ledger))
 }
 
 fn mended(kind: &'static str, found: impl Into<String>, did: impl Into<String>) -> Mended {
@@ -222,7 +239,13 @@ fn finish(book: &mut Book, repo: &Repo, flight: Flight) -> Result<Mended> {
         book.create_branch(repo)?;
     }
     // A climb's worktree is made anew by the next climb.
-    let work = if owner == Owner::User { repo.sibling(&PathBuf::from(work)) } else { None };
+    let work = PathBuf::from(work);
+    let work = match owner {
+        Owner::Piton => None,
+        Owner::User if work.exists() => repo.sibling(&work),
+        // The repository was moved meanwhile: where the run began.
+        Owner::User => repo.sibling(&repo.checkout(book.run.worktree.as_deref())),
+    };
     let work = work.filter(|work| work.head().is_ok_and(|head| head.branch == book.branch()));
     let spared = book.apply(repo, work.as_ref(), number, owner)?;
     let spared = if spared { "; the files were edited since, and are left as they are" } else { "" };
@@ -282,15 +305,41 @@ fn refs(book: &mut Book, repo: &Repo) -> Result<Vec<Mended>> {
         }
         Ok(())
     })?;
-    let branch = format!("refs/heads/{}", book.branch());
-    let here = repo.stands_on(&branch);
-    if repo.remove_broken_ref(&branch)? || (here && repo.raw_ref(&branch).is_none()) {
-        book.create_branch(repo)?;
-        found.push(mended(
-            "branch",
-            format!("{} is broken or gone", book.branch()),
-            "put back at the incumbent",
-        ));
-    }
+    found.extend(branch(book, repo)?);
     Ok(found)
+}
+
+/// Puts the branch of a run back where it is gone. One that somebody moved is his work, and stays.
+fn branch(book: &Book, repo: &Repo) -> Result<Option<Mended>> {
+    let name = format!("refs/heads/{}", book.branch());
+    repo.remove_broken_ref(&name)?;
+    if let Some(is) = repo.raw_ref(&name) {
+        let Err(error) = book.branch_may_go_on(repo) else {
+            // A commit behind, as where a keep was recorded and piton then ended.
+            book.settle_branch(repo)?;
+            let behind = book.incumbent().commit.as_deref() != Some(&is.to_string());
+            let found = format!("{} is at {is}", book.branch());
+            return Ok(behind.then(|| mended("branch", found, "moved on to the incumbent")));
+        };
+        return Ok(Some({
+            let did = error.hint.map_or_else(String::new, |hint| format!(": {hint}"));
+            mended("branch", error.cause.unwrap_or(error.what), format!("left as it is{did}"))
+        }));
+    }
+    let gone = format!("{} is broken or gone", book.branch());
+    let commit = book.incumbent().commit.clone().unwrap_or_default();
+    let whole = repo.object_id(&commit).is_ok_and(|id| repo.is_whole(id));
+    Ok(Some(match whole.then(|| book.create_branch(repo)) {
+        Some(Ok(())) => mended("branch", gone, "put back at the incumbent"),
+        Some(Err(error)) => mended(
+            "branch",
+            gone,
+            clean(&format!("not put back: {}", error.cause.unwrap_or(error.what)), 300),
+        ),
+        None => mended(
+            "branch",
+            gone,
+            format!("the incumbent {commit} is gone too: nothing can be done; its rows stand"),
+        ),
+    }))
 }

@@ -14,6 +14,17 @@ use serde::{Deserialize, Serialize};
 pub const FILE: u32 = 0o100_644;
 /// Git's mode of an executable file.
 pub const EXECUTABLE: u32 = 0o100_755;
+/// Instead of a mode: the name is not UTF-8, so that no experiment, record or table could name the file.
+pub const UNNAMED: u32 = 1;
+
+/// A path as text, with each byte that is not UTF-8 as `\xff`. It names the file for people; no file is opened by it.
+pub fn shown(path: &[u8]) -> String {
+    let chunk = |chunk: std::str::Utf8Chunk<'_>| {
+        let bytes: String = chunk.invalid().iter().map(|byte| format!("\\x{byte:02x}")).collect();
+        format!("{}{bytes}", chunk.valid())
+    };
+    path.utf8_chunks().map(chunk).collect()
+}
 
 /// What may be edited: `[scope]` in `piton.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -179,8 +190,6 @@ impl Scope {
                 "scope.editable holds `{experiment}`: an edit could change what it is judged by"
             ));
         }
-        let unnamed = entries.iter().find(|(path, ..)| path.contains('\u{fffd}'));
-        why.extend(unnamed.map(|(path, ..)| format!("{path}: a name that is not UTF-8")));
         // A link or a submodule that is there already is no edit.
         let plain: Vec<(String, u32, u64)> =
             entries.iter().filter(|(_, mode, _)| !matches!(mode, 0o120_000 | 0o160_000)).cloned().collect();
@@ -215,6 +224,7 @@ impl Scope {
         let mut refused: Vec<String> = entries
             .iter()
             .filter_map(|(path, mode, bytes)| match *mode {
+                UNNAMED => Some(format!("{path}: a name that is not UTF-8")),
                 FILE | EXECUTABLE if *bytes > self.max_file_bytes => {
                     Some(format!("{path}: {bytes} bytes; a file may have {}", self.max_file_bytes))
                 }
@@ -355,7 +365,8 @@ mod tests {
         assert!(src.unfit(&[held("candidate/src/a", 101)], "piton.toml")[0].contains("101 bytes"));
         let own = src.unfit(&[held("candidate/src/piton.toml", 1)], "candidate/src/piton.toml");
         assert!(own[0].contains("judged by"), "{own:?}");
-        assert!(src.unfit(&[held("candidate/src/\u{fffd}", 1)], "piton.toml")[0].contains("not UTF-8"));
+        let unnamed = ("candidate/src/a\\xff".to_owned(), UNNAMED, 1);
+        assert!(src.unfit(&[unnamed], "piton.toml")[0].contains("a\\xff: a name that is not UTF-8"));
     }
 
     #[test]

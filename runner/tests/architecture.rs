@@ -81,6 +81,7 @@ const ORDER: &[&str] = &[
     "calibrate",
     "ledger",
     "book",
+    "witness",
     "memory",
     "briefing",
     "agent",

@@ -7,7 +7,9 @@ pub mod night;
 pub mod served;
 pub mod slow;
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -68,6 +70,19 @@ impl Said {
     pub fn json(&self) -> serde_json::Value {
         serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("no JSON ({e}): {self:?}"))
     }
+}
+
+/// Has `piton` refuse a command with this status and these words, and holds it to having changed nothing: no file, ref or row.
+pub fn refused(scratch: &Scratch, args: &[&str], status: i32, words: &[&str]) {
+    let before = scratch.standing();
+    let said = scratch.piton(args);
+    assert_eq!(said.status, status, "{args:?}: {said:?}");
+    for word in words {
+        assert!(said.err.contains(word), "{word} in {}", said.err);
+    }
+    assert_eq!(said.out, "");
+    let changed = scratch.changed(&before, status);
+    assert!(changed.is_empty(), "{args:?} ended with {status} and changed {changed:#?}");
 }
 
 impl From<Output> for Said {
@@ -231,6 +246,13 @@ impl Scratch {
         &self.root
     }
 
+    /// Moves it, to a directory of this name beside it.
+    pub fn move_to(&mut self, name: &str) {
+        let to = self.dir.path().join(name);
+        fs::rename(&self.root, &to).expect("it is moved");
+        self.root = to;
+    }
+
     /// Where places of repositories lie, for piton in here.
     pub fn state_home(&self) -> PathBuf {
         self.dir.path().join("state")
@@ -288,6 +310,63 @@ impl Scratch {
         command.args(args).current_dir(self.path()).env("NO_COLOR", "1");
         command.env("PITON_STATE_HOME", self.state_home());
         command
+    }
+
+    /// Everything that stands in the repository, by path: kind, mode and content. Left out is what says nothing of it: who holds a lock,
+    /// what this machine's walls are worth, SQLite's shared memory, what the last trial that was asked for told, and objects that no ref
+    /// leads to.
+    pub fn standing(&self) -> BTreeMap<String, String> {
+        let passing = [
+            ".git/objects",
+            ".git/piton/lock",
+            ".git/piton/ledger.db-shm",
+            ".git/piton/walls.json",
+            ".git/piton/errand",
+            ".git/piton/logs/trial.log",
+        ];
+        let mut found = BTreeMap::new();
+        let mut dirs = vec![self.root.clone()];
+        while let Some(dir) = dirs.pop() {
+            for entry in fs::read_dir(&dir).expect("a directory").flatten() {
+                let (path, meta) = (entry.path(), entry.path().symlink_metadata().expect("it is there"));
+                let name = path.strip_prefix(&self.root).expect("below it").to_string_lossy().into_owned();
+                if passing.contains(&name.as_str()) {
+                    continue;
+                }
+                let kind = meta.file_type();
+                let content = match () {
+                    () if kind.is_dir() => {
+                        dirs.push(path);
+                        continue;
+                    }
+                    () if kind.is_symlink() => {
+                        fs::read_link(&path).expect("a link").into_os_string().into_encoded_bytes()
+                    }
+                    () if kind.is_file() => fs::read(&path).expect("a file"),
+                    () => vec![],
+                };
+                let content = String::from_utf8_lossy(&content).into_owned();
+                found.insert(name, format!("{:o} {} {content}", meta.permissions().mode(), meta.ino()));
+            }
+        }
+        found
+    }
+
+    /// What is another one than it was `before` a command ended with `status`, and should not be: one that was refused changes nothing, one
+    /// that failed records nothing.
+    pub fn changed(&self, before: &BTreeMap<String, String>, status: i32) -> Vec<String> {
+        let after = self.standing();
+        let differ = before.keys().chain(after.keys()).filter(|path| before.get(*path) != after.get(*path));
+        let own = |path: &&String| match status {
+            2 | 3 => true,
+            _ => {
+                let written = [".git/piton/", ".piton/"].iter().any(|dir| path.starts_with(dir));
+                !written && !["run.log", ".git/info/exclude"].contains(&path.as_str())
+            }
+        };
+        let mut changed: Vec<String> = differ.filter(own).cloned().collect();
+        changed.dedup();
+        changed
     }
 
     /// Runs `piton` here.

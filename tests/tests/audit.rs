@@ -161,3 +161,204 @@ fn one_run_is_audited_by_its_name_and_a_run_that_is_none_is_refused() {
     assert_eq!(toy.piton(&["audit", "--run", "x"]).status, 3);
     assert_eq!(Scratch::toy().piton(&["audit"]).status, 3);
 }
+
+/// The files of the ledger, as bytes.
+fn kept(toy: &Scratch) -> Vec<(&'static str, Option<Vec<u8>>)> {
+    let read = |name| std::fs::read(toy.path().join(".git/piton").join(name)).ok();
+    ["ledger.db", "ledger.db-wal", "ledger.db-shm"].map(|name| (name, read(name))).into()
+}
+
+fn put(toy: &Scratch, files: &[(&'static str, Option<Vec<u8>>)]) {
+    for (name, content) in files {
+        let path = toy.path().join(".git/piton").join(name);
+        let _ = std::fs::remove_file(&path);
+        if let Some(content) = content {
+            std::fs::write(path, content).unwrap();
+        }
+    }
+}
+
+/// Every command that would begin a ledger, or go on with it, refuses, says why, and changes nothing.
+fn nothing_begins(toy: &Scratch, why: &str) {
+    for args in [
+        &["climb", "--run", "r", "--trials", "1"][..],
+        &["climb", "--trials", "1"],
+        &["baseline"],
+        &["baseline", "--run", "s"],
+        &["trial", "-m", "x"],
+        &["recover"],
+        &["verify", "--run", "r"],
+        &["noise", "--pairs", "2"],
+    ] {
+        let before = toy.standing();
+        let said = toy.piton(args);
+        assert_eq!(said.status, 3, "{args:?}: {said:?}");
+        assert!(said.err.contains(why) || args[0] == "verify" || args[0] == "trial", "{args:?}: {said:?}");
+        let changed: Vec<_> = toy.changed(&before, 3);
+        let changed: Vec<_> = changed.iter().filter(|path| !path.contains("/errand")).collect();
+        assert!(changed.is_empty(), "{args:?} changed {changed:?}: {said:?}");
+    }
+}
+
+#[test]
+fn a_ledger_that_is_gone_is_missed_by_refs_branch_commits_and_table_and_none_begins_in_its_place() {
+    let gone: [&dyn Fn(&Scratch); 4] = [
+        &|toy| put(toy, &[("ledger.db", None), ("ledger.db-wal", None), ("ledger.db-shm", None)]),
+        &|toy| put(toy, &[("ledger.db", None)]),
+        &|toy| put(toy, &[("ledger.db", Some(vec![])), ("ledger.db-wal", None), ("ledger.db-shm", None)]),
+        // Of a ledger that is young everything stands in what was written ahead.
+        &|toy| put(toy, &[("ledger.db-wal", None), ("ledger.db-shm", None)]),
+    ];
+    for remove in gone {
+        let toy = climbed();
+        remove(&toy);
+        let found = faults(&toy);
+        for words in [
+            "ledger.db is not there, or holds no entry",
+            "the branch piton/r at ",
+            "refs/piton/r/trials/1 at ",
+            "refs/piton/r/trials/2 at ",
+            "says that it is trial 1 of run r, and names a head that the chain never had",
+            "says that it is trial 2 of run r, and names a head that the chain never had",
+            "results.tsv is of no run that the ledger knows",
+        ] {
+            assert!(found.iter().any(|fault| fault.contains(words)), "{words} in {found:#?}");
+        }
+        nothing_begins(&toy, "the ledger is gone, and its trials are not");
+        toy.git(&["pack-refs", "--all"]);
+        toy.git(&["tag", "mine", "refs/piton/r/trials/1"]);
+        assert_eq!(faults(&toy).len(), found.len(), "packed or tagged, they are the same");
+        // Each by itself is missed too.
+        for name in ["refs/heads/piton/r", "refs/piton/r/trials/1", "refs/piton/r/trials/2"] {
+            toy.git(&["update-ref", "-d", name]);
+        }
+        std::fs::remove_file(toy.path().join("results.tsv")).unwrap();
+        named(&toy, &["ledger.db is not there", "says that it is trial 1 of run r"]);
+        toy.git(&["tag", "--delete", "mine"]);
+        assert_eq!(toy.piton(&["audit"]).status, 3, "nothing is left");
+        toy.baseline();
+    }
+}
+
+#[test]
+fn a_ledger_older_than_its_trials_is_told_from_them_and_nothing_goes_on_with_it() {
+    let toy = climbed();
+    let before = kept(&toy);
+    assert_eq!(
+        toy.piton(&["climb", "--run", "r", "--trials", "1"]).status,
+        0,
+        "one that is discarded, or kept"
+    );
+    put(&toy, &before);
+    let found = faults(&toy);
+    assert!(found.iter().any(|fault| fault.contains("refs/piton/r/trials/3 is not known")), "{found:#?}");
+    assert!(
+        found.iter().any(|fault| fault.contains("results.tsv is not what the ledger says")),
+        "{found:#?}"
+    );
+    nothing_begins(&toy, "the ledger is older than what git has");
+    let toy = climbed();
+    let (young, db) = (kept(&toy), ledger(&toy));
+    drop(db);
+    for speed in ["150", "200", "260"] {
+        let agent = format!("echo 'const SPEED: u32 = {speed};' > src/speed.rs");
+        assert_eq!(toy.piton(&["climb", "--run", "r", "--agent", &agent, "--trials", "1"]).status, 0);
+    }
+    assert_eq!(toy.piton(&["climb", "--run", "s", "--trials", "1"]).status, 0);
+    let late = kept(&toy);
+    put(&toy, &young);
+    let found = faults(&toy);
+    for words in [
+        "refs/piton/r/trials/3 is not known",
+        "the branch piton/r is at ",
+        "the branch piton/s at ",
+        "refs/piton/s/trials/1 at ",
+        "of run s, and names a head that the chain never had",
+        "of run r, and names a head that the chain never had",
+    ] {
+        assert!(found.iter().any(|fault| fault.contains(words)), "{words} in {found:#?}");
+    }
+    nothing_begins(&toy, "the ledger is older than what git has");
+    put(&toy, &late);
+    named(&toy, &[]);
+}
+
+#[test]
+fn another_repositorys_ledger_is_told_by_its_commits() {
+    let (toy, other) = (climbed(), Scratch::toy());
+    other.write("more", "another history");
+    other.commit("another history");
+    for run in ["r", "x"] {
+        assert_eq!(other.piton(&["climb", "--run", run, "--trials", "1"]).status, 0);
+        let own = kept(&toy);
+        put(&toy, &kept(&other));
+        assert!(faults(&toy).len() > 4);
+        nothing_begins(&toy, "the ledger is another repository's");
+        put(&toy, &own);
+    }
+    named(&toy, &[]);
+}
+
+#[test]
+fn a_ledger_that_was_cut_short_or_of_which_a_run_was_taken_out_is_missed() {
+    let toy = climbed();
+    ledger(&toy).execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    let whole = kept(&toy);
+    let bytes = whole[0].1.clone().unwrap();
+    for length in [100, 4096, bytes.len() / 2, bytes.len() - 4096] {
+        put(
+            &toy,
+            &[
+                ("ledger.db", Some(bytes[..length].to_vec())),
+                ("ledger.db-wal", None),
+                ("ledger.db-shm", None),
+            ],
+        );
+        let audit = toy.piton(&["audit"]);
+        assert!(audit.status == 1 && !audit.out.contains("everything agrees"), "{length}: {audit:?}");
+        let table = toy.read("results.tsv");
+        assert_ne!(toy.piton(&["climb", "--run", "r", "--trials", "1"]).status, 0, "{length}");
+        assert_eq!(toy.read("results.tsv"), table, "{length}");
+    }
+    put(&toy, &whole);
+    assert_eq!(toy.piton(&["climb", "--run", "s", "--trials", "1"]).status, 0);
+    ledger(&toy)
+        .execute_batch("DELETE FROM entries WHERE run = 's'; DELETE FROM trials WHERE run = 's'")
+        .unwrap();
+    let found = faults(&toy);
+    for words in [
+        "the branch piton/s at ",
+        "refs/piton/s/trials/1 at ",
+        "results.tsv is of no run",
+        "of run s, and names a head",
+    ] {
+        assert!(found.iter().any(|fault| fault.contains(words)), "{words} in {found:#?}");
+    }
+    nothing_begins(&toy, "the ledger is older than what git has");
+}
+
+#[test]
+fn a_ref_a_branch_and_a_table_that_piton_did_not_make_are_named() {
+    let toy = climbed();
+    for name in [
+        "refs/piton/x/trials/1",
+        "refs/piton/r/more",
+        "refs/piton/lone",
+        "refs/heads/piton/mine",
+        "refs/piton/r/trials/9",
+    ] {
+        toy.git(&["update-ref", name, "main"]);
+    }
+    toy.git(&["symbolic-ref", "refs/piton/r/symbolic", "refs/heads/main"]);
+    named(
+        &toy,
+        &[
+            "refs/piton/x/trials/1 at ",
+            "refs/piton/r/more is not known",
+            "refs/piton/lone at ",
+            "the branch piton/mine at ",
+            "refs/piton/r/trials/9 is not known",
+            "refs/piton/r/symbolic is not known",
+        ],
+    );
+}

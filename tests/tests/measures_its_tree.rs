@@ -12,6 +12,8 @@ mod guarded;
 mod incumbents;
 #[path = "lost.rs"]
 mod lost;
+#[path = "moved.rs"]
+mod moved;
 #[path = "rule.rs"]
 mod rule;
 #[path = "trial.rs"]

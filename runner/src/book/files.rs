@@ -127,6 +127,27 @@ pub fn settle(ledger: &Ledger, repo: &Repo, site: &Site) -> Result<(Files, Vec<S
     Ok((Files { dir, names }, told))
 }
 
+/// The tables of piton's that stand in a site where the ledger has printed none; a file that git tracks is the user's.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub fn stray(ledger: Option<&Ledger>, repo: &Repo, site: &Site) -> Result<Vec<PathBuf>> {
+    if let Some(ledger) = ledger
+        && let Some(printed) = ledger.mark::<Printed>(&mark(TABLE, site))?
+        && ledger.run(&printed.run)?.is_some()
+    {
+        return Ok(vec![]);
+    }
+    let dir = repo.directory(site);
+    let names = [RESULTS.to_owned(), format!("piton-{RESULTS}")].into_iter();
+    let ours = names.filter(|name| !repo.tracks(&scope::join(&site.within, name))).map(|name| dir.join(name));
+    let table = |path: &PathBuf| {
+        let file = fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file());
+        file && first_line(path).is_some_and(|line| is_table(&line))
+    };
+    Ok(ours.filter(table).collect())
+}
+
 /// The name of before where it still serves, else the first that does.
 fn choose(before: &str, usual: &str, serves: &dyn Fn(&str) -> bool) -> Option<String> {
     let others =
@@ -149,6 +170,11 @@ fn first_line(path: &Path) -> Option<String> {
     let mut file = BufReader::new(beneath::open(path).ok()?);
     std::io::Read::take(&mut file, 1 << 16).read_until(b'\n', &mut line).ok()?;
     Some(String::from_utf8_lossy(&line).into_owned())
+}
+
+/// What stands in a table; `None` where no plain file is.
+pub fn text(path: &Path) -> Option<Vec<u8>> {
+    fs::symlink_metadata(path).ok().filter(fs::Metadata::is_file).and_then(|_| fs::read(path).ok())
 }
 
 /// Whether a table with this header was printed by piton: that of others which begin alike ends with the description.

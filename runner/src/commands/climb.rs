@@ -9,6 +9,7 @@ use serde_json::json;
 use super::args::Climb;
 use super::world;
 use crate::agent::{self, Agent};
+use crate::begin::may_resume;
 use crate::climb::{self, Climber};
 use crate::clock::Stopwatch;
 use crate::config;
@@ -17,6 +18,7 @@ use crate::error::{Error, Result, exit};
 use crate::flight::Owner;
 use crate::git::Repo;
 use crate::ledger::Ledger;
+use crate::recover::at_rest;
 use crate::say::{self, Tone};
 use crate::session::{self, Ascent, Budget, Hooks, Order, Spent, Stop, Target};
 use crate::world::World;
@@ -76,8 +78,7 @@ pub(super) fn resume(dir: &Path, least: Level, run: Option<&str>, json: bool) ->
     let what = "no climb was taken up again";
     let repo = Repo::open(dir)?;
     let state = repo.state_dir();
-    let last = if state.join("ledger.db").exists() {
-        let ledger = Ledger::open(&state)?;
+    let last = if let Some(ledger) = Ledger::found(&state)? {
         let of = |run: &str| -> Result<bool> {
             let run = ledger.run(run)?;
             Ok(repo.within().is_none_or(|within| run.is_none_or(|run| run.within == within)))
@@ -139,6 +140,15 @@ fn start(start: Start, dir: &Path, least: Level) -> Result<u8> {
             .note("nothing was changed")
             .hint("piton trial, by hand, judges an edit that you have read"));
     }
+    let asked = match at_rest(&world.repo)? {
+        Some(ledger) => way(&world, &ledger, run.as_deref())?.run,
+        None => run.clone(),
+    };
+    let goes_on = asked.as_deref().map(|name| may_resume(&world.repo, name)).transpose()?.flatten();
+    match (goes_on, &asked) {
+        (Some(_), Some(name)) => stands_alone(&world.repo, name)?,
+        _ => world.may_begin(asked.as_deref(), Owner::Piton)?,
+    }
     let entered = world.enter("piton climb", true)?;
     let run = make_way(&world, &entered.ledger, run)?;
     climb::forget(&world.repo.state_dir());
@@ -171,7 +181,7 @@ fn start(start: Start, dir: &Path, least: Level) -> Result<u8> {
         watch,
         ascent: climb::ascent(&session.book.run.name, order, before),
     };
-    let stop = session.climb(&mut climber);
+    let stop = session.climb(&mut climber).map_err(|error| world.repo.stands_here().err().unwrap_or(error));
     let ascent = climber.ascent;
     world.progress.idle();
     drop(work);
@@ -197,41 +207,69 @@ fn start(start: Start, dir: &Path, least: Level) -> Result<u8> {
     })
 }
 
+/// The run that a climb is to go on with, and where this checkout must go first.
+struct Way {
+    run: Option<String>,
+    /// The branch that it came from.
+    back: Option<String>,
+}
+
 /// A climb moves the branch of its run in a worktree of its own, and would pull it away from under a checkout that is on it: as after
-/// `piton baseline`. Such a checkout goes back to the branch that it came from. Returns the run that is meant.
-fn make_way(world: &World, ledger: &Ledger, run: Option<String>) -> Result<Option<String>> {
+/// `piton baseline`. Such a checkout goes back to the branch that it came from.
+fn way(world: &World, ledger: &Ledger, run: Option<&str>) -> Result<Way> {
     let branch = world.repo.head()?.branch;
-    let Some(here) = branch.strip_prefix("piton/") else { return Ok(run) };
+    let stays = |run: Option<&str>| Ok(Way { run: run.map(str::to_owned), back: None });
+    let Some(here) = branch.strip_prefix("piton/") else { return stays(run) };
     let known = ledger.run(here)?;
-    let run = run.or_else(|| {
-        let known = known.filter(|run| world.repo.within().is_none_or(|within| run.within == within))?;
-        Some(known.name)
-    });
-    if run.as_deref() != Some(here) {
-        return Ok(run);
+    let known = known.filter(|run| world.repo.within().is_none_or(|within| run.within == within));
+    let run = run.or_else(|| known.as_ref().map(|run| run.name.as_str()));
+    if run != Some(here) {
+        return stays(run);
     }
-    let refused = |cause: String| {
-        Error::refused("the climb did not start: this checkout is on the branch of its run")
-            .cause(cause)
-            .note("a climb moves that branch in a worktree of its own, and would pull it away from under this checkout; nothing was changed")
-            .hint(format!("git switch to another branch, then: piton climb --run {here}"))
-    };
     let edited: Vec<String> =
         world.repo.dirty()?.into_iter().filter(|path| world.repo.tracks(path)).collect();
     if let Some(first) = edited.first() {
-        return Err(refused(format!(
-            "{first} is edited here: judge the edit first, with piton trial, or put it back"
-        )));
+        return Err(in_its_way(
+            here,
+            format!("{first} is edited here: judge the edit first, with piton trial, or put it back"),
+        ));
     }
-    let back = world
-        .repo
-        .came_from(&branch)
-        .ok_or_else(|| refused("git does not say which branch it was on before".to_owned()))?;
-    world.repo.switch_to(&back).map_err(|error| refused(error.cause.unwrap_or(error.what)))?;
-    let told = format!(
-        "this checkout is on {back} again: the climb goes on with run {here} in a worktree of its own"
-    );
-    world.progress.line(Tone::Neutral, &told);
+    let none = || in_its_way(here, "git does not say which branch it was on before".to_owned());
+    let back = world.repo.came_from(&branch).ok_or_else(none)?;
+    Ok(Way { run: run.map(str::to_owned), back: Some(back) })
+}
+
+/// Git lets no two worktrees be on one branch, and a climb makes one on that of its run.
+fn stands_alone(repo: &Repo, run: &str) -> Result<()> {
+    match repo.checked_out(&format!("piton/{run}"), &format!("piton-{run}")) {
+        None => Ok(()),
+        Some(path) => {
+            Err(Error::refused("the climb did not start: the branch of its run is checked out elsewhere")
+                .cause(format!("piton/{run} is checked out in {}", path.display()))
+                .note("nothing was changed")
+                .hint(format!("git -C {} switch --detach, then: piton climb --run {run}", path.display())))
+        }
+    }
+}
+
+fn in_its_way(run: &str, cause: String) -> Error {
+    Error::refused("the climb did not start: this checkout is on the branch of its run")
+        .cause(cause)
+        .note("a climb moves that branch in a worktree of its own, and would pull it away from under this checkout; nothing was changed")
+        .hint(format!("git switch to another branch, then: piton climb --run {run}"))
+}
+
+/// Takes the checkout out of the way. Returns the run that is meant.
+fn make_way(world: &World, ledger: &Ledger, run: Option<String>) -> Result<Option<String>> {
+    let Way { run, back } = way(world, ledger, run.as_deref())?;
+    let here = run.as_deref().unwrap_or_default();
+    if let Some(back) = back {
+        world.repo.switch_to(&back).map_err(|error| in_its_way(here, error.cause.unwrap_or(error.what)))?;
+        let told = format!(
+            "this checkout is on {back} again: the climb goes on with run {here} in a worktree of its own"
+        );
+        world.progress.line(Tone::Neutral, &told);
+    }
     Ok(run)
 }
 

@@ -123,8 +123,8 @@ impl Drop for Welcome {
 }
 
 /// Whether somebody who has been behind for so long, and has taken so many bytes since, is waited for no longer.
-fn too_slow(behind: Duration, taken: u64) -> bool {
-    behind > BEHIND && (taken as f64) < LEAST * behind.as_secs_f64()
+fn too_slow(may: Duration, behind: Duration, taken: u64) -> bool {
+    behind > may && (taken as f64) < LEAST * behind.as_secs_f64()
 }
 
 /// A connection of which the other end must read what it has asked for.
@@ -133,13 +133,19 @@ pub(super) struct Patient {
     stream: TcpStream,
     /// Since when there is something that was not taken at once, and how much was taken since.
     behind: Option<(Stopwatch, u64)>,
+    /// How long he may be behind, and how often that is looked at.
+    limits: (Duration, Duration),
     look: Pin<Box<Sleep>>,
 }
 
 impl Patient {
     /// Nothing is to be written yet.
     pub fn new(stream: TcpStream) -> Self {
-        Self { stream, behind: None, look: Box::pin(sleep(LOOK)) }
+        Self::within(stream, (BEHIND, LOOK))
+    }
+
+    fn within(stream: TcpStream, limits: (Duration, Duration)) -> Self {
+        Self { stream, behind: None, limits, look: Box::pin(sleep(limits.1)) }
     }
 
     fn wrote(&mut self, context: &mut Context<'_>, poll: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
@@ -153,18 +159,18 @@ impl Patient {
             Poll::Pending => {
                 let (since, taken) = *self.behind.get_or_insert_with(|| (Stopwatch::start(), 0));
                 loop {
-                    if too_slow(since.elapsed(), taken) {
+                    if too_slow(self.limits.0, since.elapsed(), taken) {
                         return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
                     }
                     if self.look.poll_unpin(context).is_pending() {
                         return Poll::Pending;
                     }
-                    self.look = Box::pin(sleep(LOOK));
+                    self.look = Box::pin(sleep(self.limits.1));
                 }
             }
         }
         match self.behind {
-            Some((since, taken)) if too_slow(since.elapsed(), taken) => {
+            Some((since, taken)) if too_slow(self.limits.0, since.elapsed(), taken) => {
                 Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
             }
             _ => poll,
@@ -247,7 +253,27 @@ mod tests {
     #[test]
     fn a_reader_who_takes_nothing_or_a_byte_now_and_then_is_too_slow_and_a_slow_line_is_not() {
         let seconds = Duration::from_secs;
-        assert!(!too_slow(seconds(19), 0) && too_slow(seconds(21), 0) && too_slow(seconds(60), 60));
-        assert!(!too_slow(seconds(60), 60 * 20_000));
+        let too_slow = |behind, taken| too_slow(BEHIND, seconds(behind), taken);
+        assert!(!too_slow(19, 0) && too_slow(21, 0) && too_slow(60, 60));
+        assert!(!too_slow(60, 60 * 20_000));
+    }
+
+    #[test]
+    fn who_does_not_read_what_he_asked_for_is_cut_off() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let _silent = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let stream = listener.accept().await.unwrap().0;
+            let mut patient = Box::pin(Patient::within(stream, (Duration::ZERO, Duration::from_millis(1))));
+            let page = [0; 1 << 16];
+            let ended = loop {
+                let wrote = std::future::poll_fn(|context| patient.as_mut().poll_write(context, &page)).await;
+                if let Err(error) = wrote {
+                    break error;
+                }
+            };
+            assert_eq!(ended.kind(), io::ErrorKind::TimedOut);
+        });
     }
 }

@@ -93,7 +93,7 @@ fn place(repo: &Repo, name: &str) -> PathBuf {
 
 fn in_ledger(repo: &Repo, name: &str) -> Result<bool> {
     let state = repo.state_dir();
-    Ok(state.join("ledger.db").exists() && Ledger::open(&state)?.run(name)?.is_some())
+    Ok(Ledger::found(&state)?.map(|ledger| ledger.run(name)).transpose()?.flatten().is_some())
 }
 
 /// The imported run of that name, where the ledger has none.

@@ -337,12 +337,13 @@ fn pytest(root: &Path) -> Project {
         .into_iter()
         .flatten()
         .flatten()
+        .filter(|entry| entry.file_name().to_str().is_some())
         .find(|entry| entry.path().join("__init__.py").is_file() && entry.file_name() != "tests");
     let project = Project::plain(root);
     Project {
         kind: "a Python project",
         editable: match package.filter(|_| !root.join("src").is_dir()) {
-            Some(package) => vec![package.file_name().to_string_lossy().into_owned()],
+            Some(package) => vec![package.file_name().into_string().unwrap_or_default()],
             None => project.editable.clone(),
         },
         first: "# The first Python that has pytest: the project's own environment, the one on PATH, the system's.\n\

@@ -83,7 +83,7 @@ fn beginning(repo: &Repo, run: Option<&str>) -> Result<Option<Now>> {
     let Some(now) = pulse::read(&state).filter(|now| run.is_none_or(|run| run == now.run)) else {
         return Ok(None);
     };
-    let recorded = state.join("ledger.db").exists() && Ledger::open(&state)?.run(&now.run)?.is_some();
+    let recorded = Ledger::found(&state)?.map(|ledger| ledger.run(&now.run)).transpose()?.flatten().is_some();
     Ok(Some(now).filter(|_| !recorded))
 }
 

@@ -8,6 +8,7 @@ use piton_confine::Level;
 
 use super::wait::{Waiter, under_way, under_way_words};
 use super::{still_true, world};
+use crate::begin::may_resume;
 use crate::book;
 use crate::clock::{self, Stopwatch};
 use crate::drive::adopt;
@@ -39,6 +40,9 @@ pub(super) fn run(
             .hint("piton trial -m \"what you tried\", or without -m, and piton describes the edit"));
     }
     let repo = Repo::open(dir)?;
+    if !repo.lost_its_branch() {
+        may_resume(&repo, &on_a_run(&repo)?)?;
+    }
     repo.remember_outputs();
     let mut waiter = Waiter::new(dir, &repo, wait, json)?;
     waiter.interrupts = say::tells_a_terminal();
@@ -85,6 +89,17 @@ pub(super) fn run(
     let env: &[(&str, &str)] = if colours { &[("CLICOLOR_FORCE", "1")] } else { &[] };
     proc::send_off(&line(least, false)?, dir, env, lock, log)?;
     waiter.follow(errand, true)
+}
+
+/// The run whose branch this checkout is on.
+fn on_a_run(repo: &Repo) -> Result<String> {
+    let branch = repo.head()?.branch;
+    branch.strip_prefix("piton/").map(str::to_owned).ok_or_else(|| {
+        Error::refused("the trial did not start: this checkout is on no run's branch")
+            .cause(format!("HEAD is {branch}"))
+            .note("nothing was changed")
+            .hint("begin a run with `piton baseline`, or `git switch piton/<run>`")
+    })
 }
 
 /// The command line of the process that carries it out: first it leaves, then it is away.
@@ -143,13 +158,7 @@ fn judge(dir: &Path, least: Level, errands: &Errands, errand: &mut Errand) -> Re
     let world = World { progress: world.progress.heard_by(move |doing| ear.do_now(doing)), ..world };
     // A branch that a power cut broke is put back before HEAD is read.
     let entered = world.enter("piton trial", false)?;
-    let head = world.repo.head()?;
-    let name = head.branch.strip_prefix("piton/").ok_or_else(|| {
-        Error::refused("the trial did not start: this checkout is on no run's branch")
-            .cause(format!("HEAD is {}", head.branch))
-            .note("nothing was changed")
-            .hint("begin a run with `piton baseline`, or `git switch piton/<run>`")
-    })?;
+    let name = &on_a_run(&world.repo)?;
     let mut session = world.resume(entered, name)?;
     adopt(&mut session.book, &world.repo)?;
     errand.trial = Some((name.to_owned(), session.book.ledger.next_trial(name)?));

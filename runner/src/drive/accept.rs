@@ -1,7 +1,7 @@
 //! A trial that was held for a person is accepted by one: its edit is measured again, and kept where the rule says so.
 
 use super::Session;
-use crate::book;
+use crate::book::{self, Book};
 use crate::clock::Stopwatch;
 use crate::error::{Error, Result};
 use crate::flight::Owner;
@@ -10,6 +10,47 @@ use crate::report;
 use crate::trial::{Outcome, Record};
 
 const WHAT: &str = "nothing was accepted";
+
+impl Book {
+    /// A trial that a person may accept, and whether this checkout is on the run's branch and goes along with it.
+    ///
+    /// # Errors
+    /// A trial that is not held, or was accepted before; a checkout on the run's branch that is not clean.
+    pub fn may_accept(&self, repo: &Repo, trial: u32) -> Result<(Record, bool)> {
+        let held = self.record(trial)?;
+        if !matches!(held.outcome, Outcome::Held { .. }) {
+            return Err(Error::refused(WHAT)
+                .cause(format!("trial {trial} is not held for a person: {}", held.outcome.reason()))
+                .note("nothing was changed")
+                .hint("piton log --reason held_implausible lists those that are"));
+        }
+        let before = self.records()?;
+        if let Some(kept) = before.iter().find(|r| r.accepted == Some(trial) && r.outcome.kept()) {
+            return Err(Error::refused(WHAT)
+                .cause(format!("trial {trial} was accepted before, and kept as trial {}", kept.trial))
+                .note("nothing was changed"));
+        }
+        Ok((held, self.checkout(repo)?))
+    }
+
+    fn checkout(&self, repo: &Repo) -> Result<bool> {
+        if repo.head()?.branch != self.branch() {
+            return Ok(false);
+        }
+        let dirty = repo.dirty()?;
+        if dirty.is_empty() {
+            return Ok(true);
+        }
+        Err(Error::refused(WHAT)
+            .cause(format!(
+                "this checkout is on {}, which would move, and has an edit that is not committed: {}",
+                self.branch(),
+                dirty[0]
+            ))
+            .note("nothing was changed")
+            .hint("have it judged first (piton trial), or put it aside (git stash)"))
+    }
+}
 
 impl Session<'_> {
     /// Measures the edit of a held trial once more, against the incumbent of now, and keeps it where the rule says so, however much it
@@ -21,20 +62,7 @@ impl Session<'_> {
     pub fn accept(&mut self, trial: u32, by: &str) -> Result<Record> {
         let watch = Stopwatch::start();
         let repo = &self.world.repo;
-        let held = self.book.record(trial)?;
-        if !matches!(held.outcome, Outcome::Held { .. }) {
-            return Err(Error::refused(WHAT)
-                .cause(format!("trial {trial} is not held for a person: {}", held.outcome.reason()))
-                .note("nothing was changed")
-                .hint("piton log --reason held_implausible lists those that are"));
-        }
-        let before = self.book.records()?;
-        if let Some(kept) = before.iter().find(|r| r.accepted == Some(trial) && r.outcome.kept()) {
-            return Err(Error::refused(WHAT)
-                .cause(format!("trial {trial} was accepted before, and kept as trial {}", kept.trial))
-                .note("nothing was changed"));
-        }
-        let checkout = self.checkout()?;
+        let (held, checkout) = self.book.may_accept(repo, trial)?;
         let base = repo.commit_id(self.book.incumbent().commit.as_deref().unwrap_or_default())?;
         let edit = repo.commit_id(held.commit.as_deref().unwrap_or_default())?;
         let tree = self.fitted(&held, base, edit)?;
@@ -57,26 +85,6 @@ impl Session<'_> {
         record.seconds.total = watch.seconds();
         flight.record = record;
         self.conclude(repo, checkout.then_some(repo), flight)
-    }
-
-    /// Whether this checkout is on the run's branch, and goes along with it.
-    fn checkout(&self) -> Result<bool> {
-        let repo: &Repo = &self.world.repo;
-        if repo.head()?.branch != self.branch() {
-            return Ok(false);
-        }
-        let dirty = repo.dirty()?;
-        if dirty.is_empty() {
-            return Ok(true);
-        }
-        Err(Error::refused(WHAT)
-            .cause(format!(
-                "this checkout is on {}, which would move, and has an edit that is not committed: {}",
-                self.branch(),
-                dirty[0]
-            ))
-            .note("nothing was changed")
-            .hint("have it judged first (piton trial), or put it aside (git stash)"))
     }
 
     /// The tree of a held edit on the incumbent of now.

@@ -7,6 +7,7 @@ use git2::{DiffFormat, Oid, Repository, Signature};
 
 use super::{Diff, Repo};
 use crate::error::{Context, Error, Result};
+use crate::scope::shown;
 
 /// Priority of what is in memory over what is on the disk, for libgit2.
 const FIRST: i32 = 1000;
@@ -33,7 +34,7 @@ impl Repo {
         let git = Repository::open(self.git.path()).context(what)?;
         git.odb().context(what)?.add_new_mempack_backend(FIRST).context(what)?;
         let (root, outputs, within) = (self.root.clone(), self.outputs.clone(), self.within.clone());
-        Ok(Self { git, durable: OnceCell::new(), root, outputs, within })
+        Ok(Self { git, durable: OnceCell::new(), root, outputs, within, identity: self.identity })
     }
 
     /// What the edit between the trees `from` and `to` makes of the tree `onto`.
@@ -106,13 +107,13 @@ impl Repo {
         let diff = self.git.diff_tree_to_tree(Some(&tree(from)?), Some(&tree(to)?), None).context(what)?;
         let (mut whole, mut files) = (Diff::default(), Stat::new());
         for delta in diff.deltas() {
-            for path in [delta.old_file().path(), delta.new_file().path()].into_iter().flatten() {
-                files.entry(path.to_string_lossy().into_owned()).or_default();
+            for path in [delta.old_file().path_bytes(), delta.new_file().path_bytes()].into_iter().flatten() {
+                files.entry(shown(path)).or_default();
             }
         }
         diff.print(DiffFormat::Patch, |delta, _, line| {
-            let path = delta.new_file().path().or(delta.old_file().path());
-            let path = path.map(|path| path.to_string_lossy().into_owned()).unwrap_or_default();
+            let path = delta.new_file().path_bytes().or(delta.old_file().path_bytes());
+            let path = path.map(shown).unwrap_or_default();
             let count = files.entry(path).or_default();
             match line.origin() {
                 '+' => (whole.added, count.0) = (whole.added + 1, count.0 + 1),

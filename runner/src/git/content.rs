@@ -7,7 +7,7 @@ use git2::{DiffFormat, FileMode, Index, IndexEntry, IndexTime, Oid};
 use super::Repo;
 use crate::error::{Context, Result};
 use crate::monitor::{Binary, Side, Sources};
-use crate::scope::{EXECUTABLE, FILE, Scope};
+use crate::scope::{EXECUTABLE, FILE, Scope, shown};
 
 /// A file below the editable paths of a worktree.
 #[derive(Debug, Clone)]
@@ -201,7 +201,7 @@ impl Repo {
         index
             .read_tree(&self.git.find_tree(tree).context("the tree was not read")?)
             .context("the tree was not read")?;
-        Ok(index.iter().map(|e| (String::from_utf8_lossy(&e.path).into_owned(), e.mode, e.id)).collect())
+        Ok(index.iter().map(|e| (shown(&e.path), e.mode, e.id)).collect())
     }
 }
 

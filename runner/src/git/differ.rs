@@ -12,7 +12,7 @@ use super::view::View;
 use super::work::Same;
 use crate::beneath::{self, DEEPEST, Dir, Kind, Meta};
 use crate::error::{Context, Result};
-use crate::scope::{EXECUTABLE, FILE};
+use crate::scope::{EXECUTABLE, FILE, shown};
 use crate::tree::LINK;
 
 /// Git's mode of a submodule.
@@ -60,7 +60,7 @@ impl Repo {
         let counts =
             |differs: &Differs| *differs != Differs::Closed && (own || *differs != Differs::Overlooked);
         let paths = found.iter().filter(|(_, differs)| counts(differs));
-        let paths: BTreeSet<String> = paths.map(|(path, _)| path.to_string_lossy().into_owned()).collect();
+        let paths: BTreeSet<String> = paths.map(|(path, _)| shown(path.as_os_str().as_bytes())).collect();
         Ok(paths.into_iter().collect())
     }
 }

@@ -5,7 +5,7 @@ use git2::Oid;
 use super::Repo;
 use crate::error::{Context, Result};
 use crate::likeness::Line;
-use crate::scope::Scope;
+use crate::scope::{Scope, shown};
 
 impl Repo {
     /// The lines in which two commits differ, at most `most` bytes of them; a file that is no text has none.
@@ -27,9 +27,9 @@ impl Repo {
             };
             bytes += line.content().len();
             if bytes <= most {
-                let path = delta.new_file().path().or(delta.old_file().path());
+                let path = delta.new_file().path_bytes().or(delta.old_file().path_bytes());
                 lines.push(Line {
-                    path: path.map(|path| path.to_string_lossy().into_owned()).unwrap_or_default(),
+                    path: path.map(shown).unwrap_or_default(),
                     added,
                     text: String::from_utf8_lossy(line.content()).trim_end_matches(['\n', '\r']).to_owned(),
                 });

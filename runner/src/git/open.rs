@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use git2::{Config, Repository, RepositoryOpenFlags};
 
-use super::{NOTHING, Repo, outputs};
+use super::{NOTHING, Repo, identity, outputs};
 use crate::error::{Context, Error, Result};
 
 impl Repo {
@@ -39,6 +39,11 @@ impl Repo {
                 "clone it, and run piton in the clone",
             );
         };
+        if root.to_str().is_none() || git.commondir().to_str().is_none() {
+            let why =
+                "the name of a directory above it is not UTF-8, and commands and settings cannot name it";
+            return refuse(why, "move it below directories with other names");
+        }
         if git.is_shallow() {
             return refuse(
                 "it is a shallow clone: its history cannot be kept whole",
@@ -50,7 +55,17 @@ impl Repo {
         }
         let outputs = outputs::of(&root, &git.commondir().join("piton"));
         let within = Self::experiment_above(&git, &root, dir);
-        Ok(Self { git, durable: OnceCell::new(), root, outputs, within })
+        let identity = identity(git.commondir());
+        Ok(Self { git, durable: OnceCell::new(), root, outputs, within, identity })
+    }
+
+    /// Whether HEAD names a branch of piton's that is not there: its commit stands in the ledger.
+    pub fn lost_its_branch(&self) -> bool {
+        let head = self.git.find_reference("HEAD");
+        let named = head.is_ok_and(|head| {
+            head.symbolic_target().ok().flatten().is_some_and(|name| name.starts_with("refs/heads/piton/"))
+        });
+        named && self.git.head().is_err()
     }
 
     /// Opens a worktree that this repository should have at `path`; `None` where it has none there.
@@ -96,6 +111,12 @@ fn unborn(git: &Repository) -> bool {
     error.code() == git2::ErrorCode::UnbornBranch && !piton
 }
 
+/// Whether objects of the repository at `common` lie in another one.
+fn borrows(common: &Path) -> bool {
+    let named = fs::read(common.join("objects/info/alternates")).unwrap_or_default();
+    named.split(|byte| *byte == b'\n').any(|line| !line.is_empty() && !line.starts_with(b"#"))
+}
+
 /// Why libgit2 cannot keep the repository at `git_dir` safe, and what to do; `None` where it can.
 fn unsafe_kind(git_dir: &Path) -> Option<(&'static str, &'static str)> {
     let common = fs::read_to_string(git_dir.join("commondir"))
@@ -124,6 +145,11 @@ fn unsafe_kind(git_dir: &Path) -> Option<(&'static str, &'static str)> {
         Some((
             "it is a partial clone: objects may be missing, and libgit2 does not fetch them",
             "clone it without --filter",
+        ))
+    } else if borrows(&common) {
+        Some((
+            "it borrows objects from another repository (.git/objects/info/alternates): what that one loses, the run loses",
+            "git repack -a -d && rm .git/objects/info/alternates; or clone it without --shared and --reference",
         ))
     } else if yes("core.sparsecheckout") {
         Some((

@@ -59,6 +59,19 @@ impl Repo {
         linked.or_else(|| self.own_checkout()).unwrap_or_else(here)
     }
 
+    /// Where else than here, and than in the worktree `own`, a branch is checked out.
+    pub fn checked_out(&self, branch: &str, own: &str) -> Option<PathBuf> {
+        let name = format!("refs/heads/{branch}");
+        let linked = self.git.worktrees().ok()?;
+        let linked = linked.iter().flatten().flatten().filter(|name| *name != own);
+        let linked = linked.filter_map(|name| Some(self.git.find_worktree(name).ok()?.path().to_owned()));
+        let others = linked.chain(self.own_checkout()).filter_map(|path| Self::open(&path).ok());
+        others
+            .filter(|other| other.root != self.root && other.stands_on(&name))
+            .map(|other| other.root)
+            .next()
+    }
+
     fn own_checkout(&self) -> Option<PathBuf> {
         if !self.git.is_worktree() {
             return Some(self.root.clone());
@@ -111,7 +124,7 @@ impl Repo {
             let file = dir.join(config::FILE);
             root.join(&file).is_file() || tree.as_ref().is_some_and(|tree| tree.get_path(&file).is_ok())
         };
-        dir.ancestors().find(here).map(|dir| dir.to_string_lossy().into_owned())
+        dir.ancestors().find(here).and_then(|dir| dir.to_str().map(str::to_owned))
     }
 
     /// The directories of all experiments that a commit holds, the root among them as an empty name.

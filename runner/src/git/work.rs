@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use git2::{Index, Oid};
@@ -15,7 +16,7 @@ use super::view::View;
 use super::{Entry, Repo};
 use crate::beneath::{self, DEEPEST, Dir, Kind, Meta};
 use crate::error::{Context, Result};
-use crate::scope::{EXECUTABLE, FILE, Scope};
+use crate::scope::{EXECUTABLE, FILE, Scope, UNNAMED, shown};
 
 /// The files that git tracks below some paths: those of HEAD, and of the index.
 struct Tracked(BTreeMap<String, (u32, Oid)>);
@@ -88,12 +89,26 @@ impl Repo {
     /// When the commit cannot be read.
     pub fn held(&self, commit: Oid, scope: &Scope) -> Result<Vec<(String, u32, u64)>> {
         let odb = self.git.odb().context("what a commit holds was not read")?;
+        let unnamed = self.unnamed(commit)?;
         let files = self.files(self.tree_id(commit)?)?.into_iter().filter(|(path, ..)| scope.contains(path));
         let sized = files.map(|(path, mode, id)| {
             let bytes = odb.read_header(id).map_or(0, |(bytes, _)| bytes as u64);
+            let mode = if unnamed.contains(&path) { UNNAMED } else { mode };
             (path, mode, bytes)
         });
         Ok(sized.collect())
+    }
+
+    /// The files of a commit of which the name is not UTF-8, as [`shown`] has them.
+    ///
+    /// # Errors
+    /// When the commit cannot be read.
+    pub fn unnamed(&self, commit: Oid) -> Result<Vec<String>> {
+        let what = "what a commit holds was not read";
+        let mut index = Index::new().context(what)?;
+        index.read_tree(&self.tree(commit)?).context(what)?;
+        let unnamed = index.iter().filter(|entry| std::str::from_utf8(&entry.path).is_err());
+        Ok(unnamed.map(|entry| shown(&entry.path)).collect())
     }
 
     /// The files of a commit that git changes on their way out in a manner that piton does not, and those that lie otherwise in a
@@ -127,7 +142,7 @@ impl Repo {
         let mut index = self.git.index().context(what)?;
         index.read(false).context(what)?;
         for entry in index.iter() {
-            let path = String::from_utf8_lossy(&entry.path).into_owned();
+            let path = shown(&entry.path);
             if scope.contains(&path) {
                 tracked.insert(path, (entry.mode, entry.id));
             }
@@ -164,8 +179,12 @@ impl Walk<'_> {
             return Ok(());
         }
         let Some(text) = path.to_str() else {
-            // Whoever is told of it may read what is left of its name.
-            self.found.push(Entry::whole(path.to_string_lossy(), 0, vec![]));
+            let told = shown(path.as_os_str().as_bytes());
+            let is_dir = dir.look(name).is_some_and(|meta| meta.kind == Kind::Dir);
+            let ignored = self.view.ignores(path, is_dir)? || is_bare_directory(dir, name, DEEPEST);
+            if !ignored && self.scope.lock(&told).is_none() {
+                self.found.push(Entry::whole(told, UNNAMED, vec![]));
+            }
             return Ok(());
         };
         let Some(meta) = dir.look(name) else {
@@ -243,6 +262,13 @@ impl Walk<'_> {
         let entry = Entry::whole(path, mode, content.into_owned());
         Ok(Entry { foreign, ..entry })
     }
+}
+
+/// Whether nothing but directories is at or below a name: git keeps none of that.
+fn is_bare_directory(dir: &Dir, name: &OsStr, deep: usize) -> bool {
+    let Ok(below) = dir.enter(name) else { return false };
+    deep > 0
+        && below.list().is_ok_and(|names| names.iter().all(|name| is_bare_directory(&below, name, deep - 1)))
 }
 
 /// Whether git takes a file of this name at all: it refuses those that some system would read as `.git`.

@@ -105,7 +105,7 @@ mod tests {
     #[test]
     fn a_note_is_seen_at_once_and_becomes_an_entry_of_the_chain_later() {
         let dir = tempfile::tempdir().unwrap();
-        let ledger = Ledger::open(dir.path()).unwrap();
+        let ledger = Ledger::make(dir.path()).unwrap();
         for text in ["a", "b"] {
             ledger.leave(&note(text, false)).unwrap();
         }
