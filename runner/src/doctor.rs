@@ -353,7 +353,7 @@ mod tests {
 
     #[test]
     fn a_machine_whose_time_is_stolen_is_unfit() {
-        let now = Conditions { steal_pct: 40.0, pressure_pct: None, load: 0.2 };
+        let now = Conditions { steal_pct: 40.0, pressure_pct: None, load: 0.2, others_pct: None };
         let (unfit, advice) = judge(&Settings::default(), &Limits::default(), &now, None, Some(2.0), TEN);
         assert_eq!((unfit.len(), advice.len()), (1, 0), "{unfit:?} {advice:?}");
         let calm = Conditions { steal_pct: 0.0, ..now };

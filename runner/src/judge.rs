@@ -5,6 +5,7 @@ use crate::book::Book;
 use crate::build::{BuildEnd, Built};
 use crate::calibration::{Courses, exact, noisy_spell, slow_start};
 use crate::clock::Stopwatch;
+use crate::conditions::{Apart, Voided, unfair};
 use crate::config::Config;
 use crate::duel::{Duel, Round};
 use crate::error::Result;
@@ -368,7 +369,7 @@ impl Held<'_> {
                 other => return Ok(self.ended(other)),
             };
             let (first, sides) = (pair.first, (&pair.incumbent, &pair.challenger));
-            let Some((gain, position)) = self.courses.pair(first, sides.0, sides.1) else {
+            let Some((gain, position)) = self.courses.pair_after(pair.before, first, sides.0, sides.1) else {
                 return Ok(unreadable(&format!("{} is missing, or no number", self.config.metric.name)));
             };
             if let Some(guard) = self.courses.unread() {
@@ -388,6 +389,10 @@ impl Held<'_> {
                 Some(failed) if matches!(verdict, Verdict::Keep(_)) => {
                     Outcome::GateFailed { gate: failed.metric, estimate: Some(estimate) }
                 }
+                None if matches!(verdict, Verdict::Keep(_)) => match self.unfair(duel) {
+                    Some(reason) => Outcome::Void { reason },
+                    None => Outcome::Judged { verdict, estimate },
+                },
                 _ => Outcome::Judged { verdict, estimate },
             });
         }
@@ -401,6 +406,22 @@ impl Held<'_> {
             true => (expensive::provisional(&case), estimate),
             false => (verdict, estimate),
         }
+    }
+
+    /// Why the sides had not the same machine, where they had not.
+    fn unfair(&self, duel: &Duel) -> Option<String> {
+        if duel.exact {
+            return None;
+        }
+        let metric = &self.config.metric;
+        let value = |values: &Values| values.get(&metric.name).copied();
+        let voided = duel.void_pairs.iter().map(|pair| Voided {
+            apart: pair.apart,
+            gain: pair.values.as_ref().and_then(|[one, other]| metric.gain(value(one)?, value(other)?)),
+        });
+        let apart: Vec<Apart> = self.pairs.iter().filter_map(|pair| pair.apart).collect();
+        let plain: Vec<f64> = self.pairs.iter().map(|p| p.gain + p.first.sign() * p.position).collect();
+        unfair(&apart, &plain, &voided.collect::<Vec<_>>(), &self.config.noise)
     }
 
     /// What a round that is no pair makes of the trial.

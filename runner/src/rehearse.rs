@@ -128,12 +128,14 @@ pub fn run(
 /// One more pair.
 fn next(duel: &mut Duel, course: &mut Course, limit_s: u64, doing: &str) -> Result<()> {
     match duel.round(doing, &mut |_| true)? {
-        Round::Pair(pair) => match course.pair(pair.first, &pair.incumbent, &pair.challenger) {
-            Some(_) => Ok(()),
-            None => {
-                Err(Error::new(WHAT).cause("a value is missing, or no number").note("nothing was recorded"))
+        Round::Pair(pair) => {
+            match course.pair_after(pair.before, pair.first, &pair.incumbent, &pair.challenger) {
+                Some(_) => Ok(()),
+                None => Err(Error::new(WHAT)
+                    .cause("a value is missing, or no number")
+                    .note("nothing was recorded")),
             }
-        },
+        }
         other => Err(other.error(WHAT, limit_s)),
     }
 }

@@ -70,7 +70,7 @@ pub enum Verdict {
     Worse,
     /// The pairs do not show that it is better.
     NotShownBetter,
-    /// The pairs show a gain where one side ran first, and none where the other did: it is not the code's.
+    /// The pairs show a gain where the incumbent ran after the challenger, and not where it ran after itself: it is not the code's.
     OneOrder,
     /// This metric was proven to be worse than its limit.
     Guarded(String),

@@ -176,7 +176,9 @@ mod tests {
     fn only_pairs_of_a_program_with_itself_say_what_being_second_is_worth_to_one() {
         let mut history = History::default();
         history.same([0.02; 8]);
-        (0..50).for_each(|_| drop(history.pair(-1.0, -0.4, 0.1)));
+        for _ in 0..50 {
+            history.pair(-1.0, -0.4, 0.1);
+        }
         assert!((history.same_position(0.1) - 0.02 * 8.0 / 12.0).abs() < 1e-12);
         assert!(history.position(0.1) < -0.2);
     }
