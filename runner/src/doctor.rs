@@ -157,10 +157,9 @@ pub fn examine(
     clock::wait(WATCH);
     let now = meter.stop();
     let governor = host::governor();
-    let resolves = known
-        .tau
-        .filter(|tau| *tau > 0.0 && !known.seeded)
-        .map(|tau| forecast::resolved(&Question::better_on(settings, metric.scale(), tau)));
+    let resolves = known.tau.filter(|tau| *tau > 0.0 && !known.seeded).map(|tau| {
+        forecast::resolved(&Question::better_on(settings, metric.scale(), tau), settings.both_orders)
+    });
     // What is much of a unit nobody knows.
     let resolves_pct = resolves.filter(|_| metric.scale() == Scale::Ratio).map(percent);
     let (mut unfit, advice) = judge(settings, limits, &now, governor.as_deref(), resolves_pct, known);

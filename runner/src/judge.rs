@@ -322,7 +322,7 @@ impl Judge<'_> {
         let question = || Question::better_on(&config.rule, config.metric.scale(), tau);
         // Of a metric that is deterministic for a seed the pairs of a trial say what its scale is.
         let known = tau > 0.0 && !courses.primary.track().seeded;
-        record.resolves = known.then(|| forecast::resolved(&question()));
+        record.resolves = known.then(|| forecast::resolved(&question(), config.rule.both_orders));
         record.pairs = pairs;
         record.asked = asked;
         record.void_pairs = duel.void_pairs;

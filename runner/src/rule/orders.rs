@@ -14,8 +14,8 @@ use crate::stats;
 const CLIP: f64 = 2.5;
 /// The gain is there: the pairs are so much likelier with the others' gain than with none, natural logarithm.
 const SHOWN: f64 = 3.0;
-/// It is not: so much less likely.
-const REFUTED: f64 = -8.0;
+/// It is not: so much less likely. More than one pair can say.
+const REFUTED: f64 = -12.0;
 
 /// A pair by what ran before its incumbent.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn a_gain_whoever_ran_before_is_shown_and_one_after_the_challenger_alone_is_refuted() {
         assert_eq!(asked(&[0.1], &[0.1; 6], 0.0), Answer::Yes);
-        assert_eq!(asked(&[0.0; 3], &[0.2; 6], 0.0), Answer::No);
+        assert_eq!(asked(&[0.0; 4], &[0.2; 6], 0.0), Answer::No);
         assert_eq!(asked(&[-0.2; 3], &[0.2; 6], 0.0), Answer::No);
     }
 
@@ -90,6 +90,7 @@ mod tests {
     #[test]
     fn a_wild_pair_does_not_show_what_others_refute() {
         assert_eq!(asked(&[0.0, 0.0, 0.0, 9.0], &[0.1; 6], 0.0), Answer::Open);
+        assert_eq!(asked(&[-9.0], &[0.1; 6], 0.0), Answer::Open);
     }
 
     #[test]
