@@ -36,6 +36,8 @@ pub struct Duel<'a> {
     pub exact: bool,
     /// Pairs that did not count.
     pub void_pairs: Vec<VoidPair>,
+    /// The incumbent runs before each pair: a pair that begins with it shows then what it is worth after itself.
+    pub spaced: bool,
     /// Draws used up.
     drawn: u32,
     /// Whose sample was the last.
@@ -104,6 +106,7 @@ impl<'a> Duel<'a> {
             warm: vec![],
             exact: false,
             void_pairs: vec![],
+            spaced: false,
             drawn: 0,
             last: None,
         }
@@ -149,6 +152,15 @@ impl<'a> Duel<'a> {
             };
             // Before the machine is watched. Those who look on are told the gains apart.
             self.world.pulse.stage(doing.split(" [").next().unwrap_or(doing));
+            if self.spaced && self.last != Some(First::Incumbent) {
+                let warm = rule::draw(self.seed, WARM_UP);
+                self.last = Some(First::Incumbent);
+                match self.bench.sample(self.incumbent, warm.prompts, warm.padding)? {
+                    Sampled::Measured(_) => {}
+                    Sampled::Interrupted => return Ok(Round::Interrupted),
+                    other => return Ok(Round::Failed(First::Incumbent, other)),
+                }
+            }
             let before = self.last;
             let mut spent: [Option<Spent>; 2] = [None, None];
             let (mut values, mut clock): ([Option<Values>; 2], _) = ([None, None], None);

@@ -95,7 +95,8 @@ fn of(question: &Question, both_orders: bool, effect: f64) -> Forecast {
             };
             match question.ask(&gains).0 {
                 Answer::Open => {}
-                Answer::Yes if both_orders && shown() == Answer::Open => {}
+                // From now on the incumbent runs before each pair.
+                Answer::Yes if both_orders && shown() == Answer::Open => before = First::Incumbent,
                 answer => {
                     let answer = if answer == Answer::Yes && both_orders { shown() } else { answer };
                     kept += u32::from(answer == Answer::Yes);

@@ -381,6 +381,7 @@ impl Held<'_> {
             let better = self.asked.first().filter(|_| !self.provisional);
             pulse.measured(&self.courses.primary.gains, better.map(Evidence::of));
             if verdict == Verdict::Continue {
+                duel.spaced = self.config.rule.both_orders && rule::waits_for_order(&self.asked);
                 continue;
             }
             // Nothing is kept before every gate has been read, however few samples there are.

@@ -91,7 +91,8 @@ pub fn run(
                     format!("{}, trial {trial} of {trials}, pair {}", variant.name(), course.gains.len() + 1);
                 next(&mut duel, &mut course, limit_s, &doing)?;
                 let case = Case::of(config.rule.clone(), course.track());
-                let (verdict, estimate, _) = rule::hear(&case);
+                let (verdict, estimate, asked) = rule::hear(&case);
+                duel.spaced = config.rule.both_orders && rule::waits_for_order(&asked);
                 if verdict != Verdict::Continue {
                     kept += u32::from(matches!(verdict, Verdict::Keep(_)));
                     pairs.push(estimate.pairs);

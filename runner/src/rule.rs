@@ -27,6 +27,8 @@ pub use question::{Answer, Evidence, Question};
 pub use scale::History;
 pub use track::Track;
 
+/// What the first question is about.
+const BETTER: &str = "better";
 /// alpha of the as-good question and of guards.
 pub const SECOND_ALPHA: f64 = 0.05;
 
@@ -150,7 +152,7 @@ pub fn hear(case: &Case) -> (Verdict, Estimate, Vec<Asked>) {
     } else {
         let question = primary.better(settings);
         (estimate.low, estimate.high) = primary.bounds(&question);
-        match ask("better".to_owned(), question, primary) {
+        match ask(BETTER.to_owned(), question, primary) {
             _ if primary.hopeless(settings) => Answer::No,
             answer => answer,
         }
@@ -248,6 +250,11 @@ pub fn hear(case: &Case) -> (Verdict, Estimate, Vec<Asked>) {
         _ => Verdict::NotShownBetter,
     };
     (verdict, estimate, asked)
+}
+
+/// Whether only what ran before is waited for: all pairs together have shown that it is better.
+pub fn waits_for_order(asked: &[Asked]) -> bool {
+    asked.first().is_some_and(|first| first.about == BETTER && first.answer == Answer::Yes)
 }
 
 /// A keep, where both orders show it.
