@@ -58,7 +58,9 @@ impl<'a> Alone<'a> {
             let Some(reason) = clock.or(disturbed).or_else(|| self.limits.void(&conditions)) else {
                 return Ok(Run::Counts(sampled));
             };
-            self.void_runs.push(VoidPair { draw: self.taken - 1, reason: reason.clone(), conditions });
+            let (draw, reason) = (self.taken - 1, reason);
+            let void = VoidPair { draw, reason: reason.clone(), conditions, apart: None, values: None };
+            self.void_runs.push(void);
             if self.void_runs.len() > self.limits.void_pairs as usize {
                 return Ok(Run::Void(format!(
                     "{} runs were void, the last because {reason}",

@@ -33,9 +33,12 @@ pub struct Course {
     pub tau: f64,
     /// d of every pair so far; a pair without a value of this metric has none.
     pub gains: Vec<f64>,
-    /// The same pairs by their orders.
+    /// Those of which it is known what ran before, by that.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     orders: Vec<Ordered>,
+    /// w of every pair so far.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    order_effects: Vec<f64>,
 }
 
 impl Course {
@@ -51,6 +54,7 @@ impl Course {
             tau: 0.0,
             gains: vec![],
             orders: vec![],
+            order_effects: vec![],
         };
         records.iter().for_each(|record| course.take(record));
         course
@@ -93,35 +97,45 @@ impl Course {
 
     /// Adds a pair; returns its d, and the b that was taken off. `None` where a value is missing or no number.
     pub fn pair(&mut self, first: First, incumbent: &Values, challenger: &Values) -> Option<(f64, f64)> {
+        self.pair_after(None, first, incumbent, challenger)
+    }
+
+    /// The same of a pair whose first sample came directly after one of `before`, where that is known.
+    pub fn pair_after(
+        &mut self,
+        before: Option<First>,
+        first: First,
+        incumbent: &Values,
+        challenger: &Values,
+    ) -> Option<(f64, f64)> {
         let value = |values: &Values| values.get(&self.metric).copied().unwrap_or(f64::NAN);
         let gain = self.scale.gain(self.direction, value(incumbent), value(challenger))?;
         // Where the baseline agreed with itself whoever ran first, being second is worth nothing.
         let tau = if self.seeds.is_some() { 0.0 } else { self.tau };
         let (d, b) = self.history.pair(first.sign(), first.sign() * gain, tau);
         self.gains.push(d);
-        self.orders.push(self.ordered(first, gain));
+        self.orders.extend(before.map(|before| self.ordered(before, first, gain)));
+        self.order_effects.push(first.sign() * gain);
         Some((d, b))
     }
 
-    /// A pair by its order: its plain gain, less what being second is worth to a program against itself.
-    fn ordered(&self, first: First, gain: f64) -> Ordered {
+    /// A pair by what ran before: its plain gain, less what being second is worth to a program against itself.
+    fn ordered(&self, before: First, first: First, gain: f64) -> Ordered {
         let second = if self.seeds.is_some() { 0.0 } else { self.history.same_position(self.tau) };
-        Ordered { first, gain: gain - first.sign() * second }
+        Ordered::of(before, first, gain - first.sign() * second)
     }
 
     /// The trial has ended: its pairs count for the scale of the next, `null` where both sides were the same program.
     pub fn end(&mut self, null: bool) {
         if null {
             self.history.null_pairs(&self.gains);
-            let second = if self.seeds.is_some() { 0.0 } else { self.history.same_position(self.tau) };
-            let ws: Vec<f64> =
-                self.orders.iter().map(|pair| pair.first.sign() * pair.gain + second).collect();
-            self.history.same(ws);
+            self.history.same(self.order_effects.iter().copied());
         } else {
             self.history.trial(&self.gains);
         }
         self.gains.clear();
         self.orders.clear();
+        self.order_effects.clear();
         self.tau = self.seeds.unwrap_or_else(|| self.history.tau());
     }
 
@@ -136,7 +150,8 @@ impl Course {
     pub fn track_of(&self, pairs: &[Pair]) -> Track {
         let d = pairs.iter().map(|pair| pair.gain).collect();
         let plain = |pair: &Pair| pair.gain + pair.first.sign() * pair.position;
-        let orders = pairs.iter().map(|pair| self.ordered(pair.first, plain(pair))).collect();
+        let known = pairs.iter().filter_map(|pair| Some((pair.before?, pair)));
+        let orders = known.map(|(before, pair)| self.ordered(before, pair.first, plain(pair))).collect();
         Track { d, orders, ..self.track() }
     }
 }
@@ -294,12 +309,23 @@ impl Courses {
 
     /// Adds a pair to every metric. Returns d and b of the primary one; `None` where its value is missing or no number.
     pub fn pair(&mut self, first: First, incumbent: &Values, challenger: &Values) -> Option<(f64, f64)> {
+        self.pair_after(None, first, incumbent, challenger)
+    }
+
+    /// The same of a pair whose first sample came directly after one of `before`, where that is known.
+    pub fn pair_after(
+        &mut self,
+        before: Option<First>,
+        first: First,
+        incumbent: &Values,
+        challenger: &Values,
+    ) -> Option<(f64, f64)> {
         let others =
             self.seconds.iter_mut().map(|s| &mut s.1).chain(self.guards.iter_mut().map(|g| &mut g.1));
         others.for_each(|course| {
-            course.pair(first, incumbent, challenger);
+            course.pair_after(before, first, incumbent, challenger);
         });
-        self.primary.pair(first, incumbent, challenger)
+        self.primary.pair_after(before, first, incumbent, challenger)
     }
 
     /// A guard whose metric the pairs so far do not all have.
@@ -353,6 +379,8 @@ mod tests {
             gain: 0.0,
             position: 0.0,
             conditions: crate::conditions::Conditions::default(),
+            before: None,
+            apart: None,
         };
         let same = [pair(5.0, 5.0, 2.0), pair(7.0, 7.0, 1.0), pair(5.0, 5.0, 3.0)];
         assert!(exact(&same, &["bytes"]), "whatever the seed changes, and what does not judge");

@@ -1,17 +1,48 @@
 //! What the machine was doing while a pair was measured, and whether that voids it: looked at before the values are.
 
+mod fair;
+
 use serde::{Deserialize, Serialize};
+
+pub use fair::{Voided, unfair};
 
 /// What the kernel said about the time of one pair.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Conditions {
     /// Share of all cores' time that the hypervisor gave to others, in percent.
     pub steal_pct: f64,
-    /// Share of the last ten seconds in which some process waited for a core (/proc/pressure/cpu), in percent; absent where the
-    /// kernel does not tell.
+    /// Share of the time in which some process waited for a core (/proc/pressure/cpu), in percent; absent where the kernel does not tell.
+    /// Rows of earlier versions of piton have that of the last ten seconds.
     pub pressure_pct: Option<f64>,
+    /// Share of all cores' time that processes had which were neither piton's nor the sample's, in percent; absent where that is not known: of samples
+    /// that are too short to tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub others_pct: Option<f64>,
     /// Load average of the last minute: processes.
     pub load: f64,
+}
+
+impl Conditions {
+    /// The part of the waiting that others can have caused: at most twice the share of the cores that they had. A side that starts more threads than
+    /// there are cores makes its own processes wait as long as it likes, and a pair must not be void for that.
+    fn waiting(&self) -> Option<f64> {
+        let most = self.others_pct.map_or(100.0, |others| 2.0 * others);
+        self.pressure_pct.map(|pressure| pressure.min(most))
+    }
+
+    /// What others took away, in percent of the cores' time.
+    fn taken(&self) -> f64 {
+        self.steal_pct + self.others_pct.unwrap_or(0.0)
+    }
+}
+
+/// The conditions of both samples of a pair.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct Apart {
+    /// While the incumbent was measured.
+    pub incumbent: Conditions,
+    /// While the challenger was.
+    pub challenger: Conditions,
 }
 
 /// When a pair says nothing: `[noise]` in `piton.toml`.
@@ -52,7 +83,7 @@ impl Limits {
                 conditions.steal_pct, self.steal_pct
             ));
         }
-        conditions.pressure_pct.filter(|pressure| *pressure > self.pressure_pct).map(|pressure| {
+        conditions.waiting().filter(|pressure| *pressure > self.pressure_pct).map(|pressure| {
             format!(
                 "processes waited for a core {pressure:.0} % of the time (limit {} %: [noise] pressure_pct)",
                 self.pressure_pct
@@ -68,10 +99,23 @@ mod tests {
     #[test]
     fn a_pair_is_void_by_what_the_machine_did_and_by_nothing_else() {
         let limits = Limits::default();
-        let calm = Conditions { steal_pct: 1.0, pressure_pct: Some(5.0), load: 9.0 };
+        let calm = Conditions { steal_pct: 1.0, pressure_pct: Some(5.0), load: 9.0, others_pct: None };
         assert_eq!(limits.void(&calm), None);
         assert!(limits.void(&Conditions { steal_pct: 30.0, ..calm }).unwrap().contains("30 %"));
         assert!(limits.void(&Conditions { pressure_pct: Some(80.0), ..calm }).unwrap().contains("waited"));
         assert_eq!(limits.void(&Conditions { pressure_pct: None, ..calm }), None);
+    }
+
+    #[test]
+    fn what_makes_only_its_own_processes_wait_voids_nothing() {
+        let limits = Limits::default();
+        let of = |others: Option<f64>| Conditions {
+            pressure_pct: Some(100.0),
+            others_pct: others,
+            ..Conditions::default()
+        };
+        assert_eq!(limits.void(&of(Some(4.0))), None, "threads of its own");
+        assert!(limits.void(&of(Some(45.0))).is_some(), "others had nearly half of the machine");
+        assert!(limits.void(&of(None)).is_some(), "nobody knows whose they were");
     }
 }

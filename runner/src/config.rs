@@ -146,7 +146,7 @@ pub struct Measure {
     /// Files and directories that it may write besides its own, by the same words as `read`.
     #[serde(default)]
     pub write: Vec<String>,
-    /// What it measures where there is no artifact.
+    /// How the side's tree is given to it.
     #[serde(default)]
     pub tree: Laid,
     /// Files and directories that the command may read besides its own and the system's: by absolute path, or below the user's home, as
@@ -174,10 +174,10 @@ pub struct Measure {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Laid {
-    /// Laid anew for each sample, which may write there.
+    /// A copy that is made for each sample, which may write there where there is no artifact.
     #[default]
     Fresh,
-    /// Where it was built, and never written: spares the copy of a large tree.
+    /// The tree that was built, moved to where copies lie and never written: spares the copy of a large tree, and shows by its times how old it is.
     ReadOnly,
 }
 

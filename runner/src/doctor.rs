@@ -157,10 +157,9 @@ pub fn examine(
     clock::wait(WATCH);
     let now = meter.stop();
     let governor = host::governor();
-    let resolves = known
-        .tau
-        .filter(|tau| *tau > 0.0 && !known.seeded)
-        .map(|tau| forecast::resolved(&Question::better_on(settings, metric.scale(), tau)));
+    let resolves = known.tau.filter(|tau| *tau > 0.0 && !known.seeded).map(|tau| {
+        forecast::resolved(&Question::better_on(settings, metric.scale(), tau), settings.both_orders)
+    });
     // What is much of a unit nobody knows.
     let resolves_pct = resolves.filter(|_| metric.scale() == Scale::Ratio).map(percent);
     let (mut unfit, advice) = judge(settings, limits, &now, governor.as_deref(), resolves_pct, known);
@@ -353,7 +352,7 @@ mod tests {
 
     #[test]
     fn a_machine_whose_time_is_stolen_is_unfit() {
-        let now = Conditions { steal_pct: 40.0, pressure_pct: None, load: 0.2 };
+        let now = Conditions { steal_pct: 40.0, pressure_pct: None, load: 0.2, others_pct: None };
         let (unfit, advice) = judge(&Settings::default(), &Limits::default(), &now, None, Some(2.0), TEN);
         assert_eq!((unfit.len(), advice.len()), (1, 0), "{unfit:?} {advice:?}");
         let calm = Conditions { steal_pct: 0.0, ..now };

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use crate::build::Built;
 use crate::clock::{self, Stopwatch};
-use crate::conditions::Limits;
+use crate::conditions::{Apart, Limits};
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::host::Meter;
+use crate::host::{Meter, Spent};
 use crate::measure::{Bench, Sampled};
 use crate::metric::Values;
 use crate::proc;
@@ -36,8 +36,12 @@ pub struct Duel<'a> {
     pub exact: bool,
     /// Pairs that did not count.
     pub void_pairs: Vec<VoidPair>,
+    /// The incumbent runs before each pair: a pair that begins with it shows then what it is worth after itself.
+    pub spaced: bool,
     /// Draws used up.
     drawn: u32,
+    /// Whose sample was the last.
+    last: Option<First>,
 }
 
 /// How a round ended.
@@ -102,7 +106,9 @@ impl<'a> Duel<'a> {
             warm: vec![],
             exact: false,
             void_pairs: vec![],
+            spaced: false,
             drawn: 0,
+            last: None,
         }
     }
 
@@ -121,6 +127,7 @@ impl<'a> Duel<'a> {
             // Which side it is stands nowhere that an agent may read.
             self.world.progress.doing("warming up");
             self.world.pulse.stage("warming up");
+            self.last = Some(side);
             match self.bench.sample(self.side(side), draw.prompts, draw.padding)? {
                 Sampled::Measured(values) if !look(side, &values) => {
                     return Ok(Some(Round::Enough(side)));
@@ -146,11 +153,25 @@ impl<'a> Duel<'a> {
             };
             // Before the machine is watched. Those who look on are told the gains apart.
             self.world.pulse.stage(doing.split(" [").next().unwrap_or(doing));
-            let meter = Meter::start();
+            if self.spaced && self.last != Some(First::Incumbent) {
+                let warm = rule::draw(self.seed, WARM_UP);
+                self.last = Some(First::Incumbent);
+                match self.bench.sample(self.incumbent, warm.prompts, warm.padding)? {
+                    Sampled::Measured(_) => {}
+                    Sampled::Interrupted => return Ok(Round::Interrupted),
+                    other => return Ok(Round::Failed(First::Incumbent, other)),
+                }
+            }
+            let before = self.last;
+            let mut spent: [Option<Spent>; 2] = [None, None];
             let (mut values, mut clock): ([Option<Values>; 2], _) = ([None, None], None);
             for side in order {
                 self.world.progress.doing(doing);
-                let sampled = match self.bench.sample(self.side(side), draw.prompts, draw.padding)? {
+                self.last = Some(side);
+                let meter = Meter::start();
+                let sampled = self.bench.sample(self.side(side), draw.prompts, draw.padding)?;
+                spent[usize::from(side == First::Challenger)] = Some(meter.spent());
+                let sampled = match sampled {
                     Sampled::Measured(sampled) => sampled,
                     Sampled::Interrupted => return Ok(Round::Interrupted),
                     Sampled::Failed { how, reason, .. } if how == CLOCK => {
@@ -164,15 +185,22 @@ impl<'a> Duel<'a> {
                 }
                 values[usize::from(side == First::Challenger)] = Some(sampled);
             }
-            let conditions = meter.stop();
+            let conditions = spent.into_iter().flatten().fold(Spent::default(), Spent::and).conditions();
+            let apart = match spent {
+                [Some(incumbent), Some(challenger)] => {
+                    Some(Apart { incumbent: incumbent.conditions(), challenger: challenger.conditions() })
+                }
+                _ => None,
+            };
             let disturbed = self.bench.stillness.disturbed();
             self.drawn += 1;
             let busy = if self.exact { None } else { self.limits.void(&conditions) };
-            let reason = match (clock.or(disturbed).or(busy), values) {
+            let (reason, values) = match (clock.or(disturbed).or(busy), values) {
                 (None, [Some(incumbent), Some(challenger)]) => {
                     let (first, prompts) = (draw.first, draw.prompts);
                     let (gain, position) = (0.0, 0.0);
                     return Ok(Round::Pair(Pair {
+                        before,
                         first,
                         prompts,
                         incumbent,
@@ -180,11 +208,17 @@ impl<'a> Duel<'a> {
                         gain,
                         position,
                         conditions,
+                        apart,
                     }));
                 }
-                (reason, _) => reason.expect("both sides ran, or the clock moved"),
+                (reason, values) => (reason.expect("both sides ran, or the clock moved"), values),
             };
-            self.void_pairs.push(VoidPair { draw: self.drawn - 1, reason: reason.clone(), conditions });
+            let values = match values {
+                [Some(incumbent), Some(challenger)] => Some([incumbent, challenger]),
+                _ => None,
+            };
+            let draw = self.drawn - 1;
+            self.void_pairs.push(VoidPair { draw, reason: reason.clone(), conditions, apart, values });
             if self.void_pairs.len() > self.limits.void_pairs as usize {
                 return Ok(Round::Void(format!(
                     "{} pairs were void, more than [noise] void_pairs = {}; the last because {reason}",

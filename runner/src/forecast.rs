@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use crate::metric::{Metric, Scale};
 use crate::random::Random;
-use crate::rule::{Answer, Question};
+use crate::rule::orders::whoever_ran_before;
+use crate::rule::{Answer, First, Ordered, Question};
 use crate::terms::{Preset, Settings};
 use crate::words::{gain, noun, number, size};
 
@@ -31,9 +32,9 @@ pub struct Forecast {
 pub fn forecast(settings: &Settings, scale: Scale, tau: f64) -> Vec<Forecast> {
     let question = Question::better_on(settings, scale, tau);
     let mut effects = vec![-3.0 * tau, -tau, 0.0, 0.5 * tau, tau, 2.0 * tau, 3.0 * tau];
-    effects.push(resolved(&question));
+    effects.push(resolved(&question, settings.both_orders));
     effects.sort_by(f64::total_cmp);
-    effects.iter().map(|effect| of(&question, *effect)).collect()
+    effects.iter().map(|effect| of(&question, settings.both_orders, *effect)).collect()
 }
 
 /// Why the rule does not ask whether a change is as good, in a run that has spent `spent` of what such keeps may cost. `None` where it
@@ -64,28 +65,40 @@ pub fn unasked(settings: &Settings, metric: &Metric, tau: f64, spent: f64) -> Op
     })
 }
 
-/// The smallest gain that the question says yes to four times out of five, natural logarithm, to a hundredth of tau.
-pub fn resolved(question: &Question) -> f64 {
+/// The smallest gain that the question says yes to four times out of five, whoever ran before where that is asked too: natural logarithm, to a
+/// hundredth of tau.
+pub fn resolved(question: &Question, both_orders: bool) -> f64 {
     let (mut low, mut high) = (0.0, 4.0 * question.tau);
     while high - low > 0.01 * question.tau {
         let middle = f64::midpoint(low, high);
-        if of(question, middle).kept < 0.8 { low = middle } else { high = middle }
+        if of(question, both_orders, middle).kept < 0.8 { low = middle } else { high = middle }
     }
     high
 }
 
-fn of(question: &Question, effect: f64) -> Forecast {
+fn of(question: &Question, both_orders: bool, effect: f64) -> Forecast {
     let (mut kept, mut pairs) = (0, 0);
     for trial in 0..TRIALS {
         let mut random = Random::of_seed(u64::from(trial));
-        let mut gains = vec![];
+        let (mut gains, mut orders, mut before) = (vec![], vec![], First::Incumbent);
         loop {
             let spoiled = if random.word().is_multiple_of(10) { SPOILED } else { 0.0 };
             let side = if random.word() & 1 == 0 { 1.0 } else { -1.0 };
-            gains.push(effect + question.tau * (random.normal() + side * spoiled));
+            let gain = effect + question.tau * (random.normal() + side * spoiled);
+            gains.push(gain);
+            let first = if side > 0.0 { First::Incumbent } else { First::Challenger };
+            orders.push(Ordered::of(before, first, gain));
+            before = if side > 0.0 { First::Challenger } else { First::Incumbent };
+            let shown = || match whoever_ran_before(&orders, question.tau, question.margin) {
+                Answer::Open if gains.len() >= question.n_max as usize => Answer::No,
+                answer => answer,
+            };
             match question.ask(&gains).0 {
                 Answer::Open => {}
+                // From now on the incumbent runs before each pair.
+                Answer::Yes if both_orders && shown() == Answer::Open => before = First::Incumbent,
                 answer => {
+                    let answer = if answer == Answer::Yes && both_orders { shown() } else { answer };
                     kept += u32::from(answer == Answer::Yes);
                     break;
                 }
@@ -126,6 +139,11 @@ pub fn explain(
             "values are compared by their difference, and gains are told in the metric's unit\n"
         }
     });
+    if settings.both_orders {
+        text.push_str(
+            "a keep takes that the gain is there whoever ran before, and not only where the incumbent ran after the challenger (both_orders)\n",
+        );
+    }
     let delta = settings.delta(scale);
     if delta > 0.0 {
         text.push_str(&format!("gains below {} are not looked for\n", size(delta, 1, metric)));
@@ -176,7 +194,7 @@ pub fn explain(
     }
     text.push_str(&format!(
         "\nso this machine resolves {}: a gain of that size is kept four times out of five\n",
-        size(resolved(&Question::better_on(settings, scale, tau)), 1, metric)
+        size(resolved(&Question::better_on(settings, scale, tau), settings.both_orders), 1, metric)
     ));
     text
 }
@@ -208,7 +226,7 @@ mod tests {
 
     #[test]
     fn the_forecast_is_near_what_the_long_simulation_of_the_standard_rule_gives() {
-        let at = |effect: f64| of(&Question::better(&Settings::default(), 0.033), effect);
+        let at = |effect: f64| of(&Question::better(&Settings::default(), 0.033), false, effect);
         // There, with drift and slowdowns: .81 in 13.7 pairs; 8.3 pairs; 1.25 pairs.
         assert!((0.72..0.92).contains(&at(0.03).kept), "{:?}", at(0.03));
         assert!(at(0.0).kept <= 0.02 && at(0.0).pairs < 10.0, "{:?}", at(0.0));
@@ -218,8 +236,11 @@ mod tests {
     #[test]
     fn what_is_resolved_is_kept_four_times_out_of_five() {
         let question = Question::better(&Settings::default(), 0.02);
-        let kept = of(&question, resolved(&question)).kept;
-        assert!((0.79..0.84).contains(&kept), "{kept}");
+        for both in [false, true] {
+            let kept = of(&question, both, resolved(&question, both)).kept;
+            assert!((0.79..0.84).contains(&kept), "{kept}");
+        }
+        assert!(resolved(&question, true) > resolved(&question, false), "that is what it costs");
     }
 
     #[test]

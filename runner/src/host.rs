@@ -6,6 +6,7 @@ use std::path::Path;
 
 use rand::TryRng;
 
+use crate::clock::Stopwatch;
 use crate::conditions::Conditions;
 use crate::error::{Context, Error, Result};
 use crate::words::plural;
@@ -102,47 +103,147 @@ pub fn fresh_seed() -> Result<u64> {
 /// Watches the machine from its start to its stop.
 #[derive(Debug, Clone, Copy)]
 pub struct Meter {
+    since: Stopwatch,
+    counted: Counted,
+}
+
+/// What the kernel has counted: ticks of all cores, but for the waiting, in microseconds.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counted {
     stolen: u64,
     all: u64,
+    busy: u64,
+    own: u64,
+    waited: Option<u64>,
 }
+
+/// What it counted in some time.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Spent {
+    counted: Counted,
+    seconds: f64,
+}
+
+/// Fewer ticks than that say nothing of who had them: each process's are counted by themselves.
+const TICKS: u64 = 50;
 
 impl Meter {
     /// Begins to watch.
     pub fn start() -> Self {
-        let (stolen, all) = processor_time();
-        Self { stolen, all }
+        Self { since: Stopwatch::start(), counted: Counted::now() }
     }
 
     /// What the machine did since.
     pub fn stop(self) -> Conditions {
-        let (stolen, all) = processor_time();
+        self.spent().conditions()
+    }
+
+    /// The same, to be added to other times.
+    pub fn spent(self) -> Spent {
+        let (before, now) = (self.counted, Counted::now());
         // Some hypervisors let the counter of stolen time run backwards.
-        let share = stolen.saturating_sub(self.stolen) as f64 / all.saturating_sub(self.all).max(1) as f64;
+        let since = |of: fn(&Counted) -> u64| of(&now).saturating_sub(of(&before));
+        let waited = now.waited.zip(before.waited).map(|(now, before)| now.saturating_sub(before));
+        let counted = Counted {
+            stolen: since(|c| c.stolen),
+            all: since(|c| c.all),
+            busy: since(|c| c.busy),
+            own: since(|c| c.own),
+            waited,
+        };
+        Spent { counted, seconds: self.since.seconds() }
+    }
+}
+
+impl Spent {
+    /// Both times together.
+    pub fn and(self, other: Self) -> Self {
+        let (one, two) = (self.counted, other.counted);
+        let counted = Counted {
+            stolen: one.stolen + two.stolen,
+            all: one.all + two.all,
+            busy: one.busy + two.busy,
+            own: one.own + two.own,
+            waited: one.waited.zip(two.waited).map(|(one, two)| one + two),
+        };
+        Self { counted, seconds: self.seconds + other.seconds }
+    }
+
+    /// As shares.
+    pub fn conditions(self) -> Conditions {
+        let Counted { stolen, all, busy, own, waited } = self.counted;
         let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
+        let share = |ticks: u64| (ticks as f64 / all.max(1) as f64 * 100.0).min(100.0);
         Conditions {
-            steal_pct: share * 100.0,
-            pressure_pct: pressure(),
+            steal_pct: share(stolen),
+            pressure_pct: waited.map(|waited| (waited as f64 / 1e4 / self.seconds.max(1e-6)).min(100.0)),
             load: load.split(' ').next().and_then(|load| load.parse().ok()).unwrap_or(0.0),
+            others_pct: (all >= TICKS).then(|| share(busy.saturating_sub(own))),
         }
     }
 }
 
-/// Ticks of all cores: given to other machines, and all. Source: proc(5), /proc/stat, fields of the line `cpu`.
-fn processor_time() -> (u64, u64) {
+impl Counted {
+    fn now() -> Self {
+        let (stolen, all, busy) = processor_time();
+        Self { stolen, all, busy, own: own_time(), waited: waited() }
+    }
+}
+
+/// Ticks of all cores: given to other machines, all, and those that processes had. Source: proc(5), /proc/stat, fields of the line `cpu`.
+fn processor_time() -> (u64, u64, u64) {
     let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
     let fields = stat.lines().next().unwrap_or_default().split_whitespace().skip(1);
     let ticks: Vec<u64> = fields.filter_map(|field| field.parse().ok()).take(8).collect();
-    (ticks.get(7).copied().unwrap_or(0), ticks.iter().sum())
+    (ticks.get(7).copied().unwrap_or(0), ticks.iter().sum(), ticks.iter().take(3).sum())
 }
 
-/// `some avg10` of /proc/pressure/cpu.
-fn pressure() -> Option<f64> {
+/// Ticks that this process had, and all that it has started and that have ended. Source: proc(5), /proc/PID/stat, fields 14 to 17.
+fn own_time() -> u64 {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The name in brackets may hold anything; the state, the third field, stands first after it.
+    let fields = stat.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().skip(11).take(4);
+    fields.filter_map(|field| field.parse::<u64>().ok()).sum()
+}
+
+/// Microseconds in which some process waited for a core since the machine started: `some total` of /proc/pressure/cpu.
+fn waited() -> Option<u64> {
     let text = fs::read_to_string("/proc/pressure/cpu").ok()?;
-    text.split_once("avg10=")?.1.split(' ').next()?.parse().ok()
+    text.lines().next()?.split_once("total=")?.1.trim().parse().ok()
 }
 
 /// How the kernel chooses the clock of the first core, e.g. `performance`; `None` where it does not say.
 pub fn governor() -> Option<String> {
     let path = "/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor";
     fs::read_to_string(path).ok().map(|text| text.trim().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn the_time_of_what_was_started_and_has_ended_is_ones_own_and_nobody_elses() {
+        let before = Counted::now();
+        // Ended by the system after a second of a core's time, whatever else the machine does.
+        let spins =
+            std::process::Command::new("sh").args(["-c", "ulimit -t 1; while :; do :; done"]).status();
+        assert!(!spins.unwrap().success());
+        let now = Counted::now();
+        let (own, busy) = (now.own - before.own, now.busy - before.busy);
+        assert!(own >= 90 && own <= busy + 10, "{own} of {busy}");
+    }
+
+    #[test]
+    fn two_times_together_have_the_shares_of_both() {
+        let of = |busy, own, waited| Spent {
+            counted: Counted { stolen: 10, all: 100, busy, own, waited: Some(waited) },
+            seconds: 0.5,
+        };
+        let both = of(80, 70, 500_000).and(of(60, 10, 0)).conditions();
+        assert_eq!((both.steal_pct, both.pressure_pct, both.others_pct), (10.0, Some(50.0), Some(30.0)));
+        let short = Spent { counted: Counted { all: 10, ..Counted::default() }, seconds: 0.1 };
+        assert_eq!(short.conditions().others_pct, None);
+    }
 }

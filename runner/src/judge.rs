@@ -5,6 +5,7 @@ use crate::book::Book;
 use crate::build::{BuildEnd, Built};
 use crate::calibration::{Courses, exact, noisy_spell, slow_start};
 use crate::clock::Stopwatch;
+use crate::conditions::{Apart, Voided, unfair};
 use crate::config::Config;
 use crate::duel::{Duel, Round};
 use crate::error::Result;
@@ -440,7 +441,7 @@ impl Judge<'_> {
         let question = || Question::better_on(&config.rule, config.metric.scale(), tau);
         // Of a metric that is deterministic for a seed the pairs of a trial say what its scale is.
         let known = tau > 0.0 && !courses.primary.track().seeded;
-        record.resolves = known.then(|| forecast::resolved(&question()));
+        record.resolves = known.then(|| forecast::resolved(&question(), config.rule.both_orders));
         record.pairs = pairs;
         record.asked = asked;
         record.void_pairs = duel.void_pairs;
@@ -502,7 +503,7 @@ impl Held<'_> {
                 other => return Ok(self.ended(other)),
             };
             let (first, sides) = (pair.first, (&pair.incumbent, &pair.challenger));
-            let Some((gain, position)) = self.courses.pair(first, sides.0, sides.1) else {
+            let Some((gain, position)) = self.courses.pair_after(pair.before, first, sides.0, sides.1) else {
                 return Ok(unreadable(&format!("{} is missing, or no number", self.config.metric.name)));
             };
             if let Some(guard) = self.courses.unread() {
@@ -514,6 +515,7 @@ impl Held<'_> {
             let better = self.asked.first().filter(|_| self.by != By::TwoPairs);
             pulse.measured(&self.courses.primary.gains, better.map(Evidence::of));
             if verdict == Verdict::Continue {
+                duel.spaced = self.config.rule.both_orders && rule::waits_for_order(&self.asked);
                 continue;
             }
             // Nothing is kept before every gate has been read, however few samples there are.
@@ -523,6 +525,10 @@ impl Held<'_> {
                 Some(failed) if matches!(verdict, Verdict::Keep(_)) => {
                     Outcome::GateFailed { gate: failed.metric, estimate: Some(estimate) }
                 }
+                None if matches!(verdict, Verdict::Keep(_)) => match self.unfair(duel) {
+                    Some(reason) => Outcome::Void { reason },
+                    None => Outcome::Judged { verdict, estimate },
+                },
                 _ => Outcome::Judged { verdict, estimate },
             });
         }
@@ -542,6 +548,22 @@ impl Held<'_> {
                 (worth.map_or(Verdict::Continue, |_| Verdict::NotShownBetter), estimate)
             }
         }
+    }
+
+    /// Why the sides had not the same machine, where they had not.
+    fn unfair(&self, duel: &Duel) -> Option<String> {
+        if duel.exact {
+            return None;
+        }
+        let metric = &self.config.metric;
+        let value = |values: &Values| values.get(&metric.name).copied();
+        let voided = duel.void_pairs.iter().map(|pair| Voided {
+            apart: pair.apart,
+            gain: pair.values.as_ref().and_then(|[one, other]| metric.gain(value(one)?, value(other)?)),
+        });
+        let apart: Vec<Apart> = self.pairs.iter().filter_map(|pair| pair.apart).collect();
+        let plain: Vec<f64> = self.pairs.iter().map(|p| p.gain + p.first.sign() * p.position).collect();
+        unfair(&apart, &plain, &voided.collect::<Vec<_>>(), &self.config.noise)
     }
 
     /// What a round that is no pair makes of the trial.

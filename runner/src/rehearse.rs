@@ -91,7 +91,8 @@ pub fn run(
                     format!("{}, trial {trial} of {trials}, pair {}", variant.name(), course.gains.len() + 1);
                 next(&mut duel, &mut course, limit_s, &doing)?;
                 let case = Case::of(config.rule.clone(), course.track());
-                let (verdict, estimate, _) = rule::hear(&case);
+                let (verdict, estimate, asked) = rule::hear(&case);
+                duel.spaced = config.rule.both_orders && rule::waits_for_order(&asked);
                 if verdict != Verdict::Continue {
                     kept += u32::from(matches!(verdict, Verdict::Keep(_)));
                     pairs.push(estimate.pairs);
@@ -128,12 +129,14 @@ pub fn run(
 /// One more pair.
 fn next(duel: &mut Duel, course: &mut Course, limit_s: u64, doing: &str) -> Result<()> {
     match duel.round(doing, &mut |_, _| true)? {
-        Round::Pair(pair) => match course.pair(pair.first, &pair.incumbent, &pair.challenger) {
-            Some(_) => Ok(()),
-            None => {
-                Err(Error::new(WHAT).cause("a value is missing, or no number").note("nothing was recorded"))
+        Round::Pair(pair) => {
+            match course.pair_after(pair.before, pair.first, &pair.incumbent, &pair.challenger) {
+                Some(_) => Ok(()),
+                None => Err(Error::new(WHAT)
+                    .cause("a value is missing, or no number")
+                    .note("nothing was recorded")),
             }
-        },
+        }
         other => Err(other.error(WHAT, limit_s)),
     }
 }

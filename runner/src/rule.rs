@@ -29,6 +29,8 @@ pub use question::{Answer, Evidence, Question};
 pub use scale::History;
 pub use track::Track;
 
+/// What the first question is about.
+const BETTER: &str = "better";
 /// alpha of the as-good question and of guards.
 pub const SECOND_ALPHA: f64 = 0.05;
 
@@ -72,7 +74,7 @@ pub enum Verdict {
     Worse,
     /// The pairs do not show that it is better.
     NotShownBetter,
-    /// The pairs show a gain where one side ran first, and none where the other did: it is not the code's.
+    /// The pairs show a gain where the incumbent ran after the challenger, and not where it ran after itself: it is not the code's.
     OneOrder,
     /// This metric was proven to be worse than its limit.
     Guarded(String),
@@ -152,7 +154,7 @@ pub fn hear(case: &Case) -> (Verdict, Estimate, Vec<Asked>) {
     } else {
         let question = primary.better(settings);
         (estimate.low, estimate.high) = primary.bounds(&question);
-        match ask("better".to_owned(), question, primary) {
+        match ask(BETTER.to_owned(), question, primary) {
             _ if primary.hopeless(settings) => Answer::No,
             answer => answer,
         }
@@ -250,6 +252,11 @@ pub fn hear(case: &Case) -> (Verdict, Estimate, Vec<Asked>) {
         _ => Verdict::NotShownBetter,
     };
     (verdict, estimate, asked)
+}
+
+/// Whether only what ran before is waited for: all pairs together have shown that it is better.
+pub fn waits_for_order(asked: &[Asked]) -> bool {
+    asked.first().is_some_and(|first| first.about == BETTER && first.answer == Answer::Yes)
 }
 
 /// A keep, where both orders show it.

@@ -39,6 +39,18 @@ pub fn spread(values: &[f64]) -> Option<f64> {
     Some(deviation(values)? / centre.abs())
 }
 
+/// The probability that a fair coin falls heads at least `k` times in `n`: 1 where nothing was thrown.
+pub fn at_least(k: usize, n: usize) -> f64 {
+    let (mut ln_term, mut sum) = (-(n as f64) * std::f64::consts::LN_2, 0.0);
+    for heads in 0..=n {
+        if heads >= k {
+            sum += ln_term.exp();
+        }
+        ln_term += ((n - heads) as f64 / (heads + 1) as f64).ln();
+    }
+    sum.min(1.0)
+}
+
 /// Distribution-free confidence interval for the median of the population: the sign-test interval.
 ///
 /// `alpha` is the error of each end on its own. The ends are the k-th smallest and the k-th largest value with
@@ -88,6 +100,14 @@ fn sorted(values: &[f64]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn heads_of_a_fair_coin_are_counted_from_the_top() {
+        assert_eq!((at_least(0, 0), at_least(0, 5)), (1.0, 1.0));
+        assert!((at_least(7, 7) - 1.0 / 128.0).abs() < 1e-12);
+        assert!((at_least(2, 3) - 0.5).abs() < 1e-12);
+        assert!(at_least(600, 1000) < 1e-9);
+    }
 
     #[test]
     fn the_interval_of_many_values_is_as_wide_as_theory_says() {

@@ -92,7 +92,7 @@ pub struct Settings {
     /// The same in the metric's unit, where differences are compared; three margins where absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub margin_budget: Option<f64>,
-    /// Whether a keep takes that the gain is there whichever side ran first, and not in one order of the two alone.
+    /// Whether a keep takes that the gain is there whichever side ran before, and not only where the incumbent ran after the challenger.
     pub both_orders: bool,
     /// A gain of one trial beyond this is held for a person, where the candidate's own process may have printed the figure, in percent: 300
     /// is four times as much of what should be high, or a quarter of what should be low. 0 for never.

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use piton_confine::Level;
 use serde::{Deserialize, Serialize};
 
-use crate::conditions::Conditions;
+use crate::conditions::{Apart, Conditions};
 use crate::gate::Reading;
 use crate::likeness::Like;
 use crate::metric::{Scale, Values};
@@ -27,6 +27,9 @@ pub use outcome::{Outcome, Stage, Status};
 pub struct Pair {
     /// Which side ran first: the coin.
     pub first: First,
+    /// Whose sample came directly before the pair; absent where none did, and in rows from before piton recorded it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<First>,
     /// Seed of the prompts.
     pub prompts: u64,
     /// All values of the incumbent's sample.
@@ -42,6 +45,9 @@ pub struct Pair {
     /// What the machine was doing.
     #[serde(default)]
     pub conditions: Conditions,
+    /// The same of each sample; absent in rows from before piton recorded it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apart: Option<Apart>,
 }
 
 /// A pair that does not count, and why: decided before its values were looked at.
@@ -53,6 +59,12 @@ pub struct VoidPair {
     pub reason: String,
     /// What the machine was doing.
     pub conditions: Conditions,
+    /// The same of each sample, where both were taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apart: Option<Apart>,
+    /// All values of the incumbent's sample and of the challenger's, where both were taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub values: Option<[Values; 2]>,
 }
 
 /// Where the time of a trial went, in seconds.

@@ -3,7 +3,7 @@
 use crate::gate::Reading;
 use crate::likeness::Like;
 use crate::metric::{BEYOND, Direction, Metric, Scale, percent};
-use crate::rule::{Estimate, First, Path, Verdict, Worth};
+use crate::rule::{Estimate, First, Ordered, Path, Verdict, Worth};
 use crate::stats;
 use crate::trial::{Outcome, Pair, Record};
 
@@ -181,18 +181,19 @@ fn both_sides(record: &Record, metric: &str) -> String {
     from.zip(to).map_or_else(String::new, |(from, to)| format!(" ({} -> {})", number(from), number(to)))
 }
 
-/// A gain that is there in one order alone, with the medians of both.
+/// A gain that is there after the challenger alone, with the medians of both.
 fn one_order(record: &Record, metric: &Metric) -> String {
-    let of = |first: First| {
-        let plain = |pair: &Pair| pair.gain + first.sign() * pair.position;
-        let own = record.pairs.iter().filter(|pair| pair.first == first);
-        stats::median(&own.map(plain).collect::<Vec<_>>())
-            .map_or_else(|| "no pair".to_owned(), |by| gain(by, metric))
+    let of = |after: First| {
+        let plain = |pair: &Pair| pair.gain + pair.first.sign() * pair.position;
+        let known =
+            record.pairs.iter().filter_map(|pair| Some(Ordered::of(pair.before?, pair.first, plain(pair))));
+        let own: Vec<f64> = known.filter(|pair| pair.after == after).map(|pair| pair.gain).collect();
+        stats::median(&own).map_or_else(|| "not measured".to_owned(), |by| gain(by, metric))
     };
     format!(
-        "the gain is there in one order alone ({} where the incumbent ran first, {} where the challenger did), so that what ran before may have made it",
-        of(First::Incumbent),
-        of(First::Challenger)
+        "not shown whoever ran before ({} where the incumbent ran after the challenger, {} where it ran after itself)",
+        of(First::Challenger),
+        of(First::Incumbent)
     )
 }
 

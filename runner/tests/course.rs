@@ -39,6 +39,8 @@ fn pair(first: First, gain: f64) -> Pair {
         gain,
         position: 0.0,
         conditions: piton::conditions::Conditions::default(),
+        before: None,
+        apart: None,
     }
 }
 

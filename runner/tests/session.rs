@@ -166,6 +166,8 @@ fn a_blind_trial_comes_after_so_many_that_were_measured_and_an_attempt_at_one_co
         gain: 0.1,
         position: 0.0,
         conditions: Conditions::default(),
+        before: None,
+        apart: None,
     };
     let measured = |trial| Record { trial, pairs: vec![pair.clone()], ..judged(Verdict::Worse) };
     since.take(&blank(0, Outcome::Baseline));

@@ -55,7 +55,7 @@ fn case(config: &Config, records: &[Record], record: &Record) -> Case {
     let before: Vec<Record> = records.iter().filter(|r| r.trial < record.trial).cloned().collect();
     let mut courses = config.courses(&before, record.changes.as_ref().is_some_and(|changes| changes.simpler));
     for pair in &record.pairs {
-        courses.pair(pair.first, &pair.incumbent, &pair.challenger);
+        courses.pair_after(pair.before, pair.first, &pair.incumbent, &pair.challenger);
     }
     courses.case(&config.rule.as_said(&record.rule))
 }

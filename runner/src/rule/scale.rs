@@ -11,6 +11,10 @@ const MEMORY: usize = 200;
 /// Pairs that the worth of being second is taken from: the last so many, so that a trial costs as much at the end of a long run
 /// as at its beginning.
 const PAIRS: usize = 2000;
+/// The worth of being second leans to zero as by so many pairs that show none.
+const LEAN: f64 = 4.0;
+/// The same where few pairs tell it: what is taken off must not be their luck.
+const LEAN_OF_FEW: f64 = 24.0;
 /// Pairs that the worth of being second waits for.
 const POSITION_FROM: usize = 8;
 /// A trial with fewer pairs says too little about its own middle.
@@ -100,7 +104,7 @@ impl History {
 
     /// b by those pairs alone: no challenger has a part in it.
     pub fn same_position(&self, tau: f64) -> f64 {
-        self.same.0.as_ref().map_or(0.0, |all| worth(all, tau))
+        self.same.0.as_ref().map_or(0.0, |all| worth(all, tau, LEAN_OF_FEW))
     }
 
     /// tau, natural logarithm: 1.4826 times the median of the last 200 deviations; of a metric so coarse that the median is 0, the
@@ -115,17 +119,17 @@ impl History {
     ///
     /// Only earlier pairs count, so that the coin of the next one keeps its gain symmetric.
     fn position(&self, tau: f64) -> f64 {
-        worth(&self.order_effects, tau)
+        worth(&self.order_effects, tau, LEAN)
     }
 }
 
-fn worth(ws: &VecDeque<f64>, tau: f64) -> f64 {
+fn worth(ws: &VecDeque<f64>, tau: f64, lean: f64) -> f64 {
     let m = ws.len();
     if m < POSITION_FROM {
         return 0.0;
     }
     let sum: f64 = ws.iter().map(|w| w.clamp(-3.0 * tau, 3.0 * tau)).sum();
-    sum / (m as f64 + 4.0)
+    sum / (m as f64 + lean)
 }
 
 #[cfg(test)]
@@ -176,10 +180,10 @@ mod tests {
     fn only_pairs_of_a_program_with_itself_say_what_being_second_is_worth_to_one() {
         let mut history = History::default();
         history.same([0.02; 8]);
-        (0..50).for_each(|_| {
+        for _ in 0..50 {
             history.pair(-1.0, -0.4, 0.1);
-        });
-        assert!((history.same_position(0.1) - 0.02 * 8.0 / 12.0).abs() < 1e-12);
+        }
+        assert!((history.same_position(0.1) - 0.02 * 8.0 / 32.0).abs() < 1e-12);
         assert!(history.position(0.1) < -0.2);
     }
 

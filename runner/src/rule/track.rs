@@ -4,7 +4,6 @@ use serde::{Deserialize, Serialize};
 
 use super::orders::{self, Ordered};
 use super::question::{Answer, Evidence, Question};
-use crate::coin::First;
 use crate::metric::Scale;
 use crate::stats;
 use crate::terms::Settings;
@@ -20,7 +19,7 @@ pub struct Track {
     pub tau: f64,
     /// d of every pair so far, in order: natural logarithms, or differences in the metric's unit.
     pub d: Vec<f64>,
-    /// The pairs by their orders; none in cases from before the rule asked for both.
+    /// The pairs by what ran before; not all of them in cases from before the rule asked for that.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub orders: Vec<Ordered>,
     /// What d is.
@@ -139,35 +138,31 @@ impl Track {
         }
     }
 
-    /// Whether both orders are asked for, and known.
+    /// Whether what ran before is asked for, and known. Of a metric that does not vary it is not asked.
     pub(super) fn ordered(&self, settings: &Settings) -> bool {
-        settings.both_orders && !self.d.is_empty() && self.orders.len() == self.d.len()
+        settings.both_orders && self.orders.len() == self.d.len() && !self.exact(settings)
     }
 
-    /// Whether both orders show a gain greater than `-margin`, which all pairs together do; of a metric that does not vary, whether both were
-    /// seen. Never open from so many pairs on.
+    /// Whether there is a gain greater than `-margin` whoever ran before, where all pairs together show one. Never open from so many pairs on.
     pub(super) fn in_both_orders(&self, settings: &Settings, margin: f64, n_max: u32) -> Answer {
         if !self.ordered(settings) {
             return Answer::Yes;
         }
-        let seen = |first: First| self.orders.iter().any(|pair| pair.first == first);
-        let answer = if !self.exact(settings) {
-            orders::both(&self.orders, self.one_scale(), margin)
-        } else if seen(First::Incumbent) && seen(First::Challenger) {
-            Answer::Yes
-        } else {
-            Answer::Open
-        };
-        if answer == Answer::Open && self.d.len() >= n_max as usize { Answer::No } else { answer }
+        match orders::whoever_ran_before(&self.orders, self.one_scale(), margin) {
+            Answer::Open if self.d.len() >= n_max as usize => Answer::No,
+            answer => answer,
+        }
     }
 
-    /// The scale of all pairs: tau, but where that says little of a trial the smaller of it and the median size of the gains.
+    /// The scale of all pairs: tau, but where that says little of a trial what its own gains vary by.
     fn one_scale(&self) -> f64 {
-        let sizes: Vec<f64> = self.d.iter().map(|gain| gain.abs()).filter(|size| *size > 0.0).collect();
-        match stats::median(&sizes).filter(|_| self.seeded || self.tau == 0.0) {
-            Some(middle) if self.tau > 0.0 => middle.min(self.tau),
-            Some(middle) => middle,
-            None => self.tau(),
+        let sizes: Vec<f64> = self.d.iter().map(|gain| gain.abs()).collect();
+        let own = stats::deviation(&self.d).unwrap_or(0.0).max(stats::median(&sizes).unwrap_or(0.0) / 100.0);
+        match (self.tau > 0.0, self.seeded) {
+            (true, false) => self.tau,
+            (true, true) if own > 0.0 => own.min(self.tau),
+            (false, _) if own > 0.0 => own,
+            _ => self.tau(),
         }
     }
 

@@ -147,7 +147,14 @@ pub fn records() -> Vec<Record> {
                         challenger: challenger.clone(),
                         gain,
                         position: 0.001,
-                        conditions: Conditions { steal_pct: 1.5, pressure_pct: Some(3.0), load: 1.1 },
+                        conditions: Conditions {
+                            steal_pct: 1.5,
+                            pressure_pct: Some(3.0),
+                            load: 1.1,
+                            others_pct: None,
+                        },
+                        before: None,
+                        apart: None,
                     })
                     .collect(),
                 slow_start: None,

@@ -256,7 +256,9 @@ fn pair() -> impl Strategy<Value = Pair> {
             challenger,
             gain,
             position: 0.0,
-            conditions: Conditions { steal_pct: 0.5, pressure_pct: None, load },
+            conditions: Conditions { steal_pct: 0.5, pressure_pct: None, load, others_pct: None },
+            before: None,
+            apart: None,
         },
     )
 }
