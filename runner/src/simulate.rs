@@ -9,6 +9,7 @@
 //! session of 100, except in the bars about E itself and about a wrong tau. The drift begins anywhere. A
 //! night is 200 proposals, so there is one for every 20 of the trials asked for.
 
+mod again;
 mod bars;
 mod bench;
 mod night;
@@ -28,7 +29,7 @@ const SIGMA: f64 = 0.02;
 /// Adds the figures of one part.
 type Part = fn(&Bench, &mut Report);
 
-const PARTS: [(&str, Part); 10] = [
+const PARTS: [(&str, Part); 11] = [
     ("bar 2: what does nothing, on all kinds of noise", bars::no_effect),
     ("bar 3: evidence over 512 pairs", bars::ever),
     ("bar 4: a wrong scale", bars::wrong_tau),
@@ -38,6 +39,7 @@ const PARTS: [(&str, Part); 10] = [
     ("bar 10: as good", bars::as_good),
     ("bar 11: replicates", bars::replicates),
     ("bar 12: a metric that is deterministic for a seed", bars::seeded),
+    ("bar 13: keeps that are measured again", again::rechecks),
     ("the rules of other tools", peers::rows),
 ];
 
@@ -176,7 +178,7 @@ mod tests {
         let report = run(&short(300, 2), &|_| {});
         let broken: Vec<&Bar> = report.bars.iter().filter(|bar| !bar.holds_within(4.0)).collect();
         assert!(broken.is_empty(), "{broken:#?}");
-        assert!((2..=12).all(|number| report.bars.iter().any(|bar| bar.number == number)));
+        assert!((2..=13).all(|number| report.bars.iter().any(|bar| bar.number == number)));
         let kept: Vec<f64> = report.peers.iter().map(|row| row.kept_no_effect).collect();
         assert!(kept[0] < 0.1 && (0.4..0.6).contains(&kept[1]), "one run keeps half, pairs do not: {kept:?}");
     }
