@@ -6,7 +6,7 @@ use piton_tests::Scratch;
 
 /// A climb with a keep, a discard, a failed gate, a crash, a build that fails, hostile words and an edit out of scope.
 fn climbed() -> Scratch {
-    let toy = Scratch::toy_with("[[gate]]", "[rule]\nrecheck = \"off\"\n[[gate]]");
+    let toy = Scratch::toy();
     let steps = [
         ("90", "slower"),
         ("130", "<script>alert(1)</script> & \"more\""),
