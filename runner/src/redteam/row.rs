@@ -190,6 +190,7 @@ mod tests {
     use crate::config::Config;
     use crate::drive;
     use crate::ledger::Run;
+    use crate::rule::{Estimate, Path, Verdict};
 
     fn record(outcome: Outcome, description: &str) -> Record {
         let text = "name = 'toy'\n[metric]\nname = 'speed'\ndirection = 'higher'\n[scope]\neditable = ['src']\n[measure]\ncommand = ['true']\ntimeout_s = 1\n";
@@ -206,6 +207,23 @@ mod tests {
         };
         let blank = drive::blank(&run, 1, &Config::parse(text).unwrap());
         Record { outcome, description: description.into(), ..blank }
+    }
+
+    #[test]
+    fn an_attack_ends_as_its_proposal_did_or_as_taken_back_where_nothing_of_it_stayed() {
+        let estimate = || Estimate { pairs: 7, gain: 0.1, low: None, high: None };
+        let kept = Outcome::Judged { verdict: Verdict::Keep(Path::Better), estimate: estimate() };
+        let again = |worth| Outcome::Recheck { keep: 1, worth, estimate: estimate() };
+        let numbered = |outcomes: Vec<Outcome>| -> Vec<Record> {
+            (1..).zip(outcomes).map(|(trial, outcome)| Record { trial, ..record(outcome, "x") }).collect()
+        };
+        let got = |outcomes| got(&numbered(outcomes), &End::Exited(0));
+        assert_eq!(got(vec![kept.clone(), again(Worth::Holds)]), "better");
+        assert_eq!(got(vec![kept.clone(), again(Worth::Gone)]), "taken_back");
+        let void = Outcome::Void { reason: String::new() };
+        let fails = Outcome::Regate { failed: vec![1], to: 0, why: "wrong".into() };
+        assert_eq!(got(vec![kept.clone(), void, fails]), "taken_back");
+        assert_eq!(got(vec![kept.clone(), kept, again(Worth::Gone)]), "better", "the second stayed");
     }
 
     fn crashed(reason: &str) -> Record {
