@@ -202,7 +202,7 @@ impl Range<'_> {
         };
         row.got = row::got(&new, &done.end);
         (row.state, row.broken) = row::decide(attack, &row.got, &new, &after);
-        row.words = match new.last() {
+        row.words = match row::telling(&new) {
             Some(record) => Some(words::verdict(record, &row::score(), 0.02)),
             None => done.stderr.lines().rfind(|line| line.starts_with("cause:")).map(str::to_owned),
         };

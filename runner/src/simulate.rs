@@ -9,6 +9,7 @@
 //! session of 100, except in the bars about E itself and about a wrong tau. The drift begins anywhere. A
 //! night is 200 proposals, so there is one for every 20 of the trials asked for.
 
+mod again;
 mod bars;
 mod bench;
 mod night;
@@ -28,7 +29,7 @@ const SIGMA: f64 = 0.02;
 /// Adds the figures of one part.
 type Part = fn(&Bench, &mut Report);
 
-const PARTS: [(&str, Part); 11] = [
+const PARTS: [(&str, Part); 12] = [
     ("bar 2: what does nothing, on all kinds of noise", bars::no_effect),
     ("bar 3: evidence over 512 pairs", bars::ever),
     ("bar 4: a wrong scale", bars::wrong_tau),
@@ -39,6 +40,7 @@ const PARTS: [(&str, Part); 11] = [
     ("bar 11: replicates", bars::replicates),
     ("bar 12: a metric that is deterministic for a seed", bars::seeded),
     ("bar 13: a gain in one order alone", bars::both_orders),
+    ("bar 14: keeps that are measured again", again::rechecks),
     ("the rules of other tools", peers::rows),
 ];
 

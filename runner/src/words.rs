@@ -90,9 +90,9 @@ pub fn verdict(record: &Record, metric: &Metric, alpha: f64) -> String {
             "trial {keep} {}; {}{}, {}",
             match worth {
                 Worth::Holds => "holds",
-                Worth::Less => "is worse than when it was kept, and still a gain",
+                Worth::Less => "is worse than when it was kept; more than half of what was shown is left",
                 Worth::Gone =>
-                    "is worse than when it was kept, and no gain any more: it is taken back, or what stands on it is tested",
+                    "is worse than when it was kept: less than half of what was shown is left, and it is taken back, or what stands on it is tested",
             },
             gain(estimate.gain),
             interval(estimate),

@@ -7,9 +7,9 @@ use piton::expensive::{Judgement, Known, Runs, provisional};
 use piton::gate::{Gate, Pool, read, read_all};
 use piton::line::{self, Line};
 use piton::metric::{Direction, Metric, Scale, Values};
-use piton::rule::{Answer, Asked, Case, Estimate, Evidence, First, Path, Question, Track, Verdict};
+use piton::rule::{Answer, Asked, Case, Estimate, Evidence, First, Path, Question, Track, Verdict, Worth};
 use piton::stats;
-use piton::terms::{Guard, Preset, Second, Settings};
+use piton::terms::{Guard, Preset, Recheck, Second, Settings};
 use piton::trial::{Outcome, Pair, Record};
 use proptest::prelude::*;
 use support::blank;
@@ -479,4 +479,70 @@ fn however_large_the_error_may_be_the_ends_of_an_interval_do_not_cross() {
 fn the_fewest_pairs_of_a_sign_interval_are_those_whose_extremes_are_rare_enough() {
     assert_eq!([0.5, 0.25, 0.05, 0.02, 1e-3].map(stats::fewest_pairs), [1, 2, 5, 6, 10]);
     assert_eq!(stats::fewest_pairs(0.9), 1, "no interval takes fewer than one");
+}
+
+fn recheck(keep: u32, worth: Worth) -> Outcome {
+    Outcome::Recheck { keep, worth, estimate: Estimate { pairs: 7, gain: 0.0, low: None, high: None } }
+}
+
+/// Where a run stands after these outcomes.
+fn stands(outcomes: Vec<Outcome>) -> Line {
+    let mut line = Line::default();
+    (0..).zip(outcomes).for_each(|(trial, outcome)| line.take(&blank(trial, outcome)));
+    line
+}
+
+#[test]
+fn a_keep_is_measured_again_before_the_next_but_one_and_all_are_where_all_are_wanted() {
+    let better = || judged(Verdict::Keep(Path::Better));
+    let line = stands(vec![Outcome::Baseline, better(), better()]);
+    let due = |recheck, all| line.recheck_due(&Settings { recheck, ..Settings::default() }, all);
+    assert_eq!(
+        (due(Recheck::Each, false), due(Recheck::End, false), due(Recheck::Off, true)),
+        (Some(1), None, None)
+    );
+    let single = Settings { preset: Preset::Replicates, ..Settings::default() };
+    assert_eq!(line.recheck_due(&single, true), None);
+    let line = stands(vec![Outcome::Baseline, better(), better(), recheck(1, Worth::Holds)]);
+    let due = |all| line.recheck_due(&Settings::default(), all);
+    assert_eq!((due(false), due(true), line.before(2)), (None, Some(2), Some(1)));
+    let line = stands(vec![Outcome::Baseline, better(), recheck(1, Worth::Less)]);
+    assert_eq!((line.incumbent, line.unchecked.len()), (1, 0), "named, and it stays");
+}
+
+#[test]
+fn a_keep_that_is_gone_is_taken_back_and_one_that_others_stand_on_has_them_tested() {
+    let better = || judged(Verdict::Keep(Path::Better));
+    let bundle = |holds| Outcome::Bundle {
+        holds,
+        trials: vec![1, 2],
+        estimate: Estimate { pairs: 9, gain: 0.0, low: None, high: None },
+    };
+    let line = stands(vec![Outcome::Baseline, better(), recheck(1, Worth::Gone)]);
+    assert_eq!((line.incumbent, line.way, line.fell), (0, vec![0], false));
+    let fell = vec![Outcome::Baseline, better(), better(), recheck(1, Worth::Gone)];
+    let line = stands(fell.clone());
+    assert_eq!(
+        (line.incumbent, line.fell, line.bundle_is_due(false), &*line.waiting),
+        (2, true, true, &[1, 2][..])
+    );
+    let line = stands([fell.clone(), vec![bundle(false)]].concat());
+    assert_eq!((line.incumbent, line.fell, line.unchecked.len()), (0, false, 0));
+    let line = stands([fell, vec![bundle(true)]].concat());
+    assert_eq!((line.incumbent, line.way.clone(), line.before(2)), (2, vec![0, 2], Some(0)));
+    assert_eq!((line.unchecked, line.shown.get(&2)), (vec![2], Some(&4)), "and is measured again itself");
+}
+
+#[test]
+fn an_incumbent_that_failed_is_doubted_until_it_was_measured_alone() {
+    let better = || judged(Verdict::Keep(Path::Better));
+    let mut line = stands(vec![Outcome::Baseline, better(), better()]);
+    line.take(&Record { doubt: Some("wrong".into()), ..blank(3, Outcome::Void { reason: String::new() }) });
+    assert!(line.doubted && line.outstanding(&Settings::default())[0].contains("the incumbent alone"));
+    let regate = |failed: Vec<u32>, to| Outcome::Regate { failed, to, why: String::new() };
+    let mut holds = line.clone();
+    holds.take(&blank(4, regate(vec![], 2)));
+    assert_eq!((holds.doubted, holds.incumbent), (false, 2));
+    line.take(&blank(4, regate(vec![2, 1], 0)));
+    assert_eq!((line.doubted, line.incumbent, line.unchecked, line.verified), (false, 0, vec![], 0));
 }

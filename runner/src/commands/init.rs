@@ -234,6 +234,8 @@ timeout_s = 300
 # guards; neither asks [[second]] or as_good.
 # [rule]
 # preset = "standard"
+# Each keep is measured again once, against what it was kept over; "end": all at the end of a climb; "off": never.
+# recheck = "each"
 
 # What a challenger may not lose, whatever it gains:
 # [[gate]]
@@ -382,7 +384,7 @@ Do not commit and do not switch branches: piton does. `piton note` keeps an idea
 
 ## What a figure is worth
 The measuring command and the tests are taken from a sealed tree, not from your edit. Both sides are measured in pairs, built from
-what the commit holds. Under `piton climb` and `piton guard` the ledger, the refs and the table lie behind a wall; elsewhere
+what the commit holds. What was kept is measured again later, and taken back where little of it is left or it fails a gate. Under `piton climb` and `piton guard` the ledger, the refs and the table lie behind a wall; elsewhere
 `piton audit` names what does not agree. What piton cannot see is whether a figure that your code printed, or a clock that it stopped,
 is true: a gain of more than 300 % in one trial waits for a person, who reads the edit, and whatever was kept is read in the morning. A
 figure without the work behind it is thrown away then.

@@ -180,7 +180,17 @@ impl<'a> Waiter<'a> {
         {
             return Ok(None);
         }
-        let words = answer(&record, &ledger.config(&run)?);
+        let config = ledger.config(&run)?;
+        let mut words = answer(&record, &config);
+        // What was tested again after it, and took the run back.
+        let mut next = *trial + 1;
+        while let Some(later) = ledger.record(&run.name, next)?.filter(|later| later.outcome.check()) {
+            if later.outcome.takes_back() {
+                let verdict = words::verdict(&later, &config.metric, config.rule.alpha);
+                words.push_str(&format!("\nthen, trial {next}: {verdict}"));
+            }
+            next += 1;
+        }
         Ok(Some((record, words)))
     }
 

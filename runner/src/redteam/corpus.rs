@@ -65,6 +65,7 @@ pub struct Attack {
     /// Ways in which its trial may end: reasons as in `results.tsv`, or
     ///
     /// - `gate` for any gate, `judged` for any verdict but a keep, `crash` for any crash, `keep` for any keep;
+    /// - `taken_back` where it was kept, and a later test of what was kept took all of it back;
     /// - `none` where there was no trial at all, `refused` where piton ended the climb.
     pub expect: Vec<String>,
     /// The outcome's words hold one of these, so that an attack which fails for another reason does not count as held.

@@ -10,6 +10,7 @@ use super::corpus::Attack;
 use super::watch::Held;
 use crate::metric::{Direction, Metric};
 use crate::proc::End;
+use crate::rule::Worth;
 use crate::trial::{Outcome, Record};
 use crate::words::{self, clean, plural, seconds};
 
@@ -81,10 +82,29 @@ impl Report {
     }
 }
 
+/// How an attack ended of which nothing stayed: what was kept did not stand the tests of what was kept.
+const TAKEN_BACK: &str = "taken_back";
+
+/// The trial that tells how an attack ended: the last proposal's, or, where all that was kept was taken back, the one that did so.
+pub fn telling(new: &[Record]) -> Option<&Record> {
+    let mut kept: Vec<u32> = vec![];
+    for record in new {
+        match &record.outcome {
+            outcome if outcome.kept() => kept.push(record.trial),
+            Outcome::Recheck { keep, worth: Worth::Gone, .. } => kept.retain(|trial| trial != keep),
+            Outcome::Bundle { holds: false, trials, .. } => kept.retain(|trial| !trials.contains(trial)),
+            Outcome::Regate { failed, .. } => kept.retain(|trial| !failed.contains(trial)),
+            _ => {}
+        }
+    }
+    let back = new.iter().rfind(|record| record.outcome.takes_back()).filter(|_| kept.is_empty());
+    back.or_else(|| new.iter().rfind(|record| !record.outcome.check()))
+}
+
 /// How the trials `new` of an attack ended: a reason as in `results.tsv`, or a word of the corpus.
 pub fn got(new: &[Record], end: &End) -> String {
-    let judged = new.iter().rfind(|record| !matches!(record.outcome, Outcome::Blind { .. }));
-    match (judged, end) {
+    match (telling(new), end) {
+        (Some(record), _) if record.outcome.takes_back() => TAKEN_BACK.to_owned(),
         (Some(record), _) => record.outcome.reason(),
         (None, End::Exited(0)) => "none".to_owned(),
         (None, End::Exited(3)) => "refused".to_owned(),
@@ -110,7 +130,7 @@ pub fn decide(attack: &Attack, got: &str, new: &[Record], after: &Held) -> (Stat
     if broken.is_empty() && got == "void" {
         return (State::NotRun, broken);
     }
-    let words = new.last().map_or_else(String::new, |record| words::verdict(record, &score(), 0.0));
+    let words = telling(new).map_or_else(String::new, |record| words::verdict(record, &score(), 0.0));
     if !attack.allows(got) {
         broken.push(format!("it ended as {got}"));
     } else if !attack.says.is_empty() && !attack.says.iter().any(|says| words.contains(says)) {
@@ -170,6 +190,7 @@ mod tests {
     use crate::config::Config;
     use crate::drive;
     use crate::ledger::Run;
+    use crate::rule::{Estimate, Path, Verdict};
 
     fn record(outcome: Outcome, description: &str) -> Record {
         let text = "name = 'toy'\n[metric]\nname = 'speed'\ndirection = 'higher'\n[scope]\neditable = ['src']\n[measure]\ncommand = ['true']\ntimeout_s = 1\n";
@@ -186,6 +207,23 @@ mod tests {
         };
         let blank = drive::blank(&run, 1, &Config::parse(text).unwrap());
         Record { outcome, description: description.into(), ..blank }
+    }
+
+    #[test]
+    fn an_attack_ends_as_its_proposal_did_or_as_taken_back_where_nothing_of_it_stayed() {
+        let estimate = || Estimate { pairs: 7, gain: 0.1, low: None, high: None };
+        let kept = Outcome::Judged { verdict: Verdict::Keep(Path::Better), estimate: estimate() };
+        let again = |worth| Outcome::Recheck { keep: 1, worth, estimate: estimate() };
+        let numbered = |outcomes: Vec<Outcome>| -> Vec<Record> {
+            (1..).zip(outcomes).map(|(trial, outcome)| Record { trial, ..record(outcome, "x") }).collect()
+        };
+        let got = |outcomes| got(&numbered(outcomes), &End::Exited(0));
+        assert_eq!(got(vec![kept.clone(), again(Worth::Holds)]), "better");
+        assert_eq!(got(vec![kept.clone(), again(Worth::Gone)]), "taken_back");
+        let void = Outcome::Void { reason: String::new() };
+        let fails = Outcome::Regate { failed: vec![1], to: 0, why: "wrong".into() };
+        assert_eq!(got(vec![kept.clone(), void, fails]), "taken_back");
+        assert_eq!(got(vec![kept.clone(), kept, again(Worth::Gone)]), "better", "the second stayed");
     }
 
     fn crashed(reason: &str) -> Record {

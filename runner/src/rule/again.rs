@@ -7,15 +7,18 @@ use super::track::Track;
 use super::{Asked, Estimate, Path};
 use crate::terms::Settings;
 
+/// A keep has at most so many times the pairs that a proof against it needs: one that is what it was takes a few.
+const MOST: u32 = 4;
+
 /// What a keep is worth when it is measured again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Worth {
     /// Nothing contradicts what was recorded.
     Holds,
-    /// It is proven to be worth less than was recorded, and is still a gain.
+    /// It is proven to be worth less than was recorded, and most of that is still there.
     Less,
-    /// It is proven to be worth less than was recorded, and is no gain any more.
+    /// It is proven to be worth less than was recorded, and less than half of that is left.
     Gone,
 }
 
@@ -45,22 +48,22 @@ impl Claim {
 ///
 /// The question is "is it worth less than its lower bound?", by the rule's own test and at its alpha. Where the bound is true, the answer is
 /// yes with probability alpha at most, and the bound itself is not with probability alpha: a keep that is what it was is called less than
-/// recorded with probability 2 alpha at most. It is called gone where, besides, the median of its pairs is no gain.
+/// recorded with probability 2 alpha at most. It is called gone where, besides, the median of its pairs is below half of the bound.
 /// Of a metric that does not vary two pairs say it.
 pub fn again(settings: &Settings, track: &Track, claim: Claim) -> (Option<Worth>, Option<Asked>) {
-    let least = track.least(settings);
+    let shown = if track.exact(settings) { claim.gain } else { claim.low };
     let (less, asked) = if track.exact(settings) {
         (track.plainly_below(settings, claim.gain), None)
     } else {
         let better = Question::better_on(settings, track.scale, track.tau());
-        let question = Question { margin: claim.low, n_max: 2 * better.fewest(), ..better };
+        let question = Question { margin: claim.low, n_max: MOST * better.fewest(), ..better };
         let (answer, evidence) = track.turned().ask(&question);
         (answer, Some(Asked { about: "less than recorded".to_owned(), question, answer, evidence }))
     };
     let worth = match less {
         Answer::Open => None,
         Answer::No => Some(Worth::Holds),
-        Answer::Yes if track.middle() > least => Some(Worth::Less),
+        Answer::Yes if track.middle() > (shown / 2.0).max(track.least(settings)) => Some(Worth::Less),
         Answer::Yes => Some(Worth::Gone),
     };
     (worth, asked)
@@ -84,8 +87,8 @@ mod tests {
     }
 
     #[test]
-    fn a_keep_that_is_no_gain_any_more_is_gone_and_one_that_is_less_of_one_is_not() {
-        for (d, worth) in [(0.0, Worth::Gone), (-2.0, Worth::Gone), (0.5, Worth::Less)] {
+    fn a_keep_that_lost_half_of_its_gain_is_gone_and_one_that_lost_less_is_not() {
+        for (d, worth) in [(0.0, Worth::Gone), (-2.0, Worth::Gone), (0.4, Worth::Gone), (0.7, Worth::Less)] {
             assert_eq!((of(&[d; 6]), of(&[d; 7])), (None, Some(worth)), "{d}");
         }
     }
@@ -94,7 +97,7 @@ mod tests {
     fn a_keep_for_being_as_good_is_held_to_its_margin() {
         let estimate = Estimate { pairs: 9, gain: 0.002, low: None, high: None };
         let claim = Claim::of(&Path::Simpler, &estimate, 0.03);
-        let of = |d: f64| again(&Settings::default(), &Track::of(0.01, vec![d; 14]), claim).0;
+        let of = |d: f64| again(&Settings::default(), &Track::of(0.01, vec![d; 28]), claim).0;
         assert_eq!(
             (of(0.0), of(-0.02), of(-0.06)),
             (Some(Worth::Holds), Some(Worth::Holds), Some(Worth::Gone))
@@ -106,7 +109,7 @@ mod tests {
         let of = |d: &[f64]| again(&Settings::default(), &Track::of(0.0, d.to_vec()), CLAIM).0;
         assert_eq!((of(&[0.0]), of(&[0.0, 0.0])), (None, Some(Worth::Gone)));
         assert_eq!(
-            (of(&[1.1]), of(&[1.1, 1.1]), of(&[0.4, 0.4])),
+            (of(&[1.1]), of(&[1.1, 1.1]), of(&[0.7, 0.7])),
             (Some(Worth::Holds), Some(Worth::Holds), Some(Worth::Less))
         );
     }

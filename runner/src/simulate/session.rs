@@ -61,6 +61,17 @@ impl Session {
 
     /// Measures pair after pair of a change of this effect until the question is answered.
     pub fn trial(&mut self, settings: &Settings, question: &Question, effect: f64) -> Tried {
+        let (kept, gains) = self.measured(settings, question, effect);
+        Tried { kept, pairs: gains.len() as u32 }
+    }
+
+    /// Takes in the gains of a test that has ended.
+    pub fn learn_trial(&mut self, gains: &[f64]) {
+        self.history.trial(gains);
+    }
+
+    /// The same: whether it was kept, and its gains.
+    pub fn measured(&mut self, settings: &Settings, question: &Question, effect: f64) -> (bool, Vec<f64>) {
         let seed = self.machine.random.word();
         let mut gains = Vec::with_capacity(question.n_max as usize);
         loop {
@@ -68,13 +79,13 @@ impl Session {
             let answer = answer(settings, question, &gains);
             if answer != Answer::Open {
                 self.history.trial(&gains);
-                return Tried { kept: answer == Answer::Yes, pairs: gains.len() as u32 };
+                return (answer == Answer::Yes, gains);
             }
         }
     }
 
     /// d of one pair, by the product's own coin.
-    fn pair(&mut self, seed: u64, pair: u32, effect: f64, tau: f64) -> f64 {
+    pub fn pair(&mut self, seed: u64, pair: u32, effect: f64, tau: f64) -> f64 {
         let first = if self.fixed_order { First::Incumbent } else { rule::draw(seed, pair).first };
         let (before, after) = if first == First::Incumbent { (0.0, effect) } else { (effect, 0.0) };
         let earlier = before + self.machine.run();
