@@ -376,6 +376,13 @@ impl Config {
                 "a gain of more than {pct} % in one trial is held for a person ([rule] implausible_pct)"
             ),
         };
+        if self.measure.result() {
+            return format!(
+                "the measuring command writes it to {{out}}: code in an edit can only where it runs in a process that has that descriptor, \
+                 as in a benchmark that imports it (`piton redteam` says so by trying). Code that leaves its work undone is fast, too: \
+                 {held}; read what was kept"
+            );
+        }
         format!(
             "code in an edit may print it: no [harness] process stands between. The walls keep an edit from the ledger and from other files, \
              and do not make its figure true; {held}. piton cannot tell a smaller lie from the truth: read what was kept"

@@ -9,6 +9,7 @@ mod row;
 mod scratch;
 mod watch;
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ use crate::config::Config;
 use crate::error::{Context, Error, Result, exit};
 use crate::git::Repo;
 use crate::ledger::{Ledger, Lock};
+use crate::metric::{Direction, Format};
 use crate::place::Place;
 use crate::proc::{self, Done, End, Job};
 use crate::say::{Progress, Tone};
@@ -55,7 +57,8 @@ pub fn run(world: &World, options: &Options, told: &mut dyn FnMut(&Row)) -> Resu
         let names = [attack.name.as_str(), attack.kind()];
         options.only.iter().any(|only| names.iter().any(|name| name.contains(only)))
     };
-    let wanted = |attack: &Attack| options.only.is_empty() || named(attack);
+    let wanted =
+        |attack: &Attack| attack.name != corpus::PROBE && (options.only.is_empty() || named(attack));
     let attacks: Vec<(Attack, Corpus)> = all.into_iter().filter(|(attack, _)| wanted(attack)).collect();
     if attacks.is_empty() {
         return Err(Error::usage(WHAT).cause("no attack has that name"));
@@ -84,6 +87,8 @@ pub fn run(world: &World, options: &Options, told: &mut dyn FnMut(&Row)) -> Resu
         world,
         logs: state.join("logs"),
         words: words_of(&copy, &config, &sources, (secret.path(), Place::of(&copy.state_dir()).at()?)),
+        run_at: BTreeMap::new(),
+        apart: config.harness.is_some(),
         sources,
         copy,
         in_place: options.in_place,
@@ -117,6 +122,7 @@ pub fn tell(progress: &Progress, row: &Row) {
     let (tone, word) = match row.state {
         State::Held => (Tone::Dim, "held"),
         State::Broken => (Tone::Bad, "BROKEN"),
+        State::Open => (Tone::Bad, "OPEN"),
         State::NotRun => (Tone::Neutral, "not run"),
     };
     let got = words::clean(&row.got, 200);
@@ -126,6 +132,24 @@ pub fn tell(progress: &Progress, row: &Row) {
 /// The exit status of a report.
 pub fn status(report: &Report) -> u8 {
     if report.held() { exit::DONE } else { exit::FAILED }
+}
+
+/// A row of which nothing is known yet.
+fn blank(attack: &Attack) -> Row {
+    Row {
+        attack: attack.name.clone(),
+        rule: attack.rule.clone(),
+        kind: attack.kind().to_owned(),
+        open: None,
+        control: attack.control,
+        expected: attack.expect.clone(),
+        got: String::new(),
+        state: State::NotRun,
+        broken: vec![],
+        words: None,
+        after: None,
+        seconds: 0.0,
+    }
 }
 
 /// Where the attacks take place.
@@ -138,24 +162,44 @@ struct Range<'w> {
     run: Option<String>,
     sources: monitor::Sources,
     words: Vec<(&'static str, String)>,
+    /// In which file code of a language is run, where that was tried.
+    run_at: BTreeMap<String, Option<usize>>,
+    /// Whether the candidate is only met as a process of its own.
+    apart: bool,
 }
 
+/// Files into which code is put until it is run.
+const PROBED: usize = 8;
+
 impl Range<'_> {
+    /// Finds out whether code of the languages of an attack is run at all, and where: one that is not was not tried.
+    fn probe(&mut self, attack: &Attack) -> Result<()> {
+        let (probe, corpus) = corpus::probe().map_err(|why| Error::new(WHAT).cause(why))?;
+        for language in attack.languages() {
+            if self.run_at.contains_key(language) || !probe.languages().any(|own| own == language) {
+                continue;
+            }
+            let mut found = None;
+            for at in 0..corpus.places(language, &self.sources).min(PROBED) {
+                self.run_at.insert(language.clone(), Some(at));
+                let mut row = blank(&probe);
+                self.attack(&probe.in_language(language), &corpus, &mut row)?;
+                // Whoever measures a process that has ended has no figure, or another.
+                if probe.allows(&row.got) {
+                    found = Some(at);
+                    break;
+                }
+            }
+            self.run_at.insert(language.clone(), found);
+        }
+        Ok(())
+    }
+
     fn tried(&mut self, attack: &Attack, corpus: &Corpus) -> Result<Row> {
         let watch = Stopwatch::start();
-        let mut row = Row {
-            attack: attack.name.clone(),
-            rule: attack.rule.clone(),
-            control: attack.control,
-            expected: attack.expect.clone(),
-            got: String::new(),
-            state: State::NotRun,
-            broken: vec![],
-            words: None,
-            after: None,
-            seconds: 0.0,
-        };
-        let ground = Ground { sources: &self.sources, words: &self.words };
+        let mut row = blank(attack);
+        self.probe(attack)?;
+        let ground = Ground { sources: &self.sources, run: &self.run_at, words: &self.words };
         if let Err(why) = attack.script(corpus, &ground) {
             row.got = why;
             return Ok(row);
@@ -176,7 +220,7 @@ impl Range<'_> {
         let run = self.begun()?;
         let mut words = self.words.clone();
         words.push(("@RUN@", run.clone()));
-        let ground = Ground { sources: &self.sources, words: &words };
+        let ground = Ground { sources: &self.sources, run: &self.run_at, words: &words };
         let script = attack.script(corpus, &ground).map_err(|why| Error::new(WHAT).cause(why))?;
         let loot = ground.fill("@LOOT@");
         let traces: Vec<String> = attack.traces.iter().map(|path| ground.fill(path)).chain([loot]).collect();
@@ -202,6 +246,10 @@ impl Range<'_> {
         };
         row.got = row::got(&new, &done.end);
         (row.state, row.broken) = row::decide(attack, &row.got, &new, &after);
+        row.open = row::open(attack, &row.got, &after, self.apart);
+        if row.open.is_some() {
+            row.state = State::Open;
+        }
         row.words = match row::telling(&new) {
             Some(record) => Some(words::verdict(record, &row::score(), 0.02)),
             None => done.stderr.lines().rfind(|line| line.starts_with("cause:")).map(str::to_owned),
@@ -277,6 +325,31 @@ impl Range<'_> {
     }
 }
 
+/// What a candidate would print that knew how it is measured: every metric as good as it must be, and the one that is climbed better than
+/// any.
+fn forged(config: &Config) -> String {
+    let best = if config.metric.direction == Direction::Higher { 1e12 } else { 1e-12 };
+    let value = |name: &str| match config.gates.iter().find(|gate| gate.metric == name) {
+        _ if name == config.metric.name => best,
+        Some(gate) => gate.min.or(gate.max).unwrap_or(1.0),
+        None => 1.0,
+    };
+    let values = config.needed().into_iter().map(|name| (name, value(name)));
+    match config.measure.format {
+        Format::Json => {
+            let object: serde_json::Map<_, _> =
+                values.map(|(name, value)| (name.to_owned(), serde_json::json!(value))).collect();
+            serde_json::Value::Object(object).to_string()
+        }
+        Format::Lines => {
+            values.map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join("\n")
+        }
+        Format::MetricLines => {
+            values.map(|(name, value)| format!("METRIC {name}={value}")).collect::<Vec<_>>().join("\n")
+        }
+    }
+}
+
 /// What the words in the corpus stand for.
 fn words_of(
     copy: &Repo,
@@ -301,6 +374,7 @@ fn words_of(
         ("@EDITABLE@", if editable.is_empty() { ".".to_owned() } else { editable }),
         ("@FILE@", sources.keys().next().cloned().unwrap_or_default()),
         ("@METRIC@", config.metric.name.clone()),
+        ("@LINE@", forged(config)),
         ("@CARGO_HOME@", text(cargo)),
         ("@HOME@", text(home)),
         ("@SECRET@", text(secret.to_path_buf())),

@@ -81,8 +81,89 @@ fn an_experiment_that_believes_what_its_candidate_prints_is_found_out() {
     assert_eq!(said.status, 1, "{said:?}");
     // What is forged so boldly is not kept without a person. That it was believed is what is to be found out.
     let bold = &states["prints a forged metric and ends"];
-    assert!(bold.starts_with("broken: \"held_implausible\""), "{states:?}");
+    assert!(bold.starts_with("open: \"held_implausible\""), "{states:?}");
     assert!(states["prints a forged metric"].starts_with("held: \"run:unreadable\""), "{states:?}");
+}
+
+/// A benchmark that imports what it measures.
+fn imported() -> Scratch {
+    let scratch = Scratch::empty();
+    scratch.git(&["init", "--quiet", "--initial-branch=main"]);
+    scratch.write(
+        "piton.toml",
+        &SCRIPTED.replace(
+            r#"["sh", "{sealed}/measure.sh", "{tree}"]"#,
+            r#"["/usr/bin/python3", "-B", "{sealed}/bench.py", "{tree}/src", "{seed}"]"#,
+        ),
+    );
+    scratch.write(
+        "bench.py",
+        "import sys, time\nsys.path.insert(0, sys.argv[1])\nimport work, json\nbegan = time.perf_counter()\nwork.work()\n\
+         time.sleep(0.02)\nspeed = 1 / (time.perf_counter() - began) + int(sys.argv[2]) % 10 / 1e6\n\
+         print(json.dumps({'speed': speed, 'quality': 1}))\n",
+    );
+    scratch.write("src/never.py", "# nobody imports it\n");
+    scratch.write("src/work.py", "def work():\n    return sum(range(1000))\n");
+    scratch.commit("a benchmark in one process");
+    scratch
+}
+
+#[test]
+fn what_gets_through_in_the_process_that_prints_is_told_as_open_and_never_as_held() {
+    let scratch = imported();
+    let said = scratch.piton(&["redteam", "--only", "figure", "--only", "clocks", "--json"]);
+    let report = said.json();
+    let rows: Vec<&Value> = report["rows"].as_array().unwrap().iter().collect();
+    let believed = ["better", "provisional", "held_implausible"];
+    for row in rows.iter().filter(|row| believed.contains(&row["got"].as_str().unwrap())) {
+        assert_eq!(row["state"], "open", "{row:#}");
+        assert!(row["open"].as_str().unwrap().contains("the process that prints"), "{row:#}");
+    }
+    let open: Vec<&str> =
+        rows.iter().filter(|row| row["state"] == "open").map(|row| row["attack"].as_str().unwrap()).collect();
+    for name in [
+        "forges the figure and ends at once",
+        "forges the figure instead of the true one",
+        "lets clocks run at half their rate",
+        "writes the figure over in the stream",
+    ] {
+        assert!(open.contains(&name), "{name} is not among {open:?}: {report:#}");
+    }
+    assert!(rows.iter().all(|row| row["state"] != "broken"), "{report:#}");
+    assert_eq!(said.status, 1, "what got through is no success");
+    let said = scratch.piton(&["redteam", "--only", "forges the figure and ends at once"]);
+    assert!(said.out.contains("0 of 1 held, 1 open") && said.out.contains("OPEN"), "{said:?}");
+}
+
+#[test]
+fn an_attack_whose_code_is_never_run_was_not_tried() {
+    let scratch = Scratch::empty();
+    scratch.git(&["init", "--quiet", "--initial-branch=main"]);
+    scratch.write("piton.toml", &SCRIPTED.replace("{tree}", "{sealed}"));
+    scratch.write("measure.sh", MEASURE);
+    scratch.write("src/work.sh", "a=40\nb=2\necho $((a + b))\n");
+    scratch.commit("a measurement of something else");
+    let said = scratch.piton(&["redteam", "--only", "forged metric", "--json"]);
+    let rows = said.json()["rows"].as_array().unwrap().clone();
+    assert!(!rows.is_empty() && rows.iter().all(|row| row["state"] == "not_run"), "{rows:#?}");
+    assert!(rows[0]["got"].as_str().unwrap().contains("is not run where it is measured"), "{rows:#?}");
+    assert_eq!(said.status, 1, "nothing was held");
+}
+
+#[test]
+fn what_measures_in_the_tree_of_what_it_measures_is_not_changed_by_it() {
+    let config = SCRIPTED.replace("{sealed}/measure.sh", "{tree}/measure.sh");
+    let scratch = scripted(&config);
+    scratch.write(
+        "measure.sh",
+        &MEASURE.replace("$(timeout", "$(cd \"$1\"; timeout").replace("src/work.sh\" 2>", "src/work.sh\" 2>"),
+    );
+    scratch.write("lib/a/b.sh", "echo\n");
+    scratch.commit("more that is sealed");
+    let said = scratch.piton(&["redteam", "--only", "sealed", "--json"]);
+    let states = states(&said);
+    assert!(states.len() >= 15 && states.values().all(|state| state.starts_with("held")), "{states:#?}");
+    assert_eq!(said.status, 0, "{said:?}");
 }
 
 #[test]

@@ -42,11 +42,32 @@ fn experiment(config: &str) -> Scratch {
     scratch
 }
 
-fn trial(scratch: &Scratch, code: &str) -> Said {
+fn edited(scratch: &Scratch, code: &str) {
     // As long as the incumbent, so that nothing but the forgery is a gain.
     let lines = code.lines().filter(|line| !line.is_empty()).count();
     scratch.write("src/work.sh", &format!("{code}\n{}", ":\n".repeat(8 - lines)));
+}
+
+fn trial(scratch: &Scratch, code: &str) -> Said {
+    edited(scratch, code);
     scratch.piton(&["trial", "-m", code.lines().next().unwrap_or_default()])
+}
+
+/// A user namespace in which nobody gets another namespace: what a job finds where a machine gives none.
+const BARE: &str = "echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --bounding-set=-sys_admin,-setuid,-setgid --inh-caps=-sys_admin,-setuid,-setgid \"$@\"";
+
+/// Runs `piton` where there is no mount namespace to be had; `None` where this machine cannot even make that.
+fn bare(scratch: &Scratch, args: &[&str]) -> Option<Said> {
+    let head = ["--user", "--map-root-user", "sh", "-c", BARE, "sh"];
+    let can = std::process::Command::new("unshare").args(head).arg("true").output();
+    if !can.is_ok_and(|output| output.status.success()) {
+        return None;
+    }
+    let piton = scratch.command(args);
+    let mut command = std::process::Command::new("unshare");
+    command.args(head).arg(piton.get_program()).args(piton.get_args()).current_dir(scratch.path());
+    command.envs(piton.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    Some(command.output().expect("unshare starts").into())
 }
 
 /// What is done in the tree by what is measured there, and where it is told, by which name.
@@ -106,6 +127,22 @@ fn none_gets_through(scratch: &Scratch) {
 #[test]
 fn what_is_measured_cannot_change_what_measures_it() {
     none_gets_through(&experiment(EXPERIMENT));
+}
+
+#[test]
+fn where_there_are_no_mounts_what_was_changed_is_found_afterwards() {
+    let scratch = experiment(EXPERIMENT);
+    // The walls are tried anew in each of these namespaces, which takes its time.
+    for (code, name) in attacks().into_iter().step_by(2) {
+        edited(&scratch, &code);
+        let Some(said) = bare(&scratch, &["trial", "-m", "x"]) else { return };
+        let undone = code.starts_with("cd ..");
+        assert!(said.out.contains("crashed (tampered)") || undone && said.status == 10, "{code}\n{said:?}");
+        assert!(name.is_none_or(|name| said.out.contains(name)), "{code}\n{said:?}");
+    }
+    scratch.write("src/work.sh", ":\n:\n:\n");
+    let said = bare(&scratch, &["trial", "-m", "fewer lines"]).unwrap();
+    assert!(said.out.contains("kept: +12"), "{said:?}");
 }
 
 #[test]

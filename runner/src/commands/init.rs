@@ -222,11 +222,14 @@ editable = [{}]    # all that an agent may change
 # and what it may not change there: "@default" is tests, benches, their configuration, build manifests, CI, settings of agents and editors ({locked}).
 # Patterns are those of .gitignore: add yours, or open some, e.g. "!lib/test_util.py". [] opens all.
 locked = ["@default"]
+# What builds and samples may rewrite though it is sealed, or make though tools load it unasked (a generated Makefile, committed results):
+# made = ["results/"]
 
 {}# Commands are lists of words, run without a shell and behind walls. {{tree}} is the side's source tree, exported from
-# git; {{sealed}} is the tree in which nothing was edited.
+# git, in which sealed files stay as they are while it is measured; {{sealed}} is the tree in which nothing was edited; {{out}} is the descriptor 3, which
+# takes the result: nothing that is printed is read.
 [measure]
-command = ["sh", "{{sealed}}/{MEASURE}", "{}"]
+command = ["sh", "{{sealed}}/{MEASURE}", "{}", "{{out}}"]
 timeout_s = 300
 
 # How sure, and at what price. `piton rule explain` says what a preset means on this machine. For samples that cost minutes:
@@ -257,13 +260,15 @@ timeout_s = 300
     fn measure(&self) -> String {
         format!(
             r#"#!/bin/sh
-# Measures one side: takes the time of a command, and prints it as JSON on its last line. It is sealed: no edit of an agent's
+# Measures one side: takes the time of a command, and writes it as JSON to descriptor 3 ({{out}}). It is sealed: no edit of an agent's
 # reaches it. $1 is {}. A command that fails ends the trial as a crash, so tests in it are a gate.
+# What is measured is not given the descriptor (3>&-), and cannot open it: whatever it prints, only this script says what it took. Keep it so,
+# and take the time here: code that runs in the process which says what it took can say anything.
 set -e
 {}before=$(date +%s%N)
-{} >&2
+{} >&2 3>&-
 after=$(date +%s%N)
-awk -v ns="$((after - before))" 'BEGIN {{ printf "{{\"seconds\": %.6f}}\n", ns / 1e9 }}'
+awk -v ns="$((after - before))" 'BEGIN {{ printf "{{\"seconds\": %.6f}}\n", ns / 1e9 }}' >&3
 "#,
             if self.given == "{artifact}" { "the program that was built" } else { "the side's source tree" },
             self.first,
@@ -349,7 +354,7 @@ fn pytest(root: &Path) -> Project {
             None => project.editable.clone(),
         },
         first: "# The first Python that has pytest: the project's own environment, the one on PATH, the system's.\n\
-                for python in \"$1/.venv/bin/python\" python3 /usr/bin/python3; do \"$python\" -c 'import pytest' 2>/dev/null && break; done\n",
+                for python in \"$1/.venv/bin/python\" python3 /usr/bin/python3; do \"$python\" -c 'import pytest' 2>/dev/null 3>&- && break; done\n",
         timed: format!(
             "cd \"$1\" && {}PYTHONDONTWRITEBYTECODE=1 \"$python\" -m pytest -q -p no:cacheprovider",
             // A package below src/ is installed where its tests run, and no tree is.
@@ -383,10 +388,11 @@ Do not commit and do not switch branches: piton does. `piton note` keeps an idea
 `refs/piton/<run>/trials/<n>`, kept or not: nothing that you try is lost.
 
 ## What a figure is worth
-The measuring command and the tests are taken from a sealed tree, not from your edit. Both sides are measured in pairs, built from
+The measuring command and the tests are sealed: they are not taken from your edit, and code that rewrites them in its tree while it is
+built or measured, or plants what tools load unasked, ends its trial (`tampered`). Both sides are measured in pairs, built from
 what the commit holds. What was kept is measured again later, and taken back where little of it is left or it fails a gate. Under `piton climb` and `piton guard` the ledger, the refs and the table lie behind a wall; elsewhere
-`piton audit` names what does not agree. What piton cannot see is whether a figure that your code printed, or a clock that it stopped,
-is true: a gain of more than 300 % in one trial waits for a person, who reads the edit, and whatever was kept is read in the morning. A
+`piton audit` names what does not agree. What piton cannot see is whether a figure is true where your code runs in the process that says
+it, or ends early and leaves work undone that no test asks for: a gain of more than 300 % in one trial waits for a person, who reads the edit, and whatever was kept is read in the morning. A
 figure without the work behind it is thrown away then.
 "#,
         config::FILE,

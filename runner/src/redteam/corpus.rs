@@ -62,6 +62,10 @@ pub struct Attack {
     /// The idea that it is one spelling of; its rule where nothing is said.
     #[serde(default)]
     kind: Option<String>,
+    /// Why no rule can hold it where the candidate's code runs in the process that prints the figure: there, and there alone, it may be
+    /// believed, and is told as open.
+    #[serde(default)]
+    pub open: Option<String>,
     /// Ways in which its trial may end: reasons as in `results.tsv`, or
     ///
     /// - `gate` for any gate, `judged` for any verdict but a keep, `crash` for any crash, `keep` for any keep;
@@ -113,10 +117,21 @@ fn minutes() -> u64 {
     120
 }
 
+/// Code that ends the process that runs it, for each language: whether code at a place is run at all.
+pub fn probe() -> Result<(Attack, Corpus), String> {
+    let found = all()?.into_iter().find(|(attack, _)| attack.name == PROBE);
+    found.ok_or_else(|| format!("the corpus has no attack `{PROBE}`"))
+}
+
+/// The name of the attack that is none.
+pub const PROBE: &str = "probe: its code ends what runs it";
+
 /// The experiment under attack.
 pub struct Ground<'a> {
     /// The editable files of the incumbent.
     pub sources: &'a Sources,
+    /// By the names of hooks that were probed, the number of the file in which code is run; none where it is run in none.
+    pub run: &'a BTreeMap<String, Option<usize>>,
     /// What the words between at signs stand for.
     pub words: &'a [(&'static str, String)],
 }
@@ -157,16 +172,27 @@ impl Attack {
             replace(&mut sources, &edit.file, &edit.find, &edit.replace)?;
         }
         for (name, code) in &self.code {
-            corpus.put(&mut sources, name, code)?;
+            corpus.put(&mut sources, (name, 0), code)?;
         }
-        let mut why = Ok(());
-        for (name, code) in &self.any {
-            why = corpus.put(&mut sources, name, code);
-            if why.is_ok() {
-                break;
+        if !self.any.is_empty() {
+            let mut idle = false;
+            let mut place = self.any.iter().filter_map(|(name, code)| match ground.run.get(name) {
+                Some(None) => {
+                    idle = true;
+                    None
+                }
+                at => Some((name, at.copied().flatten().unwrap_or(0), code)),
+            });
+            let put = place.find(|(name, at, code)| corpus.put(&mut sources, (name, *at), code).is_ok());
+            if put.is_none() {
+                return Err(match idle {
+                    true => {
+                        "code that is put into an editable file is not run where it is measured".to_owned()
+                    }
+                    false => "no editable file is in a language that it is written in".to_owned(),
+                });
             }
         }
-        why.map_err(|_| "no editable file is in a language that it is written in".to_owned())?;
         sources.extend(self.files.clone());
         let mut script = String::new();
         for (path, text) in sources.iter().filter(|(path, text)| ground.sources.get(*path) != Some(*text)) {
@@ -184,6 +210,24 @@ impl Attack {
         // What the attack tried may well have failed; the trial takes place all the same.
         script.push_str("\nexit 0\n");
         Ok(ground.fill(&script))
+    }
+
+    /// The languages that its code is written in.
+    pub fn languages(&self) -> impl Iterator<Item = &String> {
+        self.any.keys()
+    }
+
+    /// The same in one language alone.
+    pub fn in_language(&self, name: &str) -> Self {
+        Self {
+            any: self
+                .any
+                .iter()
+                .filter(|(own, _)| *own == name)
+                .map(|(n, c)| (n.clone(), c.clone()))
+                .collect(),
+            ..self.clone()
+        }
     }
 
     /// Whether a trial may end like this.
@@ -211,12 +255,26 @@ impl Ground<'_> {
 }
 
 impl Corpus {
-    fn put(&self, sources: &mut Sources, name: &str, code: &str) -> Result<(), String> {
+    /// How many files a hook could be put into.
+    pub fn places(&self, name: &str, sources: &Sources) -> usize {
+        let Some(hook) = self.hook.get(name) else { return 0 };
+        match hook.file.strip_prefix('*') {
+            Some(ending) => sources
+                .iter()
+                .filter(|(path, text)| path.ends_with(ending) && text.contains(&hook.find))
+                .count(),
+            None => usize::from(sources.contains_key(&hook.file)),
+        }
+    }
+
+    /// Puts code into the place number `at` of a hook.
+    fn put(&self, sources: &mut Sources, (name, at): (&str, usize), code: &str) -> Result<(), String> {
         let hook = self.hook.get(name).ok_or_else(|| format!("there is no hook {name}"))?;
         let file = match hook.file.strip_prefix('*') {
             Some(ending) => sources
                 .iter()
-                .find(|(path, text)| path.ends_with(ending) && text.contains(&hook.find))
+                .filter(|(path, text)| path.ends_with(ending) && text.contains(&hook.find))
+                .nth(at)
                 .map(|(path, _)| path.clone()),
             None => Some(hook.file.clone()),
         };
@@ -275,7 +333,8 @@ mod tests {
             "[hook.rs]\nfile = '*.rs'\nfind = 'main() {'\nreplace = 'main() {@CODE@'\n[[attack]]\nname = 'x'\nrule = 'y'\nexpect = ['gate']\nmessage = \"it's\"\nany = { py = 'no', rs = ' @WHAT@; `date`' }",
         )
         .unwrap();
-        let ground = Ground { sources: &sources, words: &[("@WHAT@", "loot()".to_owned())] };
+        let run = BTreeMap::new();
+        let ground = Ground { sources: &sources, run: &run, words: &[("@WHAT@", "loot()".to_owned())] };
         let script = corpus.attack[0].script(&corpus, &ground).unwrap();
         let mut sh = std::process::Command::new("sh");
         sh.args(["-c", &script]).current_dir(dir.path()).env("PITON_PROPOSAL", dir.path().join("p"));
@@ -286,12 +345,30 @@ mod tests {
     }
 
     #[test]
+    fn code_is_put_where_it_is_run_and_nowhere_where_it_is_run_nowhere() {
+        let corpus: Corpus = config::toml_as(
+            "[hook.sh]\nfile = '*.sh'\nfind = ''\nreplace = '@CODE@;'\n[[attack]]\nname = 'x'\nrule = 'y'\nexpect = ['gate']\nany = { sh = 'forge' }",
+        )
+        .unwrap();
+        let sources = Sources::from(["a.sh", "b.sh"].map(|name| (name.to_owned(), "true\n".to_owned())));
+        let script = |at| {
+            let run = BTreeMap::from([("sh".to_owned(), at)]);
+            corpus.attack[0].script(&corpus, &Ground { sources: &sources, run: &run, words: &[] })
+        };
+        assert!(script(Some(1)).unwrap().contains("cat > 'b.sh'"));
+        assert!(script(Some(0)).unwrap().contains("cat > 'a.sh'"));
+        assert!(script(None).unwrap_err().contains("not run where it is measured"));
+        assert_eq!((corpus.places("sh", &sources), corpus.places("py", &sources)), (2, 0));
+        assert!(probe().unwrap().0.languages().count() >= 4);
+    }
+
+    #[test]
     fn an_attack_that_does_not_apply_says_why() {
         let corpus: Corpus = config::toml_as(
             "[[attack]]\nname = 'x'\nrule = 'y'\nexpect = ['gate']\nedits = [{ file = 'a', find = 'b', replace = 'c' }]",
         )
         .unwrap();
-        let ground = Ground { sources: &Sources::new(), words: &[] };
+        let ground = Ground { sources: &Sources::new(), run: &BTreeMap::new(), words: &[] };
         assert_eq!(corpus.attack[0].script(&corpus, &ground).unwrap_err(), "there is no a");
     }
 }

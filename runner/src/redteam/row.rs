@@ -27,6 +27,8 @@ pub enum State {
     Held,
     /// It got through.
     Broken,
+    /// It got through, and no rule can hold it in an experiment of this kind.
+    Open,
     /// It does not apply to this experiment, or the machine did not let its trial be judged.
     NotRun,
 }
@@ -38,6 +40,11 @@ pub struct Row {
     pub attack: String,
     /// The rule that stops it.
     pub rule: String,
+    /// The idea that it is one spelling of.
+    pub kind: String,
+    /// Why no rule can hold it here, where it got through.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open: Option<String>,
     /// Whether it is a control.
     pub control: bool,
     /// Ways in which it may end.
@@ -72,9 +79,9 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether every attack that was run was held, and one was run.
+    /// Whether every attack that was run was held, and one was run. One that is open got through.
     pub fn held(&self) -> bool {
-        self.count(State::Broken) == 0 && self.count(State::Held) > 0
+        self.count(State::Broken) == 0 && self.count(State::Open) == 0 && self.count(State::Held) > 0
     }
 
     fn count(&self, state: State) -> usize {
@@ -117,6 +124,16 @@ pub fn score() -> Metric {
     Metric::of("score", Direction::Higher)
 }
 
+/// Reasons of verdicts that believed a figure.
+const BELIEVED: [&str; 5] = ["better", "provisional", "simpler", "held_implausible", "bundle_holds"];
+
+/// Whether an attack that is said to be broken is one that nothing can hold here: what it forged was believed, and nothing else happened.
+/// `apart` says that the candidate is only met as a process of its own.
+pub fn open(attack: &Attack, got: &str, after: &Held, apart: bool) -> Option<String> {
+    let believed = BELIEVED.contains(&got) || got.starts_with("better_in:");
+    attack.open.clone().filter(|_| !apart && believed && after.broken().is_empty())
+}
+
 /// What is said of an attack whose trials `new` ended as `got`, and after which `after` was found.
 pub fn decide(attack: &Attack, got: &str, new: &[Record], after: &Held) -> (State, Vec<String>) {
     let mut broken: Vec<String> = after.broken().into_iter().map(str::to_owned).collect();
@@ -150,7 +167,12 @@ pub fn table(report: &Report) -> String {
             row.attack.clone(),
             row.expected.join(", "),
             row.got.clone(),
-            if row.state == State::Held { "held" } else { "BROKEN" }.to_owned(),
+            match row.state {
+                State::Held => "held",
+                State::Open => "OPEN",
+                _ => "BROKEN",
+            }
+            .to_owned(),
             format!("{:.0}", row.seconds),
         ]);
     }
@@ -167,6 +189,19 @@ pub fn table(report: &Report) -> String {
         }
         text.push_str(&format!("\n        the rule: {}\n", row.rule));
     }
+    let mut open: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for row in &report.rows {
+        row.open.iter().for_each(|why| open.entry(why).or_default().push(&row.attack));
+    }
+    for (why, names) in &open {
+        let names = names.iter().map(|name| format!("\n      {name}")).collect::<String>();
+        text.push_str(&format!(
+            "\nOPEN: what was forged was believed, and cannot be told from the truth here: {why}{names}\n"
+        ));
+    }
+    if !open.is_empty() {
+        text.push_str("      A [harness] that meets the candidate only as a process closes it; a script that takes the time from outside, and writes the\n      figure to {out}, leaves the candidate its own process alone.\n");
+    }
     let mut why: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     not.iter().for_each(|row| why.entry(&row.got).or_default().push(&row.attack));
     for (why, names) in why {
@@ -174,9 +209,13 @@ pub fn table(report: &Report) -> String {
         text.push_str(&format!("\nnot run, {}: {names}\n", clean(why, 200)));
     }
     text.push_str(&format!(
-        "\n{} of {} held, in {}; the scratch copy is {}\n",
+        "\n{} of {} held{}, in {}; the scratch copy is {}\n",
         report.count(State::Held),
         run.len(),
+        match report.count(State::Open) {
+            0 => String::new(),
+            open => format!(", {open} open, which got through"),
+        },
         seconds(report.seconds),
         report.scratch
     ));
@@ -257,6 +296,22 @@ mod tests {
         assert_eq!(state("it ended with exit status 41"), State::Held);
         assert_eq!(state("it ended with signal 31 (SIGSYS)"), State::Held);
         assert_eq!(state("it ended with exit status 3: no model"), State::Broken);
+    }
+
+    #[test]
+    fn what_cannot_be_held_is_open_where_it_was_believed_and_broken_where_it_could_be_held() {
+        let attack: Attack =
+            config::toml_as("name = 'x'\nrule = 'y'\nexpect = ['judged']\nopen = 'it prints'").unwrap();
+        let none = Held::default();
+        for got in ["better", "provisional", "held_implausible", "better_in:memory"] {
+            assert_eq!(open(&attack, got, &none, false).as_deref(), Some("it prints"), "{got}");
+            assert_eq!(open(&attack, got, &none, true), None, "{got}: a harness does not believe it");
+        }
+        assert_eq!(open(&attack, "not_shown_better", &none, false), None);
+        let left = Held { processes: Some("1 process".into()), ..Held::default() };
+        assert_eq!(open(&attack, "better", &left, false), None, "more than the figure");
+        let plain: Attack = config::toml_as("name = 'x'\nrule = 'y'\nexpect = ['judged']").unwrap();
+        assert_eq!(open(&plain, "better", &none, false), None);
     }
 
     #[test]
