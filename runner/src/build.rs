@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::beneath;
 use crate::config::{Build, Config, fill};
 use crate::confine::{self, Own, Walls};
 use crate::crash::Crash;
@@ -459,7 +460,13 @@ impl Workshop<'_> {
         let made = PathBuf::from(&fill(std::slice::from_ref(artifact), &values)[0]);
         let (mut file, meta) = match made::open(&made, &[&target, &tree]) {
             Ok(taken) => taken,
-            Err(why) => return Ok(BuildEnd::Failed(why.into())),
+            Err(refused) => {
+                // What an honest build would write through, or into, is not left for it.
+                if refused.stands {
+                    beneath::remove_at(&target).context("what a build left was not removed")?;
+                }
+                return Ok(BuildEnd::Failed(refused.why.into()));
+            }
         };
         let (bytes, file_name) = (meta.bytes, made.file_name().unwrap_or_default());
         if bytes > MAX_ARTIFACT_BYTES {

@@ -8,35 +8,45 @@ use crate::beneath::{Dir, Kind, Meta};
 /// Files and directories that are looked through for the other names of an artifact.
 const MOST: usize = 1_000_000;
 
+/// Why an artifact is not taken.
+#[derive(Debug)]
+pub(super) struct Refused {
+    /// In words.
+    pub why: String,
+    /// Whether something stands there that the next build must not find.
+    pub stands: bool,
+}
+
 /// The artifact at `path`, open, where it is a plain file that is reached without a link below one of `places`, with no name outside of
 /// them. A build may point at, and give a second name to, what it may not read: what piton then copied would be readable to all.
 ///
 /// # Errors
 /// Why it is not taken.
-pub(super) fn open(path: &Path, places: &[&Path]) -> Result<(File, Meta), String> {
+pub(super) fn open(path: &Path, places: &[&Path]) -> Result<(File, Meta), Refused> {
     let shown = path.display();
-    let fail = |e: std::io::Error| format!("the artifact {shown} was not read: {e}");
+    let refuse = |why: String| Refused { why, stands: true };
+    let fail = |e: std::io::Error| refuse(format!("the artifact {shown} was not read: {e}"));
     let place = places.iter().find_map(|place| Some((*place, path.strip_prefix(place).ok()?)));
     let (place, below) = match place {
         Some(found) => found,
         // Where the experiment names another place, that is where it lies.
         None => (path.parent().unwrap_or(path), path.file_name().map(Path::new).unwrap_or(path)),
     };
-    let name = below.file_name().ok_or_else(|| format!("the artifact {shown} is no file"))?;
+    let name = below.file_name().ok_or_else(|| refuse(format!("the artifact {shown} is no file")))?;
     let root = Dir::open(place).map_err(fail)?;
     let mut dir = root;
     for part in below.parent().unwrap_or(Path::new("")).iter() {
         match dir.look(part).map(|meta| meta.kind) {
-            None => return Err(none(path)),
-            Some(Kind::Link) => return Err(linked(path, "a directory on the way to it")),
+            None => return Err(Refused { why: none(path), stands: false }),
+            Some(Kind::Link) => return Err(refuse(linked(path, "a directory on the way to it"))),
             Some(_) => dir = dir.enter(part).map_err(fail)?,
         }
     }
     match dir.look(name).map(|meta| meta.kind) {
-        None => return Err(none(path)),
-        Some(Kind::Link) => return Err(linked(path, "it")),
-        Some(Kind::Dir) => return Err(format!("{}: it is a directory", none(path))),
-        Some(Kind::Other) => return Err(format!("the artifact {shown} is no plain file")),
+        None => return Err(Refused { why: none(path), stands: false }),
+        Some(Kind::Link) => return Err(refuse(linked(path, "it"))),
+        Some(Kind::Dir) => return Err(refuse(format!("{}: it is a directory", none(path)))),
+        Some(Kind::Other) => return Err(refuse(format!("the artifact {shown} is no plain file"))),
         Some(Kind::File) => {}
     }
     let (file, meta) = dir.file(name).map_err(fail)?;
@@ -47,11 +57,11 @@ pub(super) fn open(path: &Path, places: &[&Path]) -> Result<(File, Meta), String
         }
         // cargo gives its artifact a second name in its own directory.
         if found < meta.names {
-            return Err(format!(
+            return Err(refuse(format!(
                 "the artifact {shown} has {} names, and {} of them are not what the build made: copy the file there instead of linking it",
                 meta.names,
                 meta.names - found
-            ));
+            )));
         }
     }
     Ok((file, meta))
@@ -101,7 +111,9 @@ mod tests {
         let (target, secret) = (dir.path().join("target"), outside.path().join("secret"));
         fs::create_dir_all(target.join("deps")).unwrap();
         fs::write(&secret, "secret").unwrap();
-        let made = |name: &str| open(&target.join(name), &[&target]).map(|(_, meta)| meta.bytes);
+        let made = |name: &str| {
+            open(&target.join(name), &[&target]).map(|(_, meta)| meta.bytes).map_err(|refused| refused.why)
+        };
         fs::write(target.join("plain"), "1234").unwrap();
         assert_eq!(made("plain"), Ok(4));
         fs::hard_link(target.join("plain"), target.join("deps/plain-77")).unwrap();

@@ -32,6 +32,7 @@ impl Repo {
     pub fn in_memory(&self) -> Result<Self> {
         let what = "the repository was not opened once more";
         let git = Repository::open(self.git.path()).context(what)?;
+        super::open::blind(&git).context(what)?;
         git.odb().context(what)?.add_new_mempack_backend(FIRST).context(what)?;
         let (root, outputs, within) = (self.root.clone(), self.outputs.clone(), self.within.clone());
         Ok(Self { git, durable: OnceCell::new(), root, outputs, within, identity: self.identity })

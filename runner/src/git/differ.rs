@@ -135,7 +135,8 @@ impl Walk<'_> {
                     .target(name)
                     .is_ok_and(|target| Oid::hash_object(ObjectType::Blob, &target).ok() == Some(id)),
                 (FILE | EXECUTABLE, Kind::File) => {
-                    let touched = self.strict && (meta.names > 1 || meta.mode & 0o7000 != 0);
+                    let odd = meta.names > 1 || meta.mode & 0o7000 != 0 || meta.mode & 0o600 != 0o600;
+                    let touched = self.strict && odd || self.whole && meta.mode & 0o400 == 0;
                     !touched
                         && (self.view.same((dir, name), path, mode, id) == Same::Yes
                             || self.view.is_output(dir, name, path))
@@ -220,8 +221,8 @@ impl Walk<'_> {
         if self.whole {
             return true;
         }
-        let root = self.view.git.workdir().map(|root| root.join(path));
-        let Some((git, root)) = root.and_then(|root| Some((nested(&root)?, root))) else { return false };
+        let root = self.view.place.join(path);
+        let Some(git) = nested(&root) else { return false };
         let clean = || -> Result<bool> {
             let head = git.head().and_then(|head| head.peel_to_commit()).context("HEAD was not read")?;
             let view = View::of(&git, &root)?;

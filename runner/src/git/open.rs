@@ -53,6 +53,7 @@ impl Repo {
         if unborn(&git) {
             return refuse("it has no commit: there is nothing to climb from", "commit your files first");
         }
+        blind(&git).map_err(none)?;
         let outputs = outputs::of(&root, &git.commondir().join("piton"));
         let within = Self::experiment_above(&git, &root, dir);
         let identity = identity(git.commondir());
@@ -89,6 +90,7 @@ impl Repo {
                 fs::create_dir_all(self.state_dir()).and_then(|()| fs::write(&path, text)).context(what)?;
             }
             let git = Repository::open(self.git.path()).context(what)?;
+            blind(&git).context(what)?;
             let told = git.config().and_then(|mut config| {
                 config.add_file(&path, git2::ConfigLevel::App, true)?;
                 config.get_bool("core.fsyncObjectFiles")
@@ -100,6 +102,12 @@ impl Repo {
         }
         Ok(self.durable.get().expect("set above"))
     }
+}
+
+/// Has libgit2 look for a worktree's files where there are none: it opens attributes by their paths whenever it compares or merges
+/// anything, and an agent may have put a pipe there. What the attributes say it finds in the index.
+pub(super) fn blind(git: &Repository) -> std::result::Result<(), git2::Error> {
+    git.set_workdir(&git.commondir().join("objects"), false)
 }
 
 /// Whether HEAD names a branch without a commit. A branch of piton's that is gone is no such case: its commit stands in the ledger.

@@ -41,6 +41,8 @@ pub(super) struct View<'a> {
     pub git: &'a Repository,
     /// Its root.
     pub root: Dir,
+    /// Where that is.
+    pub place: PathBuf,
     /// Whether the file system knows which files are executable.
     pub modes: bool,
     /// Whose outputs do not count; none for a submodule.
@@ -72,9 +74,10 @@ impl Repo {
 
 impl<'a> View<'a> {
     pub fn of(git: &'a Repository, root: &Path) -> Result<Self> {
+        let place = root.to_owned();
         let root = Dir::open_across(root).context("the worktree was not read")?;
         let modes = git.config().and_then(|config| config.get_bool("core.filemode")).unwrap_or(true);
-        Ok(Self { git, root, modes, repo: None, held: None, rules: OnceCell::new() })
+        Ok(Self { git, root, place, modes, repo: None, held: None, rules: OnceCell::new() })
     }
 
     /// The same with some files of rules as `held` says.
