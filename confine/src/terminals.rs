@@ -64,7 +64,8 @@ pub(crate) fn let_go() -> Result<(), String> {
 pub(crate) fn places(given: bool) -> Vec<PathBuf> {
     [(TTY, started_at_one()), (PTS, given), (PTMX, given)]
         .into_iter()
-        .filter_map(|(path, there)| there.then(|| path.into()))
+        .filter(|(_, there)| *there)
+        .map(|(path, _)| path.into())
         .collect()
 }
 

@@ -256,13 +256,15 @@ fn show(from: &Path, to: &Path) -> io::Result<()> {
     if meta.is_dir() || meta.is_file() { symlink(fs::canonicalize(from)?, to) } else { Ok(()) }
 }
 
-/// False where it is too much, or neither file nor directory. The user's own links are followed.
+/// False where it is too much. What is neither file nor directory is left out; the user's own links are followed.
 fn copy(from: &Path, to: &Path, depth: usize, left: &mut (usize, u64)) -> io::Result<bool> {
     // A link to nowhere, as any program would find it.
     let Ok(meta) = fs::metadata(from) else { return Ok(true) };
-    let fits = depth > 0 && left.0 > 0 && meta.len() <= left.1;
-    if !fits || !(meta.is_dir() || meta.is_file()) {
-        return Ok(!fits && !(meta.is_dir() || meta.is_file()));
+    if !meta.is_dir() && !meta.is_file() {
+        return Ok(true);
+    }
+    if depth == 0 || left.0 == 0 || meta.is_file() && meta.len() > left.1 {
+        return Ok(false);
     }
     left.0 -= 1;
     if meta.is_file() {
