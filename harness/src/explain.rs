@@ -9,12 +9,13 @@ use serde_json::{Value, json};
 use std::fmt::Write;
 
 const HOW: &str = "\
-A sample starts one worker, waits until it has loaded the model, and sends it prompts one after the other: token
-ids, how many tokens to make, and a random number that each frame of the answer must repeat. Prompts are drawn from
-the seed, so two candidates can be given the same ones, and none of them can have been known when the candidate was
-built. The clock is CLOCK_MONOTONIC_RAW, read when bytes arrive. The worker is pinned to its own cores and ended
-after its last token. Only then is the reference model loaded (f32, the harness's own code) and every token that was
-timed is scored: there is no separate quality pass that a worker could tell apart.";
+A sample reads in every file that the worker may read (its binary, the model, the libraries that it is linked to), so
+that what was in memory before tells nothing. It starts one worker, waits until it has loaded the model, and sends it
+prompts one after the other: token ids, how many tokens to make, and a random number that each frame of the answer
+must repeat. Prompts are drawn from the seed, so two candidates can be given the same ones, and none of them can have
+been known when the candidate was built. The clock is CLOCK_MONOTONIC_RAW, read when bytes arrive. The worker is
+pinned to its own cores and ended after its last token. Only then is the reference model loaded (f32, the harness's
+own code) and every token that was timed is scored: there is no separate quality pass that a worker could tell apart.";
 
 const NOT_SHOWN: [&str; 5] = [
     "Nothing about other models, other machines or texts much longer than the suite's.",

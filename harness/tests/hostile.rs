@@ -94,6 +94,31 @@ fn anything_after_the_last_token_is_a_violation_and_a_flood_ends_at_its_first_fr
 }
 
 #[test]
+fn what_a_worker_may_read_is_in_memory_after_a_sample_whatever_was_pushed_out_before() {
+    use rustix::fs::{Advice, fadvise};
+    use rustix::io::{ReadWriteFlags, preadv2};
+    let fixture = Fixture::usual();
+    let worker = fixture.worker("holds-all");
+    // Nobody reads it but who reads in.
+    let path = fixture.path().join("unused");
+    std::fs::write(&path, vec![7; 1 << 20]).unwrap();
+    let file = std::fs::File::open(&path).unwrap();
+    file.sync_all().unwrap();
+    fadvise(&file, 0, None, Advice::DontNeed).unwrap();
+    let kept = |at: u64| {
+        let mut bytes = [0; 16];
+        let mut parts = [std::io::IoSliceMut::new(&mut bytes)];
+        preadv2(&file, &mut parts, at, ReadWriteFlags::NOWAIT).is_ok()
+    };
+    if kept(0) {
+        println!("skipped: this file system keeps its files in memory");
+        return;
+    }
+    assert_eq!(fixture.sample(&worker, &[]).0, 0);
+    assert!(kept(0) && kept((1 << 20) - 16));
+}
+
+#[test]
 fn a_worker_that_works_where_no_clock_runs_has_no_figure() {
     for (behaviour, when) in [
         ("works-while-it-loads", "while it loaded"),
