@@ -294,8 +294,10 @@ fn solve(prompt: &Prompt) -> String {
         body.trim().split(split).map(with).collect::<Vec<_>>().join(split)
     };
     match prompt.task.trim_end_matches("-odd").trim_end_matches("-few") {
-        "places" if prompt.task.ends_with("-odd") => return looked_up_while_told(body, prompt),
-        "recall" | "recall-long" | "places-long" if prompt.task.ends_with("-odd") => {
+        "places" | "recall-long" | "places-long" if prompt.task.ends_with("-odd") => {
+            looked_up_while_told(body, prompt)
+        }
+        "recall" if prompt.task.ends_with("-odd") => {
             let (known, _) = body.rsplit_once(", ").unwrap();
             format!("A: {}", look_up(known))
         }
