@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn heads_of_a_fair_coin_are_counted_from_the_top() {
-        assert_eq!((at_least(0, 0), at_least(0, 5)), (1.0, 1.0));
+        assert!([(0, 0), (0, 5)].iter().all(|(k, n)| (at_least(*k, *n) - 1.0).abs() < 1e-12));
         assert!((at_least(7, 7) - 1.0 / 128.0).abs() < 1e-12);
         assert!((at_least(2, 3) - 0.5).abs() < 1e-12);
         assert!(at_least(600, 1000) < 1e-9);

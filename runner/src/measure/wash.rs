@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// More that waits to be written than after the last washing is waited for, in bytes.
+/// So much that samples and their copies wrote since the last time is waited for, in bytes.
 const WRITTEN: u64 = 32 << 20;
 /// How long.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Files that are read in: the largest.
 const FILES: usize = 4096;
 /// Entries of directories that are looked at for them.
@@ -26,16 +26,16 @@ const SYSTEM: [&str; 8] = ["/usr", "/lib", "/lib64", "/bin", "/etc", "/proc", "/
 #[derive(Default)]
 pub struct Wash {
     files: OnceCell<Vec<PathBuf>>,
-    waiting: Cell<u64>,
+    given: Cell<u64>,
 }
 
 impl Wash {
     /// Washes out what was done on the disks of `disks` and to the files that `read` names.
     pub fn wash(&self, read: impl FnOnce() -> Vec<PathBuf>, disks: &[PathBuf]) {
-        if waiting() > self.waiting.get() + WRITTEN {
+        if given() > self.given.get() + WRITTEN {
             written(disks);
+            self.given.set(given());
         }
-        self.waiting.set(waiting());
         self.files.get_or_init(|| chosen(&read(), available() / 2)).iter().for_each(|file| read_in(file));
     }
 }
@@ -100,9 +100,15 @@ fn written(disks: &[PathBuf]) {
     let _ = wait.recv_timeout(PATIENCE);
 }
 
-/// Bytes that wait to be written, or are being written, to any disk.
-fn waiting() -> u64 {
-    of_memory("Dirty:") + of_memory("Writeback:")
+/// Bytes that this process, and all that it has started and that have ended, ever had written to disks, but for those of files that were removed
+/// before. What others write is theirs: to wait for that would make a sample wait for whoever else uses the disk.
+fn given() -> u64 {
+    let text = fs::read_to_string("/proc/self/io").unwrap_or_default();
+    let of = |name: &str| -> u64 {
+        let found = text.lines().find_map(|line| line.strip_prefix(name)?.trim().parse().ok());
+        found.unwrap_or(0)
+    };
+    of("write_bytes:").saturating_sub(of("cancelled_write_bytes:"))
 }
 
 fn available() -> u64 {
