@@ -33,12 +33,12 @@ const KINDS: [(&str, fn(&Path, &Path)); 9] = [
     ("socket", |at, _| drop(UnixListener::bind(at).unwrap())),
     ("closed file", |at, _| {
         fs::write(at, "").unwrap();
-        fs::set_permissions(at, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(at, fs::Permissions::from_mode(0o0)).unwrap();
     }),
     ("directory", |at, _| {
         fs::create_dir_all(at.join("a/b/c")).unwrap();
         fs::write(at.join("a/b/c/file"), "").unwrap();
-        fs::set_permissions(at.join("a/b"), fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(at.join("a/b"), fs::Permissions::from_mode(0o0)).unwrap();
     }),
 ];
 
@@ -69,7 +69,7 @@ fn whatever_stands_there_is_replaced_by_a_file_a_link_or_a_directory_and_never_w
         root.put_dirs(Path::new("x/y/z")).unwrap();
         assert!(at.join("y/z").is_dir(), "{kind}");
         root.remove(name("x")).unwrap();
-        assert_eq!(root.list().unwrap(), [OsString::new(); 0], "{kind}");
+        assert!(root.list().unwrap().is_empty(), "{kind}");
         assert!(kept(&outside), "{kind}");
     }
 }
@@ -119,7 +119,7 @@ fn a_directory_that_is_deeper_than_any_path_and_closed_all_the_way_is_removed() 
         deepest = next;
     }
     root.remove(name("x")).unwrap();
-    assert_eq!(root.list().unwrap(), [OsString::new(); 0]);
+    assert!(root.list().unwrap().is_empty());
     assert!(kept(&outside));
 }
 

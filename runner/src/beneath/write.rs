@@ -103,15 +103,13 @@ impl Dir {
     pub fn own_file(&self, name: &OsStr, anew: bool) -> io::Result<File> {
         let user = rustix::process::geteuid().as_raw();
         let plain = |meta: &Meta| meta.kind == Kind::File && meta.names == 1 && meta.owner.0 == user;
-        if self.look(name).is_some_and(|meta| plain(&meta)) {
-            if let Ok(fd) = self.open_one(name, OFlags::RDWR) {
-                if plain(&Meta::of_file(&fd)?) {
-                    if anew {
-                        rustix::fs::ftruncate(&fd, 0)?;
-                    }
-                    return Ok(File::from(fd));
-                }
+        // What is no plain file is not even opened.
+        let there = self.look(name).filter(plain).and_then(|_| self.open_one(name, OFlags::RDWR).ok());
+        if let Some(fd) = there.filter(|fd| Meta::of_file(fd).is_ok_and(|meta| plain(&meta))) {
+            if anew {
+                rustix::fs::ftruncate(&fd, 0)?;
             }
+            return Ok(File::from(fd));
         }
         let (temporary, file) = self.create_fresh(0o666)?;
         self.take_place(&temporary, name).inspect_err(|_| drop(self.remove(&temporary)))?;
