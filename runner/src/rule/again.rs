@@ -81,9 +81,9 @@ mod tests {
 
     #[test]
     fn a_keep_that_shows_its_gain_again_holds_after_a_few_pairs() {
-        assert_eq!(of(&[1.02]), None);
-        let pairs = (1..9).find(|pairs| of(&vec![1.02; *pairs]).is_some());
-        assert_eq!((pairs, of(&[1.02; 3])), (Some(2), Some(Worth::Holds)));
+        assert_eq!(of(&[1.015]), None);
+        let pairs = (1..9).find(|pairs| of(&vec![1.015; *pairs]).is_some());
+        assert_eq!((pairs, of(&[1.015; 3])), (Some(2), Some(Worth::Holds)));
     }
 
     #[test]
