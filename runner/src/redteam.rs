@@ -57,8 +57,7 @@ pub fn run(world: &World, options: &Options, told: &mut dyn FnMut(&Row)) -> Resu
         let names = [attack.name.as_str(), attack.kind()];
         options.only.iter().any(|only| names.iter().any(|name| name.contains(only)))
     };
-    let wanted =
-        |attack: &Attack| attack.name != corpus::PROBE && (options.only.is_empty() || named(attack));
+    let wanted = |attack: &Attack| attack.name != corpus::PROBE && (options.only.is_empty() || named(attack));
     let attacks: Vec<(Attack, Corpus)> = all.into_iter().filter(|(attack, _)| wanted(attack)).collect();
     if attacks.is_empty() {
         return Err(Error::usage(WHAT).cause("no attack has that name"));

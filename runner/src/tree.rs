@@ -6,14 +6,13 @@ mod seal;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::{self, File, FileTimes};
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
 
-use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, utimensat};
+use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, futimens, utimensat};
 use sha2::{Digest as _, Sha256};
 
 use crate::beneath;
@@ -24,6 +23,10 @@ pub use seal::{Held, Seal};
 pub const LINK: u32 = 0o120_000;
 /// The time of everything in a copy, in seconds since 1970: long ago, so that nothing which a tool noted down is older.
 pub const WHEN: u64 = 1_000_000_000;
+const TIMES: Timestamps = {
+    let when = Timespec { tv_sec: WHEN.cast_signed(), tv_nsec: 0 };
+    Timestamps { last_access: when, last_modification: when }
+};
 
 /// SHA-256 over the paths, modes and contents of files and links, taken in the order of their paths. Directories do not count.
 #[derive(Debug, Default)]
@@ -219,9 +222,7 @@ pub fn copy(from: &Path, to: &Path) -> io::Result<()> {
             self::copy(&path, &copy)?;
         } else if kind.is_symlink() {
             symlink(fs::read_link(&path)?, &copy)?;
-            let when = Timespec { tv_sec: WHEN.cast_signed(), tv_nsec: 0 };
-            let times = Timestamps { last_access: when, last_modification: when };
-            utimensat(CWD, &copy, &times, AtFlags::SYMLINK_NOFOLLOW)?;
+            utimensat(CWD, &copy, &TIMES, AtFlags::SYMLINK_NOFOLLOW)?;
         } else if kind.is_file() {
             copy_file(&path, &copy)?;
         }
@@ -252,8 +253,7 @@ pub fn set_time(dir: &Path) -> io::Result<()> {
 }
 
 fn set_times(file: &File) -> io::Result<()> {
-    let when = SystemTime::UNIX_EPOCH + Duration::from_secs(WHEN);
-    file.set_times(FileTimes::new().set_modified(when).set_accessed(when))
+    Ok(futimens(file, &TIMES)?)
 }
 
 #[cfg(test)]
