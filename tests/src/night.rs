@@ -331,7 +331,7 @@ pub fn night(plan: Plan) -> Scratch {
     toy.commit("the experiment");
     let (steps, head) = steps(plan);
     let commits = commits(&toy, &steps);
-    let ledger = Ledger::open(&toy.path().join(".git/piton")).expect("a ledger");
+    let ledger = Ledger::make(&toy.path().join(".git/piton")).expect("a ledger");
     let base = commits[&0].clone();
     let run = Run {
         name: RUN.into(),

@@ -260,7 +260,8 @@ fn a_check_that_piton_was_ended_in_is_done_again_and_what_it_found_is_carried_ou
         "applied@4",
     ];
     // Alone, and against what it was kept over.
-    let kinds: [(&str, &str, &[(&str, &str)], &str); 2] = [
+    type Turns<'a> = &'a [(&'a str, &'a str)];
+    let kinds: [(&str, &str, Turns, &str); 2] = [
         (OFF, "120-1) q=0.5 ;;", &[("", "120"), ("1", "130")], "gates_fail"),
         (DEFAULT, "120-1) s=50 ;;", &[("", "120"), ("1", "7")], "recheck_gone"),
     ];

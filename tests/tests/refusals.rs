@@ -285,7 +285,8 @@ const READS: [&[&str]; 16] = [
 #[test]
 fn whatever_is_refused_wherever_it_is_refused_changes_nothing() {
     let moved = |toy: &Scratch| drop(toy.git(&["update-ref", "refs/heads/piton/r", "main"]));
-    let states: [(&str, &dyn Fn(&Scratch)); 9] = [
+    type Made<'a> = &'a dyn Fn(&Scratch);
+    let states: [(&str, Made); 9] = [
         ("as a climb leaves it", &|_| {}),
         ("on the branch of the run", &|toy| drop(toy.git(&["switch", "--quiet", "piton/r"]))),
         ("a file that is not committed", &|toy| toy.write("measure.sh", "edited")),

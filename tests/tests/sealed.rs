@@ -236,7 +236,7 @@ fn a_result_that_is_written_to_its_own_descriptor_cannot_be_forged_by_who_was_no
         format!("echo \"{forged}\" > /dev/fd/3"),
         format!("for f in $(find / -name 'sample.result' 2>/dev/null); do echo \"{forged}\" > $f; done"),
         format!("(while :; do echo \"{forged}\" > /proc/$PPID/fd/3; done) 2>/dev/null &"),
-        format!("truncate -s 0 /proc/$PPID/fd/3; cp /dev/null /proc/$PPID/fd/3; rm -f /proc/$PPID/fd/3"),
+        "truncate -s 0 /proc/$PPID/fd/3; cp /dev/null /proc/$PPID/fd/3; rm -f /proc/$PPID/fd/3".to_owned(),
     ] {
         let said = trial(&scratch, &code);
         assert_ne!(said.status, 0, "{code}\n{said:?}");
