@@ -2,6 +2,7 @@
 
 mod cores;
 mod launch;
+mod patience;
 mod pipes;
 mod residence;
 mod survivors;
@@ -10,6 +11,7 @@ mod worker;
 
 pub use cores::Cores;
 pub use launch::{Means, walls};
+pub use patience::Patience;
 pub use residence::read_in;
 pub use survivors::{adopt_orphans, end_survivors};
-pub use worker::{Launch, Patience, Spent, Worker};
+pub use worker::{Launch, Spent, Worker};

@@ -1,5 +1,6 @@
 //! One worker process, from its start to its end.
 
+use super::patience::Patience;
 use super::pipes::{Event, Pipes};
 use crate::answer::{Answer, Expected, Timed};
 use crate::clock;
@@ -30,31 +31,6 @@ pub struct Launch<'a> {
     pub model: &'a Path,
     /// What it may do.
     pub walls: &'a Policy,
-}
-
-/// How long is too long.
-#[derive(Debug, Clone, Copy)]
-pub struct Patience {
-    /// Longest time without a token, and longest time to load the model.
-    pub silence: Duration,
-    /// When the sample must be over, by [`clock::now`].
-    pub end: Duration,
-}
-
-impl Patience {
-    fn deadline(&self) -> Duration {
-        (clock::now() + self.silence).min(self.end)
-    }
-
-    fn exceeded(&self, what: &str) -> Failure {
-        if clock::now() >= self.end {
-            Failure::new(Kind::Hung, format!("the sample took too long; it was ended {what}"))
-                .hint("raise --sample-timeout-s if the model needs longer")
-        } else {
-            Failure::new(Kind::Hung, format!("nothing came for {} s {what}", self.silence.as_secs_f64()))
-                .hint("raise --worker-timeout-s if a single token may take longer")
-        }
-    }
 }
 
 /// What a worker used.
