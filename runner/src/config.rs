@@ -191,7 +191,13 @@ impl Measure {
     pub fn reading(&self) -> Reading {
         let compiled = |(name, text): (&String, &String)| Some((name.clone(), Regex::new(text).ok()?));
         let patterns = self.patterns.iter().filter_map(compiled).collect();
-        Reading { format: self.format, last: self.last, patterns, alone: self.result() }
+        let alone = self.result() || self.by_harness();
+        Reading { format: self.format, last: self.last, patterns, alone }
+    }
+
+    /// Whether a `[harness]` of the experiment's own is what is started: a program that meets the candidate only as another process.
+    fn by_harness(&self) -> bool {
+        self.command.first().is_some_and(|word| word.contains("{harness}"))
     }
 }
 
@@ -354,7 +360,7 @@ impl Config {
     /// Whether the candidate's own process may print the figure: no `[harness]` of the experiment's own stands between the two. What a
     /// sealed script times or reads is the candidate's word all the same where it runs in the script's process or prints to its output.
     pub fn candidate_prints(&self) -> bool {
-        !self.measure.command.first().is_some_and(|word| word.contains("{harness}"))
+        !self.measure.by_harness()
     }
 
     /// Metrics that decide by their differences: the primary one, second ones, guards.
@@ -463,6 +469,15 @@ mod tests {
     #[test]
     fn the_experiment_that_ships_can_be_used() {
         Config::parse(include_str!("../../piton.toml")).unwrap();
+    }
+
+    #[test]
+    fn what_a_harness_prints_no_candidate_prints_so_a_name_may_stand_there_in_other_places() {
+        let ships = Config::parse(include_str!("../../piton.toml")).unwrap();
+        let prints = r#"{"prompts": [{"agreement": 1}], "metrics": {"agreement": 0.5}}"#;
+        let read = |how| crate::metric::read(prints, &how, &["agreement"]).map(|values| values["agreement"]);
+        assert_eq!(read(ships.measure.reading()), Ok(0.5));
+        assert!(read(crate::metric::Format::Json.into()).is_err());
     }
 
     #[test]

@@ -52,9 +52,11 @@ impl Looking {
             ),
             Kind::Tree => ("", "{tree}/src/engine.sh"),
         };
+        // What was kept is not measured again where a test says nothing of the rule.
+        let rule = if measure.contains("[rule]") { "" } else { "[rule]\nrecheck = \"off\"\n" };
         let text = format!(
             "name = \"looks\"\n[metric]\nname = \"speed\"\ndirection = \"higher\"\n[scope]\neditable = [\"src\"]\n{build}[measure]\n\
-             command = [\"sh\", \"{engine}\"]\nformat = \"metric_lines\"\nwrite = [\"{}\"]\ntimeout_s = 20\n{measure}[noise]\nsteal_pct = 100\npressure_pct = 100\n",
+             command = [\"sh\", \"{engine}\"]\nformat = \"metric_lines\"\nwrite = [\"{}\"]\ntimeout_s = 20\n{measure}{rule}[noise]\nsteal_pct = 100\npressure_pct = 100\n",
             looking.out.display(),
         );
         looking.toy.write("piton.toml", &text);
