@@ -7,9 +7,10 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use elf::ElfBytes;
+use elf::ElfStream;
 use elf::abi::{DT_NEEDED, DT_NULL, DT_RPATH, DT_RUNPATH, DT_STRTAB, PT_INTERP, PT_LOAD};
 use elf::endian::AnyEndian;
 
@@ -19,6 +20,8 @@ const SETTINGS: [&str; 1] = ["/etc/ld.so.cache"];
 const UNWINDER: &str = "libgcc_s.so.1";
 /// Scripts whose interpreter is a script, and so on: as deep as the kernel goes.
 const DEPTH: usize = 5;
+/// Longest name or list of directories in an object, in bytes.
+const LONGEST_NAME: usize = 64 << 10;
 /// Longest first line of a script that the kernel reads.
 const FIRST_LINE: usize = 256;
 
@@ -42,7 +45,9 @@ pub fn linked(program: &Path) -> Vec<PathBuf> {
         if !seen.insert(real.clone()) {
             continue;
         }
-        let Some(mut object) = fs::read(&real).ok().and_then(|bytes| Object::parse(&bytes)) else { continue };
+        let Some(mut object) = fs::File::open(&real).ok().and_then(|file| Object::parse(&file)) else {
+            continue;
+        };
         // A library for another processor is passed over, as the loader does.
         if *kind.get_or_insert(object.kind) != object.kind {
             continue;
@@ -86,15 +91,16 @@ struct Object {
 }
 
 impl Object {
-    fn parse(bytes: &[u8]) -> Option<Self> {
-        let file = ElfBytes::<AnyEndian>::minimal_parse(bytes).ok()?;
-        let segments = file.segments()?;
+    /// Reads what it needs and no more: some libraries are larger than what whoever reads them may have in memory.
+    fn parse(opened: &fs::File) -> Option<Self> {
+        let mut file = ElfStream::<AnyEndian, _>::open_stream(opened).ok()?;
+        let segments = file.segments().clone();
         let mut object = Self {
             kind: (file.ehdr.class == elf::file::Class::ELF64, file.ehdr.e_machine),
             ..Self::default()
         };
         if let Some(header) = segments.iter().find(|header| header.p_type == PT_INTERP) {
-            let text = file.segment_data(&header).ok()?;
+            let text = file.segment_data(header).ok()?;
             object.interpreter = Some(path(text.split(|byte| *byte == 0).next()?));
         }
         let Ok(Some(dynamic)) = file.dynamic() else { return Some(object) };
@@ -104,15 +110,17 @@ impl Object {
             .take_while(|(tag, _)| *tag != DT_NULL)
             .collect();
         let address = tags.iter().find(|(tag, _)| *tag == DT_STRTAB)?.1;
-        let holds = |header: &elf::segment::ProgramHeader| {
+        let holds = |header: &&elf::segment::ProgramHeader| {
             header.p_type == PT_LOAD
                 && (header.p_vaddr..header.p_vaddr.saturating_add(header.p_filesz)).contains(&address)
         };
         let load = segments.iter().find(holds)?;
-        let strings = usize::try_from(load.p_offset + (address - load.p_vaddr)).ok()?;
+        let strings = load.p_offset.checked_add(address - load.p_vaddr)?;
         let text = |at: u64| {
-            let rest = bytes.get(strings.checked_add(usize::try_from(at).ok()?)?..)?;
-            Some(String::from_utf8_lossy(rest.split(|byte| *byte == 0).next()?).into_owned())
+            let mut bytes = vec![0; LONGEST_NAME];
+            let read = opened.read_at(&mut bytes, strings.checked_add(at)?).ok()?;
+            let end = bytes[..read].iter().position(|byte| *byte == 0)?;
+            Some(String::from_utf8_lossy(&bytes[..end]).into_owned())
         };
         for (tag, value) in tags {
             let list = match tag {
