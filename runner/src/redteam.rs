@@ -279,11 +279,11 @@ impl Range<'_> {
         if let Some(run) = &self.run {
             return Ok(run.clone());
         }
-        let ledger = Ledger::open(&self.copy.state_dir())?;
+        let ledger = Ledger::found(&self.copy.state_dir())?;
         let mut name = String::new();
         for n in 1.. {
             name = format!("redteam-{n}");
-            if ledger.run(&name)?.is_none() && !self.copy.has_branch(&format!("piton/{name}")) {
+            if ledger.as_ref().map(|ledger| ledger.run(&name)).transpose()?.flatten().is_none() && !self.copy.has_branch(&format!("piton/{name}")) {
                 break;
             }
         }
