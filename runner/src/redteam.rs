@@ -283,7 +283,9 @@ impl Range<'_> {
         let mut name = String::new();
         for n in 1.. {
             name = format!("redteam-{n}");
-            if ledger.as_ref().map(|ledger| ledger.run(&name)).transpose()?.flatten().is_none() && !self.copy.has_branch(&format!("piton/{name}")) {
+            if ledger.as_ref().map(|ledger| ledger.run(&name)).transpose()?.flatten().is_none()
+                && !self.copy.has_branch(&format!("piton/{name}"))
+            {
                 break;
             }
         }

@@ -203,7 +203,10 @@ fn an_edit_in_the_checkout_is_held_against_what_was_tried() {
 
 /// A toy in which gains below 5 % are not looked for, so that a near miss can be had: `src/more` holds what is added to the speed.
 fn misses() -> Scratch {
-    let toy = Scratch::toy_with("[noise]", "[search]\nplateau = 2\n[rule]\ndelta_min_pct = 5\nrecheck = \"off\"\n[noise]");
+    let toy = Scratch::toy_with(
+        "[noise]",
+        "[search]\nplateau = 2\n[rule]\ndelta_min_pct = 5\nrecheck = \"off\"\n[noise]",
+    );
     toy.write(
         "build.sh",
         "s=$(sed -n 's/.*SPEED: u32 = \\(.*\\);/\\1/p' \"$1/src/speed.rs\"); echo $((s + $(cat \"$1/src/more\"))) > \"$2/speed\"\n",

@@ -47,7 +47,10 @@ fn anyone_can_judge_a_recorded_trial_again_and_gets_the_recorded_evidence() {
     let record = toy.piton(&["show", "1", "--json"]).json();
     assert_eq!(again["verdict"], record["outcome"]["verdict"]);
     assert_eq!(again["asked"], record["asked"]);
-    assert_eq!(again["n"], record["pairs"].as_array().unwrap().len());
+    // The bet may be won before the gain is there whoever ran before.
+    let pairs = record["pairs"].as_array().unwrap().len();
+    assert_eq!(again["estimate"]["pairs"], pairs);
+    assert!(again["n"].as_u64().unwrap() <= pairs as u64, "{again}");
     let bad = toy.piton(&["replay", "measure.sh"]);
     assert_eq!(bad.status, 2, "{bad:?}");
     assert!(bad.err.contains("piton show N --pairs"), "{}", bad.err);
