@@ -26,6 +26,7 @@ use crate::metric::{Direction, Format};
 use crate::place::Place;
 use crate::proc::{self, Done, End, Job};
 use crate::say::{Progress, Tone};
+use crate::trial::Record;
 use crate::world::{World, experiment};
 use crate::{monitor, scope, words};
 use corpus::{Attack, Corpus, Ground};
@@ -182,9 +183,9 @@ impl Range<'_> {
             for at in 0..corpus.places(language, &self.sources).min(PROBED) {
                 self.run_at.insert(language.clone(), Some(at));
                 let mut row = blank(&probe);
-                self.attack(&probe.in_language(language), &corpus, &mut row)?;
-                // Whoever measures a process that has ended has no figure, or another.
-                if probe.allows(&row.got) {
+                let new = self.attack(&probe.in_language(language), &corpus, &mut row)?;
+                // Whoever measures a process that has ended has no figure, or plainly another.
+                if probe.allows(&row.got) && (row.got != "worse" || row::plainly_worse(&new)) {
                     found = Some(at);
                     break;
                 }
@@ -215,7 +216,8 @@ impl Range<'_> {
     }
 
     /// One climb of the attack's agent, with a look at everything before and after.
-    fn attack(&mut self, attack: &Attack, corpus: &Corpus, row: &mut Row) -> Result<()> {
+    /// Returns the trials that it made.
+    fn attack(&mut self, attack: &Attack, corpus: &Corpus, row: &mut Row) -> Result<Vec<Record>> {
         let run = self.begun()?;
         let mut words = self.words.clone();
         words.push(("@RUN@", run.clone()));
@@ -264,7 +266,7 @@ impl Range<'_> {
             }
         }
         row.after = Some(after);
-        Ok(())
+        Ok(new)
     }
 
     fn look(&self, run: &str) -> Result<Seen> {

@@ -16,6 +16,8 @@ use crate::words::{self, clean, plural, seconds};
 
 /// How a worker that got through says so: see `tests/attacks/walls.toml`.
 const THROUGH: &str = "exit status 42";
+/// Times the scale of a pair that a plain loss has.
+const PLAIN: f64 = 4.0;
 /// How an agent that got through says so.
 const BREACH: &str = "BREACH";
 
@@ -91,6 +93,13 @@ impl Report {
 
 /// How an attack ended of which nothing stayed: what was kept did not stand the tests of what was kept.
 const TAKEN_BACK: &str = "taken_back";
+
+/// Whether a trial found what no noise is: a loss of several times what a pair varies by.
+pub fn plainly_worse(new: &[Record]) -> bool {
+    let Some(record) = telling(new) else { return false };
+    let lost = record.outcome.estimate().map_or(0.0, |estimate| -estimate.gain);
+    lost > record.tau.map_or(0.0, |tau| PLAIN * tau)
+}
 
 /// The trial that tells how an attack ended: the last proposal's, or, where all that was kept was taken back, the one that did so.
 pub fn telling(new: &[Record]) -> Option<&Record> {
