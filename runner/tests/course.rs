@@ -344,7 +344,7 @@ fn the_fewest_pairs_can_keep_and_one_fewer_cannot() {
 #[test]
 fn settings_are_named_in_every_row() {
     let name = |preset| Settings { preset, ..Settings::default() }.name();
-    assert_eq!(name(Preset::Frugal), "coin pairs, frugal, alpha 0.02, at most 32 pairs");
+    assert_eq!(name(Preset::Frugal), "coin pairs, frugal, alpha 0.02, at most 32 pairs, in both orders");
     assert_eq!(name(Preset::Replicates), "replicates, alpha 0.02, at most 3 runs");
     let blind = |preset| Settings { preset, ..Settings::default() }.blind_after();
     assert_eq!(

@@ -59,7 +59,7 @@ impl Kind {
             Self::Crashed => "crashed",
             Self::Void => "void",
             Self::NotJudged => "not judged",
-            Self::Check => "check",
+            Self::Check => "checked",
         }
     }
 }
