@@ -372,7 +372,7 @@ fn hand_out(raw: &[u8], line: &[u8], too_long: bool, take: &mut impl FnMut(&[u8]
 
 /// Hands out a file in parts, and how much of each the last one had: what lies across a border is whole in one of them.
 fn each_part(path: &Path, mut take: impl FnMut(&[u8], usize)) -> io::Result<()> {
-    let (mut file, mut part, mut known) = (File::open(path)?, vec![], 0);
+    let (mut file, mut part, mut known) = (beneath::open(path)?, vec![], 0);
     loop {
         if (&mut file).take(PART).read_to_end(&mut part)? == 0 {
             return Ok(());

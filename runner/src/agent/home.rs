@@ -8,16 +8,17 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt, symlink};
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::fs::Mode;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::kept::{self, Keeps, Lies};
 use super::login::refreshed;
+use crate::beneath::{self, Dir};
 use crate::error::{Context, Result};
 
 /// Most that is copied of one directory of settings; a larger one is shown where it lies, and cannot be written.
@@ -107,7 +108,7 @@ impl Home {
         // What an agent refreshed whose piton was killed.
         home.bring_back();
         if anew {
-            clear(&home.root).context(what)?;
+            beneath::remove_at(&home.root).context(what)?;
         }
         home.lay().context(what)?;
         Ok(Some(home))
@@ -133,7 +134,7 @@ impl Home {
             let (from, to) = (self.user.at(place), directory(&self.root, place.own)?);
             for name in place.settings {
                 let (from, to) = (from.join(name), to.join(name));
-                clear(&to)?;
+                beneath::remove_at(&to)?;
                 show(&from, &to)?;
             }
             for name in place.logins {
@@ -142,7 +143,7 @@ impl Home {
                 let to = directory(&self.root, parent)?.join(below.file_name().unwrap_or_default());
                 // One that was made in here stays in here.
                 let Ok(bytes) = fs::read(from.join(name)) else { continue };
-                clear(&to)?;
+                beneath::remove_at(&to)?;
                 write_new(&to, &bytes, 0o600)?;
                 lent.0.insert(below.to_string_lossy().into_owned(), digest(&bytes));
             }
@@ -175,13 +176,7 @@ impl Home {
                 {
                     let _ = replace(&theirs, &bytes);
                 }
-                if let Some(dir) = held(&self.root, below.parent().unwrap_or(Path::new(""))) {
-                    let _ = rustix::fs::unlinkat(
-                        dir,
-                        below.file_name().unwrap_or_default(),
-                        rustix::fs::AtFlags::empty(),
-                    );
-                }
+                let _ = beneath::remove(&self.root, &below);
             }
         }
         let _ = fs::remove_file(&self.lent);
@@ -198,51 +193,24 @@ fn digest(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// A directory below `root`, made where it is none: a link that an agent left in its place is not followed.
+/// A directory below `root`, made where it is none, and its user's alone. Whatever an agent left in its place goes, and no link is followed.
 fn directory(root: &Path, below: impl AsRef<Path>) -> io::Result<PathBuf> {
-    let mut path = root.to_owned();
+    let (above, own) = (root.parent().unwrap_or(root), root.file_name().unwrap_or_default());
     let parts = below.as_ref().components().filter(|part| matches!(part, Component::Normal(_)));
-    for part in [None].into_iter().chain(parts.map(Some)) {
-        path.extend(part);
-        if !fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_dir()) {
-            clear(&path)?;
-            fs::DirBuilder::new().mode(0o700).create(&path)?;
-        }
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o700))?;
+    let parts: PathBuf = [Component::Normal(own)].into_iter().chain(parts).collect();
+    let mut dir = Dir::open(above)?;
+    for name in &parts {
+        dir = dir.put_dir(name)?;
+        rustix::fs::fchmod(&dir, Mode::RWXU)?;
     }
-    Ok(path)
-}
-
-/// A directory below `root` with no link on the way.
-fn held(root: &Path, below: &Path) -> Option<std::os::fd::OwnedFd> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let mut dir = openat(CWD, root, flags, Mode::empty()).ok()?;
-    for part in below.components() {
-        dir = openat(&dir, part.as_os_str(), flags, Mode::empty()).ok()?;
-    }
-    Some(dir)
+    Ok(above.join(parts))
 }
 
 /// The content of a plain file with one name, below `root` and by no link.
 fn plain(root: &Path, below: &Path) -> Option<Vec<u8>> {
-    let dir = held(root, below.parent()?)?;
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = File::from(openat(&dir, below.file_name()?, flags, Mode::empty()).ok()?);
-    let meta = file.metadata().ok()?;
-    let mut bytes = vec![];
-    (meta.is_file() && meta.nlink() == 1 && meta.len() <= LOGIN)
-        .then(|| file.take(LOGIN).read_to_end(&mut bytes))?
-        .ok()?;
-    Some(bytes)
-}
-
-/// Removes what stands at `path`, whatever it is; a link, not what it points at.
-pub(super) fn clear(path: &Path) -> io::Result<()> {
-    match fs::symlink_metadata(path) {
-        Ok(meta) if meta.is_dir() => fs::remove_dir_all(path),
-        Ok(_) => fs::remove_file(path),
-        Err(_) => Ok(()),
-    }
+    let dir = Dir::open(root).ok()?.descend(below.parent()?).ok()?;
+    let (bytes, meta) = dir.read(below.file_name()?, LOGIN).ok()?;
+    (meta.names == 1).then_some(bytes)
 }
 
 /// Copies settings, or shows them where they lie if they are large. What is not there is left out.
@@ -252,7 +220,7 @@ fn show(from: &Path, to: &Path) -> io::Result<()> {
     if copy(from, to, DEPTH, &mut left)? {
         return Ok(());
     }
-    clear(to)?;
+    beneath::remove_at(to)?;
     if meta.is_dir() || meta.is_file() { symlink(fs::canonicalize(from)?, to) } else { Ok(()) }
 }
 
@@ -306,6 +274,7 @@ pub fn program(command: &OsStr) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::fs::CWD;
     use serde_json::Value;
 
     /// A user with a home directory that has everything, and nothing set.
@@ -441,5 +410,28 @@ mod tests {
             User { home: dir.path().join("home"), env: |_| None },
         ));
         assert!(!dir.path().join("elsewhere/settings.json").exists());
+    }
+
+    #[test]
+    fn what_an_agent_left_in_its_directory_keeps_it_from_no_later_call() {
+        let dir = tempfile::tempdir().unwrap();
+        let own = made("claude", dir.path(), true).root().join("claude");
+        assert_eq!(fs::metadata(&own).unwrap().permissions().mode() & 0o777, 0o700);
+        let mut deep = own.join("settings.json");
+        fs::remove_file(&deep).unwrap();
+        for _ in 0..60 {
+            deep = deep.join("d");
+        }
+        fs::create_dir_all(&deep).unwrap();
+        fs::set_permissions(own.join("settings.json/d"), fs::Permissions::from_mode(0o000)).unwrap();
+        fs::set_permissions(&own, fs::Permissions::from_mode(0o000)).unwrap();
+        for anew in [false, true] {
+            drop(made("claude", dir.path(), anew));
+            assert_eq!(fs::read_to_string(own.join("settings.json")).unwrap(), "{\"hooks\":{}}", "{anew}");
+        }
+        fs::remove_dir_all(&own).unwrap();
+        symlink(dir.path(), &own).unwrap();
+        drop(made("claude", dir.path(), false));
+        assert!(fs::symlink_metadata(&own).unwrap().is_dir() && !dir.path().join("settings.json").exists());
     }
 }

@@ -16,6 +16,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use super::{Stat, hash_file, stat};
+use crate::beneath;
 use crate::scope::Scope;
 
 /// Where Python keeps what it compiled, beside the source, and believes it by a time that anyone can write.
@@ -228,14 +229,7 @@ fn names(dir: &Path) -> io::Result<BTreeSet<OsString>> {
 
 /// An empty directory that its own user cannot write in, whatever was there.
 fn close(dir: &Path) -> io::Result<()> {
-    match fs::symlink_metadata(dir) {
-        Ok(meta) if meta.is_dir() => {
-            fs::set_permissions(dir, fs::Permissions::from_mode(0o700))?;
-            fs::remove_dir_all(dir)?;
-        }
-        Ok(_) => fs::remove_file(dir)?,
-        Err(_) => {}
-    }
+    beneath::remove_at(dir)?;
     fs::create_dir(dir)?;
     fs::set_permissions(dir, fs::Permissions::from_mode(0o555))
 }
