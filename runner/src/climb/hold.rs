@@ -57,7 +57,10 @@ impl Session<'_> {
         let name = agent.name();
         let what = match (call, until) {
             (Call::Limited { .. }, Some(_)) => format!("{name}'s limit"),
-            (Call::Limited { .. }, None) => format!("{name}'s limit, which does not say when it ends,"),
+            (Call::Limited { until: Some(_), .. }, None) => format!("{name}'s limit, which should be over,"),
+            (Call::Limited { until: None, .. }, None) => {
+                format!("{name}'s limit, which does not say when it ends,")
+            }
             _ => format!("{name}, which failed,"),
         };
         let then = clock::words(until.unwrap_or(clock::unix() + time.as_secs()));
