@@ -7,7 +7,8 @@ use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
-use piton_confine::{Level, Limits, Opened, Policy, Role, linked, system};
+use piton_base::level::Level;
+use piton_confine::{Limits, Opened, Policy, Role, linked, system};
 
 const STARTS: usize = 400;
 

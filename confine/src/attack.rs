@@ -24,9 +24,10 @@ use rustix::process::Pid;
 use crate::found::{NOT_TRIED, Reach, Tried};
 use crate::linked::linked;
 use crate::places::system;
-use crate::policy::{Asked, Level, Limits, Opened, Policy, Role};
+use crate::policy::{Asked, Limits, Opened, Policy, Role};
 use crate::raw::{Arg, call};
 use crate::start::ATTACK;
+use piton_base::level::Level;
 
 /// One attack.
 #[derive(Clone, Copy)]

@@ -4,9 +4,10 @@ use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use crate::policy::{Asked, Level};
+use crate::policy::Asked;
 use crate::start::{Failure, program};
 use crate::{found, limits, mac};
+use piton_base::level::Level;
 
 /// Limits this process as asked and becomes the command. Returns only where that is not possible.
 pub(crate) fn enter(asked: &Asked, argv: &[OsString]) -> Failure {

@@ -11,10 +11,11 @@ use rustix::rand::{GetRandomFlags, getrandom};
 
 use crate::calls::{self, Secret, Surroundings};
 use crate::mounts::Given;
-use crate::policy::{Asked, Level, Policy, RESULT, Role};
+use crate::policy::{Asked, Policy, RESULT, Role};
 use crate::raw::Arg::Int;
 use crate::start::{Failure, program};
 use crate::{files, found, group, limits, mounts, raw, rights, terminals};
+use piton_base::level::Level;
 
 /// Limits this process as asked and becomes the command. Returns only where that is not possible.
 pub(crate) fn enter(asked: &Asked, argv: &[OsString]) -> Failure {

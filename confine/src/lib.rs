@@ -51,7 +51,7 @@ pub use freezer::Freezer;
 pub use group::Group;
 pub use linked::linked;
 pub use places::{processor, system};
-pub use policy::{Level, Limits, Opened, Policy, RESULT, Role};
+pub use policy::{Limits, Opened, Policy, RESULT, Role};
 pub use start::{NOT_EXECUTED, NOT_STARTED, STATUS, enter_if_asked};
 #[cfg(target_os = "linux")]
 pub use usage::processor_time;

@@ -44,7 +44,8 @@ fn quoted(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::{Level, Limits, Opened};
+    use crate::policy::{Limits, Opened};
+    use piton_base::level::Level;
 
     fn policy(role: Role, network: bool) -> Policy {
         let least = Level::Partial;

@@ -48,7 +48,7 @@ fn walled(exe: &std::path::Path, abi: Option<u32>, plain: bool) -> Found {
 #[cfg(target_os = "linux")]
 fn unwalled(exe: &std::path::Path) -> std::io::Result<Found> {
     let attacks = piton_confine::bare(exe)?;
-    Ok(Found { level: piton_confine::Level::None, abi: 0, walls: vec![], attacks, given: vec![] })
+    Ok(Found { level: piton_base::level::Level::None, abi: 0, walls: vec![], attacks, given: vec![] })
 }
 
 #[cfg(not(target_os = "linux"))]

@@ -5,7 +5,8 @@
 use std::path::PathBuf;
 use std::process::Command;
 
-use piton_confine::{Found, Level, Tried, controls, reachable};
+use piton_base::level::Level;
+use piton_confine::{Found, Tried, controls, reachable};
 
 const EXE: &str = env!("CARGO_BIN_EXE_piton-confine");
 

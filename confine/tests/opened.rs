@@ -9,7 +9,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use piton_confine::{Found, Level, Limits, Opened, Policy, Role, gift, system};
+use piton_base::level::Level;
+use piton_confine::{Found, Limits, Opened, Policy, Role, gift, system};
 
 const EXE: &str = env!("CARGO_BIN_EXE_piton-confine");
 

@@ -10,9 +10,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use piton_confine::{
-    Group, Level, Limits, NOT_EXECUTED, NOT_STARTED, Opened, Policy, Role, STATUS, linked, system,
-};
+use piton_base::level::Level;
+use piton_confine::{Group, Limits, NOT_EXECUTED, NOT_STARTED, Opened, Policy, Role, STATUS, linked, system};
 
 const EXE: &str = env!("CARGO_BIN_EXE_piton-confine");
 

@@ -8,7 +8,7 @@ use crate::prompts::Source;
 use crate::report;
 use crate::sample::{self, Options};
 use clap::{Args, Parser, Subcommand};
-use piton_confine::Level;
+use piton_base::level::Level;
 use serde_json::{Value, json};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;

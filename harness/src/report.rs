@@ -6,7 +6,7 @@ use crate::gates::{self, Gate};
 use crate::metrics::{self, METRICS, shown};
 use crate::process::Cores;
 use crate::prompts::Task;
-use piton_confine::Level;
+use piton_base::level::Level;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::fmt::Write;

@@ -10,7 +10,8 @@ use crate::process::{Cores, Launch, Means, Patience, Spent, Worker, end_survivor
 use crate::prompts::{self, Source, Task};
 use crate::report::{PromptLine, Report, Versions};
 use crate::score::{self, Scored};
-use piton_confine::{Level, reachable};
+use piton_base::level::Level;
+use piton_confine::reachable;
 use piton_worker::Request;
 use rustix::fs::{Access, access};
 use rustix::rand::{GetRandomFlags, getrandom};

@@ -163,7 +163,7 @@ fn a_sample_says_how_its_worker_was_confined_and_takes_place_at_no_less_than_was
     let fixture = Fixture::usual();
     let worker = fixture.worker("honest");
     let more = fixture.sample(&worker, &["--confinement", "full"]);
-    let enough = level == piton_confine::Level::Full;
+    let enough = level == piton_base::level::Level::Full;
     assert_eq!(more.0, if enough { 0 } else { 2 }, "{}", more.1);
     let mut typed = fixture.command(&worker);
     assert_eq!(typed.env("PITON_CONFINEMENT", "high").output().unwrap().status.code(), Some(2));

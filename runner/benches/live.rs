@@ -11,11 +11,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
-use piton::book;
-use piton::flight::Owner;
-use piton::git::Repo;
-use piton::ledger::Ledger;
-use piton::trial::Record;
+use piton_climb::run_store;
+use piton_core::trial::record::Record;
+use piton_core::trial::state::Owner;
+use piton_system::git::Repo;
+use piton_system::ledger::Ledger;
 
 const EXPERIMENT: &str = r#"name = "nothing"
 [metric]
@@ -58,7 +58,7 @@ fn toy(root: &Path) {
 fn enter(ledger: &Ledger, repo: &Repo, record: &mut Record) {
     record.trial += 1;
     record.artifact = Some(format!("{:064x}", record.trial));
-    let mut flight = book::flight(record, None, repo, Owner::Piton);
+    let mut flight = run_store::flight(record, None, repo, Owner::Piton);
     flight.tree = Some(format!("{:040x}", record.trial));
     ledger.propose(&flight).expect("a row");
     ledger.decide(record, flight.tree.as_deref()).expect("an entry");

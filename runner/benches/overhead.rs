@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use piton::book;
-use piton::flight::Owner;
-use piton::git::Repo;
-use piton::ledger::Ledger;
-use piton::trial::Record;
+use piton_climb::run_store;
+use piton_core::trial::record::Record;
+use piton_core::trial::state::Owner;
+use piton_system::git::Repo;
+use piton_system::ledger::Ledger;
 
 const TRIALS: u32 = 30;
 
@@ -173,7 +173,7 @@ impl Toy {
         for trial in record.trial + 1..=rows {
             record.trial = trial;
             record.artifact = Some(format!("{trial:064x}"));
-            let mut flight = book::flight(&record, None, &repo, Owner::Piton);
+            let mut flight = run_store::flight(&record, None, &repo, Owner::Piton);
             flight.tree = Some(format!("{trial:040x}"));
             ledger.propose(&flight).expect("a row");
             repo.new_ref(&format!("refs/piton/r/trials/{trial}"), commit, "bench").expect("a ref");

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use piton::simulate::{Options, run, table};
+use piton_lab::simulate::{Options, run, table};
 
 fn main() {
     let begun = Instant::now();

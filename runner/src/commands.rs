@@ -1,11 +1,11 @@
 //! What each command does.
 
+mod access;
 mod agents;
 mod args;
 mod brief;
 mod climb;
 mod compare;
-mod compose;
 mod diff;
 mod experiments;
 mod export;
@@ -32,40 +32,48 @@ mod watch;
 
 use std::path::Path;
 
-use piton_confine::Level;
+use piton_core::base::level::Level;
 use serde_json::json;
 
 pub use args::Cli;
 use args::{Command, ProposalWords, RuleCommand, Which};
 
-use crate::begin::may_resume;
-use crate::config::Config;
-use crate::confine::Walls;
-use crate::doctor::{self, Known};
-use crate::error::{Error, Result, exit};
-use crate::flight::Owner;
-use crate::git::Repo;
-use crate::ledger::{Ledger, Run};
-use crate::place::Place;
-use crate::proc::Runner;
-use crate::proposal::{Claim, Proposal};
-use crate::pulse::Pulse;
-use crate::report as tables;
-use crate::say::{self, Progress};
-use crate::trial::{Outcome, Record, Status};
-use crate::world::World;
-use crate::{
-    attempt, audit, discriminate, forecast, host, noise, redteam, rehearse, simulate, standing, witness,
-    words,
-};
+use piton_climb::audit;
+use piton_climb::context::World;
+use piton_climb::ledger_witness;
+use piton_climb::start_run::may_resume;
+use piton_climb::status_file::Pulse;
+use piton_core::base::error::{Error, Result, exit};
+use piton_core::report::tables;
+use piton_core::run::power;
+use piton_core::run::summary;
+use piton_core::trial::proposal::{Claim, Proposal};
+use piton_core::trial::record::{Outcome, Record, Status};
+use piton_core::trial::state::Owner;
+use piton_core::trial::text;
+use piton_lab::discriminate;
+use piton_lab::doctor::{self, Known};
+use piton_lab::noise;
+use piton_lab::redteam;
+use piton_lab::rehearse;
+use piton_lab::simulate;
+use piton_lab::try_once;
+use piton_system::config::Config;
+use piton_system::git::Repo;
+use piton_system::host;
+use piton_system::ledger::{Ledger, Run};
+use piton_system::process::Runner;
+use piton_system::sandbox::Walls;
+use piton_system::state_home::Place;
+use piton_system::terminal::{self, Progress};
 
 /// Carries out the command in the repository that holds `dir`. Returns the exit status.
 ///
 /// # Errors
 /// Whatever the user must know; its status is the exit status.
 pub fn run(cli: Cli, dir: &Path) -> Result<u8> {
-    if let Some(socket) = crate::guard::inside().filter(|_| cli.command.touches()) {
-        return crate::guard::forward(&socket, std::env::args().skip(1).collect());
+    if let Some(socket) = piton_agent::guard::inside().filter(|_| cli.command.touches()) {
+        return piton_agent::guard::forward(&socket, std::env::args().skip(1).collect());
     }
     carry_out(cli, dir).map_err(|error| still_true(error, dir))
 }
@@ -120,16 +128,17 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
         Command::Rehearse { variants, only, trials, reversed, json } => {
             let world = world(dir, least)?;
             let mut told = |row: &tables::Rehearsal| {
-                world
-                    .progress
-                    .line(say::Tone::Plain, &format!("{}: {} of {} kept", row.name, row.kept, row.trials));
+                world.progress.line(
+                    terminal::Tone::Plain,
+                    &format!("{}: {} of {} kept", row.name, row.kept, row.trials),
+                );
             };
             let (rows, metric, alpha) =
                 rehearse::run(&world, &dir.join(variants), only.as_deref(), trials, reversed, &mut told)?;
             if json {
-                say::json(&rows);
+                terminal::json(&rows);
             } else {
-                say::answer(&tables::rehearsal_table(&rows, &metric, alpha));
+                terminal::answer(&tables::rehearsal_table(&rows, &metric, alpha));
             }
             Ok(exit::DONE)
         }
@@ -139,18 +148,18 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
             let report = simulate::run(&options, &|part| progress.doing(part));
             progress.idle();
             if json {
-                say::json(&report);
+                terminal::json(&report);
             } else {
-                say::answer(&simulate::table(&report));
+                terminal::answer(&simulate::table(&report));
             }
             Ok(if report.bars.iter().all(|bar| bar.holds) { exit::DONE } else { exit::FAILED })
         }
         Command::Redteam { list: true, json, .. } => {
             let listing = redteam::listing()?;
             if json {
-                say::json(&listing);
+                terminal::json(&listing);
             } else {
-                say::answer(&redteam::list(&listing));
+                terminal::answer(&redteam::list(&listing));
             }
             Ok(exit::DONE)
         }
@@ -159,11 +168,11 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
             let mut told = |row: &redteam::Row| redteam::tell(&world.progress, row);
             let report = redteam::run(&world, &redteam::Options { only, in_place }, &mut told)?;
             if json {
-                say::json(&report);
+                terminal::json(&report);
             } else {
                 let trust = experiment(dir)
                     .map(|(config, _)| format!("\nwhose word a figure is: {}\n", config.trust()));
-                say::answer(&format!("{}{}", redteam::table(&report), trust.unwrap_or_default()));
+                terminal::answer(&format!("{}{}", redteam::table(&report), trust.unwrap_or_default()));
             }
             Ok(redteam::status(&report))
         }
@@ -174,12 +183,12 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
                 doctor::examine((&config.rule, &config.metric), &config.noise, known, world.walls.found());
             found.opened = doctor::opened(&config);
             if attempt {
-                found.attempt(attempt::attempt(world, &config)?);
+                found.attempt(try_once::attempt(world, &config)?);
             }
             if json {
-                say::json(&found);
+                terminal::json(&found);
             } else {
-                say::answer(&format!("  figure     {}\n{}", config.trust(), doctor::words(&found)));
+                terminal::answer(&format!("  figure     {}\n{}", config.trust(), doctor::words(&found)));
             }
             Ok(if found.unfit.is_empty() { exit::DONE } else { exit::FAILED })
         }
@@ -188,18 +197,18 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
             let world = world(dir, least)?;
             let rows = discriminate::run(&world, &dir.join(variants), only.as_deref(), samples)?;
             if json {
-                say::json(&rows);
+                terminal::json(&rows);
             } else {
-                say::answer(&tables::discrimination_table(&rows));
+                terminal::answer(&tables::discrimination_table(&rows));
             }
             Ok(discriminate::status(&rows))
         }
         Command::Noise { pairs, json } => {
             let noise = noise::run(&world(dir, least)?, pairs)?;
             if json {
-                say::json(&noise);
+                terminal::json(&noise);
             } else {
-                say::answer(&tables::noise_words(&noise));
+                terminal::answer(&tables::noise_words(&noise));
             }
             Ok(exit::DONE)
         }
@@ -226,9 +235,9 @@ fn baseline(dir: &Path, least: Level, name: Option<&str>, json: bool) -> Result<
     let session = world.begin(world.enter("piton baseline", true)?, name, Owner::User)?;
     world.repo.switch(&session.branch())?;
     if json {
-        say::json(session.book.incumbent());
+        terminal::json(session.book.incumbent());
     } else {
-        say::answer(&format!(
+        terminal::answer(&format!(
             "run {} begun; this checkout is now on {}\nnext: edit below {}, then `piton trial -m \"what you tried\"`",
             session.book.run.name,
             session.branch(),
@@ -239,7 +248,7 @@ fn baseline(dir: &Path, least: Level, name: Option<&str>, json: bool) -> Result<
 }
 
 fn accept(dir: &Path, least: Level, trial: u32, by: Option<&str>, which: &Which) -> Result<u8> {
-    if crate::guard::asked_from_inside() {
+    if piton_agent::guard::asked_from_inside() {
         return Err(Error::refused("nothing was accepted: only a person accepts what is held for one")
             .note("nothing was changed"));
     }
@@ -249,19 +258,19 @@ fn accept(dir: &Path, least: Level, trial: u32, by: Option<&str>, which: &Which)
         book.may_accept(&world.repo, trial)?;
     }
     let by = match by {
-        Some(name) => words::clean(name, 80),
+        Some(name) => text::clean(name, 80),
         // `Name <address>`: the name.
         None => world.repo.identity().map_or_else(
             |_| "a person".to_owned(),
-            |who| words::clean(who.split(" <").next().unwrap_or(&who), 80),
+            |who| text::clean(who.split(" <").next().unwrap_or(&who), 80),
         ),
     };
     let mut session = world.resume(world.enter("piton accept", true)?, &run.name)?;
     let record = session.accept(trial, &by)?;
     if which.json {
-        say::json(&record);
+        terminal::json(&record);
     } else {
-        say::answer(&answer(&record, &session.book.config));
+        terminal::answer(&answer(&record, &session.book.config));
     }
     Ok(status_of(&record))
 }
@@ -275,7 +284,7 @@ impl ProposalWords {
 
 /// The verdict of a trial in an agent's or a person's checkout, and what comes next.
 fn answer(record: &Record, config: &Config) -> String {
-    let verdict = words::verdict(record, &config.metric, config.rule.alpha);
+    let verdict = text::verdict(record, &config.metric, config.rule.alpha);
     let next = match &record.outcome {
         outcome if outcome.kept() => {
             format!("piton/{} is now at {}", record.run, record.commit.as_deref().unwrap_or("-"))
@@ -327,7 +336,7 @@ fn chosen(dir: &Path, which: &Which) -> Result<(Repo, Ledger, Run)> {
             .hint("begin one: piton climb --trials 6, or piton baseline")
     };
     let Some(ledger) = Ledger::found(&repo.state_dir())? else {
-        witness::fits(&repo)?;
+        ledger_witness::fits(&repo)?;
         return Err(none());
     };
     if let Some(name) = &which.run {
@@ -388,7 +397,7 @@ fn reading(dir: &Path, which: &Which) -> Result<(Repo, Run, Config, Vec<Record>)
 /// The experiment of the commit at HEAD, and what the latest run knows of the machine.
 fn experiment(dir: &Path) -> Result<(Config, Known)> {
     let repo = Repo::open(dir)?;
-    let (_, config) = crate::world::experiment(&repo, repo.head()?.commit)?;
+    let (_, config) = piton_climb::context::experiment(&repo, repo.head()?.commit)?;
     let Some(ledger) = Ledger::found(&repo.state_dir())? else { return Ok((config, Known::default())) };
     let records = match ledger.latest_within(repo.within().unwrap_or_default())? {
         Some(run) => ledger.records(&run.name)?,
@@ -398,7 +407,7 @@ fn experiment(dir: &Path) -> Result<(Config, Known)> {
     let config = config.settled(records.first());
     let track = measured.then(|| config.courses(&records, false).primary.track());
     let (tau, seeded) = (track.as_ref().map(|track| track.tau), track.is_some_and(|track| track.seeded));
-    let (pair_s, turn_s) = (standing::pair_seconds(&records), standing::turn_seconds(&records));
+    let (pair_s, turn_s) = (summary::pair_seconds(&records), summary::turn_seconds(&records));
     Ok((config, Known { tau, seeded, pair_s, turn_s }))
 }
 
@@ -407,11 +416,11 @@ fn explain(dir: &Path, json: bool) -> Result<u8> {
     if json {
         let forecast = tau
             .filter(|tau| *tau > 0.0 && !seeded)
-            .map(|tau| forecast::forecast(&config.rule, config.metric.scale(), tau));
-        say::json(&json!({ "settings": config.rule, "tau": tau, "forecast": forecast }));
+            .map(|tau| power::forecast(&config.rule, config.metric.scale(), tau));
+        terminal::json(&json!({ "settings": config.rule, "tau": tau, "forecast": forecast }));
     } else {
-        let rule = forecast::explain(&config.rule, &config.metric, (tau, seeded), pair_s);
-        say::answer(&format!("{}\n\nwhose word the figure is: {}\n", rule.trim_end(), config.trust()));
+        let rule = power::explain(&config.rule, &config.metric, (tau, seeded), pair_s);
+        terminal::answer(&format!("{}\n\nwhose word the figure is: {}\n", rule.trim_end(), config.trust()));
     }
     Ok(exit::DONE)
 }
@@ -422,9 +431,9 @@ fn verify(dir: &Path, least: Level, each: bool, which: &Which) -> Result<u8> {
     may_resume(&world.repo, &run.name)?;
     let night = world.resume(world.enter("piton verify", false)?, &run.name)?.verify(each)?;
     if which.json {
-        say::json(&night);
+        terminal::json(&night);
     } else {
-        say::answer(&standing::night_words(&night, &config.metric));
+        terminal::answer(&summary::night_words(&night, &config.metric));
     }
     Ok(exit::DONE)
 }
@@ -434,9 +443,9 @@ fn recover(dir: &Path, json: bool) -> Result<u8> {
     let world = world(dir, Level::None)?;
     let mended = world.enter("piton recover", true)?.mended;
     if json {
-        say::json(&mended);
+        terminal::json(&mended);
     } else {
-        say::answer(match mended.len() {
+        terminal::answer(match mended.len() {
             0 => "nothing was left undone",
             _ => "everything else is as it should be",
         });
@@ -447,9 +456,9 @@ fn recover(dir: &Path, json: bool) -> Result<u8> {
 fn audit(dir: &Path, which: &Which) -> Result<u8> {
     let audit = audit::examine(&Repo::open(dir)?, which.run.as_deref())?;
     if which.json {
-        say::json(&audit);
+        terminal::json(&audit);
     } else {
-        say::answer(&audit::words(&audit));
+        terminal::answer(&audit::words(&audit));
     }
     Ok(if audit.faults.is_empty() { exit::DONE } else { exit::FAILED })
 }

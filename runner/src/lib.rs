@@ -1,100 +1,11 @@
 //! piton lets a coding agent climb a metric unattended and keeps a change only when it holds.
 //!
-//! The modules stand in one order and import only upwards; `tests/` holds the list. The first ones compute
-//! and touch nothing, the last ones touch the world and decide nothing.
+//! Decisions are functions of values in `piton-core`. Five rooms obey them, each a crate that depends on those above it alone:
+//!
+//! - `piton-system`: the machine, one owner for each piece of it
+//! - `piton-agent`: coding agents, called and held
+//! - `piton-climb`: a trial, a run, carried out
+//! - `piton-lab`: experiments on piton itself and on this machine
+//! - [`commands`]: what a user types
 
-pub mod brief;
-pub mod calibrate;
-pub mod calibration;
-pub mod chain;
-pub mod coin;
-pub mod compare;
-pub mod conditions;
-pub mod convert;
-pub mod crash;
-pub mod denied;
-pub mod door;
-pub mod error;
-pub mod expensive;
-pub mod experiments;
-pub mod finalize;
-pub mod flight;
-pub mod forecast;
-pub mod frontier;
-pub mod gate;
-pub mod import;
-pub mod leftovers;
-pub mod lessons;
-pub mod likeness;
-pub mod line;
-pub mod live;
-pub mod metric;
-pub mod monitor;
-pub mod note;
-pub mod page;
-pub mod panel;
-pub mod plot;
-pub mod proposal;
-pub mod random;
-pub mod report;
-pub mod rule;
-pub mod scope;
-pub mod session;
-pub mod standing;
-pub mod stats;
-pub mod sweep;
-pub mod tally;
-pub mod terms;
-pub mod tokens;
-pub mod trial;
-pub mod witness;
-pub mod words;
-
-pub mod agent;
-pub mod alone;
-pub mod attempt;
-pub mod audit;
-pub mod begin;
-pub mod beneath;
-pub mod book;
-pub mod briefing;
-pub mod build;
-pub mod climb;
-pub mod clock;
 pub mod commands;
-pub mod config;
-pub mod confine;
-pub mod discriminate;
-pub mod disk;
-pub mod doctor;
-pub mod drive;
-pub mod duel;
-pub mod errand;
-pub mod fail;
-pub mod gaze;
-pub mod git;
-pub mod guard;
-pub mod hold;
-pub mod host;
-pub mod judge;
-pub mod lay;
-pub mod ledger;
-pub mod measure;
-pub mod memory;
-pub mod noise;
-pub mod place;
-pub mod png;
-pub mod proc;
-pub mod pulse;
-pub mod recover;
-pub mod redteam;
-pub mod rehearse;
-pub mod say;
-pub mod simulate;
-pub mod still;
-pub mod survivors;
-pub mod toolchains;
-pub mod tree;
-pub mod variables;
-pub mod verify;
-pub mod world;

@@ -3,19 +3,21 @@
 use std::process::ExitCode;
 
 use clap::Parser;
-use piton::error::Context;
-use piton::{commands, lay, say};
+use piton::commands;
+use piton_core::base::error::Context;
+use piton_system::terminal;
+use piton_system::worktree_writer;
 
 fn main() -> ExitCode {
     piton_confine::enter_if_asked();
-    lay::serve_if_asked();
+    worktree_writer::serve_if_asked();
     let cli = commands::Cli::parse();
     let done =
         std::env::current_dir().context("piton did not start").and_then(|dir| commands::run(cli, &dir));
     match done {
         Ok(status) => ExitCode::from(status),
         Err(error) => {
-            say::error(&error);
+            terminal::error(&error);
             ExitCode::from(error.status)
         }
     }

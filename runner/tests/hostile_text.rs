@@ -1,19 +1,25 @@
 //! No text can make a reader of piton's panic, and no foreign word breaks what is printed. Bounded here; `PROPTEST_CASES=1000000`
 //! tries for as long as one likes.
 
+#[path = "../../core/tests/support/mod.rs"]
 mod support;
 
 use std::path::Path;
 
-use piton::config::Config;
-use piton::experiments::{Experiments, Human};
-use piton::ledger::Table;
-use piton::metric::{Direction, Format, Metric, read};
-use piton::note::Note;
-use piton::rule::{Case, Track, hear};
-use piton::terms::Settings;
-use piton::trial::{Cost, Proposer, Record};
-use piton::{finalize, page, plot, report, standing, words};
+use piton_core::base::metric::{Direction, Format, Metric, read};
+use piton_core::base::note::Note;
+use piton_core::report::decision_log::{Experiments, Human};
+use piton_core::report::finalize;
+use piton_core::report::html;
+use piton_core::report::plot;
+use piton_core::report::tables;
+use piton_core::rule::keep::{Case, Track, hear};
+use piton_core::rule::settings::Settings;
+use piton_core::run::summary;
+use piton_core::trial::record::{Cost, Proposer, Record};
+use piton_core::trial::text;
+use piton_system::config::Config;
+use piton_system::ledger::Table;
 use proptest::prelude::*;
 use support::{brief_of, foreign, mutated, record};
 
@@ -194,19 +200,19 @@ fn printed(records: &[Record]) -> Result<(), TestCaseError> {
         Note { run: "r".into(), at: String::new(), by: words.clone(), text: words.clone(), guidance: false };
     let brief = brief_of(records, &metric(), &words, &[note], Some(&words));
     fenced(&brief)?;
-    prop_assert!(brief.len() <= piton::brief::MOST, "{}", brief.len());
-    let status = standing::status("r", "1234567", records, &metric(), None);
+    prop_assert!(brief.len() <= piton_core::run::brief::MOST, "{}", brief.len());
+    let status = summary::status("r", "1234567", records, &metric(), None);
     let mut texts = vec![
         table,
         brief,
-        records.iter().map(|record| report::log_line(&report::Line::of(record), &metric()) + "\n").collect(),
-        standing::status_words(&status, &metric()),
+        records.iter().map(|record| tables::log_line(&tables::Line::of(record), &metric()) + "\n").collect(),
+        summary::status_words(&status, &metric()),
     ];
     for record in records {
         texts.extend([
-            report::show(record, &metric(), &[], &Case::of(Settings::default(), Track::of(0.02, vec![]))),
-            report::keep_message(record, &metric(), 0.02, "78"),
-            words::verdict(record, &metric(), 0.02),
+            tables::show(record, &metric(), &[], &Case::of(Settings::default(), Track::of(0.02, vec![]))),
+            tables::keep_message(record, &metric(), 0.02, "78"),
+            text::verdict(record, &metric(), 0.02),
         ]);
     }
     for text in texts {
@@ -237,17 +243,17 @@ proptest! {
             })
             .collect();
         let diffs = [(0, words.clone()), (1, format!("+{words}"))].into_iter().collect();
-        let view = page::View {
+        let view = html::View {
             experiment: &words, run: &words, base: &words, began: &words, metric: &metric, seconds: &[], guards: &[],
             alpha: 0.02, records: &records, night: None, diffs: &diffs,
         };
         let stairs = view.staircase();
         let svg = plot::svg(&plot::staircase(&stairs, plot::Medium::pixels(600.0, 300.0)), plot::Wrap::Alone);
         let text = plot::text(&plot::staircase(&stairs, plot::Medium::cells(80, 20)));
-        let page = page::page(&view);
+        let page = html::page(&view);
         prop_assert!(!foreign_markup(&page) && !foreign_markup(&svg));
         prop_assert_eq!(page.matches("<script").count(), 1);
-        for made in [&page, &svg, &text, &page::markdown(&view)] {
+        for made in [&page, &svg, &text, &html::markdown(&view)] {
             prop_assert!(!made.contains(['\u{202e}', '\u{1b}', '\u{0}', '\u{feff}']), "{}", made);
         }
         let no_number = |path: &str| path.split('"').next().is_some_and(|d| d.contains("NaN") || d.contains("inf"));

@@ -1,7 +1,8 @@
 //! Whole outputs against golden files: whole is how they are read. `PITON_BLESS=1` writes them anew.
 
-#[path = "support/endings.rs"]
+#[path = "../../core/tests/support/endings.rs"]
 mod endings;
+#[path = "../../core/tests/support/mod.rs"]
 mod support;
 
 use std::collections::BTreeMap;
@@ -9,17 +10,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use endings::{estimate, gates, metric, night, records, values};
-use piton::experiments::{Experiments, Human};
-use piton::gate::read;
-use piton::ledger::Table;
-use piton::metric::Metric;
-use piton::note::Note;
-use piton::panel::Panel;
-use piton::report::{self, Discrimination};
-use piton::rule::{Case, Track, Verdict};
-use piton::terms::Settings;
-use piton::trial::{Cost, Outcome, Proposer, Record};
-use piton::{finalize, page, plot, standing, words};
+use piton_core::base::metric::Metric;
+use piton_core::base::note::Note;
+use piton_core::report::decision_log::{Experiments, Human};
+use piton_core::report::finalize;
+use piton_core::report::html;
+use piton_core::report::plot;
+use piton_core::report::tables::{self, Discrimination};
+use piton_core::report::tui::Panel;
+use piton_core::rule::gate::read;
+use piton_core::rule::keep::{Case, Track, Verdict};
+use piton_core::rule::settings::Settings;
+use piton_core::run::summary;
+use piton_core::trial::record::{Cost, Outcome, Proposer, Record};
+use piton_core::trial::text;
+use piton_system::ledger::Table;
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 
@@ -51,7 +56,7 @@ fn the_example_table_has_one_row_for_every_way_in_which_a_trial_can_end() {
 #[test]
 fn a_row_that_measured_nothing_has_no_number_in_a_metric_column() {
     for record in records().iter().filter(|r| r.metrics.is_none()) {
-        let row = report::tsv_row(record, &metric(), &["ttft_ms".to_owned()]);
+        let row = tables::tsv_row(record, &metric(), &["ttft_ms".to_owned()]);
         for cell in [1, 2, 8, 9, 10, 11, 13] {
             assert_eq!(row[cell], "", "{}: {row:?}", record.outcome.reason());
         }
@@ -62,17 +67,15 @@ fn a_row_that_measured_nothing_has_no_number_in_a_metric_column() {
 fn the_log_reads_as_it_should() {
     let lines = records()
         .iter()
-        .map(|record| report::log_line(&report::Line::of(record), &metric()))
+        .map(|record| tables::log_line(&tables::Line::of(record), &metric()))
         .collect::<Vec<_>>();
-    assert_golden(&golden("log.txt"), &format!("{}\n{}\n", report::log_header(&metric()), lines.join("\n")));
+    assert_golden(&golden("log.txt"), &format!("{}\n{}\n", tables::log_header(&metric()), lines.join("\n")));
 }
 
 #[test]
 fn every_verdict_reads_as_it_should() {
-    let lines: String = records()
-        .iter()
-        .map(|r| format!("{:>2} {}\n", r.trial, words::verdict(r, &metric(), 0.02)))
-        .collect();
+    let lines: String =
+        records().iter().map(|r| format!("{:>2} {}\n", r.trial, text::verdict(r, &metric(), 0.02))).collect();
     assert_golden(&golden("verdicts.txt"), &lines);
 }
 
@@ -87,7 +90,7 @@ fn the_last_words_of_a_candidate_cannot_reach_the_terminal_raw() {
         Outcome::Void { reason: reason.clone() },
     ] {
         let record = Record { outcome, ..records()[10].clone() };
-        let said = words::verdict(&record, &metric(), 0.02);
+        let said = text::verdict(&record, &metric(), 0.02);
         assert!(!said.contains(['\u{1b}', '\u{7}', '\u{202e}']), "{said:?}");
     }
 }
@@ -95,9 +98,9 @@ fn the_last_words_of_a_candidate_cannot_reach_the_terminal_raw() {
 #[test]
 fn the_nights_figure_stands_beside_the_sum_of_its_keeps_and_what_of_that_was_luck() {
     let mut night = night(&records(), 5);
-    assert_golden(&golden("verify.txt"), &standing::night_words(&night, &metric()));
+    assert_golden(&golden("verify.txt"), &summary::night_words(&night, &metric()));
     night.naive = 0.3;
-    let more = standing::night_words(&night, &metric());
+    let more = summary::night_words(&night, &metric());
     assert!(more.contains("sum of the keeps   +35.0 %; measured anew it is 14.2 points more"), "{more}");
 }
 
@@ -108,21 +111,21 @@ fn a_trial_is_shown_whole() {
     let case = Case { simpler: true, ..Case::of(settings, Track::of(0.02, vec![])) };
     let mut record = records()[2].clone();
     record.changes.as_mut().unwrap().simpler = true;
-    assert_golden(&golden("show.txt"), &report::show(&record, &metric(), &gates(), &case));
+    assert_golden(&golden("show.txt"), &tables::show(&record, &metric(), &gates(), &case));
 }
 
 #[test]
 fn a_kept_commit_carries_its_evidence() {
     assert_golden(
         &golden("commit.txt"),
-        &report::keep_message(&records()[2], &metric(), 0.02, &"5eed".repeat(16)),
+        &tables::keep_message(&records()[2], &metric(), 0.02, &"5eed".repeat(16)),
     );
 }
 
 #[test]
 fn the_summary_and_the_status_read_as_they_should() {
     let records = records();
-    let summary = standing::Summary {
+    let summary = summary::Summary {
         run: "nov20",
         records: &records,
         stopped: "the number of trials is reached",
@@ -131,9 +134,9 @@ fn the_summary_and_the_status_read_as_they_should() {
         trouble: None,
         results: "results.tsv",
     };
-    assert_golden(&golden("summary.txt"), &standing::summary(&summary, &metric()));
-    let status = standing::status("nov20", "1111111", &records, &metric(), None);
-    assert_golden(&golden("status.txt"), &standing::status_words(&status, &metric()));
+    assert_golden(&golden("summary.txt"), &summary::summary(&summary, &metric()));
+    let status = summary::status("nov20", "1111111", &records, &metric(), None);
+    assert_golden(&golden("status.txt"), &summary::status_words(&status, &metric()));
 }
 
 #[test]
@@ -190,7 +193,7 @@ fn what_is_taken_home_carries_its_evidence_in_the_message_and_the_plan_says_what
         finalize::Planned {
             trial,
             subject: finalize::subject(idea.record),
-            gain: idea.record.outcome.estimate().map(|e| words::gain(e.gain, &metric())).unwrap_or_default(),
+            gain: idea.record.outcome.estimate().map(|e| text::gain(e.gain, &metric())).unwrap_or_default(),
             files: vec!["candidate/src/model.rs".into()],
             fate,
         }
@@ -302,7 +305,7 @@ fn the_table_of_variants_names_what_was_judged_wrongly() {
         row("4-bit cache", false, 0.999, 2),
         skipped,
     ];
-    assert_golden(&golden("discriminate.md"), &report::discrimination_table(&rows));
+    assert_golden(&golden("discriminate.md"), &tables::discrimination_table(&rows));
 }
 
 #[test]
@@ -318,9 +321,9 @@ fn a_staircase_in_characters_and_as_svg() {
 
 #[test]
 fn a_run_that_goes_on_as_the_terminal_shows_it() {
-    use piton::live::{Evidence, Live, Now, Trial};
+    use piton_core::report::live_state::{Evidence, Live, Now, Trial};
     let (records, metric, diffs) = (records(), metric(), BTreeMap::new());
-    let view = page::View { records: &records[..6], ..view(&records, &metric, &diffs) };
+    let view = html::View { records: &records[..6], ..view(&records, &metric, &diffs) };
     let evidence =
         Evidence { log_e: 1.8, keeps_at: 50f64.ln(), futility: -0.4, gives_up_at: 0.2f64.ln(), most: 64 };
     let trial = Trial {
@@ -345,8 +348,8 @@ fn a_run_that_goes_on_as_the_terminal_shows_it() {
     assert_golden(&golden("watch.txt"), &(lines.join("\n") + "\n"));
 }
 
-fn view<'a>(records: &'a [Record], metric: &'a Metric, diffs: &'a BTreeMap<u32, String>) -> page::View<'a> {
-    page::View {
+fn view<'a>(records: &'a [Record], metric: &'a Metric, diffs: &'a BTreeMap<u32, String>) -> html::View<'a> {
+    html::View {
         experiment: "llm-inference",
         run: "nov20",
         base: "1111111111111111111111111111111111111111",
@@ -367,8 +370,8 @@ fn a_report_as_markdown_and_its_page() {
     let diffs =
         [(1, "@@ -1 +1 @@\n-const A: u32 = 1;\n+const A: u32 = 2;\n".to_owned())].into_iter().collect();
     let view = view(&records, &metric, &diffs);
-    assert_golden(&golden("report.md"), &page::markdown(&view));
-    let page = page::page(&view);
+    assert_golden(&golden("report.md"), &html::markdown(&view));
+    let page = html::page(&view);
     for record in &records {
         assert!(page.contains(&format!("id=\"t{}\"", record.trial)), "{}", record.trial);
     }

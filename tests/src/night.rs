@@ -7,10 +7,10 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use piton::flight::{Flight, Owner, State};
-use piton::ledger::{Ledger, Run};
-use piton::standing::Night;
-use piton::trial::Record;
+use piton_core::run::summary::Night;
+use piton_core::trial::record::Record;
+use piton_core::trial::state::{Flight, Owner, State};
+use piton_system::ledger::{Ledger, Run};
 use serde_json::{Value, json};
 
 use crate::Scratch;

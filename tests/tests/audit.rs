@@ -1,6 +1,6 @@
 //! What was done to ledger, refs, commits or table behind piton's back is named.
 
-use piton::chain;
+use piton_core::trial::hash_chain;
 use piton_tests::Scratch;
 use rusqlite::Connection;
 
@@ -64,13 +64,13 @@ fn a_past_that_was_rewritten_with_the_whole_chain_contradicts_the_commits() {
     let toy = climbed();
     let db = ledger(&toy);
     db.execute("UPDATE entries SET body = replace(body, '\"description\":\"baseline\"', '\"description\":\"Baseline\"') WHERE trial = 0", []).unwrap();
-    let mut before = chain::BEGINNING.to_owned();
+    let mut before = hash_chain::BEGINNING.to_owned();
     for number in 1..=4 {
         let row = |row: &rusqlite::Row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
         let (kind, run, trial, body): (String, String, Option<u32>, String) = db
             .query_row("SELECT kind, run, trial, body FROM entries WHERE entry = ?1", [number], row)
             .unwrap();
-        before = chain::link(&before, &kind, &run, trial, &body);
+        before = hash_chain::link(&before, &kind, &run, trial, &body);
         db.execute("UPDATE entries SET hash = ?2 WHERE entry = ?1", (number, &before)).unwrap();
     }
     named(&toy, &["of trial 1 of run r says Ledger: ", "of trial 2 of run r says Ledger: ", "results.tsv"]);

@@ -4,7 +4,8 @@
 //! between fork and exec need unsafe code. So this binary starts itself once more, limits itself, and then
 //! becomes the worker by exec: the same process id, one thread, nothing left of the harness in it.
 
-use piton_confine::{Level, Limits, Opened, Policy, Role, linked, processor};
+use piton_base::level::Level;
+use piton_confine::{Limits, Opened, Policy, Role, linked, processor};
 use std::fs;
 use std::path::{Path, PathBuf};
 

@@ -1,10 +1,10 @@
 //! `piton agents`: which agents piton can drive, and whether they are there.
 
-use crate::agent::installed;
-use crate::agent::kind::{KNOWN, Kind};
-use crate::error::{Error, Result, exit};
-use crate::proc::Runner;
-use crate::say::{self, Progress};
+use piton_agent::installed;
+use piton_agent::kind::{KNOWN, Kind};
+use piton_core::base::error::{Error, Result, exit};
+use piton_system::process::Runner;
+use piton_system::terminal::{self, Progress};
 
 /// Lists the agents, or prints the adapter of one.
 ///
@@ -17,7 +17,7 @@ pub(super) fn run(show: Option<&str>, json: bool) -> Result<u8> {
             return Err(Error::usage(format!("no adapter was printed: piton knows no agent {name}"))
                 .hint(format!("it knows {}", names.join(", "))));
         };
-        say::answer(text);
+        terminal::answer(text);
         return Ok(exit::DONE);
     }
     let (runner, progress) = (Runner::install()?, Progress::new());
@@ -28,9 +28,9 @@ pub(super) fn run(show: Option<&str>, json: bool) -> Result<u8> {
     }
     progress.idle();
     if json {
-        say::json(&agents);
+        terminal::json(&agents);
     } else {
-        say::answer(&installed::words(&agents));
+        terminal::answer(&installed::words(&agents));
     }
     Ok(exit::DONE)
 }

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Parser, Subcommand};
-use piton_confine::Level;
+use piton_core::base::level::Level;
 
 pub(super) use options::{
     Climb, Export, Finalize, Format, Import, Log, ProposalWords, Report, Search, Serve, Which,

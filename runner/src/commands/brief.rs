@@ -6,11 +6,12 @@ use serde_json::json;
 
 use super::args::Which;
 use super::chosen;
-use crate::book::Book;
-use crate::brief::Left;
-use crate::drive::by_hand;
-use crate::error::{Result, exit};
-use crate::{briefing, say};
+use piton_climb::briefing;
+use piton_climb::run_store::Book;
+use piton_climb::run_trial::by_hand;
+use piton_core::base::error::{Result, exit};
+use piton_core::run::brief::Left;
+use piton_system::terminal;
 
 /// Prints the brief for the next trial of a run.
 ///
@@ -24,7 +25,7 @@ pub(super) fn run(dir: &Path, which: &Which) -> Result<u8> {
     let step = by_hand(book.tally.frontier.step(book.config.search.plateau));
     let text = briefing::text(&book, &repo, next, Left::default(), &step, None)?;
     if which.json {
-        say::json(&json!({
+        terminal::json(&json!({
             "run": book.run.name,
             "trial": next,
             "directive": step.directive,
@@ -35,7 +36,7 @@ pub(super) fn run(dir: &Path, which: &Which) -> Result<u8> {
             "text": text,
         }));
     } else {
-        say::answer(&text);
+        terminal::answer(&text);
     }
     Ok(exit::DONE)
 }

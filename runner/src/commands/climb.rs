@@ -3,25 +3,25 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use piton_confine::Level;
+use piton_core::base::level::Level;
 use serde_json::json;
 
 use super::args::Climb;
 use super::world;
-use crate::agent::{self, Agent};
-use crate::begin::may_resume;
-use crate::climb::{self, Climber};
-use crate::clock::Stopwatch;
-use crate::config;
-use crate::drive::worktree_path;
-use crate::error::{Error, Result, exit};
-use crate::flight::Owner;
-use crate::git::Repo;
-use crate::ledger::Ledger;
-use crate::recover::at_rest;
-use crate::say::{self, Tone};
-use crate::session::{self, Ascent, Budget, Hooks, Order, Spent, Stop, Target};
-use crate::world::World;
+use piton_agent::{self, Agent};
+use piton_climb::context::World;
+use piton_climb::recover::at_rest;
+use piton_climb::run_climb::{self, Climber};
+use piton_climb::run_trial::worktree_path;
+use piton_climb::start_run::may_resume;
+use piton_core::base::error::{Error, Result, exit};
+use piton_core::run::stopping::{self, Ascent, Budget, Hooks, Order, Spent, Stop, Target};
+use piton_core::trial::state::Owner;
+use piton_system::clock::Stopwatch;
+use piton_system::config;
+use piton_system::git::Repo;
+use piton_system::ledger::Ledger;
+use piton_system::terminal::{self, Tone};
 
 /// What is started.
 struct Start {
@@ -50,7 +50,7 @@ pub(super) fn run(climb: Climb, dir: &Path, least: Level) -> Result<u8> {
         plateau: climb.plateau,
     };
     // A climb that goes on elsewhere must find the same file.
-    let agent = if agent::is_file(&climb.agent) {
+    let agent = if piton_agent::is_file(&climb.agent) {
         dir.join(&climb.agent).to_string_lossy().into_owned()
     } else {
         climb.agent
@@ -83,12 +83,12 @@ pub(super) fn resume(dir: &Path, least: Level, run: Option<&str>, json: bool) ->
             let run = ledger.run(run)?;
             Ok(repo.within().is_none_or(|within| run.is_none_or(|run| run.within == within)))
         };
-        match (climb::last(&ledger, run)?, run) {
+        match (run_climb::last(&ledger, run)?, run) {
             // The climb of another experiment is not the one that is meant here.
             (Some(last), None) if !of(&last.run)? => {
                 let mut others =
                     ledger.runs()?.into_iter().rev().filter(|run| Some(&*run.within) == repo.within());
-                others.find_map(|run| climb::last(&ledger, Some(&run.name)).transpose()).transpose()?
+                others.find_map(|run| run_climb::last(&ledger, Some(&run.name)).transpose()).transpose()?
             }
             (last, _) => last,
         }
@@ -105,17 +105,17 @@ pub(super) fn resume(dir: &Path, least: Level, run: Option<&str>, json: bool) ->
             .hint("piton climb --agent AGENT"));
     };
     let budget = &before.order.budget;
-    let spent = climb::ascent(&before.run, before.order.clone(), Some(before.clone())).spent;
-    if let Some(stop) = session::stop(budget, &Spent { best: before.spent.best, ..spent }) {
+    let spent = run_climb::ascent(&before.run, before.order.clone(), Some(before.clone())).spent;
+    if let Some(stop) = stopping::stop(budget, &Spent { best: before.spent.best, ..spent }) {
         return Err(Error::refused(what)
             .cause(format!("nothing is left of its limits: {}", stop.words()))
             .note("nothing was changed")
             .hint(format!("piton climb --run {} with new limits goes on with the run", before.run)));
     }
-    let left = session::limits(&session::left(budget, &before.spent));
+    let left = stopping::limits(&stopping::left(budget, &before.spent));
     let left =
         if left.is_empty() { "without a limit".to_owned() } else { format!("left: {}", left.join(", ")) };
-    say::told(&format!("going on with run {} and {}; {left}", before.run, before.order.agent));
+    terminal::told(&format!("going on with run {} and {}; {left}", before.run, before.order.agent));
     start(
         Start {
             order: before.order.clone(),
@@ -151,7 +151,7 @@ fn start(start: Start, dir: &Path, least: Level) -> Result<u8> {
     }
     let entered = world.enter("piton climb", true)?;
     let run = make_way(&world, &entered.ledger, run)?;
-    climb::forget(&world.repo.state_dir());
+    run_climb::forget(&world.repo.state_dir());
     let known = match &run {
         Some(name) => entered.ledger.run(name)?.is_some(),
         None => false,
@@ -163,7 +163,7 @@ fn start(start: Start, dir: &Path, least: Level) -> Result<u8> {
     if let Some(value) = target {
         order.budget.target = Some(Target { value, direction: session.book.config.metric.direction });
     }
-    for warning in climb::warnings(&agent, &order.budget) {
+    for warning in run_climb::warnings(&agent, &order.budget) {
         world.progress.line(Tone::Bad, &warning);
     }
     let path =
@@ -179,7 +179,7 @@ fn start(start: Start, dir: &Path, least: Level) -> Result<u8> {
         agent: &agent,
         least: world.walls.found().level,
         watch,
-        ascent: climb::ascent(&session.book.run.name, order, before),
+        ascent: run_climb::ascent(&session.book.run.name, order, before),
     };
     let stop = session.climb(&mut climber).map_err(|error| world.repo.stands_here().err().unwrap_or(error));
     let ascent = climber.ascent;
@@ -188,7 +188,7 @@ fn start(start: Start, dir: &Path, least: Level) -> Result<u8> {
     world.repo.remove_worktree(&tree, &path)?;
     let stop = stop?;
     if json {
-        say::json(&json!({
+        terminal::json(&json!({
             "run": session.book.run.name,
             "stopped": stop,
             "why": stop.words(),
@@ -198,7 +198,7 @@ fn start(start: Start, dir: &Path, least: Level) -> Result<u8> {
             "trials": session.book.records()?,
         }));
     } else {
-        say::answer(&session.summary(&stop, &ascent, watch.seconds())?);
+        terminal::answer(&session.summary(&stop, &ascent, watch.seconds())?);
     }
     Ok(match stop {
         Stop::Interrupted => 130,

@@ -7,9 +7,9 @@ use serde_json::Value;
 
 use super::args::Which;
 use super::{find, import, report};
-use crate::compare::{self, Side};
-use crate::error::{Context, Result, exit};
-use crate::say;
+use piton_core::base::error::{Context, Result, exit};
+use piton_core::report::compare::{self, Side};
+use piton_system::terminal;
 
 /// Compares two runs by name.
 ///
@@ -31,9 +31,9 @@ pub(super) fn run(dir: &Path, names: [&str; 2], json: bool) -> Result<u8> {
     };
     let comparison = compare::compare([&side(names[0])?, &side(names[1])?]);
     if json {
-        say::json(&comparison);
+        terminal::json(&comparison);
     } else {
-        say::answer(&compare::words(&comparison));
+        terminal::answer(&compare::words(&comparison));
     }
     Ok(exit::DONE)
 }

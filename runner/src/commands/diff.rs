@@ -6,10 +6,11 @@ use serde_json::json;
 
 use super::args::Which;
 use super::find;
-use crate::error::{Error, Result, exit};
-use crate::git::{Id, Repo};
-use crate::ledger::{Ledger, Run};
-use crate::{line, say};
+use piton_core::base::error::{Error, Result, exit};
+use piton_core::run::rechecks;
+use piton_system::git::{Id, Repo};
+use piton_system::ledger::{Ledger, Run};
+use piton_system::terminal;
 
 /// Prints the difference from `from` to `to`.
 ///
@@ -21,13 +22,13 @@ pub(super) fn run(dir: &Path, from: &str, to: &str, which: &Which) -> Result<u8>
     let (a, b) = (commit(&repo, &ledger, &run, from)?, commit(&repo, &ledger, &run, to)?);
     let diff = repo.diff_within(a, b, &config.scope)?;
     if which.json {
-        say::json(&json!({
+        terminal::json(&json!({
             "from": a.to_string(), "to": b.to_string(), "added": diff.added, "removed": diff.removed, "diff": diff.text
         }));
     } else if diff.text.is_empty() {
-        say::answer(&format!("{from} and {to} do not differ below {}", config.places().join(", ")));
+        terminal::answer(&format!("{from} and {to} do not differ below {}", config.places().join(", ")));
     } else {
-        say::diff(&diff.text);
+        terminal::diff(&diff.text);
     }
     Ok(exit::DONE)
 }
@@ -37,7 +38,7 @@ fn commit(repo: &Repo, ledger: &Ledger, run: &Run, name: &str) -> Result<Id> {
     let what = format!("{name} was not compared");
     let trial = match name {
         "baseline" => 0,
-        "head" | "HEAD" => line::incumbent(&ledger.records(&run.name)?).map_or(0, |record| record.trial),
+        "head" | "HEAD" => rechecks::incumbent(&ledger.records(&run.name)?).map_or(0, |record| record.trial),
         number => number.parse().map_err(|_| {
             Error::usage(&what)
                 .cause(format!("{name:?} names no trial of run {}", run.name))

@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 use super::args::Log;
 use super::chosen;
-use crate::error::{Context, Error, Result, exit};
-use crate::experiments::{Experiments, Human, Trouble};
-use crate::finalize::measured;
-use crate::git::Repo;
-use crate::ledger::{Ledger, Run};
-use crate::say;
-use crate::scope::below;
+use piton_core::base::error::{Context, Error, Result, exit};
+use piton_core::report::decision_log::{Experiments, Human, Trouble};
+use piton_core::report::finalize::measured;
+use piton_core::trial::scope::below;
+use piton_system::git::Repo;
+use piton_system::ledger::{Ledger, Run};
+use piton_system::terminal;
 
 /// Its name, at the root of the checkout.
 const FILE: &str = "EXPERIMENTS.md";
@@ -48,13 +48,13 @@ pub(super) fn run(dir: &Path, args: &Log) -> Result<u8> {
     };
     let text = all.text(&human);
     if to_output {
-        say::bytes(text.as_bytes());
+        terminal::bytes(text.as_bytes());
         return Ok(exit::DONE);
     }
     if old.as_deref() != Some(text.as_bytes()) {
         write(&path, &text).context(&what)?;
     }
-    say::answer(&path.display().to_string());
+    terminal::answer(&path.display().to_string());
     warn(&repo, &path);
     Ok(exit::DONE)
 }
@@ -115,7 +115,7 @@ fn write(path: &Path, text: &str) -> std::io::Result<()> {
 fn warn(repo: &Repo, path: &Path) {
     let branch = repo.head().map(|head| head.branch).unwrap_or_default();
     if branch.starts_with("piton/") && path.starts_with(repo.root()) {
-        say::told(&format!(
+        terminal::told(&format!(
             "note: this checkout is on {branch}, where {} is an edit outside the scope: move it before the next trial",
             path.file_name().unwrap_or_default().to_string_lossy()
         ));

@@ -7,13 +7,13 @@ use std::path::Path;
 
 use super::args::{Export, Format, Which};
 use super::find;
-use crate::error::{Context, Result, exit};
-use crate::ledger::{self, Ledger, Run};
-use crate::metric::Metric;
-use crate::report::{self, Line};
-use crate::say::{self, Lines};
-use crate::trial::Record;
-use crate::words::plain_json;
+use piton_core::base::error::{Context, Result, exit};
+use piton_core::base::metric::Metric;
+use piton_core::report::tables::{self, Line};
+use piton_core::trial::record::Record;
+use piton_core::trial::text::plain_json;
+use piton_system::ledger::{self, Ledger, Run};
+use piton_system::terminal::{self, Lines};
 
 /// Most columns of metrics.
 const COLUMNS: usize = 200;
@@ -36,7 +36,7 @@ pub(super) fn run(dir: &Path, args: &Export) -> Result<u8> {
         writeln!(out, "{line}").context(what()).map(|()| true)
     })?;
     out.flush().context(what())?;
-    say::answer(&file.display().to_string());
+    terminal::answer(&file.display().to_string());
     Ok(exit::DONE)
 }
 
@@ -60,11 +60,11 @@ fn write(
         Ok(names.len() < COLUMNS)
     })?;
     let names: Vec<String> = names.into_iter().take(COLUMNS).collect();
-    if !line(&ledger::csv_line(report::tsv_header(metric, &names))?)? {
+    if !line(&ledger::csv_line(tables::tsv_header(metric, &names))?)? {
         return Ok(());
     }
     ledger.each_as(&run.name, 0, &mut |record: Record| {
-        let mut cells = report::tsv_row(&record, metric, &names);
+        let mut cells = tables::tsv_row(&record, metric, &names);
         // A table to look at has short ids; one to work with has whole ones.
         cells[0] = record.commit.unwrap_or_default();
         cells[6] = record.parent.unwrap_or_default();

@@ -5,21 +5,20 @@
 
 use std::path::Path;
 
-use piton_confine::Level;
+use piton_core::base::level::Level;
 
 use super::args::Finalize;
-use super::compose::{Composer, Edit};
 use super::{chosen, world};
-use crate::error::{Error, Result, exit};
-use crate::finalize::{self, Branch, Evidence, Plan, measured};
-use crate::git::Repo;
-use crate::ledger::{Ledger, Lock, Run};
-use crate::say::{self, Tone};
-use crate::words;
-use crate::world::World;
-use crate::{line, standing};
-
-pub(super) const WHAT: &str = "no branch was made";
+use piton_climb::context::World;
+use piton_climb::finalize_git::{Composer, Edit, WHAT};
+use piton_core::base::error::{Error, Result, exit};
+use piton_core::report::finalize::{self, Branch, Evidence, Plan, measured};
+use piton_core::run::rechecks;
+use piton_core::run::summary;
+use piton_core::trial::text;
+use piton_system::git::Repo;
+use piton_system::ledger::{Ledger, Lock, Run};
+use piton_system::terminal::{self, Tone};
 
 /// Says what would be made of a run, or makes it.
 ///
@@ -34,7 +33,7 @@ pub(super) fn run(dir: &Path, least: Level, args: &Finalize) -> Result<u8> {
     let _lock = world.as_ref().map(|world| hold(world, &run, args.verify)).transpose()?;
     free(&ledger, &run)?;
     let (records, nights) = (ledger.records(&run.name)?, ledger.nights(&run.name)?);
-    let head = line::incumbent(&records).and_then(|record| record.commit.clone());
+    let head = rechecks::incumbent(&records).and_then(|record| record.commit.clone());
     let head = head.ok_or_else(|| Error::new(WHAT).cause(format!("run {} has no baseline", run.name)))?;
     let ideas = finalize::ideas(&records, measured(&nights, &head, true));
     if ideas.is_empty() {
@@ -72,9 +71,9 @@ pub(super) fn run(dir: &Path, least: Level, args: &Finalize) -> Result<u8> {
         plan.branches.iter_mut().flat_map(|branch| &mut branch.commits).for_each(|step| step.commit = None);
     }
     if args.which.json {
-        say::json(&plan);
+        terminal::json(&plan);
     } else {
-        say::answer(&words::printable(&plan.words()));
+        terminal::answer(&text::printable(&plan.words()));
     }
     Ok(exit::DONE)
 }
@@ -89,7 +88,7 @@ fn hold(world: &World, run: &Run, verify: bool) -> Result<Lock> {
     let night = session.verify(true)?;
     world.progress.line(
         Tone::Plain,
-        &format!("{}\n", standing::night_words(&night, &session.book.config.metric).trim_end()),
+        &format!("{}\n", summary::night_words(&night, &session.book.config.metric).trim_end()),
     );
     Ok(session.lock)
 }

@@ -9,10 +9,10 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use super::report;
-use crate::clock;
-use crate::gaze::{Change, Gaze, Scene};
-use crate::page::{self, View};
-use crate::words::plain_json;
+use piton_climb::follow::{Change, Gaze, Scene};
+use piton_core::report::html::{self, View};
+use piton_core::trial::text::plain_json;
+use piton_system::clock;
 
 /// After so long a browser asks again where the answer broke off.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -38,7 +38,7 @@ impl Frame {
     /// The frame after this one. `fresh` where nobody has seen this one.
     pub fn next(&self, gaze: &Gaze, change: Change, fresh: bool) -> Self {
         let metric = gaze.scene().map(|scene| &scene.config.metric);
-        let strip = page::strip(gaze.live(), metric, clock::unix()).into();
+        let strip = html::strip(gaze.live(), metric, clock::unix()).into();
         let Some(scene) = gaze.scene() else { return Self { strip, ..Self::default() } };
         let fresh = fresh || change == Change::Run;
         let mut next = if fresh {
@@ -54,8 +54,8 @@ impl Frame {
             let diffs = report::diffs(gaze.repo(), &new);
             let view = of(scene, &diffs);
             let mut rows = next.rows.to_vec();
-            rows.extend(new.iter().map(|record| page::row(&view, record)));
-            let (top, kinds) = page::news(&view);
+            rows.extend(new.iter().map(|record| html::row(&view, record)));
+            let (top, kinds) = html::news(&view);
             next.rows = Arc::new(rows);
             next.top = Some(plain_json(&json!({ "top": top, "kinds": kinds }).to_string()).into());
         }

@@ -6,24 +6,25 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Parser;
-use piton_confine::{Freezer, Level};
+use piton_confine::Freezer;
+use piton_core::base::level::Level;
 
 use super::args::{Cli, Command, RuleCommand};
 use super::world;
-use crate::agent::Room;
-use crate::agent::home::{self, Home, User};
-use crate::clock::{self, Stopwatch};
-use crate::config::Config;
-use crate::errand::Errands;
-use crate::error::{Context, Error, Result, exit};
-use crate::fail;
-use crate::guard::{self, Supervisor};
-use crate::hold::Keeper;
-use crate::ledger::Ledger;
-use crate::proc::{self, End};
-use crate::say::Tone;
-use crate::scope;
-use crate::world::World;
+use piton_agent::Room;
+use piton_agent::guard::{self, Supervisor};
+use piton_agent::hold::Keeper;
+use piton_agent::home::{self, Home, User};
+use piton_climb::background::Errands;
+use piton_climb::context::World;
+use piton_core::base::error::{Context, Error, Result, exit};
+use piton_core::trial::scope;
+use piton_system::clock::{self, Stopwatch};
+use piton_system::config::Config;
+use piton_system::failpoint;
+use piton_system::ledger::Ledger;
+use piton_system::process::{self, End};
+use piton_system::terminal::Tone;
 
 /// How long a trial's process may take to say that it is there.
 const BEGINNING: Duration = Duration::from_secs(10);
@@ -66,7 +67,7 @@ pub(super) fn run(dir: &Path, command: &[OsString], more: &[PathBuf], least: Lev
         Some(group) => group.wrap(&policy, &piton, command),
         None => policy.wrap(&piton, command),
     });
-    let mut env = proc::full_env();
+    let mut env = process::full_env();
     env.push((guard::SOCKET.into(), socket.clone().into()));
     env.extend(room.env());
     let writes = config.places();
@@ -93,7 +94,7 @@ pub(super) fn run(dir: &Path, command: &[OsString], more: &[PathBuf], least: Lev
 
 /// A control group for the agent, where this machine has one.
 fn freezer() -> Option<Freezer> {
-    if fail::lacks("freezer") { None } else { Freezer::make() }
+    if failpoint::lacks("freezer") { None } else { Freezer::make() }
 }
 
 /// Waits for a trial that is under way: its process may have become this one's child, and all of those are ended.
@@ -103,7 +104,7 @@ fn finish(world: &World) {
     // Whatever holds the lock: a command that is about to be ended could, too.
     let at_work = || {
         let errand = errands.last().filter(|errand| errand.end.is_none() && errands.under_way())?;
-        errand.process.map_or(watch.elapsed() < BEGINNING, proc::is_there).then_some(errand.process)
+        errand.process.map_or(watch.elapsed() < BEGINNING, process::is_there).then_some(errand.process)
     };
     if at_work().is_none() {
         return;
@@ -115,7 +116,7 @@ fn finish(world: &World) {
         if let (true, false, Some(process)) = (world.runner.interrupted(), asked, process) {
             asked = true;
             // It may have ended meanwhile.
-            let _ = proc::interrupt(process);
+            let _ = process::interrupt(process);
         }
         clock::wait(Duration::from_millis(50));
     }

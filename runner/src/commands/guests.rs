@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::{Sleep, sleep};
 
-use crate::clock::Stopwatch;
+use piton_system::clock::Stopwatch;
 
 /// How long a reader may be behind at all.
 const BEHIND: Duration = Duration::from_secs(20);

@@ -8,12 +8,13 @@ use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use super::args::Import;
-use crate::error::{Context, Error, Result, exit};
-use crate::git::Repo;
-use crate::import::{self, Imported};
-use crate::ledger::Ledger;
-use crate::words::plural;
-use crate::{clock, say};
+use piton_core::base::error::{Context, Error, Result, exit};
+use piton_core::report::import::{self, Imported};
+use piton_core::trial::text::plural;
+use piton_system::clock;
+use piton_system::git::Repo;
+use piton_system::ledger::Ledger;
+use piton_system::terminal;
 
 /// Largest file that is read, in bytes.
 const BYTES: u64 = 64 << 20;
@@ -58,11 +59,11 @@ pub(super) fn run(dir: &Path, args: &Import) -> Result<u8> {
     let folder = path.parent().expect("below the state");
     fs::create_dir_all(folder).context(&what)?;
     let mut file = tempfile::Builder::new().prefix(".import").tempfile_in(folder).context(&what)?;
-    file.write_all(say::pretty(&imported).as_bytes()).context(&what)?;
+    file.write_all(terminal::pretty(&imported).as_bytes()).context(&what)?;
     file.as_file().sync_all().context(&what)?;
     file.persist(&path).map_err(|e| Error::new(&what).cause(e.error))?;
     if args.json {
-        say::json(&json!({
+        terminal::json(&json!({
             "run": imported.name, "trials": imported.claims.len(), "skipped": imported.skipped, "earlier": imported.earlier, "measured_by_piton": false
         }));
     } else {
@@ -76,7 +77,7 @@ pub(super) fn run(dir: &Path, args: &Import) -> Result<u8> {
                 plural(imported.earlier, "trial")
             ));
         }
-        say::answer(&format!(
+        terminal::answer(&format!(
             "{} of {} imported as {}{asides}\nthey are claims: piton measured none of them\nnext: piton log --run {2}, piton report --run {2}",
             plural(imported.claims.len(), "trial"),
             args.from.word(),

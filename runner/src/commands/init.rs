@@ -7,12 +7,12 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::pointers;
-use crate::config::{self, toml_as};
-use crate::error::{Context, Result};
-use crate::git::Repo;
-use crate::say;
-use crate::scope::Scope;
-use crate::scope::below;
+use piton_core::base::error::{Context, Result};
+use piton_core::trial::scope::Scope;
+use piton_core::trial::scope::below;
+use piton_system::config::{self, toml_as};
+use piton_system::git::Repo;
+use piton_system::terminal;
 
 /// What the human tells the agent.
 const PROGRAM: &str = "program.md";
@@ -43,7 +43,7 @@ pub(super) fn run(dir: &Path, agents: bool) -> Result<()> {
     if files.len() == 1 {
         there.push(config::FILE);
     }
-    say::answer(&format!("{}{}", place(&repo, root), told(&project, &wrote, &there)));
+    terminal::answer(&format!("{}{}", place(&repo, root), told(&project, &wrote, &there)));
     Ok(())
 }
 

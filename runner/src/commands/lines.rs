@@ -6,7 +6,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::AsyncWrite;
 
-use crate::words::plain_json;
+use piton_core::trial::text::plain_json;
 
 /// A writer that hands on whole lines, as [`plain_json`] makes them.
 #[derive(Debug)]

@@ -7,12 +7,12 @@ use serde::de::DeserializeOwned;
 
 use super::args::Log;
 use super::{experiments, find, import};
-use crate::clock;
-use crate::error::{Error, Result, exit};
-use crate::ledger::Ledger;
-use crate::report::{Filter, Line, log_header, log_line};
-use crate::say::{self, Lines};
-use crate::trial::Record;
+use piton_core::base::error::{Error, Result, exit};
+use piton_core::report::tables::{Filter, Line, log_header, log_line};
+use piton_core::trial::record::Record;
+use piton_system::clock;
+use piton_system::ledger::Ledger;
+use piton_system::terminal::{self, Lines};
 
 /// Prints the log. Ends without complaint when its reader has gone.
 ///
@@ -24,9 +24,9 @@ pub(super) fn run(dir: &Path, args: &Log) -> Result<u8> {
     }
     if let Some(imported) = import::find(dir, args.which.run.as_deref())? {
         if args.which.json {
-            say::json(&imported);
+            terminal::json(&imported);
         } else {
-            say::answer(&imported.log());
+            terminal::answer(&imported.log());
         }
         return Ok(exit::DONE);
     }
@@ -45,7 +45,7 @@ pub(super) fn run(dir: &Path, args: &Log) -> Result<u8> {
         out.line("[");
         matching(&ledger, &run.name, args.last, &filter, &mut |record: &Record| {
             let comma = if std::mem::take(&mut first) { "" } else { "," };
-            out.line(&format!("{comma}{}", say::pretty(record)))
+            out.line(&format!("{comma}{}", terminal::pretty(record)))
         })?;
         out.line("]");
         return Ok(exit::DONE);

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use piton_confine::Level;
+use piton_core::base::level::Level;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation, JsonObject,
     ListToolsResult, PaginatedRequestParams, ProgressNotificationParam, ServerCapabilities, ServerConfig,
@@ -20,12 +20,12 @@ use serde_json::{Value, json};
 
 use super::lines::Lines;
 use super::wait::under_way_words;
-use crate::clock::Stopwatch;
-use crate::error::{Context, Result, exit};
-use crate::metric::Metric;
-use crate::proc::{self, Answer};
-use crate::trial::Record;
-use crate::words;
+use piton_core::base::error::{Context, Result, exit};
+use piton_core::base::metric::Metric;
+use piton_core::trial::record::Record;
+use piton_core::trial::text;
+use piton_system::clock::Stopwatch;
+use piton_system::process::{self, Answer};
 
 /// How long a call blocks where the client is told of progress: codex and goose end calls after 300 s.
 const LONG: Duration = Duration::from_secs(240);
@@ -172,7 +172,7 @@ impl Server {
         argv.extend(level.into_iter().map(OsString::from));
         argv.extend(arguments.iter().map(OsString::from));
         let dir = self.dir.clone();
-        let answer = tokio::task::spawn_blocking(move || proc::ask(&argv, &dir)).await;
+        let answer = tokio::task::spawn_blocking(move || process::ask(&argv, &dir)).await;
         answer.context("the command was not carried out")?
     }
 }
@@ -227,13 +227,13 @@ fn line(record: &Value, metric: Option<&Metric>) -> String {
     let Ok(record) = serde_json::from_value::<Record>(record.clone()) else { return String::new() };
     let by = record.outcome.estimate().zip(metric);
     let by =
-        by.map_or_else(String::new, |(estimate, metric)| format!(" {}", words::gain(estimate.gain, metric)));
+        by.map_or_else(String::new, |(estimate, metric)| format!(" {}", text::gain(estimate.gain, metric)));
     format!(
         "{} {} [{}]{by} {}",
         record.trial,
         record.outcome.status().word(),
-        words::clean(&record.outcome.reason(), 60),
-        words::clean(&record.description, 200)
+        text::clean(&record.outcome.reason(), 60),
+        text::clean(&record.description, 200)
     )
 }
 

@@ -4,10 +4,12 @@ use std::path::Path;
 
 use super::args::Which;
 use super::chosen;
-use crate::error::{Error, Result, exit};
-use crate::note::{self, Note};
-use crate::words::{clean, plural};
-use crate::{clock, guard, say};
+use piton_agent::guard;
+use piton_core::base::error::{Error, Result, exit};
+use piton_core::base::note::{self, Note};
+use piton_core::trial::text::{clean, plural};
+use piton_system::clock;
+use piton_system::terminal;
 
 /// Leaves a note on a run.
 ///
@@ -16,9 +18,9 @@ use crate::{clock, guard, say};
 pub(super) fn leave(dir: &Path, text: &str, by: Option<&str>, which: &Which) -> Result<u8> {
     let note = keep(dir, text, by, which)?;
     if which.json {
-        say::json(&note);
+        terminal::json(&note);
     } else {
-        say::answer(&kept(&note));
+        terminal::answer(&kept(&note));
     }
     Ok(exit::DONE)
 }
@@ -53,11 +55,11 @@ pub(super) fn list(dir: &Path, which: &Which) -> Result<u8> {
     notes.extend(ledger.notes(&run.name, true, usize::MAX)?);
     notes.sort_by(|a, b| a.at.cmp(&b.at));
     if which.json {
-        say::json(&notes);
+        terminal::json(&notes);
     } else if notes.is_empty() {
-        say::answer(&format!("run {} has no notes", run.name));
+        terminal::answer(&format!("run {} has no notes", run.name));
     } else {
-        say::answer(&notes.iter().map(line).collect::<String>());
+        terminal::answer(&notes.iter().map(line).collect::<String>());
     }
     Ok(exit::DONE)
 }

@@ -8,8 +8,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::error::{Context, Result};
-use crate::say;
+use piton_core::base::error::{Context, Result};
+use piton_system::terminal;
 
 const BEGIN: &str = "<!-- piton: begin. `piton init --agents` writes this block anew. -->";
 const END: &str = "<!-- piton: end -->";
@@ -69,7 +69,7 @@ pub(super) fn write(root: &Path) -> Result<()> {
         done.push((path, change(&root.join(path), &make)?));
     }
     done.push((".mcp.json", change(&root.join(".mcp.json"), &|old| served(old))?));
-    say::answer(&told(&done, root.join("program.md").is_file()));
+    terminal::answer(&told(&done, root.join("program.md").is_file()));
     Ok(())
 }
 

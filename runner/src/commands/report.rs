@@ -8,17 +8,18 @@ use std::path::{Path, PathBuf};
 
 use super::args::Report;
 use super::{import, reading};
-use crate::config::Config;
-use crate::error::{Context, Error, Result, exit};
-use crate::git::Repo;
-use crate::import::Imported;
-use crate::ledger::{Ledger, Run};
-use crate::page::{self, View};
-use crate::plot::{self, Card, Medium, Picture, Wrap};
-use crate::standing::Night;
-use crate::trial::Record;
-use crate::words::{plural, seconds};
-use crate::{png, say};
+use piton_core::base::error::{Context, Error, Result, exit};
+use piton_core::report::html::{self, View};
+use piton_core::report::import::Imported;
+use piton_core::report::plot::{self, Card, Medium, Picture, Wrap};
+use piton_core::run::summary::Night;
+use piton_core::trial::record::Record;
+use piton_core::trial::text::{plural, seconds};
+use piton_system::config::Config;
+use piton_system::git::Repo;
+use piton_system::ledger::{Ledger, Run};
+use piton_system::png;
+use piton_system::terminal;
 
 /// Longest diff that is read for the page, in bytes: it is cut there anyway.
 const DIFF_READ: usize = 64 << 10;
@@ -36,10 +37,10 @@ pub(super) fn run(dir: &Path, args: &Report) -> Result<u8> {
     let none = BTreeMap::new();
     let view = view(&run, &config, &records, night.as_ref(), &none);
     if args.which.json {
-        return give(args.output.as_deref(), &say::pretty(&view.facts()));
+        return give(args.output.as_deref(), &terminal::pretty(&view.facts()));
     }
     if args.md {
-        return give(args.output.as_deref(), &page::markdown(&view));
+        return give(args.output.as_deref(), &html::markdown(&view));
     }
     let picture = || {
         let stairs = view.staircase();
@@ -57,7 +58,7 @@ pub(super) fn run(dir: &Path, args: &Report) -> Result<u8> {
         (if args.card { "card.png" } else { "staircase.png" }, png::png(&picture())?)
     } else {
         let diffs = diffs(&repo, &records);
-        ("report.html", page::page(&View { diffs: &diffs, ..view }).into_bytes())
+        ("report.html", html::page(&View { diffs: &diffs, ..view }).into_bytes())
     };
     put(&repo, args, name, &content)
 }
@@ -74,7 +75,7 @@ fn claimed(dir: &Path, args: &Report, imported: &Imported) -> Result<u8> {
         }
     };
     if args.which.json {
-        return give(args.output.as_deref(), &say::pretty(imported));
+        return give(args.output.as_deref(), &terminal::pretty(imported));
     }
     if args.md {
         let log = imported.log().replace('`', "'");
@@ -85,7 +86,7 @@ fn claimed(dir: &Path, args: &Report, imported: &Imported) -> Result<u8> {
     } else if args.png || args.card {
         (if args.card { "card.png" } else { "staircase.png" }, png::png(&picture())?)
     } else {
-        let page = page::claims(&imported.staircase(), &imported.warning(), &imported.log());
+        let page = html::claims(&imported.staircase(), &imported.warning(), &imported.log());
         ("report.html", page.into_bytes())
     };
     put(&Repo::open(dir)?, args, name, &content)
@@ -94,12 +95,12 @@ fn claimed(dir: &Path, args: &Report, imported: &Imported) -> Result<u8> {
 /// Writes a file where it was asked for, or in its place, and says where.
 fn put(repo: &Repo, args: &Report, name: &str, content: &[u8]) -> Result<u8> {
     match args.output.as_deref() {
-        Some(file) if file == Path::new("-") => say::bytes(content),
+        Some(file) if file == Path::new("-") => terminal::bytes(content),
         Some(file) => {
             fs::write(file, content).context(format!("{} was not written", file.display()))?;
-            say::answer(&file.display().to_string());
+            terminal::answer(&file.display().to_string());
         }
-        None => say::answer(&in_its_place(repo, name, content)?.display().to_string()),
+        None => terminal::answer(&in_its_place(repo, name, content)?.display().to_string()),
     }
     Ok(exit::DONE)
 }
@@ -140,8 +141,8 @@ fn card(view: &View) -> Card {
 /// The diffs that the page has room for. A commit that is gone has none.
 pub(super) fn diffs(repo: &Repo, records: &[Record]) -> BTreeMap<u32, String> {
     let (mut diffs, mut used) = (BTreeMap::new(), 0);
-    for record in page::order(records) {
-        if used > page::DIFF_BYTES {
+    for record in html::order(records) {
+        if used > html::DIFF_BYTES {
             break;
         }
         let (Some(from), Some(to), true) = (&record.parent, &record.commit, record.changes.is_some()) else {
@@ -164,9 +165,9 @@ fn give(file: Option<&Path>, text: &str) -> Result<u8> {
         Some(file) => {
             fs::write(file, format!("{}\n", text.trim_end()))
                 .context(format!("{} was not written", file.display()))?;
-            say::answer(&file.display().to_string());
+            terminal::answer(&file.display().to_string());
         }
-        None => say::answer(text),
+        None => terminal::answer(text),
     }
     Ok(exit::DONE)
 }

@@ -6,13 +6,14 @@ use serde::Serialize;
 
 use super::args::Search;
 use super::chosen;
-use crate::book::Book;
-use crate::error::{Error, Result, exit};
-use crate::git::Repo;
-use crate::ledger::{Hit, Ledger, Run, Where};
-use crate::likeness::Shape;
-use crate::words::{clean, gain};
-use crate::{memory, say};
+use piton_climb::recall;
+use piton_climb::run_store::Book;
+use piton_core::base::error::{Error, Result, exit};
+use piton_core::trial::similarity::Shape;
+use piton_core::trial::text::{clean, gain};
+use piton_system::git::Repo;
+use piton_system::ledger::{Hit, Ledger, Run, Where};
+use piton_system::terminal;
 
 /// Share of an edit from which on a trial is shown.
 const SHOWN: f64 = 0.2;
@@ -43,14 +44,14 @@ impl Search {
     pub(super) fn run(self, dir: &Path) -> Result<u8> {
         let (repo, ledger, run) = chosen(dir, &self.which)?;
         for run in if self.all { ledger.runs()? } else { vec![run.clone()] } {
-            memory::catch_up(&ledger, &repo, &run.name)?;
+            recall::catch_up(&ledger, &repo, &run.name)?;
         }
         let (found, all) = match self.words.is_empty() {
             true => (self.by_edit(&repo, ledger, run)?, true),
             false => self.by_words(&ledger, &run)?,
         };
         if self.which.json {
-            say::json(&found);
+            terminal::json(&found);
             return Ok(exit::DONE);
         }
         let mut text = String::new();
@@ -60,7 +61,7 @@ impl Search {
             text.push_str("no trial holds all the words; these hold some\n\n");
         }
         found.iter().for_each(|found| text.push_str(&found.words(self.all)));
-        say::answer(&text);
+        terminal::answer(&text);
         Ok(exit::DONE)
     }
 
@@ -81,7 +82,7 @@ impl Search {
         let runs = if self.all { ledger.runs()? } else { vec![run.clone()] };
         let book = Book::open(ledger, run)?;
         let base = repo.commit_id(book.incumbent().commit.as_deref().unwrap_or_default())?;
-        let lines = repo.present_lines(base, &book.config.scope, memory::LOOKED_AT)?;
+        let lines = repo.present_lines(base, &book.config.scope, recall::LOOKED_AT)?;
         let shape = Shape::of(&lines).ok_or_else(|| {
             Error::refused("nothing was sought: the editable files of this checkout are the incumbent's")
                 .hint("edit first, or search by words")

@@ -29,14 +29,15 @@ use super::args::{Serve, Which};
 use super::frames::{self, Frame, Viewer};
 use super::guests::{Guest, Guests, Patient, Welcome};
 use super::{note, report, stop};
-use crate::clock;
-use crate::door::{Door, Entry, Knock};
-use crate::error::{Context, Error, Result, exit};
-use crate::gaze::{self, Change, Gaze};
-use crate::git::Repo;
-use crate::page::{self, Served};
-use crate::proc::Asked;
-use crate::{host, say};
+use crate::commands::access::{Door, Entry, Knock};
+use piton_climb::follow::{self, Change, Gaze};
+use piton_core::base::error::{Context, Error, Result, exit};
+use piton_core::report::html::{self, Served};
+use piton_system::clock;
+use piton_system::git::Repo;
+use piton_system::host;
+use piton_system::process::Asked;
+use piton_system::terminal;
 
 /// Where it listens unless somebody says otherwise.
 const PORT: u16 = 7480;
@@ -64,7 +65,7 @@ pub(super) fn run(dir: &Path, args: &Serve) -> Result<u8> {
     let asked = Asked::install()?;
     let mut gaze = Gaze::new(repo, args.run.clone());
     gaze.look();
-    gaze::insist(&gaze)?;
+    follow::insist(&gaze)?;
     let listener = listen(args.listen)?;
     let address = listener.local_addr().context(WHAT)?;
     let door = Door::new(address, args.token, &args.name, secret()?, secret()?);
@@ -83,10 +84,10 @@ pub(super) fn run(dir: &Path, args: &Serve) -> Result<u8> {
     let served = Arc::clone(&shared);
     let server = std::thread::spawn(move || answer(listener, served));
     if !loopback {
-        say::told("whoever has this address may stop the climb; it crosses the network unencrypted");
+        terminal::told("whoever has this address may stop the climb; it crosses the network unencrypted");
     }
-    say::answer(&url);
-    say::told("Ctrl-C ends it");
+    terminal::answer(&url);
+    terminal::told("Ctrl-C ends it");
     // A measurement may be going on.
     host::stand_back();
     let mut shown = None;
@@ -185,10 +186,10 @@ impl Shared {
             None => Default::default(),
         };
         let view = scene.as_ref().map(|scene| frames::of(scene, &diffs));
-        let nothing = gaze::nothing(self.wanted.as_deref(), live.now.as_ref());
+        let nothing = follow::nothing(self.wanted.as_deref(), live.now.as_ref());
         let key = known.then_some(self.door.key.as_str());
         let served = Served { key, nonce, at: clock::unix(), nothing: &nothing };
-        Ok(page::live(view.as_ref(), &live, served))
+        Ok(html::live(view.as_ref(), &live, served))
     }
 }
 
@@ -441,7 +442,7 @@ async fn press(
         Err(error) => (StatusCode::CONFLICT, error.to_string()),
     };
     match secret() {
-        Ok(nonce) if page => html(status, &nonce, page::answer(&words, &nonce)),
+        Ok(nonce) if page => html(status, &nonce, html::answer(&words, &nonce)),
         _ => (status, format!("{words}\n")).into_response(),
     }
 }

@@ -7,12 +7,13 @@ use serde_json::json;
 
 use super::args::Which;
 use super::reading;
-use crate::config::Config;
-use crate::error::{Error, Result, exit};
-use crate::report as tables;
-use crate::rule::{self, Case};
-use crate::trial::Record;
-use crate::{say, words};
+use piton_core::base::error::{Error, Result, exit};
+use piton_core::report::tables;
+use piton_core::rule::keep::{self, Case};
+use piton_core::trial::record::Record;
+use piton_core::trial::text;
+use piton_system::config::Config;
+use piton_system::terminal;
 
 /// Shows a trial whole, or with `pairs` what the rule was asked about it.
 ///
@@ -25,7 +26,7 @@ pub(super) fn run(dir: &Path, trial: u32, pairs: bool, which: &Which) -> Result<
             .hint(format!("it has 0 to {}", records.len().saturating_sub(1)))
     })?;
     if pairs {
-        say::json(&case(&config, &records, record));
+        terminal::json(&case(&config, &records, record));
         return Ok(exit::DONE);
     }
     let diff = match (&record.parent, &record.commit) {
@@ -35,16 +36,16 @@ pub(super) fn run(dir: &Path, trial: u32, pairs: bool, which: &Which) -> Result<
     if which.json {
         let mut value = serde_json::to_value(record).expect("our own types serialise");
         value["diff"] = json!(diff);
-        say::json(&value);
+        terminal::json(&value);
     } else {
         let case = case(&config, &records, record);
         let shown = tables::show(record, &config.metric, &config.gates, &case);
-        say::answer(&words::printable(&shown));
+        terminal::answer(&text::printable(&shown));
         if let Some(tail) = &record.tail {
-            say::answer(&format!("what it printed last\n{}", words::printable(tail)));
+            terminal::answer(&format!("what it printed last\n{}", text::printable(tail)));
         }
         if !diff.is_empty() {
-            say::diff(&format!("\n{diff}"));
+            terminal::diff(&format!("\n{diff}"));
         }
     }
     Ok(exit::DONE)
@@ -79,7 +80,7 @@ pub(super) fn replay(file: &Path) -> Result<u8> {
     let usage = |cause: String| {
         Error::usage(&what).cause(cause).hint("`piton show N --pairs` prints a case of a recorded trial")
     };
-    let text = if file.ends_with("-") { say::input(CASE_BYTES) } else { beginning(file, CASE_BYTES) };
+    let text = if file.ends_with("-") { terminal::input(CASE_BYTES) } else { beginning(file, CASE_BYTES) };
     let text = text.map_err(|e| usage(e.to_string()))?;
     if text.len() as u64 > CASE_BYTES {
         return Err(usage(format!("it is longer than {} MiB", CASE_BYTES >> 20)));
@@ -89,9 +90,9 @@ pub(super) fn replay(file: &Path) -> Result<u8> {
     if let Some(problem) = case.problem() {
         return Err(Error::usage(&what).cause(problem));
     }
-    let (verdict, estimate, asked) = rule::hear(&case);
+    let (verdict, estimate, asked) = keep::hear(&case);
     let better = asked.first().map(|asked| asked.evidence);
-    say::json(&json!({
+    terminal::json(&json!({
         "verdict": verdict,
         "n": better.map_or(estimate.pairs, |evidence| evidence.pairs),
         "log_e": better.map(|evidence| evidence.log_e),

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::clock::{self, Stopwatch};
-use crate::error::{Error, Result, exit};
-use crate::git::Repo;
-use crate::ledger::{Ledger, Lock};
-use crate::{climb, proc, say};
+use piton_climb::run_climb;
+use piton_core::base::error::{Error, Result, exit};
+use piton_system::clock::{self, Stopwatch};
+use piton_system::git::Repo;
+use piton_system::ledger::{Ledger, Lock};
+use piton_system::process;
+use piton_system::terminal;
 
 /// How long a climb that is interrupted may take to end: its agent is given five seconds.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -32,9 +34,9 @@ pub(super) struct Done {
 pub(super) fn run(dir: &Path, now: bool, run: Option<&str>, json: bool) -> Result<u8> {
     let done = ask(&Repo::open(dir)?.state_dir(), now, run)?;
     if json {
-        say::json(&json!({ "did": done.did, "run": done.run }));
+        terminal::json(&json!({ "did": done.did, "run": done.run }));
     } else {
-        say::answer(&done.words);
+        terminal::answer(&done.words);
     }
     Ok(exit::DONE)
 }
@@ -56,7 +58,8 @@ pub(super) fn ask(state: &Path, now: bool, run: Option<&str>) -> Result<Done> {
             .hint("wait for it, or end it with Ctrl-C where it runs"));
     }
     // Until its baseline is measured, a climb has no run.
-    let ascent = climb::last(&Ledger::open(state)?, None)?.filter(|ascent| ascent.process == holder.process);
+    let ascent =
+        run_climb::last(&Ledger::open(state)?, None)?.filter(|ascent| ascent.process == holder.process);
     let is = ascent.as_ref().map(|ascent| ascent.run.as_str());
     if let Some(run) = run.filter(|run| is != Some(*run)) {
         return Err(Error::refused(what)
@@ -66,7 +69,7 @@ pub(super) fn ask(state: &Path, now: bool, run: Option<&str>) -> Result<Done> {
             ))
             .note("it goes on; nothing was changed"));
     }
-    climb::request(state, holder.process)?;
+    run_climb::request(state, holder.process)?;
     let name = is.map_or_else(String::new, |run| format!(" of run {run}"));
     let process = holder.process;
     if !now {
@@ -79,7 +82,7 @@ pub(super) fn ask(state: &Path, now: bool, run: Option<&str>) -> Result<Done> {
         let words = format!("the climb{name} was asked to end, process {process}: {when}");
         return Ok(Done { did: "asked", run: is.map(str::to_owned), words });
     }
-    proc::interrupt(process)?;
+    process::interrupt(process)?;
     let watch = Stopwatch::start();
     while Lock::holder(state).as_ref() == Some(&holder) && watch.elapsed() < PATIENCE {
         clock::wait(Duration::from_millis(50));

@@ -4,23 +4,23 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
-use piton_confine::Level;
+use piton_core::base::level::Level;
 
 use super::wait::{Waiter, under_way, under_way_words};
 use super::{still_true, world};
-use crate::begin::may_resume;
-use crate::book;
-use crate::clock::{self, Stopwatch};
-use crate::drive::adopt;
-use crate::errand::{Edit, End, Errand, Errands};
-use crate::error::{Context, Error, Result};
-use crate::flight::Owner;
-use crate::git::Repo;
-use crate::ledger::Ledger;
-use crate::proc;
-use crate::proposal::Proposal;
-use crate::say;
-use crate::world::World;
+use piton_climb::background::{Edit, End, Errand, Errands};
+use piton_climb::context::World;
+use piton_climb::run_store;
+use piton_climb::run_trial::adopt;
+use piton_climb::start_run::may_resume;
+use piton_core::base::error::{Context, Error, Result};
+use piton_core::trial::proposal::Proposal;
+use piton_core::trial::state::Owner;
+use piton_system::clock::{self, Stopwatch};
+use piton_system::git::Repo;
+use piton_system::ledger::Ledger;
+use piton_system::process;
+use piton_system::terminal;
 
 /// How long to try to begin while others look whether a trial is under way.
 const BEGIN: Duration = Duration::from_secs(10);
@@ -45,7 +45,7 @@ pub(super) fn run(
     }
     repo.remember_outputs();
     let mut waiter = Waiter::new(dir, &repo, wait, json)?;
-    waiter.interrupts = say::tells_a_terminal();
+    waiter.interrupts = terminal::tells_a_terminal();
     // What stands in the way of reading it is told by the process that is to judge it.
     let edit = edit(&repo).ok();
     let nothing = edit.as_ref().is_some_and(|edit| !edit.changes);
@@ -58,7 +58,7 @@ pub(super) fn run(
             let same = edit.is_some() && edit == errand.edit;
             // While a verdict is carried out, the checkout is made clean already.
             if same || nothing {
-                return waiter.follow(errand, say::tells_a_terminal());
+                return waiter.follow(errand, terminal::tells_a_terminal());
             }
             return Err(another(&waiter.errands, &errand));
         }
@@ -77,7 +77,7 @@ pub(super) fn run(
         }
         if errand.trial.is_some() && !waiter.errands.told(&errand) {
             if nothing {
-                say::copy_error("nothing is edited; this is the verdict that was not told yet\n");
+                terminal::copy_error("nothing is edited; this is the verdict that was not told yet\n");
                 return waiter.tell(&errand);
             }
             waiter.mention(&errand)?;
@@ -85,9 +85,9 @@ pub(super) fn run(
     }
     let errand = Errand::new(edit, proposal)?;
     let log = waiter.errands.begin(&errand)?;
-    let colours = say::tells_a_terminal() && std::env::var_os("NO_COLOR").is_none();
+    let colours = terminal::tells_a_terminal() && std::env::var_os("NO_COLOR").is_none();
     let env: &[(&str, &str)] = if colours { &[("CLICOLOR_FORCE", "1")] } else { &[] };
-    proc::send_off(&line(least, false)?, dir, env, lock, log)?;
+    process::send_off(&line(least, false)?, dir, env, lock, log)?;
     waiter.follow(errand, true)
 }
 
@@ -125,7 +125,7 @@ fn edit(repo: &Repo) -> Result<Edit> {
     let name = head.branch.strip_prefix("piton/").ok_or_else(none)?;
     let run = Ledger::open(&repo.state_dir())?.run(name)?.ok_or_else(none)?;
     let scope = run.experiment()?.scope;
-    let outside = repo.changed_outside(head.commit, &scope, &book::overlooked(&run.within))?;
+    let outside = repo.changed_outside(head.commit, &scope, &run_store::overlooked(&run.within))?;
     let tree = repo.write_tree(head.commit, &scope, &repo.entries(&scope)?, &outside)?;
     Ok(Edit {
         worktree: repo.root().to_path_buf(),
@@ -138,7 +138,7 @@ fn edit(repo: &Repo) -> Result<Edit> {
 /// `piton carry`: the process that carries out the trial that was asked for. Nobody calls it by hand.
 pub(super) fn carry(dir: &Path, least: Level, away: bool) -> Result<()> {
     if !away {
-        return proc::leave(&line(least, true)?);
+        return process::leave(&line(least, true)?);
     }
     let errands = Errands::of(&Repo::open(dir)?.state_dir());
     let asked = errands.last().filter(|errand| errand.end.is_none() && errand.process.is_none());

@@ -6,19 +6,19 @@ use std::path::Path;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
-use piton_confine::Level;
+use piton_core::base::level::Level;
 use serde_json::{Value, json};
 
 use super::{answer, status_of, world};
-use crate::clock::{self, Stopwatch};
-use crate::errand::{End, Errand, Errands};
-use crate::error::{Error, Result, exit};
-use crate::git::Repo;
-use crate::ledger::Ledger;
-use crate::proc::{self, Asked};
-use crate::say::{self, Progress, Tone};
-use crate::trial::Record;
-use crate::words;
+use piton_climb::background::{End, Errand, Errands};
+use piton_core::base::error::{Error, Result, exit};
+use piton_core::trial::record::Record;
+use piton_core::trial::text;
+use piton_system::clock::{self, Stopwatch};
+use piton_system::git::Repo;
+use piton_system::ledger::Ledger;
+use piton_system::process::{self, Asked};
+use piton_system::terminal::{self, Progress, Tone};
 
 /// How long a command waits that no person reads: agents' tools end calls after 120 s, some sooner.
 const PATIENCE: Duration = Duration::from_secs(95);
@@ -51,7 +51,7 @@ pub(super) fn run(dir: &Path, timeout: Option<Duration>, json: bool) -> Result<u
     loop {
         let Some(errand) = waiter.errands.last() else { return waiter.none() };
         match (waiter.errands.under_way(), &errand.end) {
-            (true, None) => return waiter.follow(errand, say::tells_a_terminal()),
+            (true, None) => return waiter.follow(errand, terminal::tells_a_terminal()),
             // One that is about to begin has not said so yet.
             (true, Some(_)) if beginning.elapsed() < BEGINNING => clock::wait(LOOK / 10),
             (_, Some(_)) if waiter.errands.told(&errand) => return waiter.none(),
@@ -72,7 +72,7 @@ impl<'a> Waiter<'a> {
             dir,
             repo,
             errands: Errands::of(&repo.state_dir()),
-            patience: patience.or_else(|| (!say::answers_a_terminal()).then_some(PATIENCE)),
+            patience: patience.or_else(|| (!terminal::answers_a_terminal()).then_some(PATIENCE)),
             json,
             interrupts: false,
             asked: Asked::install()?,
@@ -107,7 +107,7 @@ impl<'a> Waiter<'a> {
             if let (true, true, Some(process)) = (stop, self.interrupts, errand.process) {
                 self.progress.line(Tone::Dim, "interrupting the trial");
                 // It may have ended meanwhile.
-                let _ = proc::interrupt(process);
+                let _ = process::interrupt(process);
                 stop = false;
             }
             let enough = self.patience.is_some_and(|patience| self.watch.elapsed() >= patience);
@@ -124,9 +124,9 @@ impl<'a> Waiter<'a> {
     fn running(&self, errand: &Errand) -> u8 {
         let now = under_way(&self.errands, errand);
         if self.json {
-            say::json(&now);
+            terminal::json(&now);
         } else {
-            say::answer(&format!("{}\nnext: piton wait", under_way_words(&now)));
+            terminal::answer(&format!("{}\nnext: piton wait", under_way_words(&now)));
         }
         exit::RUNNING
     }
@@ -161,9 +161,9 @@ impl<'a> Waiter<'a> {
         if self.json {
             let mut value = serde_json::to_value(record).expect("our own types serialise");
             value["words"] = json!(words);
-            say::json(&value);
+            terminal::json(&value);
         } else {
-            say::answer(words);
+            terminal::answer(words);
         }
     }
 
@@ -186,7 +186,7 @@ impl<'a> Waiter<'a> {
         let mut next = *trial + 1;
         while let Some(later) = ledger.record(&run.name, next)?.filter(|later| later.outcome.check()) {
             if later.outcome.takes_back() {
-                let verdict = words::verdict(&later, &config.metric, config.rule.alpha);
+                let verdict = text::verdict(&later, &config.metric, config.rule.alpha);
                 words.push_str(&format!("\nthen, trial {next}: {verdict}"));
             }
             next += 1;
@@ -225,10 +225,10 @@ impl<'a> Waiter<'a> {
             let last = last.map(|(record, words)| {
                 json!({ "run": record.run, "trial": record.trial, "reason": record.outcome.reason(), "words": words })
             });
-            say::json(&json!({ "state": "none", "last": last }));
+            terminal::json(&json!({ "state": "none", "last": last }));
         } else {
             let last = last.map_or_else(String::new, |(_, words)| format!("; the last one:\n{words}"));
-            say::answer(&format!("no trial is under way{last}"));
+            terminal::answer(&format!("no trial is under way{last}"));
         }
         Ok(exit::NOT_JUDGED)
     }
@@ -252,7 +252,7 @@ pub(super) fn of_run(repo: &Repo, run: &str) -> Option<Value> {
 /// The same in words.
 pub(super) fn under_way_words(now: &Value) -> String {
     let trial = now["trial"].as_u64().map_or_else(|| "a trial".to_owned(), |trial| format!("trial {trial}"));
-    let seconds = words::seconds(now["seconds"].as_f64().unwrap_or_default());
+    let seconds = text::seconds(now["seconds"].as_f64().unwrap_or_default());
     format!("{trial} is under way: {}, {seconds} so far", now["doing"].as_str().unwrap_or("-"))
 }
 

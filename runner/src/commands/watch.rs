@@ -9,13 +9,14 @@ use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, Ke
 
 use super::args::Which;
 use super::{frames, note, stop};
-use crate::clock;
-use crate::error::{Context, Error, Result, exit};
-use crate::gaze::{self, Change, Gaze};
-use crate::git::Repo;
-use crate::panel::{Deed, Key, Panel};
-use crate::proc::Asked;
-use crate::{host, say};
+use piton_climb::follow::{self, Change, Gaze};
+use piton_core::base::error::{Context, Error, Result, exit};
+use piton_core::report::tui::{Deed, Key, Panel};
+use piton_system::clock;
+use piton_system::git::Repo;
+use piton_system::host;
+use piton_system::process::Asked;
+use piton_system::terminal;
 
 /// How often it is looked whether anything is new.
 const EVERY: Duration = Duration::from_millis(100);
@@ -27,7 +28,7 @@ const WHAT: &str = "nothing is drawn";
 /// # Errors
 /// No terminal, no repository, a run that is not there.
 pub(super) fn run(dir: &Path, wanted: Option<String>) -> Result<u8> {
-    if !say::answers_a_terminal() {
+    if !terminal::answers_a_terminal() {
         return Err(Error::refused(WHAT)
             .cause("standard output is no terminal")
             .hint("piton status --plot prints the staircase once; piton log prints the trials"));
@@ -35,7 +36,7 @@ pub(super) fn run(dir: &Path, wanted: Option<String>) -> Result<u8> {
     let asked = Asked::install()?;
     let mut gaze = Gaze::new(Repo::open(dir)?, wanted.clone());
     gaze.look();
-    gaze::insist(&gaze)?;
+    follow::insist(&gaze)?;
     // A measurement may be going on.
     host::stand_back();
     let screen = Screen::take()?;
@@ -73,7 +74,7 @@ fn follow(
         // While something is at work its time goes on.
         if anew || (gaze.live().now.is_some() && drawn != Some(now)) {
             let view = gaze.scene().map(|scene| frames::of(scene, &diffs));
-            let nothing = gaze::nothing(wanted, gaze.live().now.as_ref());
+            let nothing = follow::nothing(wanted, gaze.live().now.as_ref());
             screen
                 .0
                 .draw(|frame| panel.draw(frame, view.as_ref(), gaze.live(), &nothing, now))

@@ -7,8 +7,8 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 
 use super::values::{Words, address, count, direction, duration, host_name, source, usd, words};
-use crate::import::Source;
-use crate::metric::Direction;
+use piton_core::base::metric::Direction;
+use piton_core::report::import::Source;
 
 /// A proposer's words.
 #[derive(Debug, Args)]

@@ -3,8 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::import::Source;
-use crate::metric::Direction;
+use piton_core::base::metric::Direction;
+use piton_core::report::import::Source;
 
 /// Words as a shell would see them.
 #[derive(Debug, Clone, Default)]
@@ -53,7 +53,7 @@ pub fn address(text: &str) -> std::result::Result<SocketAddr, String> {
 }
 
 pub fn host_name(text: &str) -> std::result::Result<String, String> {
-    match crate::door::is_name(text) {
+    match crate::commands::access::is_name(text) {
         true => Ok(text.to_owned()),
         false => Err("write a name, with a port where it is another one, e.g. localhost:9000".to_owned()),
     }

@@ -1,0 +1,275 @@
+//! The decision log: one entry for each idea that was tried or noted, with its status and its figures, so that nobody builds twice what
+//! did not hold.
+//!
+//! It is written anew from the ledger each time, and people write into it: their text stands between markers, and is carried over. So
+//! what is foreign in it must never look like a marker, and what is a person's must never be lost, not even with its idea.
+
+mod human;
+mod text;
+
+use std::collections::BTreeMap;
+
+use piton_base::metric::Metric;
+use piton_base::note::Note;
+use piton_rule::gate::Reading;
+use piton_rule::keep::{Estimate, Path, Verdict};
+use piton_run::rechecks;
+use piton_run::summary::Night;
+use piton_trial::proposal;
+use piton_trial::record::{Outcome, Record};
+use piton_trial::text::clean;
+
+pub use human::{Human, Trouble};
+
+/// What has become of an idea.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Status {
+    /// A keep of it is in what a run has come to.
+    Shipping,
+    /// Kept for now, by two pairs.
+    Prototype,
+    /// Not shown better, or taken back: it did no harm.
+    Shelved,
+    /// It did harm, or did not run.
+    Rejected,
+    /// Nothing was judged of it yet.
+    Planned,
+}
+
+impl Status {
+    /// All, in the order of the file.
+    pub const ALL: [Self; 5] =
+        [Self::Shipping, Self::Prototype, Self::Shelved, Self::Rejected, Self::Planned];
+
+    /// One word.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Shipping => "shipping",
+            Self::Prototype => "prototype",
+            Self::Shelved => "shelved",
+            Self::Rejected => "rejected",
+            Self::Planned => "planned",
+        }
+    }
+
+    /// When an idea has it; the first that fits is taken.
+    pub fn rule(self) -> &'static str {
+        match self {
+            Self::Shipping => {
+                "a kept change of it is in the branch of a run, and no `piton verify --each` of that head found it to pay no longer"
+            }
+            Self::Prototype => "a change of it was kept for now, by two pairs, and waits for the full test",
+            Self::Shelved => {
+                "at best a change of it was not shown better, was kept and taken back, or pays no longer: it did no harm, and may be taken up again with more"
+            }
+            Self::Rejected => {
+                "every change of it was worse, failed a gate or a guard, was outside the scope, did not build or did not run"
+            }
+            Self::Planned => {
+                "a note that no trial has taken up, or trials that said nothing (void, interrupted)"
+            }
+        }
+    }
+}
+
+/// Everything that the ledger knows of ideas, run by run.
+#[derive(Debug, Clone, Default)]
+pub struct Experiments {
+    runs: Vec<Run>,
+    ideas: BTreeMap<String, Idea>,
+    /// The idea of each trial of the present run.
+    names: BTreeMap<u32, String>,
+    /// The records that say where the branch of the present run stands, without their pairs.
+    line: Vec<Record>,
+}
+
+#[derive(Debug, Clone)]
+struct Run {
+    name: String,
+    experiment: String,
+    metric: Metric,
+    trials: u32,
+    kept: u32,
+    verified: Option<(f64, f64, f64)>,
+}
+
+/// An idea.
+#[derive(Debug, Clone, Default)]
+struct Idea {
+    /// Place of its first trial or note among all.
+    first: usize,
+    tried: Vec<Tried>,
+    notes: Vec<Note>,
+    /// Trials that said nothing of it: void, interrupted, the same as an earlier one.
+    silent: u32,
+}
+
+/// A trial of an idea.
+#[derive(Debug, Clone)]
+struct Tried {
+    run: usize,
+    trial: u32,
+    description: String,
+    hypothesis: Option<String>,
+    outcome: Outcome,
+    failed: Vec<Reading>,
+    noun: &'static str,
+    resolves: Option<f64>,
+    came: Came,
+}
+
+/// What a trial came to, for the status of its idea.
+#[derive(Debug, Clone, PartialEq)]
+enum Came {
+    /// It was kept, and is in what the run has come to.
+    Ships,
+    /// Likewise, for now.
+    ForNow,
+    /// It was kept, and the branch went back.
+    TakenBack,
+    /// It is in the branch, and `verify --each` found that nothing is lost without it: gain of HEAD over HEAD without it, and its pairs.
+    PaysNoLonger(f64, u32),
+    /// It was not shown better.
+    NotShown,
+    /// It did harm, or did not run.
+    Harm,
+}
+
+/// The name of the idea that a trial belongs to: the family that its proposer named; else the one constant that it changed; else its words.
+pub fn idea_of(record: &Record) -> String {
+    let constant = record.changes.as_ref().and_then(|changes| match &changes.constants[..] {
+        [constant] => proposal::family(&constant.name),
+        _ => None,
+    });
+    let named = record.claim.family.as_deref().and_then(proposal::family);
+    named
+        .or(constant)
+        .or_else(|| proposal::family(&record.description))
+        .unwrap_or_else(|| "unnamed".to_owned())
+}
+
+impl Experiments {
+    /// A run begins; what is taken in from here on is its.
+    pub fn begin(&mut self, run: &str, experiment: &str, metric: &Metric) {
+        self.line.clear();
+        self.names.clear();
+        self.runs.push(Run {
+            name: clean(run, 60),
+            experiment: experiment.to_owned(),
+            metric: metric.clone(),
+            trials: 0,
+            kept: 0,
+            verified: None,
+        });
+    }
+
+    /// Takes in a trial of the present run; oldest first.
+    pub fn take(&mut self, record: &Record) {
+        let kept = record.outcome.kept();
+        if record.trial == 0 || kept || record.outcome.check() {
+            self.line.push(Record { pairs: vec![], asked: vec![], ..record.clone() });
+        }
+        let own = !record.outcome.check() && record.outcome != Outcome::NoEdit;
+        let (Some(at), true) = (self.runs.len().checked_sub(1), record.trial > 0 && own) else { return };
+        self.runs[at].trials += 1;
+        self.runs[at].kept += u32::from(kept);
+        let name = match &record.outcome {
+            // It is an earlier trial's idea, whatever it is called.
+            Outcome::Duplicate { of } | Outcome::Alike { of } => self.names.get(of).cloned(),
+            _ => Some(idea_of(record)),
+        };
+        let Some(name) = name else { return };
+        self.names.insert(record.trial, name.clone());
+        let idea = self.idea(name);
+        if !record.outcome.settles() && !matches!(record.outcome, Outcome::Tampered { .. }) {
+            idea.silent += 1;
+            return;
+        }
+        idea.tried.push(Tried {
+            run: at,
+            trial: record.trial,
+            description: record.description.clone(),
+            hypothesis: record.claim.hypothesis.clone(),
+            outcome: record.outcome.clone(),
+            failed: record.gates.iter().filter(|gate| !gate.pass).cloned().collect(),
+            noun: if record.runs.is_empty() { "pair" } else { "run" },
+            resolves: record.resolves,
+            came: match &record.outcome {
+                // Until the run is seen whole.
+                _ if kept => Came::TakenBack,
+                Outcome::Judged { verdict: Verdict::NotShownBetter, .. } => Came::NotShown,
+                _ => Came::Harm,
+            },
+        });
+    }
+
+    /// Takes in a note on the present run.
+    pub fn note(&mut self, note: &Note) {
+        let name = proposal::family(&note.text).unwrap_or_else(|| "unnamed".to_owned());
+        self.idea(name).notes.push(note.clone());
+    }
+
+    /// The present run has been seen whole; `night` is its last verification, `each` the last of its present head in which every keep
+    /// was measured once more.
+    pub fn end(&mut self, night: Option<&Night>, each: Option<&Night>) {
+        let Some(at) = self.runs.len().checked_sub(1) else { return };
+        self.runs[at].verified = night.map(|night| (night.gain, night.low, night.high));
+        let line = rechecks::commits(&self.line);
+        let held = |trial: u32| {
+            self.line.iter().any(|record| {
+                matches!(&record.outcome, Outcome::Bundle { holds: true, trials, .. } if trials.contains(&trial))
+            })
+        };
+        let found = |trial: u32| each.and_then(|night| night.each.iter().find(|again| again.trial == trial));
+        let tried = self.ideas.values_mut().flat_map(|idea| &mut idea.tried);
+        for tried in tried.filter(|tried| tried.run == at && line.contains(&tried.trial)) {
+            let for_now =
+                matches!(tried.outcome, Outcome::Judged { verdict: Verdict::Keep(Path::Provisional), .. });
+            tried.came = match found(tried.trial).filter(|again| !again.pays()) {
+                Some(again) => {
+                    let (gain, pairs, _) = again.without.unwrap_or(again.own);
+                    Came::PaysNoLonger(gain, pairs)
+                }
+                None if for_now && !held(tried.trial) => Came::ForNow,
+                None => Came::Ships,
+            };
+        }
+    }
+
+    /// Where an incumbent of the present run stands: the head that a verification must be of.
+    pub fn head(&self) -> Option<&str> {
+        piton_run::rechecks::incumbent(&self.line)?.commit.as_deref()
+    }
+
+    fn idea(&mut self, name: String) -> &mut Idea {
+        let first = self.ideas.len();
+        self.ideas.entry(name).or_insert_with(|| Idea { first, ..Idea::default() })
+    }
+}
+
+impl Idea {
+    fn status(&self) -> Status {
+        let any = |of: &dyn Fn(&Came) -> bool| self.tried.iter().any(|tried| of(&tried.came));
+        if any(&|came| *came == Came::Ships) {
+            Status::Shipping
+        } else if any(&|came| *came == Came::ForNow) {
+            Status::Prototype
+        } else if any(&|came| matches!(came, Came::NotShown | Came::TakenBack | Came::PaysNoLonger(..))) {
+            Status::Shelved
+        } else if self.tried.is_empty() {
+            Status::Planned
+        } else {
+            Status::Rejected
+        }
+    }
+}
+
+impl Tried {
+    fn estimate(&self) -> Option<&Estimate> {
+        self.outcome.estimate()
+    }
+
+    fn gain(&self) -> f64 {
+        self.estimate().map_or(f64::NEG_INFINITY, |estimate| estimate.gain)
+    }
+}

@@ -1,0 +1,418 @@
+//! The staircase, drawn. The axis shows levels as values of the metric, from the value that the baseline had; the verified figure,
+//! where there is one, stands beside the end of the line.
+
+use super::labels::{Wanted, place};
+use super::stairs::{Mark, Staircase};
+use super::{Anchor, Glyph, Ink, Kind, Medium, Picture, Point, Rect, Shape, axis, shortened};
+use piton_base::metric::Direction;
+use piton_trial::text::plural;
+
+/// Keeps that are labelled at most: among more, a label is a needle.
+const LABELS: usize = 200;
+/// Trials above which discarded ones have no bars.
+const BARS: usize = 150;
+
+/// Trials above which labels do not make way for the marks of what was not kept: there is no room then.
+const CROWD: usize = 700;
+
+/// Where things stand in the picture.
+struct Frame<'a> {
+    stairs: &'a Staircase,
+    plot: Rect,
+    range: (f64, f64),
+    last: f64,
+}
+
+impl Frame<'_> {
+    fn x(&self, trial: f64) -> f64 {
+        self.plot.left + (self.plot.right - self.plot.left) * (trial + 0.5) / (self.last + 1.0)
+    }
+
+    fn y_of_height(&self, height: f64) -> f64 {
+        let share = (height - self.range.0) / (self.range.1 - self.range.0);
+        self.plot.bottom - (self.plot.bottom - self.plot.top) * share
+    }
+
+    fn y(&self, level: f64) -> f64 {
+        self.y_of_height(self.stairs.height_of(level))
+    }
+
+    fn y_within(&self, level: f64) -> f64 {
+        self.y(level).clamp(self.plot.top, self.plot.bottom)
+    }
+}
+
+/// Draws a staircase.
+pub fn staircase(stairs: &Staircase, medium: Medium) -> Picture {
+    let title = match &stairs.claimed {
+        None => format!("{}: {}", stairs.run, stairs.metric),
+        Some(by) => format!("{}: {}, as claimed by {by}", stairs.run, stairs.metric),
+    };
+    let mut picture = Picture::new(medium, title);
+    picture.description = stairs.words();
+    let (line, radius) = (medium.line(), medium.radius());
+    let top = legend(stairs, &mut picture);
+    let range = stairs.range();
+    let rows: Vec<Kind> = Kind::ALL
+        .into_iter()
+        .filter(|kind| stairs.marks.iter().any(|mark| mark.kind == *kind && mark.level.is_none()))
+        .collect();
+    let most = ((medium.height / line) as usize / 4).clamp(2, 7);
+    let values = stairs.values(range, most);
+    let step = values.get(1).zip(values.first()).map_or(1.0, |(b, a)| b - a);
+    let shares =
+        shares(values.iter().map(|value| {
+            stairs.gain(stairs.direction.sign() * (stairs.height(*value) - stairs.height_of(0.0)))
+        }));
+    let labels = values.iter().map(|value| axis::label(*value, step));
+    let names: Vec<(String, String)> = labels.zip(shares).collect();
+    let widest = |texts: &mut dyn Iterator<Item = &str>| {
+        texts.map(|text| medium.width_of(text, 1.0)).fold(0.0, f64::max)
+    };
+    let left = widest(&mut names.iter().map(|(value, _)| value.as_str()))
+        .max(widest(&mut rows.iter().map(|kind| kind.word())));
+    let right = widest(&mut names.iter().map(|(_, gain)| gain.as_str()));
+    let gap = radius * 2.0;
+    let below = line * (rows.len() as f64 + 1.0) + if medium.cells { 1.0 } else { radius };
+    let (left, top) = (left + gap, top + if medium.cells { 0.0 } else { radius });
+    let plot = Rect {
+        left: if medium.cells { left.ceil() } else { left },
+        top,
+        right: medium.width - right - gap,
+        bottom: (medium.height - below).max(top + line),
+    };
+    // The verified figure stands behind the last trial.
+    let extra = if stairs.night.is_some() { (f64::from(stairs.last()) * 0.04).max(0.8) } else { 0.0 };
+    let frame = Frame { stairs, plot, range, last: f64::from(stairs.last()) + extra };
+    for (value, (name, share)) in values.iter().zip(&names) {
+        let y = frame.y_of_height(stairs.height(*value));
+        picture.line(Ink::Grid, vec![Point { x: plot.left, y }, Point { x: plot.right, y }]);
+        // At an edge its words would stand on those of the legend or of the trials.
+        let half = if medium.cells { 0.0 } else { line / 2.0 - radius };
+        if (plot.top + half..=plot.bottom - half).contains(&y) {
+            picture.write(Ink::Faint, Point { x: plot.left - gap / 2.0, y }, Anchor::End, name);
+            picture.write(Ink::Faint, Point { x: medium.width, y }, Anchor::End, share);
+        }
+    }
+    trials(&frame, &rows, &mut picture);
+    let stairs_line = climbed(&frame, &mut picture);
+    marks(&frame, &rows, &mut picture);
+    let mut taken = stairs_line;
+    verified(&frame, &mut picture, &mut taken);
+    names_of_keeps(&frame, &mut picture, taken);
+    picture
+}
+
+/// Gains along an axis: without a decimal where none has one.
+fn shares(gains: impl Iterator<Item = String>) -> Vec<String> {
+    let gains: Vec<String> = gains.collect();
+    let round = gains.iter().all(|gain| gain.ends_with(".0 %"));
+    if round { gains.iter().map(|gain| gain.replace(".0 %", " %")).collect() } else { gains }
+}
+
+/// Every kind that occurs with its mark and its number, and what the axes are; returns where the rest may begin.
+fn legend(stairs: &Staircase, picture: &mut Picture) -> f64 {
+    let medium = picture.medium;
+    let (line, radius) = (medium.line(), medium.radius());
+    let mut entries: Vec<(Ink, Glyph, String)> = Kind::ALL
+        .into_iter()
+        .filter_map(|kind| {
+            let n = stairs.marks.iter().filter(|m| m.trial > 0 && m.kind == kind).count();
+            (n > 0).then(|| (Ink::of(kind), Glyph::of(kind), format!("{n} {}", kind.word())))
+        })
+        .collect();
+    if stairs.night.is_some() {
+        entries.push((Ink::Verified, Glyph::Diamond, "verified".to_owned()));
+    }
+    let (mut x, mut y) = (0.0, line / 2.0);
+    for (ink, glyph, text) in entries {
+        let width = radius * 4.0 + medium.width_of(&text, 1.0);
+        if x > 0.0 && x + width > medium.width {
+            (x, y) = (0.0, y + line);
+        }
+        picture.mark(ink, glyph, vec![Point { x: x + radius, y }]);
+        picture.write(Ink::Text, Point { x: x + radius * 4.0, y }, Anchor::Start, text);
+        x += width + radius * 4.0;
+    }
+    y += line * if medium.cells { 1.0 } else { 1.3 };
+    let unit = match (stairs.start, stairs.unit.as_str()) {
+        (None, _) => "as a multiple of the baseline".to_owned(),
+        (_, "") => "measured".to_owned(),
+        (_, unit) => unit.to_owned(),
+    };
+    let name = format!("{}, {unit}", stairs.metric);
+    let over = if stairs.direction == Direction::Higher {
+        "gain over the baseline"
+    } else {
+        "change from the baseline"
+    };
+    picture.write(Ink::Faint, Point { x: 0.0, y }, Anchor::Start, &name);
+    if medium.width_of(&name, 1.0) + medium.width_of(over, 1.0) + radius * 4.0 < medium.width {
+        picture.write(Ink::Faint, Point { x: medium.width, y }, Anchor::End, over);
+    }
+    y + line / 2.0
+}
+
+/// The axis of trials, and a row for each kind that has trials without a level.
+fn trials(frame: &Frame, rows: &[Kind], picture: &mut Picture) {
+    let medium = picture.medium;
+    let (line, plot) = (medium.line(), frame.plot);
+    let first = plot.bottom + line / 2.0 + if medium.cells { 0.0 } else { medium.radius() };
+    for (i, kind) in rows.iter().enumerate() {
+        let y = first + line * i as f64;
+        let at = Point { x: plot.left - medium.radius(), y };
+        picture.write(Ink::Faint, at, Anchor::End, kind.word());
+    }
+    let y = medium.height - line / 2.0;
+    let width = medium.width_of(&frame.stairs.last().to_string(), 1.0) + medium.radius() * 4.0;
+    let most = ((plot.right - plot.left) / width).clamp(1.0, 12.0) as usize;
+    for trial in axis::trials(frame.stairs.last(), most) {
+        let x = frame.x(f64::from(trial));
+        picture.write(Ink::Faint, Point { x, y }, Anchor::Middle, trial.to_string());
+    }
+    picture.write(Ink::Faint, Point { x: medium.width, y }, Anchor::End, "trial");
+}
+
+/// The line of the best so far. Returns the room that it takes.
+fn climbed(frame: &Frame, picture: &mut Picture) -> Vec<Rect> {
+    let mut points: Vec<Point> = vec![];
+    for (trial, level) in &frame.stairs.line {
+        let (x, y) = (frame.x(f64::from(*trial)), frame.y_within(*level));
+        points.extend(points.last().map(|before| Point { x, y: before.y }));
+        points.push(Point { x, y });
+    }
+    if let Some(end) = points.last().copied() {
+        points.push(Point { x: frame.x(frame.stairs.last().into()), y: end.y });
+    }
+    let rects = points.windows(2).map(|ends| Rect {
+        left: ends[0].x.min(ends[1].x) - 0.5,
+        right: ends[0].x.max(ends[1].x) + 0.5,
+        top: ends[0].y.min(ends[1].y) - 0.01,
+        bottom: ends[0].y.max(ends[1].y) + 0.01,
+    });
+    let rects = rects.collect();
+    picture.line(Ink::Line, points);
+    rects
+}
+
+fn marks(frame: &Frame, rows: &[Kind], picture: &mut Picture) {
+    let (medium, plot) = (picture.medium, frame.plot);
+    let few = frame.stairs.marks.len() <= BARS;
+    let bars = frame.stairs.marks.iter().filter(|mark| few || mark.kind == Kind::Kept);
+    let at: Vec<(f64, f64, f64)> = bars
+        .filter_map(|mark| {
+            let (low, high) = mark.ends?;
+            Some((frame.x(mark.trial.into()), frame.y_within(low), frame.y_within(high)))
+        })
+        .filter(|(_, low, high)| low != high)
+        .collect();
+    if !at.is_empty() {
+        picture.shapes.push(Shape::Bars { ink: Ink::Bar, at });
+    }
+    // A crowd is drawn smaller; what was kept is drawn last, above it.
+    let wide = (plot.right - plot.left) / (frame.last + 1.0) / (medium.radius() * 2.0);
+    let scale = wide.clamp(0.5, 1.0);
+    for kind in Kind::ALL.into_iter().rev() {
+        let (mut inside, mut above, mut below, mut without) = (vec![], vec![], vec![], vec![]);
+        for mark in frame.stairs.marks.iter().filter(|mark| mark.kind == kind) {
+            let x = frame.x(mark.trial.into());
+            match mark.level.map(|level| frame.y(level)) {
+                Some(y) if y < plot.top => above.push(Point { x, y: plot.top }),
+                Some(y) if y > plot.bottom => below.push(Point { x, y: plot.bottom }),
+                Some(y) => inside.push(Point { x, y }),
+                None => without.push(Point { x, y: 0.0 }),
+            }
+        }
+        let row = rows.iter().position(|row| *row == kind).unwrap_or(0) as f64;
+        let first = plot.bottom + medium.line() / 2.0 + if medium.cells { 0.0 } else { medium.radius() };
+        without.iter_mut().for_each(|point| point.y = first + medium.line() * row);
+        inside.extend(without);
+        for (glyph, at) in [(Glyph::of(kind), inside), (Glyph::Up, above), (Glyph::Down, below)] {
+            picture.marks(Ink::of(kind), glyph, scale, at);
+        }
+    }
+}
+
+/// The verified figure, behind the last trial.
+fn verified(frame: &Frame, picture: &mut Picture, taken: &mut Vec<Rect>) {
+    let Some((middle, low, high)) = frame.stairs.night else { return };
+    let (x, radius) = (frame.x(frame.last), picture.medium.radius());
+    let (y, low, high) = (frame.y_within(middle), frame.y_within(low), frame.y_within(high));
+    picture.shapes.push(Shape::Bars { ink: Ink::Verified, at: vec![(x, low, high)] });
+    picture.mark(Ink::Verified, Glyph::Diamond, vec![Point { x, y }]);
+    taken.push(Rect {
+        left: x - radius,
+        right: x + radius,
+        top: low.min(high).min(y - radius),
+        bottom: low.max(high).max(y + radius),
+    });
+}
+
+/// The names of the keeps, the greatest gains first. How many have no room is told: all of them are in the table.
+fn names_of_keeps(frame: &Frame, picture: &mut Picture, mut taken: Vec<Rect>) {
+    let medium = picture.medium;
+    let radius = medium.radius();
+    let mut keeps: Vec<&Mark> = frame.stairs.keeps().filter(|mark| mark.level.is_some()).collect();
+    keeps.sort_by(|a, b| {
+        b.gain.partial_cmp(&a.gain).unwrap_or(std::cmp::Ordering::Equal).then(a.trial.cmp(&b.trial))
+    });
+    let place_of =
+        |mark: &Mark| Point { x: frame.x(mark.trial.into()), y: frame.y_within(mark.level.unwrap_or(0.0)) };
+    let around = |mark: &Mark| {
+        let at = place_of(mark);
+        Rect { left: at.x - radius, right: at.x + radius, top: at.y - radius, bottom: at.y + radius }
+    };
+    taken.extend(keeps.iter().map(|mark| around(mark)));
+    let others = frame.stairs.marks.iter().filter(|mark| mark.kind != Kind::Kept && mark.level.is_some());
+    let others: Vec<Rect> =
+        if frame.stairs.marks.len() > CROWD { vec![] } else { others.map(around).collect() };
+    let most = (medium.width / medium.width_of("x", 1.0) / 4.0) as usize;
+    let names = |mark: &Mark| {
+        let by = mark.gain.map_or_else(String::new, |g| format!(" {}", frame.stairs.gain(g)));
+        let whole = format!("#{}{by} {}", mark.trial, shortened(&mark.label, most.min(28)));
+        [whole, format!("#{}{by}", mark.trial), format!("#{}", mark.trial)]
+    };
+    // One line is left for the note.
+    let note = Point { x: frame.plot.left + radius, y: frame.plot.top + medium.line() / 2.0 };
+    let note = medium.snapped(note);
+    let said = |n: usize| format!("{} of {} are not labelled", n, plural(keeps.len(), "keep"));
+    taken.push(medium.rect_of(&said(keeps.len()), 1.0, note, Anchor::Start));
+    // Where the long names leave no room for all, shorter ones for all are better.
+    let placed = (0..3).map(|from| {
+        let wanted: Vec<Wanted> = keeps
+            .iter()
+            .take(LABELS)
+            .map(|mark| Wanted { mark: place_of(mark), texts: names(mark)[from..].to_vec() })
+            .collect();
+        place(&wanted, &frame.plot, taken.clone(), &others, &medium)
+    });
+    let placed =
+        placed.reduce(|best, other| if other.len() > best.len() { other } else { best }).unwrap_or_default();
+    let missing = keeps.len() - placed.len();
+    for label in placed {
+        if let Some([from, to]) = label.leader {
+            picture.line(Ink::Faint, vec![from, to]);
+        }
+        picture.write(Ink::Text, label.at, label.anchor, label.text);
+    }
+    if missing > 0 {
+        picture.write(Ink::Faint, note, Anchor::Start, said(missing));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use piton_base::metric::{Direction, Scale};
+
+    fn stairs(keeps: u32, every: u32) -> Staircase {
+        let mut marks = vec![];
+        let (mut level, mut line) = (0.0, vec![(0, 0.0)]);
+        for trial in 0..=keeps * every {
+            let kept = trial > 0 && trial % every == 0;
+            let kind = match trial % 7 {
+                _ if kept || trial == 0 => Kind::Kept,
+                1 => Kind::Crashed,
+                2 => Kind::GateFailed,
+                _ => Kind::Discarded,
+            };
+            let by = 0.01 + f64::from(trial % 5) * 0.004;
+            if kept {
+                level += by;
+                line.push((trial, level));
+            }
+            let at = if kept || trial == 0 { level } else { level - by };
+            marks.push(Mark {
+                trial,
+                kind,
+                level: (kind != Kind::Crashed).then_some(at),
+                ends: kept.then_some((at - 0.01, at + 0.01)),
+                gain: Some(by),
+                label: "fuse the gate and up projections of the feed-forward".to_owned(),
+            });
+        }
+        Staircase {
+            run: "r".into(),
+            metric: "avg_generation_tps".into(),
+            unit: "tokens/s".into(),
+            direction: Direction::Higher,
+            scale: Scale::Ratio,
+            start: Some(650.0),
+            marks,
+            line,
+            night: Some((level * 0.9, level * 0.85, level * 0.95)),
+            claimed: None,
+        }
+    }
+
+    #[test]
+    fn labels_do_not_overlap_at_15_and_at_150_keeps_on_a_page_and_in_a_terminal() {
+        for (keeps, every) in [(0, 1), (1, 1), (15, 3), (15, 20), (150, 1), (150, 4)] {
+            for direction in [Direction::Higher, Direction::Lower] {
+                for medium in
+                    [Medium::pixels(960.0, 420.0), Medium::pixels(360.0, 300.0), Medium::cells(80, 24)]
+                {
+                    let stairs = Staircase { direction, ..stairs(keeps, every) };
+                    staircase(&stairs, medium).assert_apart();
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn labels_do_not_overlap_wherever_the_values_of_the_axis_fall() {
+        for tenth in 0..400 {
+            for keeps in [0, 2] {
+                for medium in
+                    [Medium::pixels(960.0, 420.0), Medium::pixels(360.0, 300.0), Medium::cells(80, 24)]
+                {
+                    let start = Some(80.0 + f64::from(tenth) / 10.0);
+                    for rows in [true, false] {
+                        let mut stairs = Staircase { start, ..stairs(keeps, 3) };
+                        // Without a row for trials that have no level, the axis of trials is next.
+                        stairs.marks.retain(|mark| rows || mark.level.is_some());
+                        staircase(&stairs, medium).assert_apart();
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn fifteen_keeps_are_all_labelled_and_of_150_those_that_are_not_are_counted() {
+        let labels = |keeps, every| {
+            let picture = staircase(&stairs(keeps, every), Medium::pixels(960.0, 420.0));
+            let texts: Vec<String> = picture.texts().map(|(text, _)| text.to_owned()).collect();
+            let note = texts.iter().find(|text| text.contains("not labelled")).cloned();
+            (texts.iter().filter(|text| text.starts_with('#')).count(), note)
+        };
+        assert_eq!(labels(15, 4), (15, None));
+        let (placed, note) = labels(150, 4);
+        assert!(placed >= 30, "{placed}");
+        assert_eq!(note.unwrap(), format!("{} of 150 keeps are not labelled", 150 - placed));
+    }
+
+    #[test]
+    fn what_lies_far_off_is_drawn_at_the_edge_and_does_not_flatten_the_stairs() {
+        let mut far = stairs(5, 3);
+        let end = far.range();
+        far.marks[1] = Mark { kind: Kind::Discarded, level: Some(-3.0), ends: None, ..far.marks[1].clone() };
+        assert_eq!(far.range(), end);
+        let picture = staircase(&far, Medium::pixels(960.0, 420.0));
+        let edge =
+            |shape: &Shape| matches!(shape, Shape::Marks { glyph: Glyph::Down, at, .. } if at.len() == 1);
+        assert!(picture.shapes.iter().any(edge));
+    }
+
+    #[test]
+    fn where_lower_is_better_the_stairs_go_down() {
+        let stairs = Staircase { direction: Direction::Lower, ..stairs(3, 2) };
+        assert!(stairs.value(stairs.end()) < stairs.value(0.0));
+        let picture = staircase(&stairs, Medium::pixels(960.0, 420.0));
+        let line = picture.shapes.iter().find_map(|shape| match shape {
+            Shape::Line { ink: Ink::Line, points, .. } => Some(points),
+            _ => None,
+        });
+        assert!(line.unwrap().last().unwrap().y > line.unwrap()[0].y);
+    }
+}

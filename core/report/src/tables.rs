@@ -1,0 +1,416 @@
+//! What people and programs read: tables, commit messages, briefs and the rows of `results.tsv`, as strings.
+
+mod log;
+
+use serde::Serialize;
+
+use piton_base::conditions::Conditions;
+use piton_base::metric::{Metric, Scale, Values, percent};
+use piton_base::stats;
+use piton_rule::gate::{self, Gate, Reading};
+use piton_rule::keep::Case;
+use piton_run::power;
+use piton_run::stopping;
+use piton_trial::record::Record;
+use piton_trial::text::{clean, expected, gain, like, number, plural, seconds, size, slow_start, verdict};
+
+pub use log::{Filter, Line, log_header, log_line};
+
+/// Everything about one trial, for `piton show`, except its diff: with what it was judged by.
+pub fn show(record: &Record, metric: &Metric, gates: &[Gate], case: &Case) -> String {
+    let mut text =
+        format!("trial {} of run {}: {}\n\n", record.trial, record.run, clean(&record.description, 200));
+    let mut line = |name: &str, value: &str| text.push_str(&format!("  {name:<12} {value}\n"));
+    line("verdict", &verdict(record, metric, case.settings.alpha));
+    slow_start(record, metric).iter().for_each(|warning| line("warning", warning));
+    record.claim.hypothesis.iter().for_each(|text| line("hypothesis", &clean(text, 400)));
+    record.claim.family.iter().for_each(|name| line("family", &clean(name, 40)));
+    record.claim.expected_pct.iter().for_each(|pct| line("expected", &expected(*pct, metric)));
+    record.begun_as.iter().for_each(|trial| line("began as", &format!("trial {trial}, a near miss")));
+    record.like.iter().for_each(|earlier| line("like", &like(earlier, metric)));
+    line("started", &record.started);
+    line("commit", record.commit.as_deref().unwrap_or("-"));
+    line("incumbent", record.parent.as_deref().unwrap_or("-"));
+    line("artifact", record.artifact.as_deref().unwrap_or("-"));
+    line("harness", record.harness.as_deref().unwrap_or("-"));
+    line("seal", &record.seal);
+    line("rule", &record.rule);
+    line("machine", &record.machine);
+    if let Some(agent) = &record.agent {
+        let model = agent.model.as_ref().map_or_else(String::new, |model| format!(" ({})", clean(model, 80)));
+        let (name, cost) = (clean(&agent.name, 80), stopping::cost(&agent.cost));
+        line("agent", &format!("{name}{model}, {cost}; the last ended: {}", clean(&agent.end, 40)));
+    }
+    line("confinement", &record.confinement.to_string());
+    line("piton", &record.piton);
+    if let Some(seed) = record.seed {
+        line("seed", &seed.to_string());
+    }
+    if let Some(tau) = record.tau {
+        let resolves = record
+            .resolves
+            .map_or_else(String::new, |gain| format!("; this machine resolves {}", size(gain, 2, metric)));
+        line("noise", &format!("tau = {}, frozen when the trial began{resolves}", size(tau, 2, metric)));
+    }
+    let s = record.seconds;
+    line(
+        "time",
+        &format!(
+            "{}{} build, {} measure, {} in all",
+            if s.agent > 0.0 { format!("{} for the proposal; ", seconds(s.agent)) } else { String::new() },
+            seconds(s.build),
+            seconds(s.measure),
+            seconds(s.total)
+        ),
+    );
+    if let Some(changes) = &record.changes {
+        text.push_str("\nwhat changed from the incumbent\n");
+        changes.lines().iter().for_each(|l| text.push_str(&format!("  {}\n", clean(l, 400))));
+    }
+    if let Some(changes) = record.since_baseline.as_ref().filter(|c| Some(*c) != record.changes.as_ref()) {
+        text.push_str("\nwhat changed from the baseline\n");
+        changes.lines().iter().for_each(|l| text.push_str(&format!("  {}\n", clean(l, 400))));
+    }
+    if !record.gates.is_empty() {
+        let incumbent: Vec<Values> = record.pairs.iter().map(|pair| pair.incumbent.clone()).collect();
+        let beside = gate::read_all(gates, &incumbent);
+        text.push_str("\ngates, over all samples of the challenger; the incumbent's over the pairs\n");
+        for g in &record.gates {
+            let word = if g.pass { "pass" } else { "FAIL" };
+            let beside = beside.iter().find(|i| (&i.metric, &i.bound) == (&g.metric, &g.bound));
+            let beside = beside.filter(|i| i.value.is_finite() && !incumbent.is_empty());
+            let beside = beside.map_or_else(String::new, |i| format!("   incumbent {}", number(i.value)));
+            let line = format!("  {word}  {:<24} {:>10}  {:<10}{beside}", g.metric, number(g.value), g.bound);
+            text.push_str(line.trim_end());
+            text.push('\n');
+        }
+    }
+    if !record.pairs.is_empty() {
+        text.push_str(&format!("\npairs, {} in {}\n", metric.name, metric.unit));
+        for (i, pair) in record.pairs.iter().enumerate() {
+            let side = |values: &Values| values.get(&metric.name).copied().map_or("-".into(), number);
+            text.push_str(&format!(
+                "  {:>3}  incumbent {:>10}  challenger {:>10}  {:>8}  {:?} first\n",
+                i + 1,
+                side(&pair.incumbent),
+                side(&pair.challenger),
+                gain(pair.gain, metric),
+                pair.first
+            ));
+        }
+    }
+    if !record.void_pairs.is_empty() {
+        text.push_str("\npairs that did not count\n");
+        for void in &record.void_pairs {
+            text.push_str(&format!("  draw {:>3}  {}\n", void.draw, clean(&void.reason, 200)));
+        }
+    }
+    for (name, runs) in
+        [("runs of the challenger", &record.runs), ("fresh runs of the incumbent", &record.reference)]
+    {
+        if !runs.is_empty() {
+            let values: Vec<String> =
+                runs.iter().filter_map(|run| run.get(&metric.name).copied()).map(number).collect();
+            text.push_str(&format!("\n{name}, {}\n  {}\n", metric.name, values.join("  ")));
+        }
+    }
+    if !record.asked.is_empty() {
+        text.push_str("\nwhat the rule was asked\n");
+        for asked in &record.asked {
+            let (question, evidence) = (&asked.question, &asked.evidence);
+            text.push_str(&format!(
+                "  {:<12} {:?} after {}: log E {:.2} of {:.2} for a yes, F {:.2} of {:.2} for giving up\n",
+                clean(&asked.about, 40),
+                asked.answer,
+                plural(evidence.pairs as usize, "pair"),
+                evidence.log_e,
+                -question.alpha.ln(),
+                evidence.futility,
+                question.beta.ln()
+            ));
+        }
+        // Who waits for a keep by being as good is told why that was not asked.
+        if case.simpler || !case.seconds.is_empty() {
+            let why = power::unasked(&case.settings, metric, case.primary.tau, case.margin_spent);
+            why.iter().for_each(|why| text.push_str(&format!("  {:<12} not asked: {why}\n", "as good")));
+        }
+    }
+    if let Some(metrics) = &record.metrics {
+        text.push_str("\nmetrics of the challenger, medians over its samples\n");
+        metrics.iter().for_each(|(name, value)| {
+            text.push_str(&format!("  {:<24} {:>10}\n", clean(name, 60), number(*value)))
+        });
+    }
+    text
+}
+
+/// What the commit at HEAD measured against itself.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Noise {
+    /// The primary metric.
+    pub metric: String,
+    /// Seed of coins and prompts.
+    pub seed: u64,
+    /// Its value in every sample, in order.
+    pub values: Vec<f64>,
+    /// How they are compared.
+    pub scale: Scale,
+    /// Gain of every pair, natural logarithm or a difference; its true value is 0.
+    pub gains: Vec<f64>,
+    /// Wall clock of a sample, half a pair's, in seconds.
+    pub seconds: Vec<f64>,
+    /// What the machine was doing, pair by pair.
+    pub conditions: Vec<Conditions>,
+    /// Pairs that did not count.
+    pub void_pairs: usize,
+}
+
+/// The same in words: spreads are 1.4826 times the median absolute deviation.
+pub fn noise_words(noise: &Noise) -> String {
+    let pct = |x: Option<f64>| x.map_or_else(|| "-".to_owned(), |x| format!("{:.2} %", x * 100.0));
+    // Spreads of logarithms as shares, as ever; of differences in their unit.
+    let spread = |x: Option<f64>| match noise.scale {
+        Scale::Ratio => pct(x),
+        Scale::Difference => x.map_or_else(|| "-".to_owned(), number),
+    };
+    let middle = |values: &[f64]| stats::median(values).map_or_else(|| "-".to_owned(), number);
+    let rms = (noise.gains.iter().map(|g| g * g).sum::<f64>() / noise.gains.len().max(1) as f64).sqrt();
+    format!(
+        "{} {}: median {}, spread from sample to sample {}\ngain of {} of the same build against itself: median {}, spread {}, root mean square {}\none sample takes {} s\n",
+        plural(noise.values.len(), "sample"),
+        noise.metric,
+        middle(&noise.values),
+        match noise.scale {
+            Scale::Ratio => pct(stats::spread(&noise.values)),
+            Scale::Difference => spread(stats::deviation(&noise.values)),
+        },
+        plural(noise.gains.len(), "pair"),
+        stats::median(&noise.gains).map_or_else(
+            || "-".to_owned(),
+            |g| match noise.scale {
+                Scale::Ratio => format!("{:+.2} %", percent(g)),
+                Scale::Difference => number(g),
+            }
+        ),
+        spread(stats::deviation(&noise.gains)),
+        spread(Some(rms)),
+        middle(&noise.seconds)
+    )
+}
+
+/// What the gates said of a variant whose quality is known.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Discrimination {
+    /// The variant.
+    pub name: String,
+    /// What a sound gate says.
+    pub should_pass: bool,
+    /// How many samples alone would have been enough to catch it.
+    pub samples_caught: usize,
+    /// Samples taken.
+    pub samples: usize,
+    /// What the first sample that gave no values came to instead, such as `ended_early`: it catches the variant too.
+    pub outcome: Option<String>,
+    /// Medians over the samples.
+    pub metrics: Values,
+    /// The gates over all samples.
+    pub gates: Vec<Reading>,
+    /// Speed as a multiple of the first variant's.
+    pub speed: Option<f64>,
+}
+
+impl Discrimination {
+    /// Whether every sample was measured and all gates hold over all of them.
+    pub fn passes(&self) -> bool {
+        self.outcome.is_none() && self.gates.iter().all(|gate| gate.pass)
+    }
+
+    /// Whether the gates said what they should.
+    pub fn right(&self) -> bool {
+        self.passes() == self.should_pass
+    }
+}
+
+/// The table of `piton discriminate`, as Markdown: the pooled value of each gate, those that fail in bold.
+pub fn discrimination_table(rows: &[Discrimination]) -> String {
+    let Some(first) = rows.first() else { return "no variant has that name\n".to_owned() };
+    let columns: Vec<String> = first.gates.iter().map(|g| format!("{} {}", g.metric, g.bound)).collect();
+    let mut text =
+        format!("| variant | should | did | {} | caught by one sample | speed |\n", columns.join(" | "));
+    text.push_str(&format!("|{}\n", "---|".repeat(columns.len() + 5)));
+    for row in rows {
+        let reading = |column: &Reading| match row.gates.iter().find(|g| g.metric == column.metric) {
+            Some(g) if g.pass => number(g.value),
+            Some(g) => format!("**{}**", number(g.value)),
+            None => "-".to_owned(),
+        };
+        let cells: Vec<String> = first.gates.iter().map(reading).collect();
+        let word = |pass: bool| if pass { "pass" } else { "fail" };
+        text.push_str(&format!(
+            "| {} | {} | {}{}{} | {} | {} of {} | {} |\n",
+            row.name,
+            word(row.should_pass),
+            word(row.passes()),
+            row.outcome.as_ref().map_or_else(String::new, |how| format!(": {how}")),
+            if row.right() { "" } else { " (WRONG)" },
+            cells.join(" | "),
+            row.samples_caught,
+            row.samples,
+            row.speed.map_or_else(|| "-".to_owned(), |s| format!("{s:.2}"))
+        ));
+    }
+    let wrong = rows.iter().filter(|row| !row.right()).count();
+    text.push_str(&format!("\n{} of {} variants judged as they should be\n", rows.len() - wrong, rows.len()));
+    text
+}
+
+/// The table of `piton rehearse`, as Markdown.
+pub fn rehearsal_table(rows: &[Rehearsal], metric: &Metric, alpha: f64) -> String {
+    let fine = |by: f64| fine(by, metric);
+    let mut text = "| change | trials | kept | gain as printed | of all pairs (95 %) | pairs: mean, most | tau | time of a trial | void pairs |\n".to_owned();
+    text.push_str(&format!("|{}\n", "---|".repeat(9)));
+    for row in rows {
+        let pairs = f64::from(row.pairs.iter().sum::<u32>()) / row.pairs.len().max(1) as f64;
+        let effect = row.effect.map_or_else(
+            || "-".to_owned(),
+            |(median, low, high)| format!("{} ({} .. {})", fine(median), fine(low), fine(high)),
+        );
+        text.push_str(&format!(
+            "| {} | {} | {} | {} | {effect} | {pairs:.1}, {} | {} | {} | {} |\n",
+            row.name,
+            row.trials,
+            row.kept,
+            gain(row.gain, metric),
+            row.pairs.iter().max().unwrap_or(&0),
+            size(row.tau, 2, metric),
+            seconds(row.seconds / f64::from(row.trials.max(1))),
+            row.void_pairs
+        ));
+    }
+    text.push_str(&format!(
+        "\na change that does nothing may be kept in {} % of trials\n",
+        number(alpha * 100.0)
+    ));
+    text
+}
+
+/// A gain to a hundredth of a percent.
+fn fine(by: f64, metric: &Metric) -> String {
+    metric.change_pct(by).map_or_else(|| gain(by, metric), |change| format!("{change:+.2} %"))
+}
+
+/// What the rule made of a change whose effect is known.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Rehearsal {
+    /// The variant.
+    pub name: String,
+    /// Trials.
+    pub trials: u32,
+    /// How many kept it.
+    pub kept: u32,
+    /// Pairs of each trial.
+    pub pairs: Vec<u32>,
+    /// What the rule was asked of each trial, for `piton replay`.
+    pub cases: Vec<Case>,
+    /// Median over the trials of the gain that each printed, natural logarithm.
+    pub gain: f64,
+    /// Median gain over the pairs of all trials with its 95 % interval, natural logarithm: what the change is worth on this machine.
+    pub effect: Option<(f64, f64, f64)>,
+    /// tau at the end, natural logarithm.
+    pub tau: f64,
+    /// Pairs that did not count.
+    pub void_pairs: usize,
+    /// Wall clock of all its trials.
+    pub seconds: f64,
+}
+
+/// Message of a challenger's commit before it is judged. `head` is the hash of the ledger's last entry: it ties the commit to
+/// everything that was recorded before it.
+pub fn proposal_message(description: &str, run: &str, trial: u32, head: &str) -> String {
+    format!("{}\n\nRun: {run}\nTrial: {trial}\nLedger: {head}\n", clean(description, 200))
+}
+
+/// Message of a kept commit: what, the evidence, and trailers that `git log` alone can be audited by.
+pub fn keep_message(record: &Record, metric: &Metric, alpha: f64, head: &str) -> String {
+    let mut text = format!("{}\n\n{}\n", clean(&record.description, 200), verdict(record, metric, alpha));
+    if let Some(changes) = &record.changes {
+        text.push('\n');
+        changes.lines().iter().for_each(|line| text.push_str(&format!("- {}\n", clean(line, 200))));
+    }
+    text.push('\n');
+    for (name, value) in keep_trailers(record, head) {
+        text.push_str(&format!("{name}: {value}\n"));
+    }
+    text
+}
+
+/// The trailers of a kept commit.
+pub fn keep_trailers(record: &Record, head: &str) -> [(&'static str, String); 8] {
+    let or_dash = |text: Option<&str>| text.unwrap_or("-").to_owned();
+    [
+        ("Run", record.run.clone()),
+        ("Trial", record.trial.to_string()),
+        ("Incumbent", or_dash(record.parent.as_deref())),
+        ("Harness", or_dash(record.harness.as_deref())),
+        ("Seal", record.seal.clone()),
+        ("Rule", record.rule.clone()),
+        ("Seed", or_dash(record.seed.map(|seed| seed.to_string()).as_deref())),
+        ("Ledger", head.to_owned()),
+    ]
+}
+
+/// The header of `results.tsv`: the five columns of karpathy/autoresearch, then ours, then the other metrics.
+///
+/// What the value changed by is in percent, or, where differences are compared, in the metric's unit: the names say which.
+pub fn tsv_header(metric: &Metric, others: &[String]) -> Vec<String> {
+    let changes = match metric.scale() {
+        Scale::Ratio => ["change_pct", "low_pct", "high_pct"],
+        Scale::Difference => ["change", "low", "high"],
+    };
+    ["commit", &metric.name, "memory_gb", "status", "description", "trial", "parent", "reason"]
+        .into_iter()
+        .chain(changes)
+        .chain(["pairs", "seconds"])
+        .chain(others.iter().map(String::as_str))
+        .map(|name| clean(name, 80))
+        .collect()
+}
+
+/// One row of `results.tsv`. A cell that was not measured is empty, never zero.
+pub fn tsv_row(record: &Record, metric: &Metric, others: &[String]) -> Vec<String> {
+    let short = |id: &Option<String>| id.as_ref().map_or_else(String::new, |id| id.chars().take(7).collect());
+    let value = |name: &str| record.value(name).map_or_else(String::new, cell);
+    let estimate = record.outcome.estimate();
+    let (low, high) = estimate.map_or((None, None), |e| metric.ends(e.low, e.high));
+    let change = |x: Option<f64>| match metric.scale() {
+        Scale::Ratio => x.map_or_else(String::new, |x| format!("{x:.2}")),
+        Scale::Difference => x.map_or_else(String::new, cell),
+    };
+    let mut row = vec![
+        short(&record.commit),
+        value(&metric.name),
+        metric
+            .memory
+            .as_ref()
+            .and_then(|name| record.value(name))
+            .map_or_else(String::new, |value| cell(metric.gigabytes(value))),
+        record.outcome.status().word().to_owned(),
+        clean(&record.description, 400),
+        record.trial.to_string(),
+        short(&record.parent),
+        clean(&record.outcome.reason(), 60),
+        change(estimate.map(|e| metric.change(e.gain))),
+        change(low),
+        change(high),
+        estimate.map_or_else(String::new, |e| e.pairs.to_string()),
+        format!("{:.1}", record.seconds.total),
+    ];
+    row.extend(others.iter().map(|name| value(name)));
+    row
+}
+
+/// A value with six decimals; one that they cannot tell from zero, or that has more digits than a number holds, by its power of ten.
+fn cell(value: f64) -> String {
+    let plain = value == 0.0 || (1e-4..1e15).contains(&value.abs());
+    if plain { format!("{value:.6}") } else { format!("{value:e}") }
+}

@@ -1,0 +1,15 @@
+//! **What the records of a run come to**: its noise, its power, when it stops, where the next trial starts, what an agent is told.
+//!
+//! May enter: functions of records. May not: pages and pictures (that is `report`), and whatever looks at the machine.
+
+pub mod brief;
+pub mod few_runs;
+pub mod lessons;
+pub mod next_start;
+pub mod pair_history;
+pub mod power;
+pub mod rechecks;
+pub mod run_state;
+pub mod stopping;
+pub mod summary;
+pub mod tuner;

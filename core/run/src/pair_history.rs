@@ -1,0 +1,407 @@
+//! What the pairs of a run say about a metric: gains free of what being second is worth, and the scale they are judged by.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use piton_base::metric::{Direction, Metric, Scale, Values};
+use piton_base::stats;
+use piton_rule::keep::{Case, First, History, Ordered, Track};
+use piton_rule::settings::{Guard, Second, Settings};
+use piton_trial::record::{Outcome, Pair, Record};
+
+/// tau this many times the run's median is a noisy spell.
+const SPELL: f64 = 2.0;
+/// A first run is slow when it is worse by this, natural logarithm, or by this share of the value.
+const SLOW: f64 = 0.105;
+
+/// One metric in the course of a trial.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Course {
+    metric: String,
+    direction: Direction,
+    #[serde(default)]
+    scale: Scale,
+    history: History,
+    /// Size of the baseline's value.
+    #[serde(default)]
+    level: f64,
+    /// What the values of two seeds differ by, where the baseline's sides agreed on every seed and its seeds did not.
+    #[serde(default)]
+    seeds: Option<f64>,
+    /// Frozen when the trial began, in the unit of gains.
+    pub tau: f64,
+    /// d of every pair so far; a pair without a value of this metric has none.
+    pub gains: Vec<f64>,
+    /// Those of which it is known what ran before, by that.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    orders: Vec<Ordered>,
+    /// w of every pair so far.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    order_effects: Vec<f64>,
+}
+
+impl Course {
+    /// A trial that begins after these records.
+    pub fn begin(metric: &str, direction: Direction, scale: Scale, records: &[Record]) -> Self {
+        let mut course = Self {
+            metric: metric.to_owned(),
+            direction,
+            scale,
+            history: History::default(),
+            level: 0.0,
+            seeds: None,
+            tau: 0.0,
+            gains: vec![],
+            orders: vec![],
+            order_effects: vec![],
+        };
+        records.iter().for_each(|record| course.take(record));
+        course
+    }
+
+    /// Takes in a trial that has ended.
+    pub fn take(&mut self, record: &Record) {
+        for pair in &record.pairs {
+            self.pair(pair.first, &pair.incumbent, &pair.challenger);
+        }
+        if record.outcome == Outcome::Baseline {
+            let samples = record.pairs.iter().map(|pair| &pair.incumbent).chain(&record.runs);
+            self.baseline(&samples.collect::<Vec<_>>());
+        }
+        // The same program on both sides: every gain is a deviation.
+        self.end(matches!(record.outcome, Outcome::Baseline | Outcome::Blind { .. }));
+    }
+
+    /// Takes in the baseline's samples, one for each seed, while its pairs are there.
+    pub fn baseline(&mut self, samples: &[&Values]) {
+        let values: Vec<f64> =
+            samples.iter().filter_map(|values| values.get(&self.metric).copied()).collect();
+        self.level = stats::median(&values).unwrap_or(0.0).abs();
+        let agree = !self.gains.is_empty() && self.gains.iter().all(|gain| *gain == 0.0);
+        self.seeds = if agree { self.between_seeds(&values) } else { None };
+    }
+
+    /// What two values of different seeds differ by: a standard deviation, in the unit of gains. `None` where all values are the same.
+    fn between_seeds(&self, values: &[f64]) -> Option<f64> {
+        let from = values.first()?;
+        let apart: Vec<f64> =
+            values.iter().filter_map(|value| self.scale.gain(self.direction, *from, *value)).collect();
+        let mean = stats::mean(&apart)?;
+        let squares: f64 = apart.iter().map(|gain| (gain - mean).powi(2)).sum();
+        let plain = (squares / (apart.len() as f64 - 1.0).max(1.0)).sqrt();
+        let robust = stats::deviation(&apart).filter(|deviation| *deviation > 0.0);
+        let one = robust.unwrap_or(plain);
+        (one > 0.0 && one.is_finite()).then_some(one * std::f64::consts::SQRT_2)
+    }
+
+    /// Adds a pair; returns its d, and the b that was taken off. `None` where a value is missing or no number.
+    pub fn pair(&mut self, first: First, incumbent: &Values, challenger: &Values) -> Option<(f64, f64)> {
+        self.pair_after(None, first, incumbent, challenger)
+    }
+
+    /// The same of a pair whose first sample came directly after one of `before`, where that is known.
+    pub fn pair_after(
+        &mut self,
+        before: Option<First>,
+        first: First,
+        incumbent: &Values,
+        challenger: &Values,
+    ) -> Option<(f64, f64)> {
+        let value = |values: &Values| values.get(&self.metric).copied().unwrap_or(f64::NAN);
+        let gain = self.scale.gain(self.direction, value(incumbent), value(challenger))?;
+        // Where the baseline agreed with itself whoever ran first, being second is worth nothing.
+        let tau = if self.seeds.is_some() { 0.0 } else { self.tau };
+        let (d, b) = self.history.pair(first.sign(), first.sign() * gain, tau);
+        self.gains.push(d);
+        self.orders.extend(before.map(|before| self.ordered(before, first, gain)));
+        self.order_effects.push(first.sign() * gain);
+        Some((d, b))
+    }
+
+    /// A pair by what ran before: its plain gain, less what being second is worth to a program against itself.
+    fn ordered(&self, before: First, first: First, gain: f64) -> Ordered {
+        let second = if self.seeds.is_some() { 0.0 } else { self.history.same_position(self.tau) };
+        Ordered::of(before, first, gain - first.sign() * second)
+    }
+
+    /// The trial has ended: its pairs count for the scale of the next, `null` where both sides were the same program.
+    pub fn end(&mut self, null: bool) {
+        if null {
+            self.history.null_pairs(&self.gains);
+            self.history.same(self.order_effects.iter().copied());
+        } else {
+            self.history.trial(&self.gains);
+        }
+        self.gains.clear();
+        self.orders.clear();
+        self.order_effects.clear();
+        self.tau = self.seeds.unwrap_or_else(|| self.history.tau());
+    }
+
+    /// For the rule.
+    pub fn track(&self) -> Track {
+        let (d, orders) = (self.gains.clone(), self.orders.clone());
+        let Self { tau, scale, level, .. } = *self;
+        Track { tau, d, orders, scale, level, seeded: self.seeds.is_some() }
+    }
+
+    /// The same of pairs that were taken in elsewhere.
+    pub fn track_of(&self, pairs: &[Pair]) -> Track {
+        let d = pairs.iter().map(|pair| pair.gain).collect();
+        let plain = |pair: &Pair| pair.gain + pair.first.sign() * pair.position;
+        let known = pairs.iter().filter_map(|pair| Some((pair.before?, pair)));
+        let orders = known.map(|(before, pair)| self.ordered(before, pair.first, plain(pair))).collect();
+        Track { d, orders, ..self.track() }
+    }
+}
+
+/// The scale of every metric that a run is judged by, from the baseline's samples: the key of the metric's part in `piton.toml` and its
+/// name, apart from the primary one's.
+///
+/// # Errors
+/// What the experiment says about a scale and the samples contradict, in one sentence, and what to do.
+pub fn scales(
+    metric: &Metric,
+    seconds: &[Second],
+    guards: &[Guard],
+    settings: &Settings,
+    samples: &[Values],
+) -> Result<BTreeMap<String, Scale>, String> {
+    let values =
+        |name: &str| -> Vec<f64> { samples.iter().filter_map(|values| values.get(name).copied()).collect() };
+    let told = |name: &str, unit: &str, said: Option<Scale>| {
+        let values = values(name);
+        match (said, values.iter().find(|value| **value <= 0.0)) {
+            (Some(Scale::Ratio), Some(value)) => Err(format!(
+                "{name} came out {value}, and a ratio needs values above zero: say scale = \"difference\", or nothing"
+            )),
+            (Some(scale), _) => Ok(scale),
+            (None, _) => Ok(Scale::of(name, unit, &values)),
+        }
+    };
+    let (units, percent) = (settings.speaks(Scale::Difference), settings.speaks(Scale::Ratio));
+    let said = match (metric.scale, units, percent) {
+        (_, Some(units), Some(percent)) => {
+            return Err(format!(
+                "{percent} and {units} contradict each other: gains are told in percent or in a unit"
+            ));
+        }
+        (Some(Scale::Ratio), Some(key), _) => {
+            return Err(format!("{key} is in the unit of {}, and metric.scale is ratio", metric.name));
+        }
+        (Some(Scale::Difference), _, Some(key)) => {
+            return Err(format!("{key} is in percent, and metric.scale is difference: leave off `_pct`"));
+        }
+        (Some(scale), ..) => Some(scale),
+        (None, Some(_), _) => Some(Scale::Difference),
+        (None, None, Some(key)) => match values(&metric.name).iter().find(|value| **value <= 0.0) {
+            Some(value) => {
+                return Err(format!(
+                    "{key} is in percent, and {} came out {value}, of which there are none: leave off `_pct` and say it in its unit",
+                    metric.name
+                ));
+            }
+            None => Some(Scale::Ratio),
+        },
+        (None, None, None) => None,
+    };
+    let mut scales = BTreeMap::from([(metric.name.clone(), told(&metric.name, &metric.unit, said)?)]);
+    for second in seconds {
+        scales.insert(format!("second {}", second.metric), told(&second.metric, "", second.scale)?);
+    }
+    for guard in guards {
+        scales.insert(format!("guard {}", guard.metric), guard.scale_of(&values(&guard.metric)));
+    }
+    Ok(scales)
+}
+
+/// Pairs without any difference after which a metric is taken for exact.
+const EXACT: usize = 3;
+
+/// tau is so much larger than the run mostly had that the machine is in a noisy spell: how many times.
+pub fn noisy_spell(tau: f64, taus: &[f64]) -> Option<f64> {
+    let median = stats::median(taus)?;
+    (median > 0.0 && tau > SPELL * median).then(|| tau / median)
+}
+
+/// Whether every metric that judges came out the same on both sides of each of these pairs of one commit with itself: such metrics are exact
+/// for a seed, and nothing that the machine does meanwhile can move them. Too few pairs say nothing.
+pub fn exact(pairs: &[Pair], judging: &[&str]) -> bool {
+    pairs.len() >= EXACT && alike(pairs, judging)
+}
+
+/// The same while a baseline is held against itself: by its warm-up, which is a pair that is not timed, and until a pair differs. There
+/// is nothing to choose by looking at such values.
+pub fn exact_so_far(warm: &[Values], pairs: &[Pair], judging: &[&str]) -> bool {
+    matches!(warm, [one, other] if same(one, other, judging)) && alike(pairs, judging)
+}
+
+fn alike(pairs: &[Pair], judging: &[&str]) -> bool {
+    pairs.iter().all(|pair| same(&pair.incumbent, &pair.challenger, judging))
+}
+
+fn same(one: &Values, other: &Values, judging: &[&str]) -> bool {
+    judging.iter().all(|name| one.get(*name) == other.get(*name))
+}
+
+/// The warm-up against the median of the timed samples, as a gain, where it is a slow start: worse by 10 % and by three tau.
+pub fn slow_start(metric: &Metric, warm_up: &Values, timed: &Values, tau: f64) -> Option<f64> {
+    let value = |values: &Values| values.get(&metric.name).copied();
+    let gain = metric.gain(value(timed)?, value(warm_up)?)?;
+    let slow = match metric.scale() {
+        Scale::Ratio => SLOW,
+        Scale::Difference => SLOW * value(timed)?.abs(),
+    };
+    (gain < -(3.0 * tau).max(slow)).then_some(gain)
+}
+
+/// All metrics that a trial is judged by, in the course of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Courses {
+    /// The primary metric.
+    pub primary: Course,
+    seconds: Vec<(Second, Course)>,
+    guards: Vec<(Guard, Course)>,
+    simpler: bool,
+    margin_spent: f64,
+}
+
+impl Courses {
+    /// A trial that begins after these records; `simpler` where its code is simpler than the incumbent's.
+    pub fn begin(
+        metric: &Metric,
+        seconds: &[Second],
+        guards: &[Guard],
+        records: &[Record],
+        simpler: bool,
+    ) -> Self {
+        let begin = |metric: &str, direction, scale: Option<Scale>| {
+            Course::begin(metric, direction, scale.unwrap_or_default(), &[])
+        };
+        let mut courses = Self {
+            primary: begin(&metric.name, metric.direction, metric.scale),
+            seconds: seconds.iter().map(|s| (s.clone(), begin(&s.metric, s.direction, s.scale))).collect(),
+            guards: guards.iter().map(|g| (g.clone(), begin(&g.metric, g.direction, g.scale))).collect(),
+            simpler,
+            margin_spent: 0.0,
+        };
+        records.iter().for_each(|record| courses.take(record));
+        courses
+    }
+
+    /// Takes in a trial that has ended.
+    pub fn take(&mut self, record: &Record) {
+        self.each().for_each(|course| course.take(record));
+        self.margin_spent += record.margin_spent();
+    }
+
+    /// The same for a challenger whose code is simpler than the incumbent's, or not.
+    pub fn simpler(self, simpler: bool) -> Self {
+        Self { simpler, ..self }
+    }
+
+    fn each(&mut self) -> impl Iterator<Item = &mut Course> {
+        let others =
+            self.seconds.iter_mut().map(|s| &mut s.1).chain(self.guards.iter_mut().map(|g| &mut g.1));
+        std::iter::once(&mut self.primary).chain(others)
+    }
+
+    /// Adds a pair to every metric. Returns d and b of the primary one; `None` where its value is missing or no number.
+    pub fn pair(&mut self, first: First, incumbent: &Values, challenger: &Values) -> Option<(f64, f64)> {
+        self.pair_after(None, first, incumbent, challenger)
+    }
+
+    /// The same of a pair whose first sample came directly after one of `before`, where that is known.
+    pub fn pair_after(
+        &mut self,
+        before: Option<First>,
+        first: First,
+        incumbent: &Values,
+        challenger: &Values,
+    ) -> Option<(f64, f64)> {
+        let others =
+            self.seconds.iter_mut().map(|s| &mut s.1).chain(self.guards.iter_mut().map(|g| &mut g.1));
+        others.for_each(|course| {
+            course.pair_after(before, first, incumbent, challenger);
+        });
+        self.primary.pair_after(before, first, incumbent, challenger)
+    }
+
+    /// A guard whose metric the pairs so far do not all have.
+    pub fn unread(&self) -> Option<&str> {
+        let pairs = self.primary.gains.len();
+        self.guards
+            .iter()
+            .find(|(_, course)| course.gains.len() < pairs)
+            .map(|(guard, _)| guard.metric.as_str())
+    }
+
+    /// The case so far, for the rule.
+    pub fn case(&self, settings: &Settings) -> Case {
+        Case {
+            settings: settings.clone(),
+            primary: self.primary.track(),
+            seconds: self.seconds.iter().map(|(s, course)| (s.clone(), course.track())).collect(),
+            guards: self.guards.iter().map(|(g, course)| (g.clone(), course.track())).collect(),
+            simpler: self.simpler,
+            margin_spent: self.margin_spent,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn metric(direction: Direction) -> Metric {
+        Metric {
+            name: "speed".to_owned(),
+            direction,
+            unit: String::new(),
+            scale: None,
+            memory: None,
+            memory_unit: None,
+        }
+    }
+
+    fn speed(value: f64) -> Values {
+        Values::from([("speed".to_owned(), value)])
+    }
+
+    #[test]
+    fn metrics_are_exact_where_no_pair_of_a_commit_with_itself_differs_in_any_that_judges() {
+        let pair = |one: f64, other: f64, seconds: f64| Pair {
+            first: piton_rule::keep::First::Incumbent,
+            prompts: 1,
+            incumbent: [("bytes".to_owned(), one), ("s".to_owned(), 1.0)].into(),
+            challenger: [("bytes".to_owned(), other), ("s".to_owned(), seconds)].into(),
+            gain: 0.0,
+            position: 0.0,
+            conditions: piton_base::conditions::Conditions::default(),
+            before: None,
+            apart: None,
+        };
+        let same = [pair(5.0, 5.0, 2.0), pair(7.0, 7.0, 1.0), pair(5.0, 5.0, 3.0)];
+        assert!(exact(&same, &["bytes"]), "whatever the seed changes, and what does not judge");
+        assert!(!exact(&same, &["bytes", "s"]) && !exact(&same[..2], &["bytes"]));
+        assert!(!exact(&[&same[..], &[pair(5.0, 5.1, 1.0)]].concat(), &["bytes"]));
+    }
+
+    #[test]
+    fn a_noisy_spell_is_a_tau_of_more_than_twice_the_runs_median() {
+        let taus = [0.01, 0.012, 0.05];
+        assert_eq!(noisy_spell(0.023, &taus), None);
+        assert!((noisy_spell(0.03, &taus).unwrap() - 2.5).abs() < 1e-9);
+        assert_eq!(noisy_spell(0.03, &[]), None);
+    }
+
+    #[test]
+    fn a_first_run_that_is_slow_is_told_and_one_that_is_fast_or_within_the_noise_is_not() {
+        let higher = metric(Direction::Higher);
+        assert!(slow_start(&higher, &speed(80.0), &speed(100.0), 0.01).unwrap() < -0.2);
+        assert_eq!(slow_start(&higher, &speed(120.0), &speed(100.0), 0.01), None);
+        assert_eq!(slow_start(&higher, &speed(80.0), &speed(100.0), 0.1), None, "three tau are 30 %");
+        assert!(slow_start(&metric(Direction::Lower), &speed(120.0), &speed(100.0), 0.01).is_some());
+    }
+}

@@ -1,0 +1,409 @@
+//! Where a run stands, and what a climb came to.
+
+use std::collections::BTreeMap;
+
+use piton_base::level::Level;
+use serde::{Deserialize, Serialize};
+
+use crate::lessons::Expected;
+use crate::pair_history::Course;
+use crate::rechecks;
+use crate::stopping::{self, Ascent};
+use piton_base::metric::{Metric, Scale, percent};
+use piton_base::stats;
+use piton_rule::keep::Verdict;
+use piton_trial::record::{Cost, Outcome, Pair, Record, counted};
+
+use piton_trial::text::{clean, ends, exactly, expected, from_to, gain, noun, number, plural, seconds, size};
+
+/// Where a run stands.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Standing {
+    /// The run.
+    pub run: String,
+    /// The commit it starts from.
+    pub base: String,
+    /// The incumbent's commit.
+    pub incumbent: Option<String>,
+    /// Trials recorded, the baseline not among them.
+    pub trials: usize,
+    /// Trials by reason.
+    pub reasons: BTreeMap<String, usize>,
+    /// The primary metric, with the scale by which this run compares its values.
+    pub metric: Metric,
+    /// The primary metric of the baseline.
+    pub baseline_value: Option<f64>,
+    /// The primary metric of the incumbent, as measured in the trial that kept it.
+    pub incumbent_value: Option<f64>,
+    /// Gain of the one over the other: a natural logarithm, or a difference in the metric's unit; positive when better.
+    pub gain: Option<f64>,
+    /// The same as a change of the value in percent, positive when better; absent where differences are compared.
+    pub gain_pct: Option<f64>,
+    /// What the value changed by, in percent or in the metric's unit: negative where it fell.
+    pub change: Option<f64>,
+    /// Blind trials of the incumbent against itself, and how many of them the rule would have kept.
+    pub blind: (usize, usize),
+    /// tau of the primary metric as it stands, in the unit of gains.
+    pub tau: Option<f64>,
+    /// The same in percent; absent where differences are compared.
+    pub tau_pct: Option<f64>,
+    /// The last verification: gain and both ends, in the unit of gains.
+    pub verified: Option<(f64, f64, f64)>,
+    /// The same in percent, positive when better; absent where differences are compared.
+    pub verified_pct: Option<(f64, f64, f64)>,
+    /// How well expected gains agree with measured ones.
+    pub expected: Option<Expected>,
+    /// Notes that were left.
+    pub notes: usize,
+    /// Tests of what was kept that are outstanding, a line each.
+    pub again: Vec<String>,
+    /// Trials that are held for a person, and that nobody has accepted: what each gained, and what to do.
+    pub held: Vec<String>,
+    /// The last trial: number and verdict.
+    pub last: Option<(u32, String)>,
+    /// What the agents of its trials have cost, where any tells.
+    pub cost: Cost,
+    /// The last climb.
+    pub climb: Option<Climb>,
+    /// What the walls reached in the last trial: how well the score is protected from the candidate.
+    pub confinement: Option<Level>,
+}
+
+/// The last climb of a run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Climb {
+    /// Whether its process is at work.
+    pub runs: bool,
+    /// What is known of it.
+    #[serde(flatten)]
+    pub ascent: Ascent,
+    /// The same for people: name and value.
+    #[serde(skip)]
+    pub lines: Vec<(&'static str, String)>,
+}
+
+/// Where a run stands, from its records.
+pub fn status(run: &str, base: &str, records: &[Record], metric: &Metric, night: Option<&Night>) -> Standing {
+    let mut trials = records.iter().filter(|r| r.trial > 0);
+    let mut reasons = BTreeMap::new();
+    let reason = |r: &Record| clean(&r.outcome.reason(), 60);
+    trials.clone().for_each(|r| *reasons.entry(reason(r)).or_default() += 1);
+    let (first, best) = (records.first(), rechecks::incumbent(records));
+    let value = |record: Option<&Record>| record.and_then(|r| r.value(&metric.name));
+    let blind = records.iter().filter_map(|r| match &r.outcome {
+        Outcome::Blind { verdict, .. } => Some(matches!(verdict, Verdict::Keep(_))),
+        _ => None,
+    });
+    let mut cost = Cost::default();
+    records.iter().filter_map(|r| r.agent.as_ref()).for_each(|agent| cost.add(&agent.cost));
+    let tau = (!records.is_empty())
+        .then(|| Course::begin(&metric.name, metric.direction, metric.scale(), records).tau);
+    let gain = value(first).zip(value(best)).and_then(|(from, to)| metric.gain(from, to));
+    Standing {
+        run: run.to_owned(),
+        base: base.to_owned(),
+        incumbent: best.and_then(|r| r.commit.clone()),
+        trials: trials.clone().count(),
+        reasons,
+        metric: metric.clone(),
+        baseline_value: value(first),
+        incumbent_value: value(best),
+        gain,
+        gain_pct: gain.and_then(|gain| metric.gain_pct(gain)),
+        change: gain.map(|gain| metric.change(gain)),
+        blind: (blind.clone().count(), blind.filter(|kept| *kept).count()),
+        tau,
+        tau_pct: tau.filter(|_| metric.scale() == Scale::Ratio).map(percent),
+        verified: night.map(|night| (night.gain, night.low, night.high)),
+        verified_pct: night.and_then(|night| {
+            Some((metric.gain_pct(night.gain)?, metric.gain_pct(night.low)?, metric.gain_pct(night.high)?))
+        }),
+        expected: Expected::of(records, metric),
+        notes: 0,
+        again: vec![],
+        held: waiting(records, metric),
+        last: trials.next_back().map(|r| (r.trial, reason(r))),
+        cost,
+        climb: None,
+        confinement: records.last().map(|r| r.confinement),
+    }
+}
+
+/// The trials that are held for a person and were not accepted and kept since, a line each.
+fn waiting(records: &[Record], metric: &Metric) -> Vec<String> {
+    let accepted: Vec<u32> = records.iter().filter(|r| r.outcome.kept()).filter_map(|r| r.accepted).collect();
+    let held = records.iter().filter_map(|r| match &r.outcome {
+        Outcome::Held { estimate, .. } if !accepted.contains(&r.trial) => Some((r.trial, estimate.gain)),
+        _ => None,
+    });
+    held.map(|(trial, by)| {
+        format!("trial {trial} ({}), which piton does not believe without you: piton show {trial}, then piton accept {trial}", gain(by, metric))
+    })
+    .collect()
+}
+
+/// The same for people.
+pub fn status_words(standing: &Standing, metric: &Metric) -> String {
+    let value =
+        |x: Option<f64>| x.map_or_else(|| "-".to_owned(), |x| format!("{} {}", number(x), metric.unit));
+    let reasons: Vec<String> =
+        standing.reasons.iter().map(|(reason, n)| format!("{n} {}", clean(reason, 60))).collect();
+    let mut text = format!("run {}, branch piton/{}\n", standing.run, standing.run);
+    let mut line = |name: &str, value: String| text.push_str(&format!("  {name:<12} {value}\n"));
+    line(
+        "trials",
+        if reasons.is_empty() {
+            "none yet".to_owned()
+        } else {
+            format!("{}: {}", standing.trials, reasons.join(", "))
+        },
+    );
+    line("baseline", format!("{} {}", metric.name, value(standing.baseline_value)));
+    line("incumbent", format!("{} {}", metric.name, value(standing.incumbent_value)));
+    line(
+        noun(metric),
+        standing.gain.map_or_else(
+            || "-".to_owned(),
+            |by| format!("{}, as measured in the trials that kept it", gain(by, metric)),
+        ),
+    );
+    line(
+        "verified",
+        standing.verified.map_or_else(
+            || "not yet: piton verify measures HEAD against the baseline anew".to_owned(),
+            |(middle, low, high)| {
+                let (middle, ends) = (gain(middle, metric), ends(Some(low), Some(high), metric));
+                format!("{middle} ({ends}), HEAD against the baseline")
+            },
+        ),
+    );
+    if let Some(tau) = standing.tau {
+        line("noise", format!("a pair's gain is uncertain by tau = {}", size(tau, 2, metric)));
+    }
+    if standing.blind.0 > 0 {
+        line(
+            "blind",
+            format!(
+                "{} of the incumbent against itself, {} kept falsely",
+                plural(standing.blind.0, "trial"),
+                standing.blind.1
+            ),
+        );
+    }
+    if let Some(Expected { trials, expected_pct, measured_pct, reached }) = &standing.expected {
+        line(
+            "expected",
+            format!(
+                "{} in the mean of {}, measured {}; {reached} of them came to what was expected",
+                expected(*expected_pct, metric),
+                plural(*trials, "trial"),
+                expected(*measured_pct, metric)
+            ),
+        );
+    }
+    if standing.notes > 0 {
+        line("notes", format!("{}: piton notes", standing.notes));
+    }
+    for again in &standing.again {
+        line("to test again", again.clone());
+    }
+    for held in &standing.held {
+        line("held", held.clone());
+    }
+    if let Some((trial, reason)) = &standing.last {
+        line("last", format!("trial {trial}: {}", clean(reason, 60)));
+    }
+    if standing.cost.calls > 0 {
+        line("cost", format!("{}, of all trials", stopping::cost(&standing.cost)));
+    }
+    for (name, value) in standing.climb.iter().flat_map(|climb| &climb.lines) {
+        line(name, value.clone());
+    }
+    if let Some(level) = standing.confinement {
+        line("confinement", format!("{level}, in the last trial: piton doctor tries the walls"));
+    }
+    text
+}
+
+/// The night's figure: HEAD against the baseline, measured anew.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Night {
+    /// The run.
+    pub run: String,
+    /// When, UTC, RFC 3339.
+    pub at: String,
+    /// The baseline's commit.
+    pub baseline: String,
+    /// The commit that was measured against it.
+    pub head: String,
+    /// Seed of coins and prompts.
+    pub seed: u64,
+    /// Median gain, natural logarithm.
+    pub gain: f64,
+    /// Lower end of its 95 % interval: an order statistic.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+    /// The sum of the gains printed with the keeps: inflated, because each was kept for having come out well.
+    pub naive: f64,
+    /// The pairs.
+    pub pairs: Vec<Pair>,
+    /// Every keep once more, where that was asked for.
+    pub each: Vec<Again>,
+    /// Wall clock.
+    pub seconds: f64,
+}
+
+/// A keep measured once more. Gains are natural logarithms, each with its pairs and whether the rule keeps it again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Again {
+    /// The trial that kept it.
+    pub trial: u32,
+    /// What it was.
+    pub description: String,
+    /// Its gain as recorded.
+    pub recorded: f64,
+    /// Against its own incumbent.
+    pub own: (f64, u32, bool),
+    /// HEAD against HEAD without it; absent where later keeps build on it.
+    pub without: Option<(f64, u32, bool)>,
+}
+
+/// The night's figure for people.
+pub fn night_words(night: &Night, metric: &Metric) -> String {
+    let gain = |by: f64| gain(by, metric);
+    let points = |points: f64| match metric.scale() {
+        Scale::Ratio => format!("{points:.1} points"),
+        Scale::Difference => format!("{} {}", number(points), clean(metric.units(), 30)),
+    };
+    // In the direction that is better: what fell by less than the keeps said was luck too.
+    let better = |by: f64| metric.direction.sign() * metric.change(by);
+    let luck = match better(night.naive) - better(night.gain) {
+        more @ 0.0.. => format!("+{} of it were luck", points(more)),
+        more => format!("measured anew it is {} more", points(-more)),
+    };
+    let unit = if metric.scale() == Scale::Ratio { " %" } else { "" };
+    let mut text = format!(
+        "run {}: {} against the baseline {} in {} on fresh prompts\n  the night's {:<7}{} (95 % interval {}{unit})\n  sum of the keeps   {}; {luck}\n",
+        night.run,
+        &night.head[..7.min(night.head.len())],
+        &night.baseline[..7.min(night.baseline.len())],
+        plural(night.pairs.len(), "pair"),
+        noun(metric),
+        gain(night.gain),
+        ends(Some(night.low), Some(night.high), metric),
+        gain(night.naive),
+    );
+    if !night.each.is_empty() {
+        text.push_str("\nevery keep once more: as recorded, against its own incumbent, and what HEAD loses without it\n");
+    }
+    let cell = |again: &(f64, u32, bool)| {
+        format!("{:>9} in {:>2} {}", gain(again.0), again.1, if again.2 { "holds " } else { "UNSURE" })
+    };
+    for again in &night.each {
+        text.push_str(&format!(
+            "  {:>3}  {:>9}  {}  {}  {}{}\n",
+            again.trial,
+            gain(again.recorded),
+            cell(&again.own),
+            again.without.as_ref().map_or_else(|| "built upon, cannot be taken out".to_owned(), cell),
+            clean(&again.description, 60),
+            if again.pays() { "" } else { "   <- no longer pays" }
+        ));
+    }
+    if night.each.iter().any(|again| !again.own.2 || again.without.is_some_and(|without| !without.2)) {
+        text.push_str("UNSURE: not shown again in so many pairs, which is less than shown to be gone\n");
+    }
+    text.push_str(&format!("measured in {}\n", seconds(night.seconds)));
+    text
+}
+
+/// Seconds that a pair took in the run, in the median of its trials.
+pub fn pair_seconds(records: &[Record]) -> Option<f64> {
+    let each = |r: &&Record| r.pairs.len() > 2;
+    let times: Vec<f64> =
+        records.iter().filter(each).map(|r| r.seconds.measure / (r.pairs.len() + 1) as f64).collect();
+    stats::median(&times)
+}
+
+/// Seconds that a proposer's turn took, the median over the trials that waited for one.
+pub fn turn_seconds(records: &[Record]) -> Option<f64> {
+    let turns: Vec<f64> = records.iter().map(|r| r.seconds.agent).filter(|turn| *turn > 1.0).collect();
+    stats::median(&turns)
+}
+
+impl Again {
+    /// Whether it is still worth having: shown again against its own incumbent, or missed when it is taken out.
+    pub fn pays(&self) -> bool {
+        match self.without {
+            Some(without) => without.2,
+            None => self.own.2,
+        }
+    }
+}
+
+/// What a climb came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Summary<'a> {
+    /// The run.
+    pub run: &'a str,
+    /// All its records, the baseline among them.
+    pub records: &'a [Record],
+    /// Why it ended, in words.
+    pub stopped: &'a str,
+    /// Wall clock of this climb, in seconds.
+    pub wall_s: f64,
+    /// What it has spent, in words, where an agent was called.
+    pub spent: Option<&'a str>,
+    /// How the agent's last call ended, where that was not in order.
+    pub trouble: Option<&'a str>,
+    /// Path of `results.tsv`.
+    pub results: &'a str,
+}
+
+/// The last lines of a climb.
+pub fn summary(summary: &Summary, metric: &Metric) -> String {
+    let trials: Vec<&Record> = summary.records.iter().filter(|r| r.trial > 0).collect();
+    let value = |record: Option<&Record>| record.and_then(|r| r.value(&metric.name));
+    let first = value(summary.records.iter().find(|r| r.trial == 0));
+    let last = value(rechecks::incumbent(summary.records));
+    let mut text = format!(
+        "{} in {} ({}): {}\n",
+        // What tests what was kept counts for no limit on trials.
+        plural(trials.iter().filter(|record| !record.outcome.check()).count(), "trial"),
+        seconds(summary.wall_s),
+        summary.stopped,
+        counted(summary.records)
+    );
+    if let Some(spent) = summary.spent {
+        text.push_str(&format!("this climb: {spent}\n"));
+    }
+    if let Some(trouble) = summary.trouble {
+        text.push_str(&format!("in the end the agent {}\n", clean(trouble, 300)));
+    }
+    if let (Some(first), Some(last)) = (first, last) {
+        text.push_str(&format!("{}, as measured in the trials that kept it\n", from_to(first, last, metric)));
+    }
+    let line = rechecks::commits(summary.records);
+    let kept: Vec<String> = trials
+        .iter()
+        .filter(|r| r.outcome.kept())
+        .map(|r| {
+            let by = r.outcome.estimate().map_or_else(String::new, |e| exactly(e.gain, metric));
+            let left = if line.contains(&r.trial) { "" } else { "  (taken back)" };
+            format!("  {:>3}  {by:>9}  {}{left}\n", r.trial, clean(&r.description, 90))
+        })
+        .collect();
+    if !kept.is_empty() {
+        text.push_str(&format!("kept:\n{}", kept.concat()));
+    }
+    for held in waiting(summary.records, metric) {
+        text.push_str(&format!("held for a person: {held}\n"));
+    }
+    let run = summary.run;
+    text.push_str(&format!(
+        "\nwhere to look\n  piton report --run {run}      the morning's page: staircase, every trial, what it cost\n  piton log --run {run}         every trial, one line each\n  piton show N --run {run}      one trial: verdict, gates, pairs, what changed, diff\n  git log piton/{run}           the kept commits, each with its evidence\n  git diff HEAD...piton/{run}   what the climb would bring home\n  {}   the table\n",
+        summary.results
+    ));
+    text
+}

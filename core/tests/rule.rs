@@ -1,0 +1,76 @@
+//! The rule against the published golden cases, and its draws.
+
+use piton_core::rule::keep::{Answer, Case, First, Path, Question, Track, Verdict, draw, hear};
+use piton_core::rule::settings::{Preset, Settings};
+use serde_json::Value;
+
+#[test]
+fn two_hundred_golden_cases_hold_to_one_in_a_billion() {
+    let cases: Vec<Value> = serde_json::from_str(include_str!("golden/rule.json")).unwrap();
+    for case in &cases {
+        let number = |key: &str| case[key].as_f64().unwrap();
+        let preset: Preset = serde_json::from_value(case["preset"].clone()).unwrap();
+        let settings = Settings { preset, alpha: number("alpha"), ..Settings::default() };
+        let question = Question { margin: number("margin"), ..Question::better(&settings, number("tau")) };
+        let gains: Vec<f64> = serde_json::from_value(case["d"].clone()).unwrap();
+        let (answer, evidence) = question.ask(&gains);
+        let word = match answer {
+            Answer::Open => "CONTINUE",
+            Answer::Yes => "KEEP",
+            Answer::No => "DISCARD",
+        };
+        assert_eq!(word, case["verdict"], "{case}");
+        assert_eq!(u64::from(evidence.pairs), case["n"].as_u64().unwrap(), "{case}");
+        assert!((evidence.log_e - number("log_e")).abs() < 1e-9, "{case}");
+        assert!((evidence.futility - number("futility")).abs() < 1e-9, "{case}");
+    }
+    assert_eq!(cases.len(), 200);
+}
+
+fn verdict(settings: &Settings, tau: f64, gains: &[f64], simpler: bool) -> Verdict {
+    let (settings, primary) = (settings.clone(), Track::of(tau, gains.to_vec()));
+    hear(&Case { simpler, ..Case::of(settings, primary) }).0
+}
+
+#[test]
+fn a_clear_gain_is_kept_after_seven_pairs_and_a_clear_loss_goes_after_one() {
+    let settings = Settings::default();
+    assert_eq!(verdict(&settings, 0.01, &[0.1; 6], false), Verdict::Continue);
+    assert_eq!(verdict(&settings, 0.01, &[0.1; 7], false), Verdict::Keep(Path::Better));
+    assert_eq!(verdict(&settings, 0.01, &[-0.1], false), Verdict::Worse);
+}
+
+#[test]
+fn a_metric_without_noise_is_kept_when_a_second_pair_shows_it_again() {
+    let settings = Settings { delta_min_pct: 1.0, ..Settings::default() };
+    assert_eq!(verdict(&settings, 0.0, &[0.02], false), Verdict::Continue);
+    assert_eq!(verdict(&settings, 0.0, &[0.02, 0.02], false), Verdict::Keep(Path::Better));
+    assert_eq!(verdict(&settings, 0.0, &[0.005], false), Verdict::NotShownBetter, "below delta_min");
+    assert_eq!(verdict(&Settings::default(), 0.0, &[0.0], false), Verdict::NotShownBetter);
+    assert_eq!(verdict(&settings, 0.0, &[0.02, -0.02], false), Verdict::NotShownBetter);
+    assert_eq!(verdict(&settings, 0.0, &[-0.02], false), Verdict::Worse);
+}
+
+#[test]
+fn what_is_as_good_is_kept_only_for_a_reason_and_only_where_that_is_asked_for() {
+    let gains = [0.002, -0.002].repeat(48);
+    let on = Settings { as_good: true, ..Settings::default() };
+    assert_eq!(verdict(&on, 0.01, &gains, true), Verdict::Keep(Path::Simpler));
+    assert_eq!(verdict(&on, 0.01, &gains, false), Verdict::NotShownBetter);
+    assert_eq!(verdict(&Settings::default(), 0.01, &gains, true), Verdict::NotShownBetter);
+    let poor = Settings { margin_budget_pct: 0.5, ..on };
+    assert_eq!(verdict(&poor, 0.01, &gains, true), Verdict::NotShownBetter, "the margin is not affordable");
+}
+
+#[test]
+fn draws_are_replayable_and_differ_from_pair_to_pair() {
+    assert_eq!(draw(7, 0), draw(7, 0));
+    let prompts: std::collections::BTreeSet<u64> = (0..100).map(|pair| draw(7, pair).prompts).collect();
+    assert_eq!(prompts.len(), 100);
+}
+
+#[test]
+fn the_coin_is_fair() {
+    let first = (0..10_000).filter(|seed| draw(*seed, 0).first == First::Challenger).count();
+    assert!((4_800..5_200).contains(&first), "{first} of 10,000: four standard deviations are 200");
+}

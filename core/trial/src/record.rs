@@ -1,0 +1,296 @@
+//! One attempt and what came of it.
+//!
+//! Only what was measured holds a number: a crash has no metric, so that no table can mistake it for the best.
+
+mod bounded;
+mod kind;
+mod outcome;
+
+use std::collections::BTreeMap;
+
+use piton_base::level::Level;
+use serde::{Deserialize, Serialize};
+
+use crate::changes::Changes;
+use crate::proposal::Claim;
+use crate::similarity::Like;
+use piton_base::conditions::{Apart, Conditions};
+use piton_base::metric::{Scale, Values};
+use piton_rule::gate::Reading;
+use piton_rule::keep::{Asked, First, Path, Verdict};
+
+pub use kind::{Kind, counted};
+pub use outcome::{Outcome, Stage, Status};
+
+/// One pair: both sides on the same prompts, back to back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Pair {
+    /// Which side ran first: the coin.
+    pub first: First,
+    /// Whose sample came directly before the pair; absent where none did, and in rows from before piton recorded it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub before: Option<First>,
+    /// Seed of the prompts.
+    pub prompts: u64,
+    /// All values of the incumbent's sample.
+    pub incumbent: Values,
+    /// All values of the challenger's sample.
+    pub challenger: Values,
+    /// d: gain of the challenger in the primary metric, positive when better, `position` taken off: a natural logarithm, or a difference in
+    /// the metric's unit.
+    pub gain: f64,
+    /// b: what being second was worth by the pairs before this one, in the unit of gains.
+    #[serde(default)]
+    pub position: f64,
+    /// What the machine was doing.
+    #[serde(default)]
+    pub conditions: Conditions,
+    /// The same of each sample; absent in rows from before piton recorded it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apart: Option<Apart>,
+}
+
+/// A pair that does not count, and why: decided before its values were looked at.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct VoidPair {
+    /// Number of the draw that it used up, from 0.
+    pub draw: u32,
+    /// Why.
+    pub reason: String,
+    /// What the machine was doing.
+    pub conditions: Conditions,
+    /// The same of each sample, where both were taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apart: Option<Apart>,
+    /// All values of the incumbent's sample and of the challenger's, where both were taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub values: Option<[Values; 2]>,
+}
+
+/// Where the time of a trial went, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, Default)]
+pub struct Seconds {
+    /// The proposer's turn, before the trial began; 0 where nobody waited for one.
+    #[serde(default)]
+    pub agent: f64,
+    /// Building the challenger.
+    pub build: f64,
+    /// Measuring both sides.
+    pub measure: f64,
+    /// All of it, from the commit to the verdict.
+    pub total: f64,
+}
+
+/// What calls of an agent have cost, as far as it tells.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, Default)]
+pub struct Cost {
+    /// How often it was called.
+    pub calls: u32,
+    /// US dollars.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub usd: Option<f64>,
+    /// Tokens that the model read, cached ones among them; all of them where they are told together.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens_in: Option<u64>,
+    /// Tokens that it wrote.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokens_out: Option<u64>,
+}
+
+impl Cost {
+    /// Adds what more calls have cost.
+    pub fn add(&mut self, more: &Self) {
+        fn sum<T: std::ops::Add<Output = T> + Copy>(sum: &mut Option<T>, more: Option<T>) {
+            *sum = more.map(|more| sum.map_or(more, |sum| sum + more)).or(*sum);
+        }
+        self.calls += more.calls;
+        sum(&mut self.usd, more.usd);
+        sum(&mut self.tokens_in, more.tokens_in);
+        sum(&mut self.tokens_out, more.tokens_out);
+    }
+
+    /// Tokens, read and written.
+    pub fn tokens(&self) -> u64 {
+        self.tokens_in.unwrap_or(0) + self.tokens_out.unwrap_or(0)
+    }
+}
+
+/// The agent that proposed an edit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Proposer {
+    /// Its name, or the program of a command line.
+    pub name: String,
+    /// The model, where it tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// How its last call ended, in one word: `done`, `asked`, `denied`, ...
+    pub end: String,
+    /// What it has cost since the trial before, calls that failed among it.
+    #[serde(flatten)]
+    pub cost: Cost,
+}
+
+/// What was measured as one side of a trial.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Side {
+    /// Git's id of the tree that it was laid or built from.
+    pub tree: String,
+    /// SHA-256 of the artifact that was measured; without one, of the tree: over paths, modes and contents.
+    pub measured: String,
+}
+
+/// Both sides of a trial, as they were when it was measured.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sides {
+    /// The one that was in place.
+    pub incumbent: Side,
+    /// The one on trial.
+    pub challenger: Side,
+}
+
+impl Sides {
+    /// Why no verdict may come of measuring these two against each other; `None` where one may.
+    pub fn one(&self) -> Option<&'static str> {
+        if self.incumbent.tree == self.challenger.tree {
+            Some("an error of piton's: both sides were laid from one tree, so that nothing was judged")
+        } else if self.incumbent.measured == self.challenger.measured {
+            Some("both sides are one program, so that there was nothing to judge")
+        } else {
+            None
+        }
+    }
+}
+
+/// A row of the ledger, whole.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The run.
+    pub run: String,
+    /// Number in the run; 0 is the baseline.
+    pub trial: u32,
+    /// What was tried, as the proposer says.
+    pub description: String,
+    /// What the proposer expects of it, and why.
+    #[serde(default, skip_serializing_if = "Claim::is_empty")]
+    pub claim: Claim,
+    /// The near miss whose edit the proposal began with, laid over the incumbent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun_as: Option<u32>,
+    /// The trial that was held for a person, and whose edit a person has accepted: this one measured it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<u32>,
+    /// An earlier trial whose edit is nearly this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub like: Option<Like>,
+    /// When it began, UTC, RFC 3339.
+    pub started: String,
+    /// The challenger's commit, as forty hexadecimal digits; absent where there was no edit.
+    pub commit: Option<String>,
+    /// The incumbent that it was held against.
+    pub parent: Option<String>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The last lines of what a build or a sample printed that failed, at most 40.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tail: Option<String>,
+    /// Medians over the challenger's samples, metric by metric; absent where nothing was measured.
+    pub metrics: Option<Values>,
+    /// The pairs, in order.
+    pub pairs: Vec<Pair>,
+    /// Where single runs are judged: the challenger's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<Values>,
+    /// Fresh runs of the incumbent.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reference: Vec<Values>,
+    /// The warm-up against the median of the samples that were timed: a gain of the primary metric, natural logarithm, where it is
+    /// so bad that something was cold.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slow_start: Option<f64>,
+    /// The pairs that did not count.
+    #[serde(default)]
+    pub void_pairs: Vec<VoidPair>,
+    /// tau of the primary metric, frozen when the trial began, natural logarithm; absent where nothing was measured.
+    #[serde(default)]
+    pub tau: Option<f64>,
+    /// The gain that such a trial keeps four times out of five, natural logarithm.
+    #[serde(default)]
+    pub resolves: Option<f64>,
+    /// Every question that was put to the pairs, and its answer.
+    #[serde(default)]
+    pub asked: Vec<Asked>,
+    /// The gates over all samples.
+    pub gates: Vec<Reading>,
+    /// The gates over the samples of the side that it was held against, those that were due.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub incumbent_gates: Vec<Reading>,
+    /// What the incumbent did that it may not: it failed a gate, or was not measured. It is measured alone before anything rests on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub doubt: Option<String>,
+    /// What changed from the incumbent.
+    pub changes: Option<Changes>,
+    /// What changed from the baseline, trade-offs included.
+    pub since_baseline: Option<Changes>,
+    /// SHA-256 of the challenger's artifact.
+    pub artifact: Option<String>,
+    /// What was measured; absent where nothing was, and in rows from before piton recorded it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sides: Option<Sides>,
+    /// Seed of coins and prompts, drawn after the build.
+    pub seed: Option<u64>,
+    /// Where the time went.
+    pub seconds: Seconds,
+    /// The agent that proposed the edit, and its cost; absent for the tuner and for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<Proposer>,
+    /// Seeds of `reference` and then of `runs`: a challenger's runs are on prompts of the incumbent's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub run_seeds: Vec<u64>,
+    /// How values are compared, by the name of the metric, in a baseline's record: that of a guard after `guard `, of a second metric after
+    /// `second `. By their ratio where it says nothing.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub scales: BTreeMap<String, Scale>,
+    /// SHA-256 of the harness that measured, where there is one.
+    pub harness: Option<String>,
+    /// Git's id of the locked files.
+    pub seal: String,
+    /// The rule that judged, in words.
+    pub rule: String,
+    /// How what was built and measured was confined. Rows from before piton had walls say `none`.
+    #[serde(default)]
+    pub confinement: Level,
+    /// The machine: processor, cores, system.
+    pub machine: String,
+    /// Version of piton.
+    pub piton: String,
+}
+
+impl Record {
+    /// Margin that a keep for being as good has used up, natural logarithm; 0 for every other outcome.
+    pub fn margin_spent(&self) -> f64 {
+        let as_good = matches!(
+            self.outcome,
+            Outcome::Judged { verdict: Verdict::Keep(Path::Simpler | Path::BetterIn(_)), .. }
+        );
+        let margins = self.asked.iter().map(|asked| asked.question.margin);
+        if as_good { margins.fold(0.0, f64::max) } else { 0.0 }
+    }
+
+    /// Value of `metric` for the challenger.
+    pub fn value(&self, metric: &str) -> Option<f64> {
+        self.metrics.as_ref()?.get(metric).copied()
+    }
+}
+
+/// Metric-wise median of samples; absent for no samples.
+pub fn medians(samples: &[Values]) -> Option<Values> {
+    let names = samples.first()?.keys();
+    Some(
+        names
+            .filter_map(|name| {
+                let values: Vec<f64> = samples.iter().filter_map(|s| s.get(name).copied()).collect();
+                Some((name.clone(), piton_base::stats::median(&values)?))
+            })
+            .collect(),
+    )
+}

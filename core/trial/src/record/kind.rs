@@ -1,0 +1,75 @@
+//! What became of a trial, in seven kinds: the terminal, the page and the pictures count and name by these.
+
+use super::{Outcome, Record};
+use piton_rule::keep::Verdict;
+
+/// What became of a trial; in pictures each kind has a shape and a colour of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// The incumbent moved to it; also the baseline.
+    Kept,
+    /// Measured, and not kept.
+    Discarded,
+    /// A gate failed.
+    GateFailed,
+    /// It did not run to the end.
+    Crashed,
+    /// Nothing can be said: the machine moved, or the user stopped it.
+    Void,
+    /// There was nothing to judge: out of scope, a duplicate, no edit, tampered with.
+    NotJudged,
+    /// piton's own: the incumbent against itself, keeps measured again.
+    Check,
+}
+
+impl Kind {
+    /// All of them, in the order in which they are told.
+    pub const ALL: [Self; 7] = [
+        Self::Kept,
+        Self::Discarded,
+        Self::GateFailed,
+        Self::Crashed,
+        Self::Void,
+        Self::NotJudged,
+        Self::Check,
+    ];
+
+    /// The kind of a recorded trial.
+    pub fn of(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Baseline | Outcome::Judged { verdict: Verdict::Keep(_), .. } => Self::Kept,
+            Outcome::Judged { .. } | Outcome::Held { .. } => Self::Discarded,
+            Outcome::GateFailed { .. } => Self::GateFailed,
+            Outcome::BuildFailed { .. }
+            | Outcome::RunFailed { .. }
+            | Outcome::TimedOut { .. }
+            | Outcome::OutOfMemory { .. } => Self::Crashed,
+            Outcome::Void { .. } | Outcome::Interrupted { .. } => Self::Void,
+            outcome if outcome.check() => Self::Check,
+            _ => Self::NotJudged,
+        }
+    }
+
+    /// In words.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Kept => "kept",
+            Self::Discarded => "discarded",
+            Self::GateFailed => "gate failed",
+            Self::Crashed => "crashed",
+            Self::Void => "void",
+            Self::NotJudged => "not judged",
+            Self::Check => "checked",
+        }
+    }
+}
+
+/// How many trials there are of each kind, in words: `1 kept, 5 discarded, 0 crashed, 2 not judged`. The baseline is none of them; those
+/// three are always named, the others where there are any.
+pub fn counted(records: &[Record]) -> String {
+    let of = |kind| records.iter().filter(|r| r.trial > 0 && Kind::of(&r.outcome) == kind).count();
+    let always = [Kind::Kept, Kind::Discarded, Kind::Crashed];
+    let named = Kind::ALL.into_iter().map(|kind| (kind, of(kind)));
+    let named = named.filter(|(kind, n)| *n > 0 || always.contains(kind));
+    named.map(|(kind, n)| format!("{n} {}", kind.word())).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,447 @@
+//! What an agent says while it works, read event by event: whether it came to its end, what it cost, what it was refused, and until
+//! when it is limited. Nothing here touches the world, and nothing is believed of an exit status.
+
+use std::collections::BTreeSet;
+
+use regex::Regex;
+use serde_json::Value;
+
+use super::faults::fault;
+use super::kind::{Dialect, Kind};
+use piton_core::trial::text::clean;
+
+/// Longest text of an agent's that is remembered, in characters.
+pub(super) const SAID: usize = 2000;
+
+/// What was heard of a call.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Heard {
+    /// The model, by its own name.
+    pub model: Option<String>,
+    /// Its session.
+    pub session: Option<String>,
+    /// US dollars.
+    pub usd: Option<f64>,
+    /// Tokens that the model read, cached ones among them; all of them where they are told together.
+    pub tokens_in: Option<u64>,
+    /// Tokens that it wrote.
+    pub tokens_out: Option<u64>,
+    /// Turns that the model took.
+    pub turns: Option<u32>,
+    /// Tools that it was refused.
+    pub denied: BTreeSet<String>,
+    /// Its last words.
+    pub said: String,
+    /// Its last event, where that says how it ended.
+    pub last: Option<Last>,
+}
+
+/// How an agent says that it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Last {
+    /// It came to its end.
+    Done,
+    /// It used up what it was given: turns, or money.
+    Spent,
+    /// Its account is limited.
+    Limited {
+        /// In its words.
+        why: String,
+        /// Until when, in seconds since 1970, where it says so.
+        until: Option<u64>,
+    },
+    /// Nobody is logged in, or nobody pays: trying again does not help.
+    Unauthorised(String),
+    /// Something else went wrong.
+    Failed(String),
+}
+
+/// Reads an agent's output line by line.
+#[derive(Debug)]
+pub struct Listener {
+    dialect: Dialect,
+    /// Seconds since 1970.
+    pub(super) now: u64,
+    pub(super) heard: Heard,
+    /// What it said last of something that went wrong.
+    pub(super) trouble: Option<String>,
+    /// When its limit resets, by an event of its own.
+    pub(super) resets: Option<u64>,
+    /// The message that it is in the middle of.
+    pub(super) message: String,
+    /// Cost of what it has told so far, for an agent that is ended before it tells the sum.
+    pub(super) so_far: (u64, u64),
+    patterns: [Option<Regex>; 4],
+}
+
+impl Listener {
+    /// For an agent of this kind that starts `now`, in seconds since 1970.
+    pub fn new(kind: &Kind, now: u64) -> Self {
+        let regex = |pattern: &Option<String>| pattern.as_ref().and_then(|text| Regex::new(text).ok());
+        let patterns = &kind.patterns;
+        Self {
+            dialect: kind.events,
+            now,
+            heard: Heard::default(),
+            trouble: None,
+            resets: None,
+            message: String::new(),
+            so_far: (0, 0),
+            patterns: [&patterns.usd, &patterns.tokens_in, &patterns.tokens_out, &patterns.failed].map(regex),
+        }
+    }
+
+    /// Whether its last event says that it ended.
+    pub fn has_ended(&self) -> bool {
+        self.heard.last.is_some()
+    }
+
+    /// Takes in a line of its standard output.
+    pub fn line(&mut self, line: &str) {
+        if self.dialect == Dialect::Text {
+            return self.text(line);
+        }
+        let line = line.trim();
+        if !line.starts_with('{') {
+            return;
+        }
+        match serde_json::from_str::<Value>(line) {
+            Ok(event) => self.event(&event),
+            // claude was seen to print this event in the middle of another.
+            Err(_) => {
+                let inner = line.find("{\"type\":\"rate_limit_event\"").map(|at| &line[at..]);
+                let event =
+                    inner.and_then(|text| serde_json::Deserializer::from_str(text).into_iter().next()?.ok());
+                event.iter().for_each(|event| self.event(event));
+            }
+        }
+    }
+
+    fn event(&mut self, event: &Value) {
+        match self.dialect {
+            Dialect::Claude => self.claude(event),
+            Dialect::Codex => self.codex(event),
+            Dialect::Goose => self.goose(event),
+            Dialect::Opencode => self.opencode(event),
+            Dialect::Gemini => self.gemini(event),
+            Dialect::Text => {}
+        }
+    }
+
+    /// What was heard of an agent that has gone. `errors` is the end of its standard error, `exited` its exit status where it has one.
+    pub fn close(mut self, errors: &str, exited: Option<i32>) -> Heard {
+        if self.dialect == Dialect::Text {
+            errors.lines().for_each(|line| self.text(line));
+            self.heard.last = Some(match (self.trouble.take(), exited) {
+                (Some(why), _) => fault(&why, None, self.now),
+                (None, Some(0)) => Last::Done,
+                (None, status) => fault(&last_words(errors, status), None, self.now),
+            });
+        }
+        if self.heard.last.is_none() {
+            let why = self.trouble.take().unwrap_or_else(|| last_words(errors, exited));
+            self.heard.last = Some(fault(&why, self.resets, self.now));
+        }
+        if self.heard.tokens_in.is_none() && self.so_far != (0, 0) {
+            (self.heard.tokens_in, self.heard.tokens_out) = (Some(self.so_far.0), Some(self.so_far.1));
+        }
+        self.heard
+    }
+
+    pub(super) fn say(&mut self, text: &str) {
+        let skipped = text.chars().count().saturating_sub(SAID);
+        self.heard.said = text.chars().skip(skipped).collect();
+    }
+
+    fn text(&mut self, line: &str) {
+        let [usd, tokens_in, tokens_out, failed] = &self.patterns;
+        let read = |regex: &Option<Regex>| -> Option<f64> {
+            amount(regex.as_ref()?.captures(line)?.get(1)?.as_str())
+        };
+        if let Some(usd) = read(usd) {
+            self.heard.usd = Some(self.heard.usd.unwrap_or(0.0) + usd);
+        }
+        add(&mut self.heard.tokens_in, read(tokens_in).map(|n| n as u64));
+        add(&mut self.heard.tokens_out, read(tokens_out).map(|n| n as u64));
+        if failed.as_ref().is_some_and(|failed| failed.is_match(line)) {
+            self.trouble = Some(line.trim().to_owned());
+        }
+        if !line.trim().is_empty() {
+            let line = line.to_owned();
+            self.say(&line);
+        }
+    }
+}
+
+pub(super) fn add<T: std::ops::Add<Output = T> + Copy>(sum: &mut Option<T>, more: Option<T>) {
+    if let Some(more) = more {
+        *sum = Some(sum.map_or(more, |sum| sum + more));
+    }
+}
+
+/// A number with perhaps k or M behind it.
+fn amount(text: &str) -> Option<f64> {
+    let text = text.replace(',', "");
+    let (digits, unit) = match text.strip_suffix(['k', 'K']) {
+        Some(digits) => (digits, 1e3),
+        None => text.strip_suffix('M').map_or((text.as_str(), 1.0), |digits| (digits, 1e6)),
+    };
+    digits.parse::<f64>().ok().map(|n| n * unit)
+}
+
+fn last_words(errors: &str, exited: Option<i32>) -> String {
+    let line = errors.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default().trim();
+    let how = exited.map_or_else(|| "it was ended".to_owned(), |status| format!("exit status {status}"));
+    if line.is_empty() {
+        format!("no last event, {how}")
+    } else {
+        format!("no last event, {how}: {}", clean(line, 400))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::faults::asks;
+    use super::*;
+
+    const NOW: u64 = 1_800_000_000;
+
+    fn heard(kind: &str, lines: &[&str]) -> Heard {
+        closed(kind, lines, "", Some(0))
+    }
+
+    fn closed(kind: &str, lines: &[&str], errors: &str, exited: Option<i32>) -> Heard {
+        let mut listener = Listener::new(&Kind::known(kind).unwrap(), NOW);
+        lines.iter().for_each(|line| listener.line(line));
+        listener.close(errors, exited)
+    }
+
+    fn limited(heard: &Heard) -> Option<u64> {
+        match &heard.last {
+            Some(Last::Limited { until, .. }) => *until,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    const CLAUDE_INIT: &str = r#"{"type":"system","subtype":"init","cwd":"/w","session_id":"s-1","tools":["Bash"],"model":"claude-opus-4-6","permissionMode":"acceptEdits","apiKeySource":"none","claude_code_version":"2.1.329"}"#;
+
+    #[test]
+    fn claude_tells_money_tokens_turns_and_what_it_was_refused_in_its_last_event() {
+        let result = r#"{"type":"result","subtype":"success","is_error":false,"num_turns":4,"result":"Unrolled the loop.","session_id":"s-1","total_cost_usd":0.1234,"usage":{"input_tokens":30,"cache_creation_input_tokens":2000,"cache_read_input_tokens":10000,"output_tokens":450},"permission_denials":[{"tool_name":"WebFetch","tool_use_id":"t","tool_input":{}}]}"#;
+        let heard = heard("claude", &[CLAUDE_INIT, result]);
+        assert_eq!((heard.model.as_deref(), heard.usd), (Some("claude-opus-4-6"), Some(0.1234)));
+        assert_eq!((heard.tokens_in, heard.tokens_out, heard.turns), (Some(12_030), Some(450), Some(4)));
+        assert_eq!(heard.denied.iter().next().unwrap(), "WebFetch");
+        assert_eq!((heard.last, heard.said.as_str()), (Some(Last::Done), "Unrolled the loop."));
+    }
+
+    #[test]
+    fn claude_calls_an_error_of_the_api_a_success_and_is_not_believed() {
+        let error = |text: &str| {
+            format!(
+                r#"{{"type":"result","subtype":"success","is_error":true,"num_turns":1,"result":"{text}","total_cost_usd":0,"usage":{{}}}}"#
+            )
+        };
+        let last = |text: &str| heard("claude", &[CLAUDE_INIT, &error(text)]).last.unwrap();
+        assert!(matches!(
+            last("API Error: 401 authentication_error: invalid x-api-key"),
+            Last::Unauthorised(_)
+        ));
+        assert!(matches!(last("Invalid API key · Please run /login"), Last::Unauthorised(_)));
+        assert!(matches!(last("API Error: 529 overloaded_error"), Last::Failed(_)));
+        assert!(matches!(last("API Error: 429 rate_limit_error"), Last::Limited { until: None, .. }));
+        let old = heard("claude", &[&error("Claude AI usage limit reached|1800003600")]);
+        assert_eq!(limited(&old), Some(NOW + 3600));
+    }
+
+    #[test]
+    fn a_limit_of_claudes_ends_when_its_event_says_also_where_that_stands_in_the_middle_of_another() {
+        let event = r#"{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":1800007200,"rateLimitType":"five_hour","isUsingOverage":false}}"#;
+        let split =
+            format!(r#"{{"type":"assistant","message":{{"content":[{{"type":"text","text":"half{event}"#);
+        let result = r#"{"type":"result","subtype":"success","is_error":true,"result":"You've hit your limit · resets 2pm (Asia/Shanghai)","total_cost_usd":0.01,"usage":{}}"#;
+        for line in [event, &split] {
+            assert_eq!(limited(&heard("claude", &[CLAUDE_INIT, line, result])), Some(NOW + 7200));
+        }
+        let allowed = event.replace("rejected", "allowed_warning");
+        let done = result.replace("true", "false");
+        assert_eq!(
+            heard("claude", &[CLAUDE_INIT, &allowed, &done]).last,
+            Some(Last::Done),
+            "a warning is no limit"
+        );
+    }
+
+    #[test]
+    fn claude_that_is_cut_short_has_cost_what_its_messages_told() {
+        let message = |id: &str| {
+            format!(
+                r#"{{"type":"assistant","message":{{"id":"{id}","content":[{{"type":"text","text":"x"}}],"usage":{{"input_tokens":100,"output_tokens":7}}}}}}"#
+            )
+        };
+        let heard = closed("claude", &[CLAUDE_INIT, &message("a"), &message("a"), &message("b")], "", None);
+        assert_eq!((heard.tokens_in, heard.tokens_out, heard.usd), (Some(200), Some(14), None));
+        assert_eq!(heard.last, Some(Last::Failed("no last event, it was ended".to_owned())));
+    }
+
+    #[test]
+    fn claude_that_used_up_its_turns_or_its_money_says_so() {
+        for subtype in ["error_max_turns", "error_max_budget_usd"] {
+            let line = format!(
+                r#"{{"type":"result","subtype":"{subtype}","is_error":true,"num_turns":9,"total_cost_usd":1.5,"usage":{{}}}}"#
+            );
+            assert_eq!(heard("claude", &[&line]).last, Some(Last::Spent));
+        }
+    }
+
+    #[test]
+    fn codex_tells_tokens_turn_by_turn_and_why_a_turn_failed() {
+        let done = heard(
+            "codex",
+            &[
+                r#"{"type":"thread.started","thread_id":"0199"}"#,
+                r#"{"type":"turn.started"}"#,
+                r#"{"type":"error","message":"Reconnecting... 1/5"}"#,
+                r#"{"type":"item.completed","item":{"id":"item_1","type":"agent_message","text":"Done: wider tiles."}}"#,
+                r#"{"type":"turn.completed","usage":{"input_tokens":24763,"cached_input_tokens":24448,"output_tokens":122}}"#,
+            ],
+        );
+        assert_eq!((done.tokens_in, done.tokens_out, done.usd), (Some(24_763), Some(122), None));
+        assert_eq!((done.last, done.session.as_deref()), (Some(Last::Done), Some("0199")));
+        let failed = |why: &str| {
+            heard("codex", &[&format!(r#"{{"type":"turn.failed","error":{{"message":"{why}"}}}}"#)])
+        };
+        let limit = failed("exceeded retry limit, last status: 429 Too Many Requests");
+        assert_eq!(limited(&limit), None);
+        assert_eq!(
+            limited(&failed("You've hit your usage limit. Try again in 2 hours 5 minutes.")),
+            Some(NOW + 7500)
+        );
+        assert_eq!(limited(&failed("You've hit your usage limit. Try again at 3:10 AM.")), None);
+        let refused = failed("unexpected status 401 Unauthorized: Missing bearer").last;
+        assert!(matches!(refused, Some(Last::Unauthorised(_))), "{refused:?}");
+    }
+
+    #[test]
+    fn codex_whose_server_died_ends_without_a_last_event() {
+        let heard = closed(
+            "codex",
+            &[r#"{"type":"error","message":"stream disconnected before completion"}"#],
+            "",
+            Some(1),
+        );
+        assert_eq!(heard.last, Some(Last::Failed("stream disconnected before completion".to_owned())));
+    }
+
+    #[test]
+    fn goose_ends_in_order_whatever_went_wrong_and_its_last_message_tells() {
+        let message = |text: &str| {
+            format!(
+                r#"{{"type":"message","message":{{"id":"m","role":"assistant","created":1,"content":[{{"type":"text","text":"{text}"}}]}}}}"#
+            )
+        };
+        let complete = r#"{"type":"complete","total_tokens":321}"#;
+        let done = heard("goose", &[&message("I have "), &message("finished."), complete]);
+        assert_eq!(
+            (done.said.as_str(), done.tokens_in, done.last),
+            ("I have finished.", Some(321), Some(Last::Done))
+        );
+        // Its own words bear no id, and come behind what the model was saying.
+        let own = |text: &str| message(text).replace("\"id\":\"m\"", "\"id\":null");
+        let after = |text: &str| heard("goose", &[&message("I tr"), &own(text), complete]);
+        let shut = after("Ran into this error: Authentication error: Status: 401 Unauthorized");
+        assert!(matches!(shut.last, Some(Last::Unauthorised(_))), "{shut:?}");
+        let limit = "Ran into this error: Rate limit exceeded: Rate limit reached. Please try again in 30s..\\n\\nPlease retry.";
+        assert_eq!(limited(&after(limit)), Some(NOW + 30));
+        let full = after("Ran into this error trying to compact: Failed to compact: context limit exceeded.");
+        assert!(matches!(full.last, Some(Last::Failed(_))), "{full:?}");
+        let told = heard("goose", &[&message("Ran into this error: 401, and mended it."), complete]);
+        assert_eq!(told.last, Some(Last::Done), "the model may write what it likes");
+        let lost =
+            heard("goose", &[r#"{"type":"error","error":"Server error: connection closed"}"#, complete]);
+        assert_eq!(lost.last, Some(Last::Failed("Server error: connection closed".to_owned())));
+    }
+
+    #[test]
+    fn opencode_adds_up_its_steps_and_ends_with_the_one_that_stops() {
+        let step = |reason: &str| {
+            format!(
+                r#"{{"type":"step_finish","sessionID":"ses_1","part":{{"type":"step-finish","reason":"{reason}","cost":0.01,"tokens":{{"input":100,"output":10,"reasoning":5,"cache":{{"read":50,"write":0}}}}}}}}"#
+            )
+        };
+        let mut listener = Listener::new(&Kind::known("opencode").unwrap(), NOW);
+        listener.line(&step("tool-calls"));
+        assert!(!listener.has_ended());
+        listener.line(&step("stop"));
+        assert!(listener.has_ended(), "it may never exit");
+        let heard = listener.close("", None);
+        assert_eq!((heard.tokens_in, heard.tokens_out, heard.usd), (Some(300), Some(30), Some(0.02)));
+        let error = r#"{"type":"error","sessionID":"ses_1","error":{"name":"APIError","data":{"message":"Too Many Requests","statusCode":429,"isRetryable":true,"responseHeaders":{"retry-after":"90"}}}}"#;
+        assert_eq!(limited(&self::heard("opencode", &[error])), Some(NOW + 90));
+    }
+
+    #[test]
+    fn gemini_puts_its_pieces_together_and_ends_with_a_result() {
+        let piece = |text: &str| {
+            format!(r#"{{"type":"message","role":"assistant","content":"{text}","delta":true}}"#)
+        };
+        let result = r#"{"type":"result","status":"success","stats":{"total_tokens":60,"input_tokens":50,"output_tokens":10}}"#;
+        let done = heard(
+            "gemini",
+            &[
+                r#"{"type":"init","session_id":"x","model":"gemini-3-pro"}"#,
+                &piece("Shall I "),
+                &piece("go on?"),
+                result,
+            ],
+        );
+        assert_eq!(
+            (done.tokens_in, done.tokens_out, done.model.as_deref()),
+            (Some(50), Some(10), Some("gemini-3-pro"))
+        );
+        assert!(asks(&done.said));
+        let quota = r#"{"type":"result","status":"error","error":{"type":"Error","message":"You exceeded your current quota. Please retry in 37.5s."}}"#;
+        assert_eq!(limited(&heard("gemini", &[quota])), Some(NOW + 38));
+        let shut = closed(
+            "gemini",
+            &[],
+            "Please set an Auth method or set the GEMINI_API_KEY environment variable",
+            Some(41),
+        );
+        assert!(matches!(shut.last, Some(Last::Unauthorised(_))), "{shut:?}");
+    }
+
+    #[test]
+    fn aider_is_read_by_its_patterns_alone() {
+        let done = heard(
+            "aider",
+            &[
+                "Applied edit to src/a.rs",
+                "Tokens: 2.1k sent, 120 received. Cost: $0.0012 message, $0.0012 session.",
+                "Tokens: 1,000 sent, 1k received. Cost: $0.0100 message, $0.0112 session.",
+            ],
+        );
+        assert_eq!((done.tokens_in, done.tokens_out), (Some(3100), Some(1120)));
+        assert!((done.usd.unwrap() - 0.0112).abs() < 1e-9 && done.last == Some(Last::Done));
+        let shut = heard(
+            "aider",
+            &["litellm.AuthenticationError: AuthenticationError: OpenAIException - Incorrect API key"],
+        );
+        assert!(matches!(shut.last, Some(Last::Unauthorised(_))), "{shut:?}");
+        assert!(matches!(closed("aider", &["x"], "", Some(2)).last, Some(Last::Failed(_))));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_line_of_any_kind_is_too_much_for_any_listener(lines in proptest::collection::vec(".{0,200}", 0..8), kind in 0usize..6) {
+            let kind = Kind::known(super::super::kind::KNOWN[kind].0).unwrap();
+            let mut listener = Listener::new(&kind, NOW);
+            lines.iter().for_each(|line| {
+                listener.line(line);
+                listener.line(&format!("{{\"type\":{line:?}}}"));
+            });
+            let heard = listener.close(&lines.concat(), None);
+            proptest::prop_assert!(heard.last.is_some() && heard.said.chars().count() <= SAID);
+        }
+    }
+}

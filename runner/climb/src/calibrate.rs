@@ -1,0 +1,130 @@
+//! Measures the baseline against itself: the first value of the metric, and how noisy it is here.
+
+use crate::build::Built;
+use crate::context::World;
+use crate::pair_runner::{Duel, Round};
+use crate::sample::Sampled;
+use crate::single_runs::{Alone, Run};
+use piton_core::base::error::Result;
+use piton_core::base::metric::Values;
+use piton_core::rule::gate;
+use piton_core::rule::gate::Samples;
+use piton_core::rule::keep;
+use piton_core::rule::keep::First;
+use piton_core::rule::settings::Preset;
+use piton_core::run::few_runs::BASELINE_RUNS;
+use piton_core::run::pair_history;
+use piton_core::run::pair_history::exact_so_far;
+use piton_core::trial::record::{Record, medians};
+use piton_core::trial::text::number;
+use piton_system::config::Config;
+
+impl World {
+    /// Fills the baseline's record from two builds of it: pairs, or single runs where the rule takes those. Returns why it cannot
+    /// be measured, where it cannot.
+    ///
+    /// # Errors
+    /// When the measuring command cannot be started at all.
+    pub fn calibrate(
+        &self,
+        config: &Config,
+        harness: &Built,
+        builds: (&Built, &Built),
+        seed: u64,
+        record: &mut Record,
+    ) -> Result<Option<String>> {
+        let mut sides = Samples::default();
+        let why = if config.rule.preset == Preset::Replicates {
+            self.single_runs(config, harness, builds.0, seed, record)?
+        } else {
+            self.null_pairs(config, Duel::new(self, config, harness, builds, seed), &mut sides, record)?
+        };
+        if why.is_some() {
+            return Ok(why);
+        }
+        let both = record.pairs.iter().flat_map(|pair| [&pair.incumbent, &pair.challenger]);
+        let samples: Vec<Values> = both.chain(&record.runs).cloned().collect();
+        record.metrics = medians(&samples);
+        record.gates = gate::read_all(&config.gates, &samples);
+        match pair_history::scales(&config.metric, &config.seconds, &config.guards, &config.rule, &samples) {
+            Ok(scales) => record.scales = scales,
+            Err(why) => return Ok(Some(why)),
+        }
+        if let Some(why) = gains(&config.clone().settled(Some(record)), record) {
+            return Ok(Some(why));
+        }
+        let pooled = record.gates.iter().find(|reading| !reading.pass).cloned();
+        let of = |side| sides.failing(&config.gates, side);
+        let failed = pooled.or_else(|| of(First::Challenger)).or_else(|| of(First::Incumbent));
+        Ok(failed.map(|failed| {
+            let value = number(failed.value);
+            format!("it fails a gate itself: {} {value} is not {}", failed.metric, failed.bound)
+        }))
+    }
+
+    fn null_pairs(
+        &self,
+        config: &Config,
+        mut duel: Duel,
+        sides: &mut Samples,
+        record: &mut Record,
+    ) -> Result<Option<String>> {
+        // Read when all of them are there, which says more: a baseline that fails is refused.
+        let mut look = |side, values: &Values| {
+            sides.look(&config.gates, side, values);
+            true
+        };
+        let mut ended = duel.warm_up(&mut look)?;
+        let wanted = config.rule.calibration_pairs;
+        while ended.is_none() && record.pairs.len() < wanted as usize {
+            duel.exact = exact_so_far(&duel.warm, &record.pairs, &config.judging());
+            let doing = format!("the baseline against itself, pair {} of {wanted}", record.pairs.len() + 1);
+            match duel.round(&doing, &mut look)? {
+                Round::Pair(pair) => record.pairs.push(pair),
+                other => ended = Some(other),
+            }
+        }
+        record.void_pairs = duel.void_pairs;
+        Ok(ended.map(|round| round.words(config.measure.timeout_s)))
+    }
+
+    fn single_runs(
+        &self,
+        config: &Config,
+        harness: &Built,
+        baseline: &Built,
+        seed: u64,
+        record: &mut Record,
+    ) -> Result<Option<String>> {
+        let mut alone = Alone::new(self, config, harness);
+        for run in 0..BASELINE_RUNS {
+            let doing = format!("the baseline, run {} of {BASELINE_RUNS}", run + 1);
+            let prompts = keep::draw(seed, run).prompts;
+            match alone.sample(baseline, prompts, &doing)? {
+                Run::Counts(Sampled::Measured(values)) => {
+                    record.runs.push(values);
+                    record.run_seeds.push(prompts);
+                }
+                Run::Counts(other) => return Ok(Some(other.words(config.measure.timeout_s))),
+                Run::Void(reason) => return Ok(Some(format!("the machine is too busy: {reason}"))),
+            }
+        }
+        record.void_pairs = alone.void_runs;
+        Ok(None)
+    }
+}
+
+/// Fills in what the baseline's pairs come to, now that it is known how values are compared. Returns why they come to nothing, where they do.
+fn gains(config: &Config, record: &mut Record) -> Option<String> {
+    let mut courses = config.courses(&[], false);
+    for pair in &mut record.pairs {
+        match courses.pair(pair.first, &pair.incumbent, &pair.challenger) {
+            Some(gain) => (pair.gain, pair.position) = gain,
+            None => return Some(format!("{} is missing, or no number", config.metric.name)),
+        }
+    }
+    if !record.pairs.is_empty() {
+        record.tau = Some(config.courses(std::slice::from_ref(record), false).primary.tau);
+    }
+    None
+}

@@ -1,0 +1,317 @@
+//! From a challenger's commit to an outcome: build it, measure it in pairs, ask the gates and the rule.
+
+mod pairs;
+mod single;
+
+use crate::build::{BuildEnd, Built};
+use crate::context::World;
+use crate::pair_runner::Duel;
+use crate::run_store::Book;
+use crate::sample::Sampled;
+use piton_core::base::error::Result;
+use piton_core::base::metric::Values;
+use piton_core::rule::gate::{self, Reading, Samples};
+use piton_core::rule::keep::{self, Claim, First, Question, Verdict};
+use piton_core::rule::settings::{self, Preset};
+use piton_core::run::pair_history::{exact, noisy_spell, slow_start};
+use piton_core::run::power;
+use piton_core::trial::record::{Outcome, Pair, Record, Sides, Stage, medians};
+use piton_core::trial::state::State;
+use piton_system::clock::Stopwatch;
+use piton_system::failpoint;
+use piton_system::git::{Id, Repo};
+use piton_system::host;
+
+use pairs::{By, Paired, readings};
+
+/// What a challenger is judged by.
+pub struct Judge<'a> {
+    /// Where it happens.
+    pub world: &'a World,
+    /// The run: its experiment, and what was judged before.
+    pub book: &'a Book,
+    /// The sealed tree and the harness.
+    pub harness: &'a Built,
+}
+
+impl Judge<'_> {
+    /// Builds and measures the challenger in `record`, and asks the gates and the rule. What would be kept by more than is believed is
+    /// held, unless a person has accepted it.
+    ///
+    /// # Errors
+    /// When piton itself fails. What the challenger does is an outcome.
+    pub fn judge(&self, work: &Repo, base: Id, record: &mut Record) -> Result<Outcome> {
+        let outcome = self.put_to_the_test(work, base, record)?;
+        let config = &self.book.config;
+        Ok(match record.accepted {
+            None if config.candidate_prints() => {
+                let level = self.book.incumbent().value(&config.metric.name).unwrap_or(0.0);
+                if record.value(&config.metric.name).is_some_and(|to| settings::runs_out(level, to)) {
+                    return Ok(outcome);
+                }
+                let size = (level, record.tau.unwrap_or(0.0));
+                let implausible = |gain| config.rule.implausible(config.metric.scale(), size, gain);
+                outcome.held(implausible, config.rule.implausible_pct)
+            }
+            _ => outcome,
+        })
+    }
+
+    fn put_to_the_test(&self, work: &Repo, base: Id, record: &mut Record) -> Result<Outcome> {
+        let (world, config) = (self.world, &self.book.config);
+        let challenger = work.commit_id(record.commit.as_deref().unwrap_or_default())?;
+        let building = Stopwatch::start();
+        world.doing("building the challenger");
+        let workshop = world.workshop();
+        // What it is held against must still be there when it is built.
+        let incumbent = self.book.incumbent();
+        let other = workshop.existing(base, incumbent.artifact.as_deref(), &[], config)?;
+        let keep: Vec<&Built> = other.iter().collect();
+        let built = workshop.challenger(challenger, &keep, config, false)?;
+        record.seconds.build = building.seconds();
+        let limit_s = config.build.as_ref().map_or(0, |build| build.timeout_s);
+        let challenger = match built {
+            BuildEnd::Built(built) => built,
+            BuildEnd::Failed(crash) => {
+                record.tail = some(crash.tail);
+                return Ok(Outcome::BuildFailed { error: crash.reason });
+            }
+            BuildEnd::TimedOut => return Ok(Outcome::TimedOut { stage: Stage::Build, limit_s }),
+            BuildEnd::Interrupted => return Ok(Outcome::Interrupted { stage: Stage::Build }),
+        };
+        record.artifact = challenger.hash.clone();
+        self.book.ledger.progress(State::Built, record)?;
+        failpoint::point("built");
+        // Where the command is given the tree too, an artifact is not all that is measured.
+        let whole = !config.measure.command.iter().any(|word| word.contains("{tree}"));
+        let hash = challenger.hash.as_deref().filter(|_| whole);
+        // What was accepted was judged before, when it was held.
+        let twin = match record.accepted {
+            Some(_) => None,
+            None => self.book.ledger.judged(&record.run, None, hash)?,
+        };
+        if let Some(of) = twin {
+            return Ok(Outcome::Duplicate { of });
+        }
+        let other = match other {
+            Some(other) => Some(other),
+            None => self.in_place(base, incumbent, &[&challenger])?,
+        };
+        let Some(other) = other else {
+            let reason = "the incumbent's artifact is gone and was not built again".to_owned();
+            return Ok(Outcome::Void { reason });
+        };
+        if let Some(reason) = two(&other, &challenger, record) {
+            return Ok(Outcome::Void { reason });
+        }
+        match config.rule.preset {
+            Preset::Replicates => self.run_by_run(&other, &challenger, record),
+            Preset::Provisional => {
+                self.hold((&other, &challenger), By::TwoPairs, &[First::Incumbent], record)
+            }
+            _ => self.hold((&other, &challenger), By::Rule, &[First::Incumbent], record),
+        }
+    }
+
+    /// Holds the incumbent, with its provisional keeps, against the last commit that is more than that.
+    ///
+    /// # Errors
+    /// When piton itself fails.
+    pub fn bundle(
+        &self,
+        ids: (Id, Id),
+        sides: (&Record, &Record),
+        trials: Vec<u32>,
+        record: &mut Record,
+    ) -> Result<Outcome> {
+        record.artifact = sides.1.artifact.clone();
+        let gone = || Ok(Outcome::Void { reason: "a side was not built again".to_owned() });
+        // The incumbent first: it is more likely to be there.
+        let Some(incumbent) = self.in_place(ids.1, sides.1, &[])? else { return gone() };
+        let Some(verified) = self.in_place(ids.0, sides.0, &[&incumbent])? else { return gone() };
+        if let Some(reason) = two(&verified, &incumbent, record) {
+            return Ok(Outcome::Void { reason });
+        }
+        Ok(match self.hold((&verified, &incumbent), By::Rule, &[First::Challenger], record)? {
+            Outcome::Judged { verdict, estimate } => {
+                Outcome::Bundle { holds: matches!(verdict, Verdict::Keep(_)), trials, estimate }
+            }
+            other => unsaid(other, record),
+        })
+    }
+
+    /// Holds a keep, as it is now, against what it stands on; `claim` is what was recorded of it.
+    ///
+    /// # Errors
+    /// When piton itself fails.
+    pub fn recheck(
+        &self,
+        ids: (Id, Id),
+        sides: (&Record, &Record),
+        claim: Claim,
+        record: &mut Record,
+    ) -> Result<Outcome> {
+        let (before, keep) = sides;
+        record.artifact = keep.artifact.clone();
+        let gone = || Ok(Outcome::Void { reason: "a side was not built again".to_owned() });
+        let Some(kept) = self.in_place(ids.1, keep, &[])? else { return gone() };
+        let Some(before) = self.in_place(ids.0, before, &[&kept])? else { return gone() };
+        if let Some(reason) = two(&before, &kept, record) {
+            return Ok(Outcome::Void { reason });
+        }
+        let doubted: &[First] =
+            if keep.trial == self.book.incumbent().trial { &[First::Challenger] } else { &[] };
+        let track = self.book.tally.courses(false).primary;
+        Ok(match self.hold((&before, &kept), By::Claim(claim), doubted, record)? {
+            Outcome::Judged { estimate, .. } => {
+                let worth = keep::again(&self.book.config.rule, &track.track_of(&record.pairs), claim).0;
+                match worth {
+                    Some(worth) => Outcome::Recheck { keep: keep.trial, worth, estimate },
+                    None => Outcome::Void { reason: "its pairs say nothing".to_owned() },
+                }
+            }
+            other => unsaid(other, record),
+        })
+    }
+
+    /// Holds the incumbent against itself, as if it were a challenger: what comes of it is what the rule says of nothing.
+    ///
+    /// # Errors
+    /// When piton itself fails.
+    pub fn blind(&self, base: Id, record: &mut Record) -> Result<Outcome> {
+        let incumbent = self.book.incumbent();
+        record.artifact = incumbent.artifact.clone();
+        let Some(built) = self.in_place(base, incumbent, &[])? else {
+            return Ok(Outcome::Void { reason: "the incumbent was not built again".to_owned() });
+        };
+        // One program on both sides, on purpose.
+        record.sides = Some(Sides { incumbent: built.side(), challenger: built.side() });
+        let both = [First::Incumbent, First::Challenger];
+        Ok(match self.hold((&built, &built), By::Rule, &both, record)? {
+            Outcome::Judged { verdict, estimate } => Outcome::Blind { verdict, estimate },
+            other => unsaid(other, record),
+        })
+    }
+
+    fn in_place(&self, base: Id, incumbent: &Record, keep: &[&Built]) -> Result<Option<Built>> {
+        let (workshop, config) = (self.world.workshop(), &self.book.config);
+        if let Some(built) = workshop.existing(base, incumbent.artifact.as_deref(), keep, config)? {
+            return Ok(Some(built));
+        }
+        // Only after somebody cleared what piton keeps, or where a tree without an artifact made room for others.
+        Ok(match workshop.challenger(base, keep, config, true)? {
+            BuildEnd::Built(built) => Some(built),
+            _ => None,
+        })
+    }
+
+    fn hold(
+        &self,
+        (incumbent, challenger): (&Built, &Built),
+        by: By,
+        doubted: &[First],
+        record: &mut Record,
+    ) -> Result<Outcome> {
+        let seed = host::fresh_seed()?;
+        record.seed = Some(seed);
+        let measuring = Stopwatch::start();
+        let config = &self.book.config;
+        let mut duel = Duel::new(self.world, config, self.harness, (incumbent, challenger), seed);
+        let mut trial = Paired {
+            config,
+            by,
+            courses: self.book.tally.courses(record.changes.as_ref().is_some_and(|c| c.simpler)),
+            samples: Samples::default(),
+            ill: None,
+            pairs: vec![],
+            asked: vec![],
+            tail: String::new(),
+        };
+        // By what the baseline showed, before this trial's values are there.
+        duel.exact = exact(&self.book.record(0)?.pairs, &config.judging());
+        let taus: Vec<f64> = self.book.tally.taus.iter().copied().collect();
+        if let Some(times) = noisy_spell(trial.courses.primary.tau, &taus) {
+            let reason = format!("tau is {times:.1} times what it mostly was in this run");
+            if !duel.calm(&reason) {
+                return Ok(Outcome::Interrupted { stage: Stage::Measure });
+            }
+        }
+        let outcome = trial.run(&mut duel, &self.world.pulse)?;
+        let Paired { samples, pairs, asked, courses, tail, ill, .. } = trial;
+        record.doubt = ill.filter(|(side, _)| doubted.contains(side)).map(|(_, why)| why);
+        record.incumbent_gates = gate::read(&config.gates, &samples.incumbent);
+        let samples = samples.challenger;
+        record.tail = some(tail);
+        // The warm-up counts for the gates only: it was not there to be timed.
+        let timed: Vec<Values> = pairs.iter().map(|pair: &Pair| pair.challenger.clone()).collect();
+        record.metrics = medians(if timed.is_empty() { &samples } else { &timed });
+        if let (false, Some(warm_up), Some(timed)) =
+            (by == By::TwoPairs || timed.is_empty(), samples.first(), &record.metrics)
+        {
+            record.slow_start = slow_start(&config.metric, warm_up, timed, courses.primary.tau);
+        }
+        record.gates = readings(&config.gates, &samples, &outcome);
+        let tau = courses.primary.tau;
+        record.tau = Some(tau);
+        let question = || Question::better_on(&config.rule, config.metric.scale(), tau);
+        // Of a metric that is deterministic for a seed the pairs of a trial say what its scale is.
+        let known = tau > 0.0 && !courses.primary.track().seeded;
+        record.resolves = known.then(|| power::resolved(&question(), config.rule.both_orders));
+        record.pairs = pairs;
+        record.asked = asked;
+        record.void_pairs = duel.void_pairs;
+        record.seconds.measure = measuring.seconds();
+        Ok(outcome)
+    }
+}
+
+/// The outcome of a challenger whose sample lacks a figure that the rule needs.
+fn unreadable(reason: &str) -> Outcome {
+    Outcome::RunFailed { how: "unreadable".to_owned(), reason: reason.to_owned() }
+}
+
+/// What a sample of the challenger without values makes of its trial.
+fn failed(sampled: Sampled, limit_s: u64) -> Outcome {
+    match sampled {
+        Sampled::Failed { how, reason, .. } => Outcome::failed(how, reason),
+        Sampled::Interrupted => Outcome::Interrupted { stage: Stage::Measure },
+        // Nothing that the challenger did.
+        changed @ Sampled::Changed(_) => Outcome::Void { reason: changed.words(limit_s) },
+        _ => Outcome::TimedOut { stage: Stage::Measure, limit_s },
+    }
+}
+
+/// Whether a sample without values is the doing of the program that was measured.
+fn blamed(sampled: &Sampled) -> bool {
+    match sampled {
+        Sampled::Failed { how, .. } => {
+            !matches!(Outcome::failed(how.clone(), String::new()), Outcome::Void { .. })
+        }
+        Sampled::Measured(_) | Sampled::Interrupted | Sampled::Changed(_) => false,
+        _ => true,
+    }
+}
+
+/// A test of piton's own in which no verdict was reached: nothing is said, whatever a challenger would be told.
+fn unsaid(outcome: Outcome, record: &Record) -> Outcome {
+    match outcome {
+        outcome @ (Outcome::Void { .. } | Outcome::Interrupted { .. }) => outcome,
+        Outcome::GateFailed { gate, .. } => {
+            let failed = record.gates.iter().find(|reading| reading.metric == gate && !reading.pass);
+            let words = failed.map_or(gate, Reading::words);
+            Outcome::Void { reason: format!("what was kept fails {words}") }
+        }
+        other => Outcome::Void { reason: format!("what was kept was not measured: {}", other.reason()) },
+    }
+}
+
+/// Records what the two sides are, and says why they cannot be held against each other, if so.
+fn two(incumbent: &Built, challenger: &Built, record: &mut Record) -> Option<String> {
+    let sides = Sides { incumbent: incumbent.side(), challenger: challenger.side() };
+    record.sides.insert(sides).one().map(str::to_owned).or_else(|| incumbent.unlike(challenger))
+}
+
+/// A text that says something.
+fn some(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
+}

@@ -1,0 +1,168 @@
+//! A trial in the course of its pairs: when there are enough, and what a side that fails makes of it.
+
+use super::{blamed, failed, unreadable};
+use crate::pair_runner::{Duel, Round};
+use crate::status_file::Pulse;
+use piton_core::base::conditions::{Apart, Voided, unfair};
+use piton_core::base::error::Result;
+use piton_core::base::metric::Values;
+use piton_core::report::live_state::Evidence;
+use piton_core::rule::gate::{self, Gate, Reading, Samples};
+use piton_core::rule::keep::{self, Asked, Claim, Estimate, First, Verdict};
+use piton_core::run::few_runs;
+use piton_core::run::pair_history::Courses;
+use piton_core::trial::record::{Outcome, Pair, Stage};
+use piton_core::trial::text;
+use piton_system::config::Config;
+
+/// What decides how many pairs there are.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum By {
+    /// The rule.
+    Rule,
+    /// Two pairs are enough, for now.
+    TwoPairs,
+    /// What was recorded of a keep.
+    Claim(Claim),
+}
+
+/// A trial in the course of its pairs.
+pub(super) struct Paired<'a> {
+    pub config: &'a Config,
+    pub by: By,
+    pub courses: Courses,
+    pub samples: Samples,
+    /// The side that failed a gate or gave no values, and how.
+    pub ill: Option<(First, String)>,
+    pub pairs: Vec<Pair>,
+    pub asked: Vec<Asked>,
+    /// The last lines of what a challenger's sample printed that failed.
+    pub tail: String,
+}
+
+impl Paired<'_> {
+    pub fn run(&mut self, duel: &mut Duel, pulse: &Pulse) -> Result<Outcome> {
+        let (gates, tau) = (&self.config.gates, self.courses.primary.tau);
+        let samples = &mut self.samples;
+        let warm = (self.by != By::TwoPairs)
+            .then(|| duel.warm_up(&mut |side, values| samples.look(gates, side, values)));
+        if let Some(round) = warm.transpose()?.flatten() {
+            return Ok(self.ended(round));
+        }
+        loop {
+            let metric = &self.config.metric;
+            let gains: Vec<String> =
+                self.courses.primary.gains.iter().map(|gain| text::gain(*gain, metric)).collect();
+            let doing = format!(
+                "pair {} [{}] tau {}",
+                self.pairs.len() + 1,
+                gains.join(" "),
+                text::size(tau, 2, metric)
+            );
+            let samples = &mut self.samples;
+            let mut pair = match duel.round(&doing, &mut |side, values| samples.look(gates, side, values))? {
+                Round::Pair(pair) => pair,
+                other => return Ok(self.ended(other)),
+            };
+            let (first, sides) = (pair.first, (&pair.incumbent, &pair.challenger));
+            let Some((gain, position)) = self.courses.pair_after(pair.before, first, sides.0, sides.1) else {
+                return Ok(unreadable(&format!("{} is missing, or no number", self.config.metric.name)));
+            };
+            if let Some(guard) = self.courses.unread() {
+                return Ok(unreadable(&format!("the guard's metric {guard} is missing, or no number")));
+            }
+            (pair.gain, pair.position) = (gain, position);
+            self.pairs.push(pair);
+            let (verdict, estimate) = self.hear();
+            let better = self.asked.first().filter(|_| self.by != By::TwoPairs);
+            pulse.measured(&self.courses.primary.gains, better.map(Evidence::of));
+            if verdict == Verdict::Continue {
+                duel.spaced = self.config.rule.both_orders && keep::waits_for_order(&self.asked);
+                continue;
+            }
+            // Nothing is kept before every gate has been read, however few samples there are.
+            let unread =
+                gate::read_all(gates, &self.samples.challenger).into_iter().find(|reading| !reading.pass);
+            return Ok(match unread {
+                Some(failed) if matches!(verdict, Verdict::Keep(_)) => {
+                    Outcome::GateFailed { gate: failed.metric, estimate: Some(estimate) }
+                }
+                None if matches!(verdict, Verdict::Keep(_)) => match self.unfair(duel) {
+                    Some(reason) => Outcome::Void { reason },
+                    None => Outcome::Judged { verdict, estimate },
+                },
+                _ => Outcome::Judged { verdict, estimate },
+            });
+        }
+    }
+
+    fn hear(&mut self) -> (Verdict, Estimate) {
+        let case = self.courses.case(&self.config.rule);
+        let (verdict, estimate, asked) = keep::hear(&case);
+        self.asked = asked;
+        match self.by {
+            By::Rule => (verdict, estimate),
+            By::TwoPairs => (few_runs::provisional(&case), estimate),
+            By::Claim(claim) => {
+                let (worth, asked) = keep::again(&case.settings, &case.primary, claim);
+                self.asked = asked.into_iter().collect();
+                // What it is worth is said by who asked for it.
+                (worth.map_or(Verdict::Continue, |_| Verdict::NotShownBetter), estimate)
+            }
+        }
+    }
+
+    /// Why the sides had not the same machine, where they had not.
+    fn unfair(&self, duel: &Duel) -> Option<String> {
+        if duel.exact {
+            return None;
+        }
+        let metric = &self.config.metric;
+        let value = |values: &Values| values.get(&metric.name).copied();
+        let voided = duel.void_pairs.iter().map(|pair| Voided {
+            apart: pair.apart,
+            gain: pair.values.as_ref().and_then(|[one, other]| metric.gain(value(one)?, value(other)?)),
+        });
+        let apart: Vec<Apart> = self.pairs.iter().filter_map(|pair| pair.apart).collect();
+        let plain: Vec<f64> = self.pairs.iter().map(|p| p.gain + p.first.sign() * p.position).collect();
+        unfair(&apart, &plain, &voided.collect::<Vec<_>>(), &self.config.noise)
+    }
+
+    /// What a round that is no pair makes of the trial.
+    fn ended(&mut self, round: Round) -> Outcome {
+        match round {
+            Round::Pair(_) => unreachable!("a pair does not end a trial"),
+            Round::Interrupted => Outcome::Interrupted { stage: Stage::Measure },
+            Round::Void(reason) => Outcome::Void { reason },
+            Round::Enough(side) => {
+                let failed = self.samples.failing(&self.config.gates, side);
+                let why = failed.as_ref().map_or_else(String::new, Reading::words);
+                self.ill = Some((side, why.clone()));
+                if side == First::Incumbent {
+                    return Outcome::Void { reason: format!("the incumbent fails {why}") };
+                }
+                let gate = failed.map_or_else(String::new, |reading| reading.metric);
+                let estimate = (!self.pairs.is_empty()).then(|| self.hear().1);
+                Outcome::GateFailed { gate, estimate }
+            }
+            Round::Failed(First::Incumbent, how) => {
+                let why = how.words(self.config.measure.timeout_s);
+                self.ill = blamed(&how).then(|| (First::Incumbent, why.clone()));
+                Outcome::Void { reason: format!("the incumbent was not measured: {why}") }
+            }
+            Round::Failed(First::Challenger, how) => {
+                self.tail = how.tail().to_owned();
+                let why = how.words(self.config.measure.timeout_s);
+                self.ill = blamed(&how).then_some((First::Challenger, why));
+                failed(how, self.config.measure.timeout_s)
+            }
+        }
+    }
+}
+
+/// The gates for the record: those that were due, or all, where one that was not due yet stood before a keep.
+pub(super) fn readings(gates: &[Gate], samples: &[Values], outcome: &Outcome) -> Vec<Reading> {
+    let due = if samples.is_empty() { vec![] } else { gate::read(gates, samples) };
+    let asked_all = outcome.kept() || matches!(outcome, Outcome::GateFailed { .. });
+    if asked_all && due.iter().all(|reading| reading.pass) { gate::read_all(gates, samples) } else { due }
+}

@@ -1,0 +1,258 @@
+//! Measures two sides in pairs, in coin order, on the same prompts; voids a pair for what the machine did meanwhile.
+
+use std::time::Duration;
+
+use crate::build::Built;
+use crate::context::World;
+use crate::sample::{Bench, Sampled};
+use piton_core::base::conditions::{Apart, Limits};
+use piton_core::base::error::{Error, Result};
+use piton_core::base::metric::Values;
+use piton_core::rule::keep::{self, First};
+use piton_core::trial::record::{Pair, VoidPair};
+use piton_system::clock::{self, Stopwatch};
+use piton_system::config::Config;
+use piton_system::host::{Meter, Spent};
+use piton_system::process;
+use piton_system::terminal::Tone;
+
+/// Two sides and the stream that their coins come from.
+pub struct Duel<'a> {
+    /// Tells what is going on, and knows whether the user asked to stop.
+    world: &'a World,
+    /// What measures.
+    bench: Bench<'a>,
+    /// What voids a pair.
+    limits: &'a Limits,
+    /// The one that is in place.
+    incumbent: &'a Built,
+    /// The one on trial.
+    challenger: &'a Built,
+    /// Seed of coins, prompts and padding.
+    seed: u64,
+    /// The samples that were not timed: the challenger's, the incumbent's.
+    pub warm: Vec<Values>,
+    /// Its metrics are exact: the machine voids no pair.
+    pub exact: bool,
+    /// Pairs that did not count.
+    pub void_pairs: Vec<VoidPair>,
+    /// The incumbent runs before each pair: a pair that begins with it shows then what it is worth after itself.
+    pub spaced: bool,
+    /// Draws used up.
+    drawn: u32,
+    /// Whose sample was the last.
+    last: Option<First>,
+}
+
+/// How a round ended.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Round {
+    /// A pair. Its gain is still 0: whoever knows the metric fills it in.
+    Pair(Pair),
+    /// Whoever looked at this side's samples has seen enough.
+    Enough(First),
+    /// A side gave no values.
+    Failed(First, Sampled),
+    /// The machine is too busy: this many pairs were void.
+    Void(String),
+    /// The user stopped it.
+    Interrupted,
+}
+
+impl Round {
+    /// Why there is no pair, in words; `limit_s` is the limit of a sample.
+    pub fn words(&self, limit_s: u64) -> String {
+        match self {
+            Self::Pair(_) => "there is one".to_owned(),
+            Self::Enough(_) => "whoever looked had seen enough".to_owned(),
+            Self::Failed(_, sampled) => sampled.words(limit_s),
+            Self::Void(reason) => format!("the machine is too busy: {reason}"),
+            Self::Interrupted => process::STOPPED.to_owned(),
+        }
+    }
+
+    /// The same as an error that says `what` did not happen.
+    pub fn error(&self, what: &str, limit_s: u64) -> Error {
+        let error = Error::new(what).cause(self.words(limit_s)).note("nothing was recorded");
+        if *self == Self::Interrupted { error.status(130) } else { error }
+    }
+}
+
+/// The draw of the warm-up: no pair gets so far.
+const WARM_UP: u32 = u32::MAX;
+/// The harness's word for a clock that ran at another rate meanwhile, whatever it measured: that voids a pair.
+pub const CLOCK: &str = "clock";
+/// How long the machine is watched before a pause ends.
+const WATCH: Duration = Duration::from_secs(2);
+
+impl<'a> Duel<'a> {
+    /// A duel that has not begun.
+    pub fn new(
+        world: &'a World,
+        config: &'a Config,
+        harness: &'a Built,
+        sides: (&'a Built, &'a Built),
+        seed: u64,
+    ) -> Self {
+        let (incumbent, challenger) = sides;
+        let bench = world.bench(config, harness);
+        Self {
+            world,
+            bench,
+            limits: &config.noise,
+            incumbent,
+            challenger,
+            seed,
+            warm: vec![],
+            exact: false,
+            void_pairs: vec![],
+            spaced: false,
+            drawn: 0,
+            last: None,
+        }
+    }
+
+    fn side(&self, side: First) -> &Built {
+        if side == First::Incumbent { self.incumbent } else { self.challenger }
+    }
+
+    /// One sample of each side that is not timed: pages come into memory, and a grave error shows. `look` sees the values of both
+    /// sides and says whether to go on.
+    ///
+    /// # Errors
+    /// When the command cannot be started at all.
+    pub fn warm_up(&mut self, look: &mut dyn FnMut(First, &Values) -> bool) -> Result<Option<Round>> {
+        let draw = keep::draw(self.seed, WARM_UP);
+        for side in [First::Challenger, First::Incumbent] {
+            // Which side it is stands nowhere that an agent may read.
+            self.world.progress.doing("warming up");
+            self.world.pulse.stage("warming up");
+            self.last = Some(side);
+            match self.bench.sample(self.side(side), draw.prompts, draw.padding)? {
+                Sampled::Measured(values) if !look(side, &values) => {
+                    return Ok(Some(Round::Enough(side)));
+                }
+                Sampled::Measured(values) => self.warm.push(values),
+                Sampled::Interrupted => return Ok(Some(Round::Interrupted)),
+                other => return Ok(Some(Round::Failed(side, other))),
+            }
+        }
+        Ok(None)
+    }
+
+    /// The next pair that counts. `doing` is told to people; `look` sees every sample and says whether to go on.
+    ///
+    /// # Errors
+    /// When the command cannot be started at all.
+    pub fn round(&mut self, doing: &str, look: &mut dyn FnMut(First, &Values) -> bool) -> Result<Round> {
+        loop {
+            let draw = keep::draw(self.seed, self.drawn);
+            let order = match draw.first {
+                First::Incumbent => [First::Incumbent, First::Challenger],
+                First::Challenger => [First::Challenger, First::Incumbent],
+            };
+            // Before the machine is watched. Those who look on are told the gains apart.
+            self.world.pulse.stage(doing.split(" [").next().unwrap_or(doing));
+            if self.spaced && self.last != Some(First::Incumbent) {
+                let warm = keep::draw(self.seed, WARM_UP);
+                self.last = Some(First::Incumbent);
+                match self.bench.sample(self.incumbent, warm.prompts, warm.padding)? {
+                    Sampled::Measured(_) => {}
+                    Sampled::Interrupted => return Ok(Round::Interrupted),
+                    other => return Ok(Round::Failed(First::Incumbent, other)),
+                }
+            }
+            let before = self.last;
+            let mut spent: [Option<Spent>; 2] = [None, None];
+            let (mut values, mut clock): ([Option<Values>; 2], _) = ([None, None], None);
+            for side in order {
+                self.world.progress.doing(doing);
+                self.last = Some(side);
+                let meter = Meter::start();
+                let sampled = self.bench.sample(self.side(side), draw.prompts, draw.padding)?;
+                spent[usize::from(side == First::Challenger)] = Some(meter.spent());
+                let sampled = match sampled {
+                    Sampled::Measured(sampled) => sampled,
+                    Sampled::Interrupted => return Ok(Round::Interrupted),
+                    Sampled::Failed { how, reason, .. } if how == CLOCK => {
+                        clock = Some(format!("{how}: {reason}"));
+                        break;
+                    }
+                    other => return Ok(Round::Failed(side, other)),
+                };
+                if !look(side, &sampled) {
+                    return Ok(Round::Enough(side));
+                }
+                values[usize::from(side == First::Challenger)] = Some(sampled);
+            }
+            let conditions = spent.into_iter().flatten().fold(Spent::default(), Spent::and).conditions();
+            let apart = match spent {
+                [Some(incumbent), Some(challenger)] => {
+                    Some(Apart { incumbent: incumbent.conditions(), challenger: challenger.conditions() })
+                }
+                _ => None,
+            };
+            let disturbed = self.bench.stillness.disturbed();
+            self.drawn += 1;
+            let busy = if self.exact { None } else { self.limits.void(&conditions) };
+            let (reason, values) = match (clock.or(disturbed).or(busy), values) {
+                (None, [Some(incumbent), Some(challenger)]) => {
+                    let (first, prompts) = (draw.first, draw.prompts);
+                    let (gain, position) = (0.0, 0.0);
+                    return Ok(Round::Pair(Pair {
+                        before,
+                        first,
+                        prompts,
+                        incumbent,
+                        challenger,
+                        gain,
+                        position,
+                        conditions,
+                        apart,
+                    }));
+                }
+                (reason, values) => (reason.expect("both sides ran, or the clock moved"), values),
+            };
+            let values = match values {
+                [Some(incumbent), Some(challenger)] => Some([incumbent, challenger]),
+                _ => None,
+            };
+            let draw = self.drawn - 1;
+            self.void_pairs.push(VoidPair { draw, reason: reason.clone(), conditions, apart, values });
+            if self.void_pairs.len() > self.limits.void_pairs as usize {
+                return Ok(Round::Void(format!(
+                    "{} pairs were void, more than [noise] void_pairs = {}; the last because {reason}",
+                    self.void_pairs.len(),
+                    self.limits.void_pairs
+                )));
+            }
+            if !self.calm(&reason) {
+                return Ok(Round::Interrupted);
+            }
+        }
+    }
+
+    /// Waits until the machine is calm, or long enough. False when the user asked to stop.
+    pub fn calm(&self, reason: &str) -> bool {
+        calm(self.world, self.limits, reason)
+    }
+}
+
+/// Waits until the machine is calm, or long enough. False when the user asked to stop.
+pub fn calm(world: &World, limits: &Limits, reason: &str) -> bool {
+    let watch = Stopwatch::start();
+    let told = format!("paused for {} s at most ([noise] pause_s): {reason}", limits.pause_s);
+    world.progress.line(Tone::Dim, &told);
+    while watch.elapsed() < Duration::from_secs(limits.pause_s) {
+        world.doing(&told);
+        let meter = Meter::start();
+        clock::wait(WATCH);
+        if world.runner.interrupted() {
+            return false;
+        }
+        if limits.void(&meter.stop()).is_none() {
+            break;
+        }
+    }
+    true
+}

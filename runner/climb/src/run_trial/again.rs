@@ -1,0 +1,111 @@
+//! What was kept is put to the test again: keeps measured once more, those for now together, an incumbent that failed a gate alone.
+
+use super::Session;
+use crate::run_store;
+use piton_core::base::error::{Error, Result};
+use piton_core::rule::keep::{Claim, Path, Verdict};
+use piton_core::trial::record::{Outcome, Record};
+use piton_core::trial::state::Owner;
+use piton_core::trial::text;
+use piton_system::clock::Stopwatch;
+use piton_system::git::{Id, Repo};
+
+impl Session<'_> {
+    /// Carries out every test of what was kept that is due, or `all` that are outstanding. Where one fails, the branch goes back. One that
+    /// comes to nothing, because the machine is busy or the user stopped it, stays outstanding.
+    ///
+    /// # Errors
+    /// When piton itself fails, and when the baseline fails its gates too: then nothing is taken back, and nothing can go on.
+    pub fn look_again(&mut self, work: &Repo, all: bool, owner: Owner) -> Result<()> {
+        loop {
+            let before = self.book.tally.line.clone();
+            let line = &self.book.tally.line;
+            if self.world.runner.interrupted() {
+                return Ok(());
+            } else if line.doubted {
+                self.regate(work, owner)?;
+            } else if line.fell {
+                self.bundle(work, true, owner)?;
+            } else if let Some(keep) = line.recheck_due(&self.book.config.rule, all) {
+                self.recheck(work, keep, owner)?;
+            } else if line.bundle_is_due(all) {
+                self.bundle(work, all, owner)?;
+            } else {
+                return Ok(());
+            }
+            if self.book.tally.line == before {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Holds a keep, as it is now, against what it stands on.
+    fn recheck(&mut self, work: &Repo, keep: u32, owner: Owner) -> Result<()> {
+        let watch = Stopwatch::start();
+        let none = || Error::new(format!("trial {keep} is no keep of this run any more"));
+        let before = self.book.tally.line.before(keep).ok_or_else(none)?;
+        let (before, kept) = (self.book.record(before)?, self.book.record(keep)?);
+        // What it stands on may have fallen since; then another trial has shown what it is worth.
+        let shown = match self.book.tally.line.shown.get(&keep) {
+            Some(trial) => &self.book.record(*trial)?,
+            None => &kept,
+        };
+        let claim = match &shown.outcome {
+            Outcome::Judged { verdict: Verdict::Keep(path), estimate } => {
+                Claim::of(path, estimate, kept.margin_spent())
+            }
+            Outcome::Bundle { estimate, .. } => Claim::of(&Path::Better, estimate, 0.0),
+            _ => return Err(none()),
+        };
+        let ids = (commit_of(work, &before)?, commit_of(work, &kept)?);
+        let mut record = self.blank(ids.0)?;
+        record.commit = Some(ids.1.to_string());
+        record.description = format!("trial {keep} once more, against what it stands on");
+        let mut flight = run_store::flight(&record, Some(work.tree_id(ids.1)?), work, owner);
+        self.book.propose(work, &flight)?;
+        self.announce(&record);
+        record.outcome = self.court().recheck(ids, (&before, &kept), claim, &mut record)?;
+        record.seconds.total = watch.seconds();
+        flight.record = record;
+        self.conclude(work, Some(work), flight).map(drop)
+    }
+
+    /// Measures the incumbent alone, after it failed a gate.
+    fn regate(&mut self, work: &Repo, owner: Owner) -> Result<()> {
+        let watch = Stopwatch::start();
+        let way = self.book.tally.line.way.clone();
+        let way = way.into_iter().map(|trial| self.book.record(trial)).collect::<Result<Vec<_>>>()?;
+        let incumbent = self.book.incumbent().clone();
+        let head = commit_of(work, &incumbent)?;
+        let base = match &incumbent.parent {
+            Some(parent) => work.commit_id(parent)?,
+            None => head,
+        };
+        let mut record = self.blank(base)?;
+        record.commit = Some(head.to_string());
+        record.artifact = incumbent.artifact.clone();
+        record.description = "the incumbent alone, after it failed".to_owned();
+        let mut flight = run_store::flight(&record, Some(work.tree_id(head)?), work, owner);
+        self.book.propose(work, &flight)?;
+        self.announce(&record);
+        let found = self.court().regate(&way, &mut record)?;
+        let healthy = found.is_some();
+        record.outcome =
+            found.unwrap_or_else(|| Outcome::Void { reason: "the baseline fails too".to_owned() });
+        record.seconds.total = watch.seconds();
+        let failed = text::failing(&record);
+        flight.record = record;
+        self.conclude(work, Some(work), flight)?;
+        if healthy {
+            return Ok(());
+        }
+        Err(Error::new("the run cannot go on: its baseline fails, as every keep does")
+            .cause(format!("the incumbent alone: {failed}"))
+            .note("nothing was taken back; every trial is recorded, and the branch is where it was")
+            .hint("look at what measures (piton doctor, run.log): something outside of the candidate has changed; then piton resume"))
+    }
+}
+
+fn commit_of(repo: &Repo, record: &Record) -> Result<Id> {
+    repo.commit_id(record.commit.as_deref().unwrap_or_default())
+}

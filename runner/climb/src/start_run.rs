@@ -1,0 +1,470 @@
+//! How a run begins, and how it is taken up again.
+
+use std::fs;
+use std::path::Path;
+
+use crate::build::{BuildEnd, Built};
+use crate::context::{self, World};
+use crate::recover::{Entered, at_rest};
+use crate::run_store::{self, Book, Files};
+use crate::run_trial::{Session, Turn, blank, worktree_path};
+use crate::sample::Sampled;
+use piton_core::base::error::{Context, Error, Result, exit};
+use piton_core::base::metric::Scale;
+use piton_core::rule::keep;
+use piton_core::trial::record::{Outcome, Record, Seconds, Sides};
+use piton_core::trial::scope;
+use piton_core::trial::state::Owner;
+use piton_core::trial::text;
+use piton_core::trial::text::{clean, number, plural, seconds};
+use piton_system::clock::{self, Stopwatch};
+use piton_system::config::{self, Config};
+use piton_system::failpoint;
+use piton_system::fsync;
+use piton_system::git::{Clash, Id, Repo, Site};
+use piton_system::host;
+use piton_system::ledger::{Ledger, Run};
+use piton_system::process;
+use piton_system::terminal::Tone;
+
+/// Directories in which tools keep dependencies, and which git mostly ignores.
+const DEPENDENCIES: [&str; 9] = [
+    "node_modules",
+    ".venv",
+    "venv",
+    "env",
+    "vendor",
+    "bower_components",
+    "__pypackages__",
+    "deps",
+    "elm-stuff",
+];
+
+impl World {
+    /// Whether a run may begin here: what [`World::begin`] refuses, as far as it can be seen without changing anything.
+    ///
+    /// # Errors
+    /// What stands in the way.
+    pub fn may_begin(&self, name: Option<&str>, owner: Owner) -> Result<()> {
+        let state = self.repo.state_dir();
+        let ledger = at_rest(&self.repo)?;
+        if ledger.is_none() && Ledger::look(&state)?.is_some() {
+            return Ok(());
+        }
+        let head = self.repo.head()?;
+        let (_, config) = context::experiment(&self.repo, head.commit)?;
+        self.stand_clean(&config, owner)?;
+        let name = self.free_name(name, ledger.as_ref())?;
+        fit(&self.repo, head.commit, &config)?;
+        let site = self.repo.site();
+        let dir = self.repo.directory(&site);
+        is_own_directory(&dir.join(run_store::OWN))?;
+        self.no_foreign_worktree(&name, &dir)
+    }
+
+    fn no_foreign_worktree(&self, name: &str, dir: &Path) -> Result<()> {
+        let Some(place) = self.repo.foreign_worktree(&format!("piton-{name}"), &worktree_path(dir, name))
+        else {
+            return Ok(());
+        };
+        Err(Error::refused("the run did not begin: git has a worktree of the name that its own would have")
+            .cause(format!("piton-{name} lies at {}", place.display()))
+            .note("nothing was measured, and it is as it was")
+            .hint(format!("choose another name for the run, or: git worktree remove {}", place.display())))
+    }
+
+    /// Begins a run at HEAD: seals, builds, measures and records the baseline, makes the branch.
+    ///
+    /// # Errors
+    /// A tree that is not clean, a name that is taken, a harness or baseline that does not build, run or pass.
+    pub fn begin(&self, entered: Entered, name: Option<&str>, owner: Owner) -> Result<Session<'_>> {
+        let head = self.repo.head()?;
+        let (text, config) = context::experiment(&self.repo, head.commit)?;
+        let untracked = self.stand_clean(&config, owner)?;
+        let Entered { lock, ledger, .. } = entered;
+        let state = self.repo.state_dir();
+        let name = self.free_name(name, Some(&ledger))?;
+        fit(&self.repo, head.commit, &config)?;
+        self.repo.try_refs(&name, head.commit)?;
+        let site = self.repo.site();
+        let files = self.make_room(&ledger, &site)?;
+        self.no_foreign_worktree(&name, &files.dir)?;
+        if !untracked.is_empty() {
+            let told = format!("not committed, and so no part of the run: {}", some(&untracked));
+            self.progress.line(Tone::Dim, &told);
+        }
+        let branch = format!("piton/{name}");
+        let beat = self.pulse.begin(&name);
+        self.progress.line(Tone::Plain, &format!("run {name}: {}, on branch {branch}", config.name));
+        fs::create_dir_all(state.join("logs")).context("the run did not begin")?;
+        self.runner.transcribe(&files.log())?;
+        self.tell(head.commit, &config)?;
+
+        let watch = Stopwatch::start();
+        if config.harness.is_some() {
+            self.long("building the harness from the sealed tree; minutes the first time");
+        }
+        let harness = self.workshop().harness(head.commit, &config)?;
+        if let Some(hash) = &harness.hash {
+            self.progress.line(
+                Tone::Plain,
+                &format!("harness built in {}, sha256 {}", seconds(watch.seconds()), &hash[..12]),
+            );
+        }
+        let built_from = Stopwatch::start();
+        self.long("building the baseline");
+        let left_out = self.left_out(&harness, &config);
+        let broken = |why: String| {
+            Error::new("the run did not begin: the baseline cannot be measured")
+                .status(exit::BASELINE)
+                .cause(why)
+                .note("no branch was made and nothing was recorded")
+                .hint(format!("the whole output is in {}{left_out}", files.names.log))
+        };
+        let build = |end: BuildEnd| match end {
+            BuildEnd::Built(built) => Ok(built),
+            BuildEnd::Failed(crash) => Err(broken(format!("it does not build: {}", crash.reason))),
+            BuildEnd::TimedOut => Err(broken("its build took too long".to_owned())),
+            BuildEnd::Interrupted => Err(broken(process::STOPPED.to_owned())),
+        };
+        let baseline = build(self.workshop().challenger(head.commit, &[], &config, true)?)?;
+        let build_s = built_from.seconds();
+        self.progress.line(Tone::Plain, &format!("baseline built in {}", seconds(build_s)));
+        if !config.scope.from_checkout.is_empty() {
+            self.progress.line(
+                Tone::Neutral,
+                &format!(
+                    "not sealed, read from the checkout: {}",
+                    config.own(&config.scope.from_checkout).join(", ")
+                ),
+            );
+        }
+        // One sample now: what is wrong with the measuring command is not to show after another build.
+        if config.build.is_some()
+            && let Some(why) = self.first_sample(&config, &harness, &baseline)?
+        {
+            return Err(broken(why));
+        }
+        self.doing("building the baseline a second time");
+        let again = build(self.workshop().again(head.commit, &[&baseline], &config)?)?;
+
+        let measured_from = Stopwatch::start();
+        let seed: u64 = host::fresh_seed()?;
+        let seal = self.repo.seal(head.commit, &config.scope)?.to_string();
+        let run = Run {
+            name: name.clone(),
+            base: head.commit.to_string(),
+            seal,
+            harness: harness.hash.clone(),
+            config: text,
+            began: clock::now(),
+            within: site.within,
+            worktree: site.worktree,
+            locks: true,
+        };
+        let mut record = Record {
+            description: "baseline".to_owned(),
+            commit: Some(run.base.clone()),
+            outcome: Outcome::Baseline,
+            artifact: baseline.hash.clone(),
+            // The same program twice, on purpose.
+            sides: Some(Sides { incumbent: baseline.side(), challenger: again.side() }),
+            seed: Some(seed),
+            ..blank(&run, 0, &config)
+        };
+        if let Some(why) = self.calibrate(&config, &harness, (&baseline, &again), seed, &mut record)? {
+            return Err(broken(why));
+        }
+        record.seconds =
+            Seconds { agent: 0.0, build: build_s, measure: measured_from.seconds(), total: watch.seconds() };
+        self.progress.idle();
+        let config = config.settled(Some(&record));
+        let metric = &config.metric;
+        let tau = record.tau.map_or_else(String::new, |tau| {
+            let size = text::size(tau, 2, metric);
+            match config.courses(std::slice::from_ref(&record), false).primary.track().seeded {
+                _ if tau == 0.0 => ", the same value on every seed".to_owned(),
+                true => format!(", equal on the same seed; from seed to seed it varies by {size}"),
+                false => format!(", tau of a pair's gain {size}"),
+            }
+        });
+        let compared = match metric.scale() {
+            Scale::Ratio => String::new(),
+            Scale::Difference => format!(", compared by difference, in {}", text::clean(metric.units(), 30)),
+        };
+        let value = record.value(&config.metric.name).map_or_else(String::new, number);
+        self.progress.line(
+            Tone::Plain,
+            &format!(
+                "baseline {} {value} {} ({}{compared}{tau}), gates pass\n",
+                config.metric.name,
+                config.metric.unit,
+                match record.runs.len() {
+                    0 => format!("{} of two builds", plural(record.pairs.len(), "pair")),
+                    runs => plural(runs, "run"),
+                }
+            ),
+        );
+        if let Some(hash) = &record.artifact {
+            fsync::sync_within(&run_store::artifact_dir(&self.repo, hash))
+                .context("the artifact was not synced")?;
+        }
+        let tree = self.repo.tree_id(head.commit)?;
+        ledger.begin(&run, &run_store::flight(&record, Some(tree), &self.repo, Owner::User))?;
+        failpoint::point("begun");
+        let mut book = Book::open(ledger, run)?;
+        book.create_branch(&self.repo)?;
+        book.apply(&self.repo, None, 0, Owner::User)?;
+        Ok(Session { world: self, book, harness, beat, lock, turn: Turn::default() })
+    }
+
+    /// Words on dependencies that are in the checkout and, since git ignores them, in no tree that is measured; empty where there are none.
+    fn left_out(&self, harness: &Built, config: &Config) -> String {
+        let checkout = scope::below(&self.repo.main_root(), &config.within);
+        let there = |name: &&&str| {
+            checkout.join(name).is_dir()
+                && fs::symlink_metadata(scope::below(&harness.tree, &config.within).join(name)).is_err()
+        };
+        let names: Vec<String> =
+            DEPENDENCIES.iter().filter(there).map(|name| format!("\"{name}\"")).collect();
+        if names.is_empty() {
+            return String::new();
+        }
+        let all = config
+            .own(&config.scope.from_checkout)
+            .into_iter()
+            .map(|path| format!("\"{path}\""))
+            .chain(names.iter().cloned());
+        format!(
+            "; git ignores {}, so the tree that is measured has none: install it in [build], or have it read where it lies: [scope] from_checkout = [{}]",
+            names.join(", ").replace('"', ""),
+            all.collect::<Vec<_>>().join(", ")
+        )
+    }
+
+    /// A run begins at what a commit holds. Where a climb begins it, in a worktree of its own, files that no commit has do not matter:
+    /// they are returned.
+    fn stand_clean(&self, config: &Config, owner: Owner) -> Result<Vec<String>> {
+        let overlooked = run_store::overlooked(&config.within);
+        let (untracked, dirty): (Vec<String>, Vec<String>) = self
+            .repo
+            .dirty()?
+            .into_iter()
+            .filter(|path| !overlooked.contains(path))
+            .partition(|path| owner == Owner::Piton && !self.repo.tracks(path));
+        if let Some((path, how)) = dirty.iter().find_map(|path| Some((path, self.repo.uncompared(path)?))) {
+            return Err(Error::refused("the run did not begin: a file cannot be compared with its commit")
+                .cause(format!(
+                    "{path} has {how}, which piton does not run, and git's index does not vouch for it"
+                ))
+                .note("nothing was changed, and your files are as they were")
+                .hint("`touch` the file, then `git status`, renews the index; if that names the file, commit it or put it back"));
+        }
+        if !dirty.is_empty() {
+            return Err(Error::refused("the run did not begin: the tree is not clean")
+                .cause(format!("not committed: {}", some(&dirty)))
+                .note("nothing was changed, and your files are as they were")
+                .hint("commit them, or `git stash --include-untracked`"));
+        }
+        Ok(untracked)
+    }
+
+    /// Tells what is measured otherwise than it looks.
+    fn tell(&self, commit: Id, config: &Config) -> Result<()> {
+        let mut converted = self.repo.converted(commit)?;
+        converted.retain(|file| file.as_held);
+        if let Some(first) = converted.first() {
+            let others = match converted.len() - 1 {
+                0 => String::new(),
+                n => format!(" and {} more", plural(n, "file")),
+            };
+            let told = format!(
+                "built and measured as git holds them, not as they lie in a checkout: {} ({}){others}",
+                clean(&first.path, 200),
+                clean(&first.how, 80)
+            );
+            self.progress.line(Tone::Dim, &told);
+        }
+        for path in config.scope.measures_itself(&config.measure.command, &config.within) {
+            let told = format!(
+                "{} measures and may be edited: an edit can print any figure. Take it from {{sealed}}, or out of the scope",
+                clean(&path, 200)
+            );
+            self.progress.line(Tone::Bad, &told);
+        }
+        Ok(())
+    }
+
+    /// Measures the baseline once. Returns why it cannot be, where it cannot.
+    fn first_sample(&self, config: &Config, harness: &Built, baseline: &Built) -> Result<Option<String>> {
+        self.doing("a first sample of the baseline");
+        let draw = keep::draw(host::fresh_seed()?, 0);
+        let sampled = self.bench(config, harness).sample(baseline, draw.prompts, draw.padding)?;
+        Ok(match sampled {
+            Sampled::Measured(_) => None,
+            other => Some(other.words(config.measure.timeout_s)),
+        })
+    }
+
+    /// Has git overlook what a run leaves in the checkout, and makes the place where a human may leave guidance. Returns where that is.
+    fn make_room(&self, ledger: &Ledger, site: &Site) -> Result<Files> {
+        let (files, told) = run_store::settle(ledger, &self.repo, site)?;
+        told.iter().for_each(|told| self.progress.line(Tone::Neutral, told));
+        let own = files.dir.join(run_store::OWN);
+        is_own_directory(&own)?;
+        match fs::create_dir(&own) {
+            Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => {
+                let what = "the run does not begin or go on: .piton, where guidance is left, cannot be made";
+                Err(Error::new(what)
+                    .cause(e)
+                    .note("nothing was measured, and what is recorded is as it was")
+                    .hint("let this user write to the checkout, or make room on its disk"))
+            }
+            _ => Ok(files),
+        }
+    }
+
+    /// Takes up a run that has begun.
+    ///
+    /// # Errors
+    /// No such run, another piton at work, a branch that somebody moved, a harness that is not the run's.
+    pub fn resume(&self, entered: Entered, name: &str) -> Result<Session<'_>> {
+        let Entered { lock, ledger, .. } = entered;
+        let run = ledger.run(name)?.ok_or_else(|| {
+            Error::refused(format!("there is no run {name}"))
+                .note("nothing was changed")
+                .hint(format!("begin it: piton baseline --run {name}"))
+        })?;
+        let beat = self.pulse.begin(name);
+        let config = run.experiment()?;
+        let files = self.make_room(&ledger, &run.site(&self.repo))?;
+        fs::create_dir_all(self.repo.state_dir().join("logs")).context("the run was not taken up")?;
+        self.runner.transcribe(&files.log())?;
+        let harness = self.workshop().harness(self.repo.commit_id(&run.base)?, &config)?;
+        if harness.hash != run.harness {
+            return Err(Error::refused(format!(
+                "run {name} was not taken up: its harness is another one now"
+            ))
+            .cause(format!(
+                "it was sealed to {}, and the same source builds {} today",
+                or_dash(&run.harness),
+                or_dash(&harness.hash)
+            ))
+            .note("the trials already recorded still stand")
+            .hint("begin a new run: figures of two harnesses are not compared"));
+        }
+        let book = Book::open(ledger, run)?;
+        book.settle_branch(&self.repo)?;
+        Ok(Session { world: self, book, harness, beat, lock, turn: Turn::default() })
+    }
+
+    fn free_name(&self, name: Option<&str>, ledger: Option<&Ledger>) -> Result<String> {
+        let known = |name: &str| ledger.map_or(Ok(None), |ledger| ledger.run(name));
+        let taken = |name: &str| -> Result<bool> {
+            Ok(known(name)?.is_some() || self.repo.has_branch(&format!("piton/{name}")))
+        };
+        // A branch called piton stands in the way of every run.
+        let blocked = |name: &str| -> Result<Option<Clash>> {
+            Ok(self.repo.clash(name)?.filter(|clash| clash.with != format!("refs/heads/piton/{name}")))
+        };
+        let Some(name) = name else {
+            let today = clock::today();
+            for n in 1.. {
+                let name = if n == 1 { today.clone() } else { format!("{today}-{n}") };
+                if let Some(clash) = blocked(&name)?.filter(|clash| !clash.with.contains(&name)) {
+                    return Err(in_the_way(&clash));
+                }
+                if !taken(&name)? && blocked(&name)?.is_none() {
+                    return Ok(name);
+                }
+            }
+            unreachable!("some number is free")
+        };
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if name.is_empty()
+            || name.len() > 60
+            || !name.chars().all(plain)
+            || name.starts_with(['.', '-'])
+            || name.ends_with(".lock")
+            || name.contains("..")
+            || name.ends_with('.')
+        {
+            return Err(Error::usage(format!("the run did not begin: `{name}` is no name for a run"))
+                .cause("a name has letters, digits, `-`, `_` and `.`, at most sixty of them"));
+        }
+        if taken(name)? {
+            return Err(Error::refused(format!("the run did not begin: there is a run {name} already"))
+                .note("its trials and its branch are as they were")
+                .hint(format!("choose another name, or go on with it: piton climb --run {name}")));
+        }
+        match blocked(name)? {
+            Some(clash) => Err(in_the_way(&clash)),
+            None => Ok(name.to_owned()),
+        }
+    }
+}
+
+/// Whether a run may be taken up: what [`World::resume`] refuses, as far as it can be seen without changing anything. Returns the run as it
+/// is looked at; `None` where it is to be recovered first, or is not there.
+///
+/// # Errors
+/// What stands in the way.
+pub fn may_resume(repo: &Repo, name: &str) -> Result<Option<Book>> {
+    let Some(ledger) = at_rest(repo)? else { return Ok(None) };
+    let Some(run) = ledger.run(name)? else { return Ok(None) };
+    is_own_directory(&repo.directory(&run.site(repo)).join(run_store::OWN))?;
+    let book = Book::look(ledger, run)?;
+    book.branch_may_go_on(repo)?;
+    Ok(Some(book))
+}
+
+fn some(paths: &[String]) -> String {
+    paths.iter().take(5).cloned().collect::<Vec<_>>().join(", ")
+}
+
+/// Whether the directory of guidance, worktrees and reports is one, or may be made.
+fn is_own_directory(own: &Path) -> Result<()> {
+    if fs::symlink_metadata(own).is_ok_and(|meta| !meta.is_dir()) {
+        return Err(Error::refused("the run does not begin or go on: .piton is no directory")
+            .cause(format!("{} is a file or a link, and piton follows none", own.display()))
+            .note("nothing was measured, and it is as it was")
+            .hint("move it away: guidance, reports and a climb's worktree go there"));
+    }
+    Ok(())
+}
+
+fn in_the_way(clash: &Clash) -> Error {
+    Error::refused("the run did not begin: its branch and its refs cannot be made")
+        .cause(format!("there is {}, and git cannot hold {} beside it", clash.with, clash.wanted))
+        .note("nothing was measured, and every ref is as it was")
+        .hint(clash.hint())
+}
+
+/// Refuses an experiment whose scope no edit could ever be judged in.
+fn fit(repo: &Repo, commit: Id, config: &Config) -> Result<()> {
+    let held = repo.held(commit, &config.scope)?;
+    let mut why = config.scope.unfit(&held, &scope::join(&config.within, config::FILE));
+    let foreign = repo.converted(commit)?.into_iter();
+    let foreign = foreign.filter(|file| !file.applied && config.scope.contains(&file.path));
+    why.extend(foreign.map(|file| format!("{}: it has {}, which piton cannot apply", file.path, file.how)));
+    let gone = config.knobs.iter().filter(|knob| !held.iter().any(|(path, ..)| *path == knob.file));
+    why.extend(
+        gone.map(|knob| format!("the knob {} lies in `{}`, which is not committed", knob.name, knob.file)),
+    );
+    if why.is_empty() {
+        return Ok(());
+    }
+    let more = why.len().saturating_sub(5);
+    why.truncate(5);
+    if more > 0 {
+        why.push(format!("and {more} more"));
+    }
+    Err(Error::usage(format!("the run did not begin: no edit within [scope] of {} could be judged", config::FILE))
+        .cause(why.join("\n"))
+        .note("nothing was measured and nothing was changed")
+        .hint("name paths that are committed, raise max_file_bytes, max_bytes or max_files in [scope], or keep such files out of it"))
+}
+
+fn or_dash(text: &Option<String>) -> &str {
+    text.as_deref().unwrap_or("-")
+}

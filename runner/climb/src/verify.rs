@@ -1,0 +1,242 @@
+//! The night's figure: HEAD of a run against its baseline in fresh pairs, and each keep measured once more.
+
+use crate::build::{BuildEnd, Built};
+use crate::pair_runner::{Duel, Round};
+use crate::run_trial::Session;
+use piton_core::base::error::{Error, Result};
+use piton_core::base::metric::Values;
+use piton_core::base::stats;
+use piton_core::rule::gate::{self, Reading, Samples};
+use piton_core::rule::keep::{self, Case, First, Verdict};
+use piton_core::rule::settings::Preset;
+use piton_core::run::pair_history::{Course, exact};
+use piton_core::run::rechecks;
+use piton_core::run::summary::{Again, Night};
+use piton_core::trial::record::{Pair, Record, Sides};
+use piton_system::clock::{self, Stopwatch};
+use piton_system::git::Id;
+use piton_system::host;
+use piton_system::terminal::Tone;
+
+const WHAT: &str = "nothing was verified";
+
+/// Pairs of the night's figure: its 95 % interval is then the 6th and the 15th of them.
+pub const PAIRS: u32 = 20;
+
+impl Session<'_> {
+    /// Measures the incumbent against the baseline in [`PAIRS`] fresh coin pairs; with `each`, every keep too.
+    ///
+    /// # Errors
+    /// Nothing kept, a side that does not build or cannot be measured, Ctrl-C. Nothing is recorded then.
+    pub fn verify(&mut self, each: bool) -> Result<Night> {
+        let records = self.book.records()?;
+        let keeps: Vec<&Record> = records.iter().filter(|record| record.outcome.kept()).collect();
+        // Not the last keep, where provisional ones were taken back.
+        let Some(last) = rechecks::incumbent(&records).filter(|_| !keeps.is_empty()).filter(|r| r.trial > 0)
+        else {
+            return Err(Error::refused(format!(
+                "nothing was verified: run {} has kept nothing yet",
+                self.book.run.name
+            )));
+        };
+        if each && self.book.config.rule.preset == Preset::Replicates {
+            return Err(Error::usage("nothing was verified: --each asks the rule for pairs")
+                .cause("this run judges single runs, and knows no scale of a pair")
+                .hint("piton verify, without --each, measures HEAD against the baseline"));
+        }
+        let watch = Stopwatch::start();
+        let baseline = self.built(&records[0], &[])?;
+        let head = self.built(last, &[&baseline])?;
+        two(&baseline, &head)?;
+        let seed = host::fresh_seed()?;
+        let pairs = self.pairs(
+            &baseline,
+            &head,
+            &records,
+            seed,
+            &mut |pairs| pairs.len() < PAIRS as usize,
+            "HEAD against the baseline",
+        )?;
+        let pairs = pairs
+            .map_err(|sick| fails(sick, ("HEAD", last.trial), ("the baseline", 0), &self.book.run.name))?;
+        let gains: Vec<f64> = pairs.iter().map(|pair| pair.gain).collect();
+        let interval = stats::sign_interval(&gains, 0.025).expect("twenty pairs have one");
+        let mut night = Night {
+            run: self.book.run.name.clone(),
+            at: clock::now(),
+            baseline: self.book.run.base.clone(),
+            head: last.commit.clone().unwrap_or_default(),
+            seed,
+            gain: stats::median(&gains).unwrap_or(0.0),
+            low: interval.0,
+            high: interval.1,
+            naive: keeps.iter().filter_map(|record| record.outcome.estimate()).map(|e| e.gain).sum(),
+            pairs,
+            each: vec![],
+            seconds: 0.0,
+        };
+        if each {
+            for keep in &keeps {
+                night.each.push(self.again(keep, last, &records)?);
+            }
+        }
+        self.world.progress.idle();
+        let again = self.book.tally.line.outstanding(&self.book.config.rule);
+        for again in again {
+            let told = format!("still to be tested again, at the end of a climb: {again}");
+            self.world.progress.line(Tone::Neutral, &told);
+        }
+        night.seconds = watch.seconds();
+        self.book.ledger.verified(&night)?;
+        Ok(night)
+    }
+
+    /// One keep: against its own incumbent, and HEAD against HEAD without it.
+    fn again(&self, keep: &Record, last: &Record, records: &[Record]) -> Result<Again> {
+        let repo = &self.world.repo;
+        let id = |text: &Option<String>| repo.commit_id(text.as_deref().unwrap_or_default());
+        let parent = records.iter().find(|r| r.commit == keep.parent && (r.trial == 0 || r.outcome.kept()));
+        let parent = parent.ok_or_else(|| Error::new("a keep without its incumbent"))?;
+        let (over, parent) = (parent.trial, self.built(parent, &[])?);
+        let name = format!("trial {}", keep.trial);
+        let kept = self.built(keep, &[&parent])?;
+        two(&parent, &kept)?;
+        let own =
+            self.asked(&parent, &kept, records, &format!("{name} against its own incumbent"))?.map_err(
+                |sick| fails(sick, ("the keep", keep.trial), ("its incumbent", over), &self.book.run.name),
+            )?;
+        let told = |without| Again {
+            trial: keep.trial,
+            description: keep.description.clone(),
+            recorded: keep.outcome.estimate().map_or(0.0, |e| e.gain),
+            own,
+            without,
+        };
+        let without = match repo.without(id(&last.commit)?, id(&keep.commit)?, id(&keep.parent)?)? {
+            None => None,
+            Some(commit) => match self.build(commit, None, &[])? {
+                BuildEnd::Built(built) => {
+                    let head = self.built(last, &[&built])?;
+                    // Later keeps may have undone it, or its program is the same without it: then it is worth nothing there.
+                    if sides(&built, &head).one().is_some() {
+                        return Ok(told(Some((0.0, 0, false))));
+                    }
+                    let asked =
+                        self.asked(&built, &head, records, &format!("HEAD against HEAD without {name}"))?;
+                    match asked {
+                        Ok(asked) => Some(asked),
+                        Err(sick @ (First::Challenger, _)) => {
+                            let others = ("HEAD without the keep", keep.trial);
+                            return Err(fails(sick, ("HEAD", last.trial), others, &self.book.run.name));
+                        }
+                        // Nobody ever judged that program: later keeps build on this one.
+                        Err((First::Incumbent, _)) => None,
+                    }
+                }
+                _ => None,
+            },
+        };
+        Ok(told(without))
+    }
+
+    /// The rule asked about fresh pairs, until it has an answer: median gain, pairs, and whether it would keep again.
+    fn asked(
+        &self,
+        from: &Built,
+        to: &Built,
+        records: &[Record],
+        doing: &str,
+    ) -> Result<std::result::Result<(f64, u32, bool), Sick>> {
+        let course = self.book.config.courses(records, false).primary;
+        let hear =
+            |pairs: &[Pair]| keep::hear(&Case::of(self.book.config.rule.clone(), course.track_of(pairs)));
+        let seed = host::fresh_seed()?;
+        let more = &mut |pairs: &[Pair]| hear(pairs).0 == Verdict::Continue;
+        Ok(self.pairs(from, to, records, seed, more, doing)?.map(|pairs| {
+            let (verdict, estimate, _) = hear(&pairs);
+            (estimate.gain, estimate.pairs, matches!(verdict, Verdict::Keep(_)))
+        }))
+    }
+
+    fn pairs(
+        &self,
+        from: &Built,
+        to: &Built,
+        records: &[Record],
+        seed: u64,
+        more: &mut dyn FnMut(&[Pair]) -> bool,
+        doing: &str,
+    ) -> Result<std::result::Result<Vec<Pair>, Sick>> {
+        let gates = &self.book.config.gates;
+        let mut samples = Samples::default();
+        let mut look = |side, values: &Values| samples.look(gates, side, values);
+        let mut duel = Duel::new(self.world, &self.book.config, &self.harness, (from, to), seed);
+        duel.exact = records.first().is_some_and(|first| exact(&first.pairs, &self.book.config.judging()));
+        let metric = &self.book.config.metric;
+        let mut course = Course::begin(&metric.name, metric.direction, metric.scale(), records);
+        let mut ended = duel.warm_up(&mut look)?;
+        let mut pairs = vec![];
+        while ended.is_none() && more(&pairs) {
+            match duel.round(&format!("{doing}, pair {}", pairs.len() + 1), &mut look)? {
+                Round::Pair(mut pair) => {
+                    let gain = course.pair(pair.first, &pair.incumbent, &pair.challenger);
+                    (pair.gain, pair.position) =
+                        gain.ok_or_else(|| Error::new(WHAT).cause("a value is missing, or no number"))?;
+                    pairs.push(pair);
+                }
+                other => ended = Some(other),
+            }
+        }
+        // A gate that was not due yet is read at the end, as before a keep.
+        let unread = |side| {
+            let readings = gate::read_all(gates, samples.of(side));
+            Some((side, readings.into_iter().find(|reading| !reading.pass)?))
+        };
+        match ended {
+            None => Ok(match unread(First::Challenger).or_else(|| unread(First::Incumbent)) {
+                Some(sick) => Err(sick),
+                None => Ok(pairs),
+            }),
+            Some(Round::Enough(side)) => {
+                let failed = samples.failing(gates, side).ok_or_else(|| Error::new(WHAT))?;
+                Ok(Err((side, failed)))
+            }
+            Some(other) => Err(other.error(WHAT, self.book.config.measure.timeout_s)),
+        }
+    }
+
+    fn built(&self, record: &Record, keep: &[&Built]) -> Result<Built> {
+        let commit = self.world.repo.commit_id(record.commit.as_deref().unwrap_or_default())?;
+        self.build(commit, record.artifact.as_deref(), keep)?.built(WHAT, &format!("trial {}", record.trial))
+    }
+
+    fn build(&self, commit: Id, hash: Option<&str>, keep: &[&Built]) -> Result<BuildEnd> {
+        let (workshop, config) = (self.world.workshop(), &self.book.config);
+        match workshop.existing(commit, hash, keep, config)? {
+            Some(built) => Ok(BuildEnd::Built(built)),
+            None => workshop.challenger(commit, keep, config, true),
+        }
+    }
+}
+
+/// A side that failed a gate, and what it read.
+type Sick = (First, Reading);
+
+/// What is said of a verification in which a side failed a gate: `to` is the challenger, `from` the incumbent of the pairs.
+fn fails((side, reading): Sick, to: (&str, u32), from: (&str, u32), run: &str) -> Error {
+    let (name, trial) = if side == First::Challenger { to } else { from };
+    Error::new("nothing was verified: what was measured fails a gate")
+        .cause(format!("{name} (trial {trial}) fails {}", reading.words()))
+        .note("nothing was recorded, and the branch is where it was: no figure is told of a program that fails its gates")
+        .hint(format!("piton climb --run {run} goes on with it: an incumbent that fails in a trial is measured alone, and the run goes back to the last keep that passes"))
+}
+
+fn sides(from: &Built, to: &Built) -> Sides {
+    Sides { incumbent: from.side(), challenger: to.side() }
+}
+
+/// Nothing is measured against itself.
+fn two(from: &Built, to: &Built) -> Result<()> {
+    let why = sides(from, to).one().map(str::to_owned).or_else(|| from.unlike(to));
+    why.map_or(Ok(()), |why| Err(Error::new(WHAT).cause(why).note("nothing was recorded")))
+}

@@ -1,0 +1,11 @@
+//! **Experiments on piton itself and on this machine**: noise, power, attacks, doctors. Nothing that a climb needs.
+//!
+//! May enter: what shows how far a climb can be believed. May not: anything that `climb` would have to call.
+
+pub mod discriminate;
+pub mod doctor;
+pub mod noise;
+pub mod redteam;
+pub mod rehearse;
+pub mod simulate;
+pub mod try_once;

@@ -1,0 +1,113 @@
+//! How noisy a measurement is on this machine: the commit at HEAD against itself, outside any run.
+
+use std::fs;
+
+use piton_climb::build::Built;
+use piton_climb::context::{World, experiment};
+use piton_climb::pair_runner::{Duel, Round};
+use piton_climb::recover::Entered;
+use piton_core::base::error::{Context, Result};
+use piton_core::base::metric::{Scale, Values};
+use piton_core::report::tables::Noise;
+use piton_core::rule::gate::Samples;
+use piton_core::rule::keep::First;
+use piton_core::run::pair_history::Course;
+use piton_system::clock::Stopwatch;
+use piton_system::config::Config;
+use piton_system::git::Id;
+use piton_system::host;
+use piton_system::terminal::Tone;
+
+/// The committed experiment at HEAD with its harness built, and no run.
+pub struct Bare {
+    /// The commit.
+    pub head: Id,
+    /// Its experiment.
+    pub config: Config,
+    /// Its sealed tree and harness.
+    pub harness: Built,
+    /// The repository is ours until this is dropped.
+    pub entered: Entered,
+}
+
+impl Bare {
+    /// Builds the harness of the commit at HEAD, for a command that begins no run.
+    ///
+    /// # Errors
+    /// No experiment in this commit, another piton at work, a harness that does not build.
+    pub fn begin(world: &World, who: &str) -> Result<Self> {
+        let head = world.repo.head()?.commit;
+        let (_, config) = experiment(&world.repo, head)?;
+        let state = world.repo.state_dir();
+        let entered = world.enter(who, false)?;
+        fs::create_dir_all(state.join("logs")).context("nothing was measured")?;
+        if config.harness.is_some() {
+            world.progress.long("building the harness from the committed tree; minutes the first time");
+        }
+        let harness = world.workshop().harness(head, &config)?;
+        Ok(Self { head, config, harness, entered })
+    }
+}
+
+/// Measures `pairs` pairs of the commit at HEAD against itself, in coin order, on fresh prompts.
+///
+/// # Errors
+/// When it does not build, or a sample fails.
+pub fn run(world: &World, pairs: u32) -> Result<Noise> {
+    let what = "the noise was not measured";
+    let Bare { head, config, harness, entered: _entered } = Bare::begin(world, "piton noise")?;
+    world.progress.doing("building the candidate");
+    let built = world.workshop().challenger(head, &[], &config, true)?.built(what, "HEAD")?;
+    world.progress.doing("building the candidate a second time");
+    let again = world.workshop().again(head, &[&built], &config)?.built(what, "HEAD")?;
+    let seed = host::fresh_seed()?;
+    let mut samples = Samples::default();
+    let mut look = |side, values: &Values| {
+        samples.look(&config.gates, side, values);
+        true
+    };
+    let mut duel = Duel::new(world, &config, &harness, (&built, &again), seed);
+    let mut noise = Noise {
+        metric: config.metric.name.clone(),
+        seed,
+        values: vec![],
+        scale: Scale::Ratio,
+        gains: vec![],
+        seconds: vec![],
+        conditions: vec![],
+        void_pairs: 0,
+    };
+    if let Some(other) = duel.warm_up(&mut look)? {
+        return Err(other.error(what, config.measure.timeout_s));
+    }
+    let mut measured = vec![];
+    for pair in 0..pairs {
+        let watch = Stopwatch::start();
+        let voided = duel.void_pairs.len();
+        let pair = match duel.round(&format!("pair {} of {pairs}", pair + 1), &mut look)? {
+            Round::Pair(pair) => pair,
+            other => return Err(other.error(what, config.measure.timeout_s)),
+        };
+        if duel.void_pairs.len() == voided {
+            noise.seconds.push(watch.seconds() / 2.0);
+        }
+        noise
+            .values
+            .extend([&pair.incumbent, &pair.challenger].iter().filter_map(|v| v.get(&config.metric.name)));
+        noise.conditions.push(pair.conditions);
+        measured.push(pair);
+    }
+    let metric = &config.metric;
+    noise.scale = metric.scale.unwrap_or_else(|| Scale::of(&metric.name, &metric.unit, &noise.values));
+    let mut course = Course::begin(&metric.name, metric.direction, noise.scale, &[]);
+    let gains = measured.iter().filter_map(|pair| course.pair(pair.first, &pair.incumbent, &pair.challenger));
+    noise.gains = gains.map(|(gain, _)| gain).collect();
+    noise.void_pairs = duel.void_pairs.len();
+    world.progress.idle();
+    let sides = [First::Incumbent, First::Challenger];
+    if let Some(failed) = sides.iter().find_map(|side| samples.failing(&config.gates, *side)) {
+        let told = format!("no run would begin with this commit: it fails {}", failed.words());
+        world.progress.line(Tone::Bad, &told);
+    }
+    Ok(noise)
+}

@@ -1,0 +1,95 @@
+//! A night of 200 proposals: false keeps, runs, and what the last figure is worth.
+
+use super::bench::{Bench, Mean};
+use super::noise::{Machine, Noise};
+use super::session::Session;
+use super::{Bar, Figure, Report, SIGMA};
+use piton_core::base::metric::percent;
+use piton_core::base::rng::Random;
+use piton_core::base::stats;
+use piton_core::rule::keep::Question;
+use piton_core::rule::settings::Settings;
+
+/// One night for so many of the trials asked for: 1,000 nights at full size.
+const TRIALS_PER_NIGHT: u32 = 20;
+const PROPOSALS: u32 = 200;
+/// Fresh pairs of HEAD against the baseline.
+const FINAL_PAIRS: u32 = 20;
+
+/// A night, in the order of its figures: keeps of what does nothing or harm, runs, gain claimed, true gain,
+/// the claim less the truth (percent), and whether the published interval holds the truth.
+type Night = [f64; 6];
+
+/// Bar 9, and the same night where every run that came out higher is kept. The design sets no bar for the interval
+/// of the last figure, but calls it a 95 % one.
+pub fn nights(bench: &Bench, report: &mut Report) {
+    let count = bench.options.trials.div_ceil(TRIALS_PER_NIGHT);
+    let of = |name: &str, night: fn(Random) -> Night| -> [Mean; 6] {
+        bench.means(name, (count, 1), |random, _, tell| tell(night(random)))
+    };
+    let [falsely, runs, _, _, bias, held] = of("night of coin pairs", coin_pairs);
+    let [single, _, claimed, truth, ..] = of("night of single runs", single_runs);
+    let bias = Mean { value: bias.value.abs(), ..bias };
+    report.bars.extend([
+        Bar::at_most(9, "a night: false keeps".to_owned(), falsely, 2.0).against(1.1),
+        Bar::at_most(9, "a night: runs".to_owned(), runs, 2700.0).against(2454.0),
+        Bar::at_most(9, "a night: bias of the final figure, points".to_owned(), bias, 0.5).against(0.1),
+        Bar::at_least(9, "a night: interval of the final figure holds the truth".to_owned(), held, 0.95),
+    ]);
+    report.figures.extend([
+        Figure::new("a night of single runs: false keeps", single, 9.0),
+        Figure::new("a night of single runs: gain claimed, %", claimed, 50.0),
+        Figure::new("a night of single runs: true gain, %", truth, 36.0),
+    ]);
+}
+
+/// Log effect of the next proposal: 45 % null, 45 % U(-20, -1) %, 8 % U(1, 3) %, 2 % U(5, 15) %.
+fn proposal(random: &mut Random) -> f64 {
+    let (low, high) = match random.between(0.0, 1.0) {
+        ..0.45 => (0.0, 0.0),
+        0.45..0.90 => (-20.0, -1.0),
+        0.90..0.98 => (1.0, 3.0),
+        _ => (5.0, 15.0),
+    };
+    (random.between(low, high) / 100.0).ln_1p()
+}
+
+/// tau and b are learnt over the night, from 8 pairs of the baseline on; all runs count.
+fn coin_pairs(random: Random) -> Night {
+    let settings = Settings::default();
+    let mut session = Session::new(Machine::new(Noise::Machine(SIGMA), random));
+    session.calibrate(&settings);
+    let (mut head, mut falsely, mut pairs) = (0.0, 0.0, settings.calibration_pairs + FINAL_PAIRS);
+    for _ in 0..PROPOSALS {
+        let effect = proposal(session.random());
+        let tried = session.trial(&settings, &Question::better(&settings, session.tau()), effect);
+        pairs += tried.pairs;
+        if tried.kept {
+            head += effect;
+            falsely += f64::from(u8::from(effect <= 0.0));
+        }
+    }
+    let gains = session.pairs(FINAL_PAIRS, head);
+    let claimed = percent(stats::median(&gains).expect("20 gains"));
+    let (low, high) = stats::sign_interval(&gains, 0.025).expect("20 gains");
+    let held = f64::from(u8::from((low..=high).contains(&head)));
+    [falsely, f64::from(2 * pairs), claimed, percent(head), claimed - percent(head), held]
+}
+
+/// One run a proposal, kept when it is above the figure of the last keep, which it then replaces.
+fn single_runs(random: Random) -> Night {
+    let mut machine = Machine::new(Noise::Machine(SIGMA), random);
+    let first = machine.run();
+    let (mut head, mut best, mut falsely) = (0.0, first, 0.0);
+    for _ in 0..PROPOSALS {
+        let effect = proposal(&mut machine.random);
+        let value = head + effect + machine.run();
+        if value > best {
+            best = value;
+            head += effect;
+            falsely += f64::from(u8::from(effect <= 0.0));
+        }
+    }
+    let (claimed, truth) = (percent(best - first), percent(head));
+    [falsely, f64::from(PROPOSALS + 1), claimed, truth, claimed - truth, 0.0]
+}

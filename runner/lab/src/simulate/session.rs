@@ -1,0 +1,116 @@
+//! A run of the product on a simulated machine: the scale learnt, pairs in coin order, a question after each.
+
+use super::noise::{Machine, Noise};
+use piton_core::base::rng::Random;
+use piton_core::base::stats;
+use piton_core::rule::keep::{self, Answer, Case, First, History, Question, Track, Verdict};
+use piton_core::rule::settings::Settings;
+
+/// A machine and what the run has learnt about it.
+pub struct Session {
+    machine: Machine,
+    history: History,
+    /// tau, where it is not learnt.
+    pub known_tau: Option<f64>,
+    /// What being second of a pair is worth on this machine.
+    pub second: f64,
+    /// The incumbent always goes first, and nothing is taken off for it: what the coin is there to prevent.
+    pub fixed_order: bool,
+}
+
+/// How a trial ended.
+pub struct Tried {
+    /// Whether the change was kept.
+    pub kept: bool,
+    /// Pairs that it took.
+    pub pairs: u32,
+}
+
+impl Session {
+    /// A session that has learnt nothing yet.
+    pub fn new(machine: Machine) -> Self {
+        Self { machine, history: History::default(), known_tau: None, second: 0.0, fixed_order: false }
+    }
+
+    /// Measures the pairs of the baseline against itself that a run begins with; their order teaches b too.
+    pub fn calibrate(&mut self, settings: &Settings) {
+        let gains = self.pairs(settings.calibration_pairs, 0.0);
+        self.history.null_pairs(&gains);
+    }
+
+    /// Takes gains of the baseline against itself that were measured elsewhere.
+    pub fn learn(&mut self, gains: &[f64]) {
+        self.history.null_pairs(gains);
+    }
+
+    /// tau as it stands.
+    pub fn tau(&self) -> f64 {
+        self.known_tau.unwrap_or_else(|| self.history.tau())
+    }
+
+    /// Random numbers for what is not noise.
+    pub fn random(&mut self) -> &mut Random {
+        &mut self.machine.random
+    }
+
+    /// The gains d of so many pairs of a change of this effect.
+    pub fn pairs(&mut self, pairs: u32, effect: f64) -> Vec<f64> {
+        let (seed, tau) = (self.machine.random.word(), self.tau());
+        (0..pairs).map(|pair| self.pair(seed, pair, effect, tau)).collect()
+    }
+
+    /// Measures pair after pair of a change of this effect until the question is answered.
+    pub fn trial(&mut self, settings: &Settings, question: &Question, effect: f64) -> Tried {
+        let (kept, gains) = self.measured(settings, question, effect);
+        Tried { kept, pairs: gains.len() as u32 }
+    }
+
+    /// Takes in the gains of a test that has ended.
+    pub fn learn_trial(&mut self, gains: &[f64]) {
+        self.history.trial(gains);
+    }
+
+    /// The same: whether it was kept, and its gains.
+    pub fn measured(&mut self, settings: &Settings, question: &Question, effect: f64) -> (bool, Vec<f64>) {
+        let seed = self.machine.random.word();
+        let mut gains = Vec::with_capacity(question.n_max as usize);
+        loop {
+            gains.push(self.pair(seed, gains.len() as u32, effect, question.tau));
+            let answer = answer(settings, question, &gains);
+            if answer != Answer::Open {
+                self.history.trial(&gains);
+                return (answer == Answer::Yes, gains);
+            }
+        }
+    }
+
+    /// d of one pair, by the product's own coin.
+    pub fn pair(&mut self, seed: u64, pair: u32, effect: f64, tau: f64) -> f64 {
+        let first = if self.fixed_order { First::Incumbent } else { keep::draw(seed, pair).first };
+        let (before, after) = if first == First::Incumbent { (0.0, effect) } else { (effect, 0.0) };
+        let earlier = before + self.machine.run();
+        let w = after + self.machine.run() + self.second - earlier;
+        let (d, b) = self.history.pair(first.sign(), w, tau);
+        if self.fixed_order { d + first.sign() * b } else { d }
+    }
+}
+
+/// The product's answer. Where tau is 0, as few coarse values make it, there is no test and `hear` decides.
+fn answer(settings: &Settings, question: &Question, gains: &[f64]) -> Answer {
+    if question.tau > 0.0 {
+        return question.ask(gains).0;
+    }
+    let primary = Track::of(0.0, gains.to_vec());
+    match keep::hear(&Case::of(settings.clone(), primary)).0 {
+        Verdict::Continue => Answer::Open,
+        Verdict::Keep(_) => Answer::Yes,
+        _ => Answer::No,
+    }
+}
+
+/// The true scale of one pair, from 20,001 of them: what [`History`] would find if it had for ever.
+pub fn true_tau(noise: Noise) -> f64 {
+    let mut machine = Machine::new(noise, Random::of_block(0, "true tau", 0));
+    let sizes: Vec<f64> = (0..20_001).map(|_| (machine.run() - machine.run()).abs()).collect();
+    1.4826 * stats::median(&sizes).unwrap_or(0.0)
+}

@@ -1,0 +1,61 @@
+//! `piton doctor --try`: the present commit built and measured once, to see what the walls refuse it.
+
+use std::fs;
+
+use crate::doctor::{Attempt, Refused};
+use piton_climb::build::{BuildEnd, Workshop};
+use piton_climb::context::World;
+use piton_climb::sample::{Bench, Sampled};
+use piton_core::base::error::{Context, Result};
+use piton_core::trial::denied;
+use piton_system::beneath;
+use piton_system::config::Config;
+use piton_system::host;
+use piton_system::state_home::Place;
+
+/// Builds and measures the commit that is checked out, in a place of its own that is removed: no run's slots are touched.
+///
+/// # Errors
+/// When piton itself fails: a disk that refuses, a command that cannot be started.
+pub fn attempt(world: World, config: &Config) -> Result<Attempt> {
+    let commit = world.repo.head()?.commit;
+    let dir = world.repo.state_dir().join("try");
+    let world = World { walls: world.walls.noting(), ..world };
+    fs::create_dir_all(dir.join("logs")).context("the commit was not tried")?;
+    let place = Place::of(&dir);
+    let workshop = Workshop { dir: dir.clone(), place: &place, ..world.workshop() };
+    world.long("building and measuring the present commit once");
+    let measured = || -> Result<std::result::Result<String, String>> {
+        let harness = workshop.harness(commit, config)?;
+        let side = match workshop.challenger(commit, &[], config, true)? {
+            BuildEnd::Built(built) => built,
+            BuildEnd::Failed(error) => return Ok(Err(format!("it does not build: {}", error.reason))),
+            BuildEnd::TimedOut => return Ok(Err("its build took too long".to_owned())),
+            BuildEnd::Interrupted => return Ok(Err(piton_system::process::STOPPED.to_owned())),
+        };
+        let bench = Bench { place: &place, logs: dir.join("logs"), ..world.bench(config, &harness) };
+        Ok(match bench.sample(&side, host::fresh_seed()?, 0)? {
+            Sampled::Measured(values) => {
+                let value = values.get(&config.metric.name).copied().unwrap_or_default();
+                Ok(format!("{} {value}", config.metric.name))
+            }
+            other => Err(other.words(config.measure.timeout_s)),
+        })
+    };
+    let ended = measured();
+    world.progress.idle();
+    for made in place.known().iter().chain([&dir]) {
+        let _ = beneath::remove_at(made);
+    }
+    let (measured, failed) = match ended? {
+        Ok(measured) => (Some(measured), None),
+        Err(why) => (None, Some(why)),
+    };
+    let refused = world.walls.refused().into_iter().map(|(section, one)| Refused {
+        section,
+        opens: denied::opening(std::slice::from_ref(&one)).pop(),
+        what: one.what,
+        note: one.note,
+    });
+    Ok(Attempt { failed, measured, refused: refused.collect() })
+}

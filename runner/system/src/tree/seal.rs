@@ -1,0 +1,403 @@
+//! The sealed part of a tree that a job may write in: as it was when the job began, and whether it still is.
+//!
+//! Three things tell. A file's state holds its change time, which no program can set back; a watch on the directories tells of what was
+//! there for a moment alone; and what is there in the end is looked at where no watch can be had. What was touched is not read and
+//! excused: nobody but an attack has a reason to write what it may not change.
+
+mod watch;
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use super::{Stat, hash_file, stat};
+use crate::beneath;
+use piton_core::trial::scope::Scope;
+
+/// Where Python keeps what it compiled, beside the source, and believes it by a time that anyone can write.
+const CACHE: &str = "__pycache__";
+/// Changes within that time of each other may carry the same time, in nanoseconds: a tick is 10 ms at most.
+const TICK: i128 = 50_000_000;
+/// With more files and directories than that, a job's mounts are not worth their time: what it does is only seen.
+const MOST_MOUNTS: usize = 4096;
+
+/// What of a commit's tree a job must leave alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    scope: Scope,
+    /// The sealed files and links.
+    files: BTreeSet<PathBuf>,
+    /// Directories that the commit has.
+    dirs: BTreeSet<PathBuf>,
+}
+
+impl Held {
+    /// Of a commit that holds the files and links `all`.
+    pub fn of(scope: &Scope, all: impl Iterator<Item = PathBuf>) -> Self {
+        let (mut files, mut dirs) = (BTreeSet::new(), BTreeSet::from([PathBuf::new()]));
+        for path in all {
+            dirs.extend(path.ancestors().skip(1).map(Path::to_owned));
+            if scope.holds(&path.to_string_lossy()) {
+                files.insert(path);
+            }
+        }
+        Self { scope: scope.clone(), files, dirs }
+    }
+
+    /// Why what a job made at `path` is not to be there.
+    fn planted(&self, path: &Path, directory: bool) -> Option<String> {
+        let mut beside = |name: &str| self.files.contains(&path.with_file_name(name));
+        self.scope.planted(&path.to_string_lossy(), directory, &mut beside)
+    }
+
+    /// Directories in which Python finds nothing that it compiled earlier: those beside sealed sources.
+    fn caches(&self) -> BTreeSet<PathBuf> {
+        let sources = self.files.iter().filter(|path| path.extension() == Some(OsStr::new("py")));
+        let caches = sources.map(|path| path.with_file_name(CACHE));
+        caches.filter(|cache| !self.dirs.contains(cache)).collect()
+    }
+
+    /// What is planted in `tree` and in none of `others`: one challenger's build made it, the incumbent's did not.
+    pub fn made_here_alone(&self, tree: &Path, others: &[&Path]) -> Option<String> {
+        self.dirs.iter().find_map(|dir| {
+            let mut entries = fs::read_dir(tree.join(dir)).ok()?.flatten();
+            entries.find_map(|entry| {
+                let path = dir.join(entry.file_name());
+                let laid = self.files.contains(&path)
+                    || self.dirs.contains(&path)
+                    || self.scope.contains(&path.to_string_lossy());
+                if laid || others.iter().any(|other| other.join(&path).symlink_metadata().is_ok()) {
+                    return None;
+                }
+                let why = self.planted(&path, entry.file_type().is_ok_and(|kind| kind.is_dir()))?;
+                Some(format!("{} was made ({why}), and the incumbent's build makes none", path.display()))
+            })
+        })
+    }
+}
+
+/// The sealed part of one laid tree.
+#[derive(Debug)]
+pub struct Seal<'h> {
+    root: PathBuf,
+    held: &'h Held,
+    /// Content where the time alone might not tell.
+    files: BTreeMap<PathBuf, (Stat, Option<Vec<u8>>)>,
+    dirs: BTreeMap<PathBuf, (u64, u64)>,
+    caches: BTreeMap<PathBuf, Stat>,
+    /// What was there in each directory.
+    there: BTreeMap<PathBuf, BTreeSet<OsString>>,
+    watch: Option<watch::Watch>,
+    found: RefCell<Option<String>>,
+}
+
+impl<'h> Seal<'h> {
+    /// Closes what must be closed in a tree that was just laid at `root`, and looks at it. Where `makes` is set, the job may make what it
+    /// likes there, as builds do, and only what is sealed is held.
+    ///
+    /// # Errors
+    /// When something there cannot be read or made.
+    pub fn lay(root: &Path, held: &'h Held, makes: bool) -> io::Result<Self> {
+        let mut caches = BTreeMap::new();
+        for cache in held.caches() {
+            let full = root.join(&cache);
+            if full.parent().is_some_and(Path::is_dir) {
+                close(&full)?;
+                caches.insert(cache, stat(&fs::symlink_metadata(&full)?));
+            }
+        }
+        let now = now_at(root)?;
+        let (mut files, mut dirs, mut there) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        for path in &held.files {
+            let full = root.join(path);
+            let meta = fs::symlink_metadata(&full)?;
+            let recent = meta.is_file() && now - changed(&meta) < TICK;
+            let content = recent.then(|| hash_file(&full)).transpose()?;
+            files.insert(path.clone(), (stat(&meta), content));
+        }
+        for dir in &held.dirs {
+            let full = root.join(dir);
+            let meta = fs::symlink_metadata(&full)?;
+            dirs.insert(dir.clone(), (meta.dev(), meta.ino()));
+            if !makes {
+                there.insert(dir.clone(), names(&full)?);
+            }
+        }
+        let watch = if makes { None } else { watch::Watch::on(root, dirs.keys()) };
+        // Walls know real paths.
+        let root = fs::canonicalize(root)?;
+        Ok(Self { root, held, files, dirs, caches, there, watch, found: RefCell::default() })
+    }
+
+    /// Writes the list by which walls hold the sealed files: see `piton_confine::Policy::held`. False where there are too many.
+    ///
+    /// # Errors
+    /// A disk that refuses.
+    pub fn list(&self, list: &Path) -> io::Result<bool> {
+        // A link cannot be mounted upon; it is looked at.
+        let plain =
+            |path: &&PathBuf| fs::symlink_metadata(self.root.join(path)).is_ok_and(|meta| meta.is_file());
+        let plain: Vec<&PathBuf> = self.files.keys().filter(plain).collect();
+        let above = plain.iter().copied().chain(self.caches.keys()).flat_map(|path| path.ancestors().skip(1));
+        let above: BTreeSet<&Path> = above.filter(|dir| !dir.as_os_str().is_empty()).collect();
+        if plain.len() + above.len() + self.caches.len() > MOST_MOUNTS {
+            return Ok(false);
+        }
+        let mut text = vec![];
+        let mut line = |kind: u8, path: &Path| {
+            text.push(kind);
+            text.extend_from_slice(self.root.join(path).as_os_str().as_bytes());
+            text.push(0);
+        };
+        // Parents before what lies in them.
+        above.into_iter().for_each(|dir| line(b'w', dir));
+        plain.into_iter().chain(self.caches.keys()).for_each(|path| line(b'r', path));
+        let _ = fs::remove_file(list);
+        File::create_new(list)?.write_all(&text)?;
+        Ok(true)
+    }
+
+    /// What was planted so far, for while the job runs: one call where nothing was made.
+    pub fn planted(&self) -> Option<String> {
+        let mut found = self.found.borrow_mut();
+        if let Some(watch) = self.watch.as_ref().filter(|_| found.is_none()) {
+            *found = watch.each(&mut |dir, name, directory| {
+                let path = dir.join(name);
+                if self.files.contains_key(&path) || self.dirs.contains_key(&path) {
+                    return Some(format!("{} was put in the place of what was laid", path.display()));
+                }
+                let why = self.held.planted(&path, directory)?;
+                Some(format!("{} was made ({why})", path.display()))
+            });
+        }
+        found.clone()
+    }
+
+    /// What a job did to what it was to leave alone; `None` where it left it alone.
+    ///
+    /// # Errors
+    /// When the tree cannot be read.
+    pub fn broken(&self) -> io::Result<Option<String>> {
+        if let Some(found) = self.planted() {
+            return Ok(Some(found));
+        }
+        let at = |path: &Path| fs::symlink_metadata(self.root.join(path));
+        for (path, id) in &self.dirs {
+            if !at(path).is_ok_and(|meta| meta.is_dir() && (meta.dev(), meta.ino()) == *id) {
+                return Ok(Some(format!("{} was moved, removed or replaced", shown(path))));
+            }
+        }
+        for (path, (was, content)) in &self.files {
+            let same = at(path).is_ok_and(|meta| stat(&meta) == *was)
+                && content
+                    .as_ref()
+                    .is_none_or(|was| hash_file(&self.root.join(path)).is_ok_and(|is| is == *was));
+            if !same {
+                return Ok(Some(format!("{} was written to, replaced or removed", shown(path))));
+            }
+        }
+        for (path, was) in &self.caches {
+            if !at(path).is_ok_and(|meta| stat(&meta) == *was) {
+                return Ok(Some(format!("{} was opened", shown(path))));
+            }
+        }
+        for (dir, there) in &self.there {
+            for name in names(&self.root.join(dir))?.difference(there) {
+                let path = dir.join(name);
+                let directory = at(&path).is_ok_and(|meta| meta.is_dir());
+                if let Some(why) = self.held.planted(&path, directory) {
+                    return Ok(Some(format!("{} was made ({why})", shown(&path))));
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+fn shown(path: &Path) -> String {
+    if path.as_os_str().is_empty() { "the tree itself".to_owned() } else { path.display().to_string() }
+}
+
+fn names(dir: &Path) -> io::Result<BTreeSet<OsString>> {
+    fs::read_dir(dir)?.map(|entry| entry.map(|entry| entry.file_name())).collect()
+}
+
+/// An empty directory that its own user cannot write in, whatever was there.
+fn close(dir: &Path) -> io::Result<()> {
+    beneath::remove_at(dir)?;
+    fs::create_dir(dir)?;
+    fs::set_permissions(dir, fs::Permissions::from_mode(0o555))
+}
+
+/// When something last changed, in nanoseconds.
+fn changed(meta: &fs::Metadata) -> i128 {
+    i128::from(meta.ctime()) * 1_000_000_000 + i128::from(meta.ctime_nsec())
+}
+
+/// The present time by the clock of the file system on which `root` lies.
+fn now_at(root: &Path) -> io::Result<i128> {
+    let meta = fs::symlink_metadata(root)?;
+    fs::set_permissions(root, meta.permissions())?;
+    Ok(changed(&fs::symlink_metadata(root)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn laid() -> (tempfile::TempDir, Held) {
+        let dir = tempfile::tempdir().unwrap();
+        let files = ["Makefile", "bench.sh", "src/work.sh", "tests/unit/a.sh", "tests/helper.py", "link"];
+        for path in &files[..5] {
+            fs::create_dir_all(dir.path().join(path).parent().unwrap()).unwrap();
+            fs::write(dir.path().join(path), "content\n").unwrap();
+        }
+        symlink("bench.sh", dir.path().join("link")).unwrap();
+        let held = Held::of(&Scope::of(vec!["src".into()]), files.iter().map(PathBuf::from));
+        (dir, held)
+    }
+
+    fn dated(path: &Path, time: std::time::SystemTime) {
+        File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
+    }
+
+    #[test]
+    fn whatever_is_done_to_what_is_sealed_is_seen_even_where_it_was_undone() {
+        type Attack = (&'static str, fn(&Path));
+        let attacks: [Attack; 21] = [
+            ("rewritten", |d| fs::write(d.join("bench.sh"), "CONTENT\n").unwrap()),
+            ("rewritten and restored", |d| {
+                let meta = fs::metadata(d.join("bench.sh")).unwrap();
+                while changed(&fs::metadata(d.join("bench.sh")).unwrap()) == changed(&meta) {
+                    fs::write(d.join("bench.sh"), "forged!\n").unwrap();
+                    fs::write(d.join("bench.sh"), "content\n").unwrap();
+                    dated(&d.join("bench.sh"), meta.modified().unwrap());
+                }
+            }),
+            ("rewritten at once, with its time", |d| {
+                let was = fs::metadata(d.join("bench.sh")).unwrap().modified().unwrap();
+                fs::write(d.join("bench.sh"), "forged!\n").unwrap();
+                dated(&d.join("bench.sh"), was);
+            }),
+            ("removed", |d| fs::remove_file(d.join("bench.sh")).unwrap()),
+            ("replaced", |d| {
+                fs::write(d.join("x"), "content\n").unwrap();
+                fs::rename(d.join("x"), d.join("bench.sh")).unwrap();
+            }),
+            ("a link in its place", |d| {
+                fs::remove_file(d.join("bench.sh")).unwrap();
+                symlink("src/work.sh", d.join("bench.sh")).unwrap();
+            }),
+            ("a directory in its place", |d| {
+                fs::remove_file(d.join("bench.sh")).unwrap();
+                fs::create_dir(d.join("bench.sh")).unwrap();
+            }),
+            ("its mode", |d| {
+                fs::set_permissions(d.join("bench.sh"), fs::Permissions::from_mode(0o755)).unwrap();
+            }),
+            ("by another name", |d| {
+                fs::hard_link(d.join("bench.sh"), d.join("src/x")).unwrap();
+                fs::write(d.join("src/x"), "forged!\n").unwrap();
+                fs::remove_file(d.join("src/x")).unwrap();
+            }),
+            ("a link that points elsewhere", |d| {
+                fs::remove_file(d.join("link")).unwrap();
+                symlink("src/work.sh", d.join("link")).unwrap();
+            }),
+            ("a directory moved away and back", |d| {
+                fs::rename(d.join("tests"), d.join("elsewhere")).unwrap();
+                fs::rename(d.join("elsewhere"), d.join("tests")).unwrap();
+            }),
+            ("a directory above replaced by a copy", |d| {
+                fs::rename(d.join("tests"), d.join("elsewhere")).unwrap();
+                super::super::copy(&d.join("elsewhere"), &d.join("tests")).unwrap();
+            }),
+            ("a directory above replaced by a link", |d| {
+                fs::rename(d.join("tests"), d.join("elsewhere")).unwrap();
+                symlink("elsewhere", d.join("tests")).unwrap();
+            }),
+            ("a file that goes first", |d| fs::write(d.join("GNUmakefile"), "").unwrap()),
+            ("a file that goes first, for a moment", |d| {
+                fs::write(d.join("GNUmakefile"), "").unwrap();
+                fs::remove_file(d.join("GNUmakefile")).unwrap();
+            }),
+            ("the same, moved there", |d| {
+                fs::write(d.join("src/x"), "").unwrap();
+                fs::rename(d.join("src/x"), d.join("tests/conftest.py")).unwrap();
+                fs::remove_file(d.join("tests/conftest.py")).unwrap();
+            }),
+            ("a link of that name", |d| symlink("nowhere", d.join("sitecustomize.py")).unwrap()),
+            ("a package instead of a module", |d| fs::create_dir(d.join("tests/helper")).unwrap()),
+            ("a test that nobody wrote", |d| fs::write(d.join("src/test_more.py"), "").unwrap()),
+            ("what was compiled earlier", |d| {
+                let cache = d.join("tests/__pycache__");
+                fs::set_permissions(&cache, fs::Permissions::from_mode(0o755)).unwrap();
+                fs::write(cache.join("helper.cpython-312.pyc"), "forged").unwrap();
+            }),
+            ("another cache", |d| {
+                fs::rename(d.join("tests/__pycache__"), d.join("src/x")).unwrap();
+                fs::create_dir(d.join("tests/__pycache__")).unwrap();
+            }),
+        ];
+        for (name, attack) in attacks {
+            let (dir, held) = laid();
+            let seal = Seal::lay(dir.path(), &held, false).unwrap();
+            assert_eq!(seal.broken().unwrap(), None, "{name}");
+            attack(dir.path());
+            assert!(seal.broken().unwrap().is_some(), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_a_job_makes_and_changes_of_its_own_is_nobodys_business() {
+        let (dir, held) = laid();
+        let seal = Seal::lay(dir.path(), &held, false).unwrap();
+        let d = dir.path();
+        fs::write(d.join("src/work.sh"), "changed").unwrap();
+        fs::create_dir_all(d.join("target/debug")).unwrap();
+        fs::create_dir_all(d.join("src/__pycache__")).unwrap();
+        for path in ["prog", "tests/unit/a.o", "target/Makefile", "tests/out.log", ".coverage"] {
+            fs::write(d.join(path), "").unwrap();
+        }
+        fs::remove_file(d.join("prog")).unwrap();
+        fs::read(d.join("bench.sh")).unwrap();
+        assert_eq!(seal.broken().unwrap(), None);
+    }
+
+    #[test]
+    fn what_one_build_alone_made_is_found_and_what_both_made_is_not() {
+        let (dir, held) = laid();
+        let other = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("config.mk"), "").unwrap();
+        assert!(held.made_here_alone(dir.path(), &[other.path()]).unwrap().contains("config.mk"));
+        fs::write(other.path().join("config.mk"), "another").unwrap();
+        assert_eq!(held.made_here_alone(dir.path(), &[other.path()]), None);
+    }
+
+    #[test]
+    fn the_list_for_the_walls_has_directories_first_and_names_no_link() {
+        let (dir, held) = laid();
+        let (seal, list) = (Seal::lay(dir.path(), &held, false).unwrap(), dir.path().join("src/list"));
+        assert!(seal.list(&list).unwrap());
+        let text = String::from_utf8(fs::read(list).unwrap()).unwrap();
+        let root = format!("{}/", dir.path().display());
+        let lines: Vec<String> = text.split_terminator('\0').map(|line| line.replace(&root, " ")).collect();
+        let expected = [
+            "w tests",
+            "w tests/unit",
+            "r Makefile",
+            "r bench.sh",
+            "r tests/helper.py",
+            "r tests/unit/a.sh",
+            "r tests/__pycache__",
+        ];
+        assert_eq!(lines, expected);
+    }
+}
