@@ -11,7 +11,7 @@ use piton_core::rule::keep::{
 use piton_core::rule::settings::{Guard, Preset, Recheck, Second, Settings};
 use piton_core::run::few_runs::{Judgement, Known, Runs, provisional};
 use piton_core::run::pair_history::{Course, Courses};
-use piton_core::run::rechecks::{self, Line};
+use piton_core::run::rechecks::{self, BranchState};
 use piton_core::trial::record::{Outcome, Pair, Record};
 use proptest::prelude::*;
 use support::blank;
@@ -187,7 +187,7 @@ fn the_branch_stands_where_the_last_keep_put_it_and_a_bundle_that_fails_puts_it_
         trials: vec![],
         estimate: Estimate { pairs: 9, gain: 0.0, low: None, high: None },
     };
-    let mut line = Line::default();
+    let mut line = BranchState::default();
     let mut take = |trial, outcome| {
         line.take(&blank(trial, outcome));
         (line.incumbent, line.verified, line.waiting.clone())
@@ -210,7 +210,8 @@ fn the_branch_stands_where_the_last_keep_put_it_and_a_bundle_that_fails_puts_it_
 
 #[test]
 fn four_provisional_keeps_are_tested_together_and_fewer_where_all_are_wanted() {
-    let due = |n: u32, all| Line { waiting: (0..n).collect(), ..Line::default() }.bundle_is_due(all);
+    let due =
+        |n: u32, all| BranchState { waiting: (0..n).collect(), ..BranchState::default() }.bundle_is_due(all);
     assert_eq!([0, 1, 3, 4, 5].map(|n| due(n, false)), [false, false, false, true, true]);
     assert_eq!([0, 1, 4].map(|n| due(n, true)), [false, true, true]);
 }
@@ -488,8 +489,8 @@ fn recheck(keep: u32, worth: Worth) -> Outcome {
 }
 
 /// Where a run stands after these outcomes.
-fn stands(outcomes: Vec<Outcome>) -> Line {
-    let mut line = Line::default();
+fn stands(outcomes: Vec<Outcome>) -> BranchState {
+    let mut line = BranchState::default();
     (0..).zip(outcomes).for_each(|(trial, outcome)| line.take(&blank(trial, outcome)));
     line
 }

@@ -8,7 +8,7 @@ use piton_core::base::metric::{Direction, Metric};
 use piton_core::base::note::Note;
 use piton_core::rule::keep::{Estimate, Path, Verdict};
 use piton_core::run::lessons::{Expected, Lessons};
-use piton_core::run::next_start::{Directive, Frontier, STARTS, Step};
+use piton_core::run::next_start::{Directive, Frontier, NextProposal, STARTS};
 use piton_core::trial::changes::Changes;
 use piton_core::trial::proposal::Claim;
 use piton_core::trial::record::{Outcome, Record};
@@ -44,7 +44,7 @@ fn after(outcomes: impl IntoIterator<Item = Outcome>) -> (Frontier, u32) {
 #[test]
 fn a_climb_goes_uphill_from_the_incumbent_until_nothing_is_kept_for_a_plateau() {
     let (frontier, _) = after((0..9).map(|_| miss(0.005)));
-    assert_eq!(frontier.step(10), Step { directive: Directive::Explore, starts: vec![] });
+    assert_eq!(frontier.step(10), NextProposal { directive: Directive::Explore, starts: vec![] });
     let (frontier, _) = after([miss(0.005), keep()]);
     assert_eq!(frontier.step(10).directive, Directive::Exploit, "go on where it paid");
     let (frontier, _) = after((0..10).map(|_| miss(0.005)));

@@ -144,7 +144,7 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
         }
         Command::Simulate { trials, seed, json } => {
             let progress = Progress::new();
-            let options = simulate::Options { trials, seed, threads: host::cores() };
+            let options = simulate::SimulateOptions { trials, seed, threads: host::cores() };
             let report = simulate::run(&options, &|part| progress.doing(part));
             progress.idle();
             if json {
@@ -165,8 +165,8 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
         }
         Command::Redteam { only, in_place, json, .. } => {
             let world = world(dir, least)?;
-            let mut told = |row: &redteam::Row| redteam::tell(&world.progress, row);
-            let report = redteam::run(&world, &redteam::Options { only, in_place }, &mut told)?;
+            let mut told = |row: &redteam::AttackRow| redteam::tell(&world.progress, row);
+            let report = redteam::run(&world, &redteam::RedteamOptions { only, in_place }, &mut told)?;
             if json {
                 terminal::json(&report);
             } else {

@@ -205,7 +205,10 @@ fn printed(records: &[Record]) -> Result<(), TestCaseError> {
     let mut texts = vec![
         table,
         brief,
-        records.iter().map(|record| tables::log_line(&tables::Line::of(record), &metric()) + "\n").collect(),
+        records
+            .iter()
+            .map(|record| tables::log_line(&tables::LogLine::of(record), &metric()) + "\n")
+            .collect(),
         summary::status_words(&status, &metric()),
     ];
     for record in records {

@@ -67,7 +67,7 @@ fn a_row_that_measured_nothing_has_no_number_in_a_metric_column() {
 fn the_log_reads_as_it_should() {
     let lines = records()
         .iter()
-        .map(|record| tables::log_line(&tables::Line::of(record), &metric()))
+        .map(|record| tables::log_line(&tables::LogLine::of(record), &metric()))
         .collect::<Vec<_>>();
     assert_golden(&golden("log.txt"), &format!("{}\n{}\n", tables::log_header(&metric()), lines.join("\n")));
 }
@@ -201,7 +201,7 @@ fn what_is_taken_home_carries_its_evidence_in_the_message_and_the_plan_says_what
     let branch = |name: &str, holds, trials: &[u32]| finalize::Branch {
         name: format!("{}{name}", finalize::prefix("nov20")),
         holds,
-        commits: trials.iter().map(|trial| finalize::Step { trial: *trial, commit: None }).collect(),
+        commits: trials.iter().map(|trial| finalize::BranchCommit { trial: *trial, commit: None }).collect(),
     };
     let mut plan = finalize::Plan {
         run: "nov20".into(),
@@ -321,12 +321,12 @@ fn a_staircase_in_characters_and_as_svg() {
 
 #[test]
 fn a_run_that_goes_on_as_the_terminal_shows_it() {
-    use piton_core::report::live_state::{Evidence, Live, Now, Trial};
+    use piton_core::report::live_state::{Evidence, Live, LiveTrial, Now};
     let (records, metric, diffs) = (records(), metric(), BTreeMap::new());
     let view = html::View { records: &records[..6], ..view(&records, &metric, &diffs) };
     let evidence =
         Evidence { log_e: 1.8, keeps_at: 50f64.ln(), futility: -0.4, gives_up_at: 0.2f64.ln(), most: 64 };
-    let trial = Trial {
+    let trial = LiveTrial {
         number: 6,
         what: "fuse the gate and up projections".into(),
         began: 1000,

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use piton_core::run::summary::Night;
+use piton_core::run::summary::Verification;
 use piton_core::trial::record::Record;
 use piton_core::trial::state::{Flight, Owner, State};
 use piton_system::ledger::{Ledger, Run};
@@ -374,7 +374,7 @@ pub fn one_more(toy: &Scratch, like: u32) {
 }
 
 /// The night's figure: what is left of the sum of the keeps when it is measured anew.
-fn verified(steps: &[Step], naive: f64, (baseline, head): (String, String)) -> Night {
+fn verified(steps: &[Step], naive: f64, (baseline, head): (String, String)) -> Verification {
     let pair = |n: u32| json!({ "first": "incumbent", "prompts": n, "incumbent": values(0, n, 0.0), "challenger": values(0, n, naive), "gain": naive * 0.86 });
     let each = steps.iter().filter(|step| matches!(step.end, End::Keep(path) if path != "provisional"));
     let each = each.map(|step| {

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use read::{Format, LONGEST_LINE, ReadError, Reader, Reading, Wants, other_format, read};
+pub use read::{Format, LONGEST_LINE, ReadError, ReadOptions, Reader, Wants, other_format, read};
 pub use sight::OVERLAP;
 pub use text::seen;
 

@@ -17,16 +17,16 @@ pub struct Comparison {
     /// The runs.
     pub runs: [String; 2],
     /// Figures: name, and the value of each run.
-    pub figures: Vec<Row>,
+    pub figures: Vec<ComparedRow>,
     /// Settings of the experiment that differ.
-    pub settings: Vec<Row>,
+    pub settings: Vec<ComparedRow>,
     /// What cannot be concluded, and why; nothing where the two were measured alike.
     pub not_comparable: Vec<String>,
 }
 
 /// A name and a value of each run.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Row {
+pub struct ComparedRow {
     /// What it is.
     pub name: String,
     /// In the one run and the other.
@@ -35,7 +35,7 @@ pub struct Row {
 
 /// One of two runs.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Side {
+pub struct ComparedRun {
     /// Its facts.
     pub facts: Facts,
     /// Its experiment, as JSON; `Null` where piton knows none.
@@ -45,21 +45,21 @@ pub struct Side {
 }
 
 /// Holds two runs side by side.
-pub fn compare(sides: [&Side; 2]) -> Comparison {
+pub fn compare(sides: [&ComparedRun; 2]) -> Comparison {
     let (facts, settings) = (sides.map(|side| &side.facts), sides.map(|side| &side.settings));
     let mut figures = vec![];
     if sides.iter().any(|side| side.claimed.is_some()) {
-        let whose = |side: &Side| match &side.claimed {
+        let whose = |side: &ComparedRun| match &side.claimed {
             Some(by) => format!("claimed by {by}"),
             None => "measured by piton".to_owned(),
         };
-        figures.push(Row { name: "figures".to_owned(), values: sides.map(whose) });
+        figures.push(ComparedRow { name: "figures".to_owned(), values: sides.map(whose) });
     }
     let mut row = |name: &str, of: &dyn Fn(&Facts) -> String| {
         let value = |facts: &Facts| {
             Some(of(facts)).filter(|value| !value.is_empty()).unwrap_or_else(|| "-".to_owned())
         };
-        figures.push(Row { name: name.to_owned(), values: facts.map(value) });
+        figures.push(ComparedRow { name: name.to_owned(), values: facts.map(value) });
     };
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     row("metric", &|f| {
@@ -115,7 +115,7 @@ pub fn compare(sides: [&Side; 2]) -> Comparison {
 }
 
 /// What keeps the figures of two runs apart.
-fn not_comparable(sides: [&Side; 2]) -> Vec<String> {
+fn not_comparable(sides: [&ComparedRun; 2]) -> Vec<String> {
     let ([a, b], settings) = (sides.map(|side| &side.facts), sides.map(|side| &side.settings));
     let mut found = vec![];
     for side in sides {
@@ -164,7 +164,7 @@ fn not_comparable(sides: [&Side; 2]) -> Vec<String> {
 }
 
 /// The settings in which two experiments differ, by their path.
-fn differing([a, b]: [&Value; 2]) -> Vec<Row> {
+fn differing([a, b]: [&Value; 2]) -> Vec<ComparedRow> {
     let (mut left, mut right) = (vec![], vec![]);
     flatten("", a, &mut left);
     flatten("", b, &mut right);
@@ -176,7 +176,7 @@ fn differing([a, b]: [&Value; 2]) -> Vec<Row> {
     };
     let rows = names
         .into_iter()
-        .map(|name| Row { name: name.clone(), values: [value(&left, name), value(&right, name)] });
+        .map(|name| ComparedRow { name: name.clone(), values: [value(&left, name), value(&right, name)] });
     rows.filter(|row| row.values[0] != row.values[1]).collect()
 }
 
@@ -194,16 +194,17 @@ fn flatten(path: &str, value: &Value, found: &mut Vec<(String, String)>) {
 
 /// The same for people.
 pub fn words(comparison: &Comparison) -> String {
-    let widest = |rows: &[Row], of: &dyn Fn(&Row) -> String| {
+    let widest = |rows: &[ComparedRow], of: &dyn Fn(&ComparedRow) -> String| {
         rows.iter().map(|row| of(row).chars().count()).max().unwrap_or(0)
     };
-    let all: Vec<Row> = std::iter::once(Row { name: "run".into(), values: comparison.runs.clone() })
-        .chain(comparison.figures.iter().cloned())
-        .map(|row| Row { values: row.values.map(|value| clean(&value, 60)), ..row })
-        .collect();
-    let table = |rows: &[Row]| -> String {
+    let all: Vec<ComparedRow> =
+        std::iter::once(ComparedRow { name: "run".into(), values: comparison.runs.clone() })
+            .chain(comparison.figures.iter().cloned())
+            .map(|row| ComparedRow { values: row.values.map(|value| clean(&value, 60)), ..row })
+            .collect();
+    let table = |rows: &[ComparedRow]| -> String {
         let (name, first) = (widest(rows, &|r| r.name.clone()), widest(rows, &|r| r.values[0].clone()));
-        let line = |row: &Row| {
+        let line = |row: &ComparedRow| {
             format!("  {:<name$}  {:<first$}  {}", row.name, row.values[0], row.values[1])
                 .trim_end()
                 .to_owned()
@@ -213,10 +214,10 @@ pub fn words(comparison: &Comparison) -> String {
     };
     let mut text = table(&all);
     if !comparison.settings.is_empty() {
-        let rows: Vec<Row> = comparison
+        let rows: Vec<ComparedRow> = comparison
             .settings
             .iter()
-            .map(|row| Row {
+            .map(|row| ComparedRow {
                 name: clean(&row.name, 60),
                 values: row.values.clone().map(|value| clean(&value, 60)),
             })

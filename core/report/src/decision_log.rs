@@ -11,10 +11,10 @@ use std::collections::BTreeMap;
 
 use piton_base::metric::Metric;
 use piton_base::note::Note;
-use piton_rule::gate::Reading;
+use piton_rule::gate::GateResult;
 use piton_rule::keep::{Estimate, Path, Verdict};
 use piton_run::rechecks;
-use piton_run::summary::Night;
+use piton_run::summary::Verification;
 use piton_trial::proposal;
 use piton_trial::record::{Outcome, Record};
 use piton_trial::text::clean;
@@ -23,7 +23,7 @@ pub use human::{Human, Trouble};
 
 /// What has become of an idea.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Status {
+pub enum IdeaStatus {
     /// A keep of it is in what a run has come to.
     Shipping,
     /// Kept for now, by two pairs.
@@ -36,7 +36,7 @@ pub enum Status {
     Planned,
 }
 
-impl Status {
+impl IdeaStatus {
     /// All, in the order of the file.
     pub const ALL: [Self; 5] =
         [Self::Shipping, Self::Prototype, Self::Shelved, Self::Rejected, Self::Planned];
@@ -75,7 +75,7 @@ impl Status {
 /// Everything that the ledger knows of ideas, run by run.
 #[derive(Debug, Clone, Default)]
 pub struct Experiments {
-    runs: Vec<Run>,
+    runs: Vec<IdeaRun>,
     ideas: BTreeMap<String, Idea>,
     /// The idea of each trial of the present run.
     names: BTreeMap<u32, String>,
@@ -84,7 +84,7 @@ pub struct Experiments {
 }
 
 #[derive(Debug, Clone)]
-struct Run {
+struct IdeaRun {
     name: String,
     experiment: String,
     metric: Metric,
@@ -98,7 +98,7 @@ struct Run {
 struct Idea {
     /// Place of its first trial or note among all.
     first: usize,
-    tried: Vec<Tried>,
+    tried: Vec<IdeaTrial>,
     notes: Vec<Note>,
     /// Trials that said nothing of it: void, interrupted, the same as an earlier one.
     silent: u32,
@@ -106,13 +106,13 @@ struct Idea {
 
 /// A trial of an idea.
 #[derive(Debug, Clone)]
-struct Tried {
+struct IdeaTrial {
     run: usize,
     trial: u32,
     description: String,
     hypothesis: Option<String>,
     outcome: Outcome,
-    failed: Vec<Reading>,
+    failed: Vec<GateResult>,
     noun: &'static str,
     resolves: Option<f64>,
     came: Came,
@@ -153,7 +153,7 @@ impl Experiments {
     pub fn begin(&mut self, run: &str, experiment: &str, metric: &Metric) {
         self.line.clear();
         self.names.clear();
-        self.runs.push(Run {
+        self.runs.push(IdeaRun {
             name: clean(run, 60),
             experiment: experiment.to_owned(),
             metric: metric.clone(),
@@ -185,7 +185,7 @@ impl Experiments {
             idea.silent += 1;
             return;
         }
-        idea.tried.push(Tried {
+        idea.tried.push(IdeaTrial {
             run: at,
             trial: record.trial,
             description: record.description.clone(),
@@ -211,7 +211,7 @@ impl Experiments {
 
     /// The present run has been seen whole; `night` is its last verification, `each` the last of its present head in which every keep
     /// was measured once more.
-    pub fn end(&mut self, night: Option<&Night>, each: Option<&Night>) {
+    pub fn end(&mut self, night: Option<&Verification>, each: Option<&Verification>) {
         let Some(at) = self.runs.len().checked_sub(1) else { return };
         self.runs[at].verified = night.map(|night| (night.gain, night.low, night.high));
         let line = rechecks::commits(&self.line);
@@ -248,23 +248,23 @@ impl Experiments {
 }
 
 impl Idea {
-    fn status(&self) -> Status {
+    fn status(&self) -> IdeaStatus {
         let any = |of: &dyn Fn(&Came) -> bool| self.tried.iter().any(|tried| of(&tried.came));
         if any(&|came| *came == Came::Ships) {
-            Status::Shipping
+            IdeaStatus::Shipping
         } else if any(&|came| *came == Came::ForNow) {
-            Status::Prototype
+            IdeaStatus::Prototype
         } else if any(&|came| matches!(came, Came::NotShown | Came::TakenBack | Came::PaysNoLonger(..))) {
-            Status::Shelved
+            IdeaStatus::Shelved
         } else if self.tried.is_empty() {
-            Status::Planned
+            IdeaStatus::Planned
         } else {
-            Status::Rejected
+            IdeaStatus::Rejected
         }
     }
 }
 
-impl Tried {
+impl IdeaTrial {
     fn estimate(&self) -> Option<&Estimate> {
         self.outcome.estimate()
     }

@@ -11,12 +11,12 @@ use std::collections::BTreeSet;
 
 use piton_rule::keep::{Path, Verdict};
 use piton_run::rechecks;
-use piton_run::summary::{Again, Night};
+use piton_run::summary::{Again, Verification};
 use piton_trial::proposal;
 use piton_trial::record::{Outcome, Record};
 
 pub use message::{Evidence, again, message, subject};
-pub use plan::{Branch, Change, Difference, Fate, Holds, Plan, Planned, Step};
+pub use plan::{Branch, BranchCommit, Change, Difference, Fate, Holds, Plan, Planned};
 
 /// A name that is longer than this is cut between words, in characters.
 const NAME: usize = 30;
@@ -45,7 +45,7 @@ impl Idea<'_> {
 }
 
 /// The ideas that lead from the baseline to the incumbent, oldest first; what was kept and taken back is none of them.
-pub fn ideas<'a>(records: &'a [Record], night: Option<&'a Night>) -> Vec<Idea<'a>> {
+pub fn ideas<'a>(records: &'a [Record], night: Option<&'a Verification>) -> Vec<Idea<'a>> {
     let bundle = |trial: u32| {
         let held = |record: &&Record| matches!(&record.outcome, Outcome::Bundle { holds: true, trials, .. } if trials.contains(&trial));
         records.iter().find(held)
@@ -63,7 +63,7 @@ pub fn ideas<'a>(records: &'a [Record], night: Option<&'a Night>) -> Vec<Idea<'a
 }
 
 /// The last of `nights` that measured `head` itself; with `each`, the last in which every keep was measured once more.
-pub fn measured<'a>(nights: &'a [Night], head: &str, each: bool) -> Option<&'a Night> {
+pub fn measured<'a>(nights: &'a [Verification], head: &str, each: bool) -> Option<&'a Verification> {
     nights.iter().rev().find(|night| night.head == head && !(each && night.each.is_empty()))
 }
 

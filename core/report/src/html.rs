@@ -19,11 +19,11 @@ use crate::plot::{self, Glyph, Ink, Kind, Staircase};
 use piton_base::metric::{Direction, Metric};
 use piton_rule::settings::{Guard, Second};
 use piton_run::rechecks;
-use piton_run::summary::Night;
+use piton_run::summary::Verification;
 use piton_trial::record::Record;
 use piton_trial::text::{clean, ends, gain, noun, number, plural, printable};
 
-pub use facts::{Facts, Provenance, Row, Spent, Verified};
+pub use facts::{Facts, Provenance, TimeSpent, TrialFacts, Verified};
 pub use live::{Served, answer, live, news, row, strip};
 pub use markdown::{cell, code, markdown};
 use pictures::{others, pictures};
@@ -51,7 +51,7 @@ pub struct View<'a> {
     /// All trials, the baseline first.
     pub records: &'a [Record],
     /// The verified figure.
-    pub night: Option<&'a Night>,
+    pub night: Option<&'a Verification>,
     /// Diffs by trial, as far as they are to be shown.
     pub diffs: &'a BTreeMap<u32, String>,
 }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::html::{Facts, Provenance, Spent};
+use crate::html::{Facts, Provenance, TimeSpent};
 use crate::plot::{Kind, Mark, Staircase, drawable};
 use piton_base::metric::{Direction, Metric, Scale};
 use piton_trial::record::Cost;
@@ -339,9 +339,9 @@ impl Imported {
             trials: trials.len(),
             counts,
             reasons,
-            seconds: Spent {
+            seconds: TimeSpent {
                 measure: trials.iter().filter_map(|claim| claim.seconds).sum(),
-                ..Spent::default()
+                ..TimeSpent::default()
             },
             cost: Cost::default(),
             provenance: Provenance::default(),

@@ -31,14 +31,14 @@ pub struct Now {
     /// Since when, in seconds since 1970.
     pub since: u64,
     /// The trial under way.
-    pub trial: Option<Trial>,
+    pub trial: Option<LiveTrial>,
     /// When the climb's time is over, likewise.
     pub deadline: Option<u64>,
 }
 
 /// A trial that is under way.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct Trial {
+pub struct LiveTrial {
     /// Its number.
     pub number: u32,
     /// What is tried.
@@ -102,7 +102,7 @@ impl Now {
     /// A trial begins.
     pub fn begin(&mut self, record: &Record, at: u64) {
         let what = clean(&record.description, TEXT);
-        self.trial = Some(Trial { number: record.trial, what, began: at, ..Trial::default() });
+        self.trial = Some(LiveTrial { number: record.trial, what, began: at, ..LiveTrial::default() });
     }
 
     /// What is done from now on. False where that is what is done already.
@@ -146,7 +146,7 @@ pub struct Live {
 
 impl Live {
     /// The trial under way: not one whose verdict is known.
-    pub fn trial(&self) -> Option<&Trial> {
+    pub fn trial(&self) -> Option<&LiveTrial> {
         let trial = self.now.as_ref()?.trial.as_ref()?;
         (self.last.is_none_or(|last| last < trial.number)).then_some(trial)
     }
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_trial_whose_verdict_is_known_is_not_under_way() {
-        let trial = Trial { number: 7, ..Trial::default() };
+        let trial = LiveTrial { number: 7, ..LiveTrial::default() };
         let now = Now { trial: Some(trial), stage: "pair 3".into(), ..Now::default() };
         let live = |last| Live { now: Some(now.clone()), last, ..Live::default() };
         assert_eq!(live(Some(6)).headline(), "trial 7: pair 3");
@@ -260,7 +260,7 @@ mod tests {
 
     #[test]
     fn what_is_told_is_short_however_long_the_trial() {
-        let mut now = Now { trial: Some(Trial::default()), ..Now::default() };
+        let mut now = Now { trial: Some(LiveTrial::default()), ..Now::default() };
         now.measured(&[f64::NAN; 300], None);
         now.measured(&[0.1; 300], None);
         assert!(now.go_on(&"x".repeat(9000), 5) && !now.go_on(&"x".repeat(9000), 6));

@@ -7,14 +7,14 @@ use serde::Serialize;
 use piton_base::conditions::Conditions;
 use piton_base::metric::{Metric, Scale, Values, percent};
 use piton_base::stats;
-use piton_rule::gate::{self, Gate, Reading};
+use piton_rule::gate::{self, Gate, GateResult};
 use piton_rule::keep::Case;
 use piton_run::power;
 use piton_run::stopping;
 use piton_trial::record::Record;
 use piton_trial::text::{clean, expected, gain, like, number, plural, seconds, size, slow_start, verdict};
 
-pub use log::{Filter, Line, log_header, log_line};
+pub use log::{Filter, LogLine, log_header, log_line};
 
 /// Everything about one trial, for `piton show`, except its diff: with what it was judged by.
 pub fn show(record: &Record, metric: &Metric, gates: &[Gate], case: &Case) -> String {
@@ -146,7 +146,7 @@ pub fn show(record: &Record, metric: &Metric, gates: &[Gate], case: &Case) -> St
 
 /// What the commit at HEAD measured against itself.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Noise {
+pub struct NoiseReport {
     /// The primary metric.
     pub metric: String,
     /// Seed of coins and prompts.
@@ -166,7 +166,7 @@ pub struct Noise {
 }
 
 /// The same in words: spreads are 1.4826 times the median absolute deviation.
-pub fn noise_words(noise: &Noise) -> String {
+pub fn noise_words(noise: &NoiseReport) -> String {
     let pct = |x: Option<f64>| x.map_or_else(|| "-".to_owned(), |x| format!("{:.2} %", x * 100.0));
     // Spreads of logarithms as shares, as ever; of differences in their unit.
     let spread = |x: Option<f64>| match noise.scale {
@@ -214,7 +214,7 @@ pub struct Discrimination {
     /// Medians over the samples.
     pub metrics: Values,
     /// The gates over all samples.
-    pub gates: Vec<Reading>,
+    pub gates: Vec<GateResult>,
     /// Speed as a multiple of the first variant's.
     pub speed: Option<f64>,
 }
@@ -239,7 +239,7 @@ pub fn discrimination_table(rows: &[Discrimination]) -> String {
         format!("| variant | should | did | {} | caught by one sample | speed |\n", columns.join(" | "));
     text.push_str(&format!("|{}\n", "---|".repeat(columns.len() + 5)));
     for row in rows {
-        let reading = |column: &Reading| match row.gates.iter().find(|g| g.metric == column.metric) {
+        let reading = |column: &GateResult| match row.gates.iter().find(|g| g.metric == column.metric) {
             Some(g) if g.pass => number(g.value),
             Some(g) => format!("**{}**", number(g.value)),
             None => "-".to_owned(),

@@ -7,7 +7,7 @@ use ratatui::text::{Line, Span};
 use ratatui::widgets::Paragraph;
 
 use crate::html::View;
-use crate::live_state::{self, Live, Trial};
+use crate::live_state::{self, Live, LiveTrial};
 use crate::plot::{self, Glyph, Kind, Medium};
 use piton_base::metric::Metric;
 use piton_trial::text::{clean, ends, gain, number, plural, seconds};
@@ -265,7 +265,7 @@ fn present(live: &Live, metric: Option<&Metric>, at: u64) -> Vec<Line<'static>> 
 }
 
 /// The pairs of a trial, the latest first, and what they say so far.
-fn pairs(trial: &Trial, metric: &Metric) -> Vec<Line<'static>> {
+fn pairs(trial: &LiveTrial, metric: &Metric) -> Vec<Line<'static>> {
     let mut lines = vec![];
     if !trial.gains.is_empty() {
         let gains: Vec<String> = trial.gains.iter().rev().map(|d| gain(*d, metric)).collect();

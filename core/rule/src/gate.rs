@@ -45,7 +45,7 @@ pub enum Pool {
 
 /// What a gate said.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Reading {
+pub struct GateResult {
     /// Name of the metric.
     pub metric: String,
     /// The pooled value.
@@ -72,7 +72,7 @@ impl Gate {
         }
     }
 
-    fn read(&self, samples: &[Values]) -> Reading {
+    fn read(&self, samples: &[Values]) -> GateResult {
         let values = samples.iter().map(|sample| sample.get(&self.metric).copied().unwrap_or(f64::NAN));
         let lowest = self.min.is_some();
         let value = match self.pool {
@@ -91,7 +91,7 @@ impl Gate {
             (Some(min), _) => format!(">= {min}"),
             (_, max) => format!("<= {}", max.unwrap_or(f64::NAN)),
         };
-        Reading { metric: self.metric.clone(), value, bound, pass }
+        GateResult { metric: self.metric.clone(), value, bound, pass }
     }
 }
 
@@ -123,12 +123,12 @@ impl Samples {
     }
 
     /// The first gate that is due and that a side fails.
-    pub fn failing(&self, gates: &[Gate], side: First) -> Option<Reading> {
+    pub fn failing(&self, gates: &[Gate], side: First) -> Option<GateResult> {
         read(gates, self.of(side)).into_iter().find(|reading| !reading.pass)
     }
 }
 
-impl Reading {
+impl GateResult {
     /// What did not hold, in words.
     pub fn words(&self) -> String {
         format!("the gate {}: {} is not {}", self.metric, self.value, self.bound)
@@ -136,12 +136,12 @@ impl Reading {
 }
 
 /// Reads every gate, due or not.
-pub fn read_all(gates: &[Gate], samples: &[Values]) -> Vec<Reading> {
+pub fn read_all(gates: &[Gate], samples: &[Values]) -> Vec<GateResult> {
     gates.iter().map(|gate| gate.read(samples)).collect()
 }
 
 /// Reads every gate that is due over the samples of a side so far; none is before there is a sample.
-pub fn read(gates: &[Gate], samples: &[Values]) -> Vec<Reading> {
+pub fn read(gates: &[Gate], samples: &[Values]) -> Vec<GateResult> {
     let due = |gate: &&Gate| !samples.is_empty() && samples.len() >= gate.after as usize;
     gates.iter().filter(due).map(|gate| gate.read(samples)).collect()
 }

@@ -36,7 +36,7 @@ pub struct Known {
 
 /// A metric of single runs.
 #[derive(Debug, Clone, Copy)]
-pub struct Side<'a> {
+pub struct SingleMetric<'a> {
     /// Its name.
     pub metric: &'a str,
     /// Which way is better.
@@ -45,7 +45,7 @@ pub struct Side<'a> {
     pub scale: Scale,
 }
 
-impl Side<'_> {
+impl SingleMetric<'_> {
     /// The value of a run on the scale of gains, higher being better. `None` where it is missing or no number.
     pub fn of(&self, run: &Values) -> Option<f64> {
         let from = if self.scale == Scale::Ratio { 1.0 } else { 0.0 };
@@ -53,13 +53,13 @@ impl Side<'_> {
     }
 }
 
-impl<'a> From<&'a Metric> for Side<'a> {
+impl<'a> From<&'a Metric> for SingleMetric<'a> {
     fn from(metric: &'a Metric) -> Self {
         Self { metric: &metric.name, direction: metric.direction, scale: metric.scale() }
     }
 }
 
-impl<'a> From<&'a Guard> for Side<'a> {
+impl<'a> From<&'a Guard> for SingleMetric<'a> {
     fn from(guard: &'a Guard) -> Self {
         Self { metric: &guard.metric, direction: guard.direction, scale: guard.scale.unwrap_or_default() }
     }
@@ -101,7 +101,7 @@ impl Runs {
     }
 
     /// What they say of the incumbent. The spread is that of all incumbents' runs, each about the mean of its own.
-    pub fn known(&self, side: Side) -> Option<Known> {
+    pub fn known(&self, side: SingleMetric) -> Option<Known> {
         let values =
             |runs: &Vec<Values>| -> Vec<f64> { runs.iter().filter_map(|run| side.of(run)).collect() };
         let all: Vec<Vec<f64>> = self.incumbents.iter().map(values).collect();
@@ -258,7 +258,7 @@ mod tests {
     #[test]
     fn later_incumbents_runs_tell_of_the_spread_too() {
         let run = |value: f64| Values::from([("loss".to_owned(), value)]);
-        let side = Side { metric: "loss", direction: Direction::Lower, scale: Scale::Difference };
+        let side = SingleMetric { metric: "loss", direction: Direction::Lower, scale: Scale::Difference };
         let mut runs = Runs {
             incumbents: vec![[1.0, 2.0, 3.0, 4.0, 5.0].map(run).to_vec(), [7.0, 9.0].map(run).to_vec()],
             seeds: vec![],

@@ -98,7 +98,7 @@ pub struct Near {
 
 /// What the next proposal is to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Step {
+pub struct NextProposal {
     /// What it is asked for.
     pub directive: Directive,
     /// The near misses that it may start from, the first that fits the incumbent; none for the incumbent itself.
@@ -168,9 +168,9 @@ impl Frontier {
     }
 
     /// What the next proposal is to be.
-    pub fn step(&self, plateau: u32) -> Step {
+    pub fn step(&self, plateau: u32) -> NextProposal {
         let near = self.near();
-        let from_here = |directive| Step { directive, starts: vec![] };
+        let from_here = |directive| NextProposal { directive, starts: vec![] };
         if !self.on_plateau(plateau) {
             let paid = self.keeps > 0 && self.since_keep < plateau.div_ceil(2).max(3);
             return from_here(if paid { Directive::Exploit } else { Directive::Explore });
@@ -181,7 +181,7 @@ impl Frontier {
             // The least used first; among these the best, in whose order they stand.
             starts.sort_by_key(|near| near.starts);
             let starts = starts.into_iter().map(|near| near.trial).collect();
-            return Step { directive: Directive::Exploit, starts };
+            return NextProposal { directive: Directive::Exploit, starts };
         }
         let round = if near.is_empty() { turn } else { turn / 2 };
         from_here(match round % 3 {

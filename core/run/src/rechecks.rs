@@ -19,7 +19,7 @@ const UNCHECKED: usize = 2;
 
 /// Where the branch stands, in the course of a run: by the numbers of trials.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Line {
+pub struct BranchState {
     /// The trial whose commit the branch is at.
     pub incumbent: u32,
     /// The last one that is more than provisional.
@@ -38,7 +38,7 @@ pub struct Line {
     pub doubted: bool,
 }
 
-impl Line {
+impl BranchState {
     /// Takes in a trial that has ended.
     pub fn take(&mut self, record: &Record) {
         match &record.outcome {
@@ -180,8 +180,8 @@ impl Line {
 }
 
 /// Where a run stands after these records.
-pub fn of(records: &[Record]) -> Line {
-    let mut line = Line::default();
+pub fn of(records: &[Record]) -> BranchState {
+    let mut line = BranchState::default();
     records.iter().for_each(|record| line.take(record));
     line
 }

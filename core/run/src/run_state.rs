@@ -12,7 +12,7 @@ use crate::few_runs::Runs;
 use crate::lessons::Lessons;
 use crate::next_start::Frontier;
 use crate::pair_history::Courses;
-use crate::rechecks::Line;
+use crate::rechecks::BranchState;
 use crate::stopping::Unblinded;
 use crate::tuner::Knob;
 use piton_base::metric::Metric;
@@ -29,7 +29,7 @@ pub struct Tally {
     /// How many were taken in, the baseline among them; also the number of the next trial.
     pub records: u32,
     /// Where the branch stands.
-    pub line: Line,
+    pub line: BranchState,
     /// Trials since the incumbent was held against itself.
     pub unblinded: Unblinded,
     /// Names of the metrics that `results.tsv` has columns for, apart from the main ones.
@@ -52,7 +52,7 @@ impl Tally {
     pub fn new(metric: &Metric, courses: Courses) -> Self {
         Self {
             records: 0,
-            line: Line::default(),
+            line: BranchState::default(),
             unblinded: Unblinded::default(),
             columns: BTreeSet::new(),
             tried: BTreeSet::new(),

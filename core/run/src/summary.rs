@@ -83,7 +83,13 @@ pub struct Climb {
 }
 
 /// Where a run stands, from its records.
-pub fn status(run: &str, base: &str, records: &[Record], metric: &Metric, night: Option<&Night>) -> Standing {
+pub fn status(
+    run: &str,
+    base: &str,
+    records: &[Record],
+    metric: &Metric,
+    night: Option<&Verification>,
+) -> Standing {
     let mut trials = records.iter().filter(|r| r.trial > 0);
     let mut reasons = BTreeMap::new();
     let reason = |r: &Record| clean(&r.outcome.reason(), 60);
@@ -227,7 +233,7 @@ pub fn status_words(standing: &Standing, metric: &Metric) -> String {
 
 /// The night's figure: HEAD against the baseline, measured anew.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Night {
+pub struct Verification {
     /// The run.
     pub run: String,
     /// When, UTC, RFC 3339.
@@ -270,7 +276,7 @@ pub struct Again {
 }
 
 /// The night's figure for people.
-pub fn night_words(night: &Night, metric: &Metric) -> String {
+pub fn night_words(night: &Verification, metric: &Metric) -> String {
     let gain = |by: f64| gain(by, metric);
     let points = |points: f64| match metric.scale() {
         Scale::Ratio => format!("{points:.1} points"),

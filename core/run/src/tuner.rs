@@ -22,7 +22,7 @@ pub struct Knob {
 
 /// One proposal of the tuner.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Proposal {
+pub struct TunerProposal {
     /// The file to edit.
     pub file: String,
     /// Its new content.
@@ -44,7 +44,7 @@ pub fn next(
     knobs: &[Knob],
     tried: &BTreeSet<(String, String)>,
     source: impl Fn(&str) -> Option<String>,
-) -> Result<Option<Proposal>, String> {
+) -> Result<Option<TunerProposal>, String> {
     let rounds = knobs.iter().map(|knob| knob.values.len()).max().unwrap_or(0);
     for round in 0..rounds {
         for knob in knobs {
@@ -59,7 +59,7 @@ pub fn next(
             if &current == value {
                 continue;
             }
-            return Ok(Some(Proposal {
+            return Ok(Some(TunerProposal {
                 file: knob.file.clone(),
                 content: set(&text, &knob.name, value),
                 description: format!("{} {current} -> {value}", knob.name),

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use piton_core::base::conditions::Conditions;
 use piton_core::base::metric::Metric;
 use piton_core::base::note::Note;
-use piton_core::rule::gate::{Gate, Pool, Reading};
+use piton_core::rule::gate::{Gate, GateResult, Pool};
 use piton_core::rule::keep::{Estimate, First, Path, Verdict};
 use piton_core::run::brief::{self, Facts, Left};
 use piton_core::run::lessons::Lessons;
@@ -275,8 +275,12 @@ pub fn record() -> impl Strategy<Value = Record> {
             (metrics, pairs, seed, number),
             (why, family, expected_pct),
         )| {
-            let reading =
-                Reading { metric: "tps".into(), value: number, bound: ">= 0.5".into(), pass: number > 0.5 };
+            let reading = GateResult {
+                metric: "tps".into(),
+                value: number,
+                bound: ">= 0.5".into(),
+                pass: number > 0.5,
+            };
             let like = family.as_ref().map(|reason| Like {
                 trial,
                 share: 0.9,

@@ -87,14 +87,14 @@ pub struct Binary {
 
 /// The editable files on one side of an edit.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Side {
+pub struct EditSide {
     /// Those that are text.
     pub sources: Sources,
     /// The others, by path.
     pub binaries: BTreeMap<String, Binary>,
 }
 
-impl From<Sources> for Side {
+impl From<Sources> for EditSide {
     fn from(sources: Sources) -> Self {
         Self { sources, binaries: BTreeMap::new() }
     }
@@ -164,7 +164,12 @@ impl ConstantChange {
 }
 
 /// The change from `before` to `after`. Lines are counted by the caller's diff, so that the two agree.
-pub fn compare(before: &Side, after: &Side, lines: (usize, usize), trade_offs: &[TradeOff]) -> Changes {
+pub fn compare(
+    before: &EditSide,
+    after: &EditSide,
+    lines: (usize, usize),
+    trade_offs: &[TradeOff],
+) -> Changes {
     let weighed = tokens::weigh(&before.sources, &after.sources);
     let binaries = binaries(&before.binaries, &after.binaries);
     let had: BTreeSet<&str> = paths(before).collect();
@@ -216,12 +221,12 @@ pub fn compare(before: &Side, after: &Side, lines: (usize, usize), trade_offs: &
     }
 }
 
-fn paths(side: &Side) -> impl Iterator<Item = &str> {
+fn paths(side: &EditSide) -> impl Iterator<Item = &str> {
     side.sources.keys().chain(side.binaries.keys()).map(String::as_str)
 }
 
 /// A file that is no text and that the edit adds or changes.
-fn changed<'a>(before: &Side, after: &'a Side) -> Option<&'a str> {
+fn changed<'a>(before: &EditSide, after: &'a EditSide) -> Option<&'a str> {
     let other = |(path, file): &(&String, &Binary)| before.binaries.get(*path) != Some(*file);
     after.binaries.iter().find(other).map(|(path, _)| path.as_str())
 }
@@ -354,7 +359,7 @@ fn count(sources: &Sources, pattern: &str) -> i64 {
 mod tests {
     use super::*;
 
-    fn sources(text: &str) -> Side {
+    fn sources(text: &str) -> EditSide {
         Sources::from([("src/main.rs".to_owned(), text.to_owned())]).into()
     }
 
@@ -399,7 +404,8 @@ mod tests {
 
     #[test]
     fn a_dependency_that_appears_is_told() {
-        let manifest = |text: &str| Side::from(Sources::from([("Cargo.toml".to_owned(), text.to_owned())]));
+        let manifest =
+            |text: &str| EditSide::from(Sources::from([("Cargo.toml".to_owned(), text.to_owned())]));
         let changes = compare(
             &manifest("[dependencies]\nhalf = \"2\""),
             &manifest("[dependencies]\nrayon = \"1\""),
@@ -421,7 +427,7 @@ mod tests {
     #[test]
     fn less_code_is_simpler_unless_it_is_bought_with_what_is_not_counted() {
         let two = "fn a() -> u32 { 1 }\nfn b() -> u32 { a() + 2 }\n";
-        let simpler = |after: &Side| {
+        let simpler = |after: &EditSide| {
             let changes = compare(&sources(two), after, (0, 1), &[]);
             assert!(changes.simpler != changes.not_simpler.is_some(), "{changes:?}");
             changes.not_simpler

@@ -16,7 +16,7 @@ use crate::proposal::Claim;
 use crate::similarity::Like;
 use piton_base::conditions::{Apart, Conditions};
 use piton_base::metric::{Scale, Values};
-use piton_rule::gate::Reading;
+use piton_rule::gate::GateResult;
 use piton_rule::keep::{Asked, First, Path, Verdict};
 
 pub use kind::{Kind, counted};
@@ -220,10 +220,10 @@ pub struct Record {
     #[serde(default)]
     pub asked: Vec<Asked>,
     /// The gates over all samples.
-    pub gates: Vec<Reading>,
+    pub gates: Vec<GateResult>,
     /// The gates over the samples of the side that it was held against, those that were due.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub incumbent_gates: Vec<Reading>,
+    pub incumbent_gates: Vec<GateResult>,
     /// What the incumbent did that it may not: it failed a gate, or was not measured. It is measured alone before anything rests on it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub doubt: Option<String>,

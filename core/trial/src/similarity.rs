@@ -39,7 +39,7 @@ pub struct Like {
 
 /// A line of a diff.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Line {
+pub struct DiffLine {
     /// The file.
     pub path: String,
     /// Whether it was added; else it was removed.
@@ -50,15 +50,15 @@ pub struct Line {
 
 /// An edit as a set of features.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Shape {
+pub struct EditFeatures {
     features: BTreeSet<u64>,
     numbers: u64,
 }
 
-impl Shape {
+impl EditFeatures {
     /// Of the lines of a diff; `None` where they hold nothing that could be compared.
-    pub fn of(lines: &[Line]) -> Option<Self> {
-        let code: Vec<&Line> = lines.iter().filter(|line| !is_comment(&line.text)).collect();
+    pub fn of(lines: &[DiffLine]) -> Option<Self> {
+        let code: Vec<&DiffLine> = lines.iter().filter(|line| !is_comment(&line.text)).collect();
         let lines = if code.is_empty() { lines.iter().collect() } else { code };
         let mut sides: Vec<((&str, bool), Vec<&str>)> = vec![];
         let mut bytes = 0;
@@ -117,7 +117,7 @@ impl Shape {
         [self.numbers].iter().chain(&self.features).flat_map(|word| word.to_le_bytes()).collect()
     }
 
-    /// From [`Shape::to_bytes`]; `None` for anything else.
+    /// From [`EditFeatures::to_bytes`]; `None` for anything else.
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
         let mut words = bytes.chunks_exact(8).map(|word| u64::from_le_bytes(word.try_into().expect("eight")));
         let numbers = words.next()?;
@@ -166,16 +166,16 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn lines(added: &str, removed: &str) -> Vec<Line> {
+    fn lines(added: &str, removed: &str) -> Vec<DiffLine> {
         let side = |text: &str, added| {
-            let line = move |text: &str| Line { path: "src/a.rs".into(), added, text: text.to_owned() };
+            let line = move |text: &str| DiffLine { path: "src/a.rs".into(), added, text: text.to_owned() };
             text.lines().map(line).collect::<Vec<_>>()
         };
         [side(removed, false), side(added, true)].concat()
     }
 
-    fn shape(added: &str) -> Shape {
-        Shape::of(&lines(added, "let old = 1;")).unwrap()
+    fn shape(added: &str) -> EditFeatures {
+        EditFeatures::of(&lines(added, "let old = 1;")).unwrap()
     }
 
     const LOOP: &str = "for row in rows.iter() {\n    sum += row.weight * x[row.at];\n    count += 1;\n}";
@@ -201,16 +201,17 @@ mod tests {
     fn the_same_line_in_another_file_is_another_edit() {
         let mut elsewhere = lines(LOOP, "");
         elsewhere.iter_mut().for_each(|line| line.path = "src/b.rs".into());
-        let share = Shape::of(&lines(LOOP, "")).unwrap().share(&Shape::of(&elsewhere).unwrap());
+        let share = EditFeatures::of(&lines(LOOP, "")).unwrap().share(&EditFeatures::of(&elsewhere).unwrap());
         assert_eq!(share, 0.0);
     }
 
     #[test]
     fn what_adds_and_what_takes_away_are_not_alike_and_nothing_is_no_edit() {
-        let (adds, removes) = (Shape::of(&lines(LOOP, "")).unwrap(), Shape::of(&lines("", LOOP)).unwrap());
+        let (adds, removes) =
+            (EditFeatures::of(&lines(LOOP, "")).unwrap(), EditFeatures::of(&lines("", LOOP)).unwrap());
         assert_eq!(adds.share(&removes), 0.0);
-        assert_eq!(Shape::of(&[]), None);
-        assert_eq!(Shape::of(&lines("\n  \n", "")), None);
+        assert_eq!(EditFeatures::of(&[]), None);
+        assert_eq!(EditFeatures::of(&lines("\n  \n", "")), None);
     }
 
     #[test]
@@ -224,9 +225,9 @@ mod tests {
     proptest! {
         #[test]
         fn no_line_makes_it_panic_and_a_shape_survives_its_bytes(added in ".{0,200}", removed in ".{0,80}") {
-            if let Some(shape) = Shape::of(&lines(&added, &removed)) {
+            if let Some(shape) = EditFeatures::of(&lines(&added, &removed)) {
                 prop_assert_eq!(shape.share(&shape), 1.0);
-                prop_assert_eq!(Shape::from_bytes(&shape.to_bytes()).unwrap(), shape);
+                prop_assert_eq!(EditFeatures::from_bytes(&shape.to_bytes()).unwrap(), shape);
             }
         }
 

@@ -4,7 +4,7 @@ use crate::record::{Outcome, Pair, Record};
 use crate::similarity::Like;
 use piton_base::metric::{BEYOND, Direction, Metric, Scale, percent};
 use piton_base::stats;
-use piton_rule::gate::Reading;
+use piton_rule::gate::GateResult;
 use piton_rule::keep::{Estimate, First, Ordered, Path, Verdict, Worth};
 
 /// A warning, where the challenger's first run was slow.
@@ -410,8 +410,9 @@ pub fn plain_json(json: &str) -> String {
 /// The gates that failed in a record.
 pub fn failing(record: &Record) -> String {
     let failed = record.gates.iter().filter(|reading| !reading.pass);
-    let words =
-        |reading: &Reading| format!("{} {} is not {}", reading.metric, number(reading.value), reading.bound);
+    let words = |reading: &GateResult| {
+        format!("{} {} is not {}", reading.metric, number(reading.value), reading.bound)
+    };
     failed.map(words).collect::<Vec<_>>().join("; ")
 }
 

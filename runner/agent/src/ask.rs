@@ -5,7 +5,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::events::{Heard, Last};
+use super::events::{AgentEnd, Heard};
 use super::faults::asks;
 use super::home::{self, Home, User};
 use super::kind::{Filling, Kind};
@@ -99,7 +99,9 @@ pub(super) fn ask(who: &Asked, desk: &Desk) -> Result<Reply> {
     let ended = match (&done.end, why) {
         (End::Interrupted, _) => Some(Call::Interrupted),
         // codex reports a limit and then sleeps until it ends: what was heard last is why it is silent.
-        (End::TimedOut, Some(Why::Stalled) | None) if matches!(heard.last, Some(Last::Limited { .. })) => {
+        (End::TimedOut, Some(Why::Stalled) | None)
+            if matches!(heard.last, Some(AgentEnd::Limited { .. })) =>
+        {
             None
         }
         (End::TimedOut, Some(Why::Stalled)) => Some(Call::Stalled(desk.stall.as_secs())),
@@ -136,7 +138,7 @@ pub(super) fn ask(who: &Asked, desk: &Desk) -> Result<Reply> {
 /// How a call ended, by what was heard of it: with an edit, and without.
 fn judged(heard: &Heard) -> (Call, Call) {
     match heard.last.clone() {
-        Some(Last::Done) => {
+        Some(AgentEnd::Done) => {
             let denied: Vec<String> = heard.denied.iter().cloned().collect();
             let idle = match (denied.is_empty(), asks(&heard.said)) {
                 (false, _) => Call::Denied(denied),
@@ -147,11 +149,11 @@ fn judged(heard: &Heard) -> (Call, Call) {
         }
         last => {
             let call = match last {
-                Some(Last::Spent) => Call::Spent,
-                Some(Last::Limited { why, until }) => Call::Limited { why, until },
-                Some(Last::Unauthorised(why)) => Call::Unauthorised(why),
-                Some(Last::Failed(why)) => Call::Failed(why),
-                Some(Last::Done) | None => Call::Failed("it said nothing".to_owned()),
+                Some(AgentEnd::Spent) => Call::Spent,
+                Some(AgentEnd::Limited { why, until }) => Call::Limited { why, until },
+                Some(AgentEnd::Unauthorised(why)) => Call::Unauthorised(why),
+                Some(AgentEnd::Failed(why)) => Call::Failed(why),
+                Some(AgentEnd::Done) | None => Call::Failed("it said nothing".to_owned()),
             };
             (call.clone(), call)
         }
@@ -202,7 +204,7 @@ mod tests {
 
     #[test]
     fn a_question_counts_only_where_there_is_no_edit() {
-        let heard = Heard { last: Some(Last::Done), said: "Shall I go on?".into(), ..Heard::default() };
+        let heard = Heard { last: Some(AgentEnd::Done), said: "Shall I go on?".into(), ..Heard::default() };
         let (with, without) = judged(&heard);
         assert_eq!((with, without.word()), (Call::Done, "asked"));
         let denied = Heard { denied: ["Bash".to_owned()].into(), ..heard };

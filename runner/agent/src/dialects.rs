@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::events::{Last, Listener, SAID, add};
+use super::events::{AgentEnd, Listener, SAID, add};
 use super::faults::{fault, seconds_of};
 use piton_core::trial::text::clean;
 
@@ -48,8 +48,8 @@ impl Listener {
                 self.heard.denied.extend(denials.into_iter().flatten().filter_map(|d| name(&d["tool_name"])));
                 let why = text(&event["result"]).or_else(|| text(&event["errors"][0]));
                 self.heard.last = Some(match event["subtype"].as_str().unwrap_or_default() {
-                    "error_max_turns" | "error_max_budget_usd" => Last::Spent,
-                    "success" if event["is_error"] != true => Last::Done,
+                    "error_max_turns" | "error_max_budget_usd" => AgentEnd::Spent,
+                    "success" if event["is_error"] != true => AgentEnd::Done,
                     subtype => fault(&why.unwrap_or_else(|| subtype.to_owned()), self.resets, self.now),
                 });
                 if let Some(said) = text(&event["result"]) {
@@ -84,7 +84,7 @@ impl Listener {
                 add(&mut self.heard.tokens_in, usage["input_tokens"].as_u64());
                 add(&mut self.heard.tokens_out, usage["output_tokens"].as_u64());
                 add(&mut self.heard.turns, Some(1));
-                self.heard.last = Some(Last::Done);
+                self.heard.last = Some(AgentEnd::Done);
             }
             "turn.failed" => {
                 let why = text(&event["error"]["message"]).or(self.trouble.take()).unwrap_or_default();
@@ -123,7 +123,7 @@ impl Listener {
                 let earlier = self.heard.last.take();
                 self.heard.last = Some(match self.trouble.take() {
                     Some(why) => fault(&why, None, self.now),
-                    None => earlier.unwrap_or(Last::Done),
+                    None => earlier.unwrap_or(AgentEnd::Done),
                 });
             }
             _ => {}
@@ -157,7 +157,7 @@ impl Listener {
                 add(&mut self.heard.turns, Some(1));
                 self.heard.usd = Some(self.heard.usd.unwrap_or(0.0) + part["cost"].as_f64().unwrap_or(0.0));
                 let goes_on = part["reason"] == "tool-calls";
-                self.heard.last = (!goes_on).then_some(Last::Done);
+                self.heard.last = (!goes_on).then_some(AgentEnd::Done);
             }
             "error" => {
                 let error = &event["error"];
@@ -204,7 +204,7 @@ impl Listener {
                 self.heard.tokens_out = stats["output_tokens"].as_u64();
                 let why = text(&event["error"]["message"]).or(self.trouble.take());
                 self.heard.last = Some(match event["status"].as_str() {
-                    Some("success") => Last::Done,
+                    Some("success") => AgentEnd::Done,
                     _ => fault(&why.unwrap_or_default(), None, self.now),
                 });
             }

@@ -33,12 +33,12 @@ pub struct Heard {
     /// Its last words.
     pub said: String,
     /// Its last event, where that says how it ended.
-    pub last: Option<Last>,
+    pub last: Option<AgentEnd>,
 }
 
 /// How an agent says that it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Last {
+pub enum AgentEnd {
     /// It came to its end.
     Done,
     /// It used up what it was given: turns, or money.
@@ -134,7 +134,7 @@ impl Listener {
             errors.lines().for_each(|line| self.text(line));
             self.heard.last = Some(match (self.trouble.take(), exited) {
                 (Some(why), _) => fault(&why, None, self.now),
-                (None, Some(0)) => Last::Done,
+                (None, Some(0)) => AgentEnd::Done,
                 (None, status) => fault(&last_words(errors, status), None, self.now),
             });
         }
@@ -218,7 +218,7 @@ mod tests {
 
     fn limited(heard: &Heard) -> Option<u64> {
         match &heard.last {
-            Some(Last::Limited { until, .. }) => *until,
+            Some(AgentEnd::Limited { until, .. }) => *until,
             other => panic!("{other:?}"),
         }
     }
@@ -232,7 +232,7 @@ mod tests {
         assert_eq!((heard.model.as_deref(), heard.usd), (Some("claude-opus-4-6"), Some(0.1234)));
         assert_eq!((heard.tokens_in, heard.tokens_out, heard.turns), (Some(12_030), Some(450), Some(4)));
         assert_eq!(heard.denied.iter().next().unwrap(), "WebFetch");
-        assert_eq!((heard.last, heard.said.as_str()), (Some(Last::Done), "Unrolled the loop."));
+        assert_eq!((heard.last, heard.said.as_str()), (Some(AgentEnd::Done), "Unrolled the loop."));
     }
 
     #[test]
@@ -245,11 +245,11 @@ mod tests {
         let last = |text: &str| heard("claude", &[CLAUDE_INIT, &error(text)]).last.unwrap();
         assert!(matches!(
             last("API Error: 401 authentication_error: invalid x-api-key"),
-            Last::Unauthorised(_)
+            AgentEnd::Unauthorised(_)
         ));
-        assert!(matches!(last("Invalid API key · Please run /login"), Last::Unauthorised(_)));
-        assert!(matches!(last("API Error: 529 overloaded_error"), Last::Failed(_)));
-        assert!(matches!(last("API Error: 429 rate_limit_error"), Last::Limited { until: None, .. }));
+        assert!(matches!(last("Invalid API key · Please run /login"), AgentEnd::Unauthorised(_)));
+        assert!(matches!(last("API Error: 529 overloaded_error"), AgentEnd::Failed(_)));
+        assert!(matches!(last("API Error: 429 rate_limit_error"), AgentEnd::Limited { until: None, .. }));
         let old = heard("claude", &[&error("Claude AI usage limit reached|1800003600")]);
         assert_eq!(limited(&old), Some(NOW + 3600));
     }
@@ -267,7 +267,7 @@ mod tests {
         let done = result.replace("true", "false");
         assert_eq!(
             heard("claude", &[CLAUDE_INIT, &allowed, &done]).last,
-            Some(Last::Done),
+            Some(AgentEnd::Done),
             "a warning is no limit"
         );
     }
@@ -281,7 +281,7 @@ mod tests {
         };
         let heard = closed("claude", &[CLAUDE_INIT, &message("a"), &message("a"), &message("b")], "", None);
         assert_eq!((heard.tokens_in, heard.tokens_out, heard.usd), (Some(200), Some(14), None));
-        assert_eq!(heard.last, Some(Last::Failed("no last event, it was ended".to_owned())));
+        assert_eq!(heard.last, Some(AgentEnd::Failed("no last event, it was ended".to_owned())));
     }
 
     #[test]
@@ -290,7 +290,7 @@ mod tests {
             let line = format!(
                 r#"{{"type":"result","subtype":"{subtype}","is_error":true,"num_turns":9,"total_cost_usd":1.5,"usage":{{}}}}"#
             );
-            assert_eq!(heard("claude", &[&line]).last, Some(Last::Spent));
+            assert_eq!(heard("claude", &[&line]).last, Some(AgentEnd::Spent));
         }
     }
 
@@ -307,7 +307,7 @@ mod tests {
             ],
         );
         assert_eq!((done.tokens_in, done.tokens_out, done.usd), (Some(24_763), Some(122), None));
-        assert_eq!((done.last, done.session.as_deref()), (Some(Last::Done), Some("0199")));
+        assert_eq!((done.last, done.session.as_deref()), (Some(AgentEnd::Done), Some("0199")));
         let failed = |why: &str| {
             heard("codex", &[&format!(r#"{{"type":"turn.failed","error":{{"message":"{why}"}}}}"#)])
         };
@@ -319,7 +319,7 @@ mod tests {
         );
         assert_eq!(limited(&failed("You've hit your usage limit. Try again at 3:10 AM.")), None);
         let refused = failed("unexpected status 401 Unauthorized: Missing bearer").last;
-        assert!(matches!(refused, Some(Last::Unauthorised(_))), "{refused:?}");
+        assert!(matches!(refused, Some(AgentEnd::Unauthorised(_))), "{refused:?}");
     }
 
     #[test]
@@ -330,7 +330,7 @@ mod tests {
             "",
             Some(1),
         );
-        assert_eq!(heard.last, Some(Last::Failed("stream disconnected before completion".to_owned())));
+        assert_eq!(heard.last, Some(AgentEnd::Failed("stream disconnected before completion".to_owned())));
     }
 
     #[test]
@@ -344,22 +344,22 @@ mod tests {
         let done = heard("goose", &[&message("I have "), &message("finished."), complete]);
         assert_eq!(
             (done.said.as_str(), done.tokens_in, done.last),
-            ("I have finished.", Some(321), Some(Last::Done))
+            ("I have finished.", Some(321), Some(AgentEnd::Done))
         );
         // Its own words bear no id, and come behind what the model was saying.
         let own = |text: &str| message(text).replace("\"id\":\"m\"", "\"id\":null");
         let after = |text: &str| heard("goose", &[&message("I tr"), &own(text), complete]);
         let shut = after("Ran into this error: Authentication error: Status: 401 Unauthorized");
-        assert!(matches!(shut.last, Some(Last::Unauthorised(_))), "{shut:?}");
+        assert!(matches!(shut.last, Some(AgentEnd::Unauthorised(_))), "{shut:?}");
         let limit = "Ran into this error: Rate limit exceeded: Rate limit reached. Please try again in 30s..\\n\\nPlease retry.";
         assert_eq!(limited(&after(limit)), Some(NOW + 30));
         let full = after("Ran into this error trying to compact: Failed to compact: context limit exceeded.");
-        assert!(matches!(full.last, Some(Last::Failed(_))), "{full:?}");
+        assert!(matches!(full.last, Some(AgentEnd::Failed(_))), "{full:?}");
         let told = heard("goose", &[&message("Ran into this error: 401, and mended it."), complete]);
-        assert_eq!(told.last, Some(Last::Done), "the model may write what it likes");
+        assert_eq!(told.last, Some(AgentEnd::Done), "the model may write what it likes");
         let lost =
             heard("goose", &[r#"{"type":"error","error":"Server error: connection closed"}"#, complete]);
-        assert_eq!(lost.last, Some(Last::Failed("Server error: connection closed".to_owned())));
+        assert_eq!(lost.last, Some(AgentEnd::Failed("Server error: connection closed".to_owned())));
     }
 
     #[test]
@@ -408,7 +408,7 @@ mod tests {
             "Please set an Auth method or set the GEMINI_API_KEY environment variable",
             Some(41),
         );
-        assert!(matches!(shut.last, Some(Last::Unauthorised(_))), "{shut:?}");
+        assert!(matches!(shut.last, Some(AgentEnd::Unauthorised(_))), "{shut:?}");
     }
 
     #[test]
@@ -422,13 +422,13 @@ mod tests {
             ],
         );
         assert_eq!((done.tokens_in, done.tokens_out), (Some(3100), Some(1120)));
-        assert!((done.usd.unwrap() - 0.0112).abs() < 1e-9 && done.last == Some(Last::Done));
+        assert!((done.usd.unwrap() - 0.0112).abs() < 1e-9 && done.last == Some(AgentEnd::Done));
         let shut = heard(
             "aider",
             &["litellm.AuthenticationError: AuthenticationError: OpenAIException - Incorrect API key"],
         );
-        assert!(matches!(shut.last, Some(Last::Unauthorised(_))), "{shut:?}");
-        assert!(matches!(closed("aider", &["x"], "", Some(2)).last, Some(Last::Failed(_))));
+        assert!(matches!(shut.last, Some(AgentEnd::Unauthorised(_))), "{shut:?}");
+        assert!(matches!(closed("aider", &["x"], "", Some(2)).last, Some(AgentEnd::Failed(_))));
     }
 
     proptest::proptest! {

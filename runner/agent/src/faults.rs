@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::events::Last;
+use super::events::AgentEnd;
 use piton_core::trial::text::clean;
 
 /// Milliseconds where a time is too far away for seconds.
@@ -51,21 +51,21 @@ static ASKS: LazyLock<Regex> = LazyLock::new(|| {
 
 /// What an error is, by its text; `resets` is when a limit ends, where an event told. Only ever asked of what an agent reports as an
 /// error: in what it writes about its work such words mean nothing.
-pub fn fault(why: &str, resets: Option<u64>, now: u64) -> Last {
+pub fn fault(why: &str, resets: Option<u64>, now: u64) -> AgentEnd {
     let words = clean(why, 400);
     if resets.is_some() {
-        return Last::Limited { why: words, until: resets };
+        return AgentEnd::Limited { why: words, until: resets };
     }
     if TOO_LONG.is_match(why) {
-        return Last::Failed(words);
+        return AgentEnd::Failed(words);
     }
     if LIMITED.is_match(why) && !why.contains("insufficient_quota") {
-        return Last::Limited { why: words, until: until(why, now) };
+        return AgentEnd::Limited { why: words, until: until(why, now) };
     }
     if UNAUTHORISED.is_match(why) {
-        return Last::Unauthorised(words);
+        return AgentEnd::Unauthorised(words);
     }
-    Last::Failed(if words.is_empty() { "it does not say why".to_owned() } else { words })
+    AgentEnd::Failed(if words.is_empty() { "it does not say why".to_owned() } else { words })
 }
 
 /// When a limit ends, in seconds since 1970, by the text that tells of it. A time of day is not read: it is in a zone that the text does
@@ -130,12 +130,15 @@ mod tests {
     #[test]
     fn an_account_that_nobody_pays_for_is_no_limit_that_ends() {
         let last = |why: &str| fault(why, None, NOW);
-        assert!(matches!(last("429 insufficient_quota"), Last::Unauthorised(_)));
-        assert!(matches!(last("Your credit balance is too low"), Last::Unauthorised(_)));
-        assert!(matches!(last("maximum context length exceeded"), Last::Failed(_)));
-        assert!(matches!(last("rate limit exceeded: 30000 input tokens per minute"), Last::Limited { .. }));
-        assert!(matches!(last("connection reset by peer"), Last::Failed(_)));
-        assert_eq!(last(""), Last::Failed("it does not say why".to_owned()));
+        assert!(matches!(last("429 insufficient_quota"), AgentEnd::Unauthorised(_)));
+        assert!(matches!(last("Your credit balance is too low"), AgentEnd::Unauthorised(_)));
+        assert!(matches!(last("maximum context length exceeded"), AgentEnd::Failed(_)));
+        assert!(matches!(
+            last("rate limit exceeded: 30000 input tokens per minute"),
+            AgentEnd::Limited { .. }
+        ));
+        assert!(matches!(last("connection reset by peer"), AgentEnd::Failed(_)));
+        assert_eq!(last(""), AgentEnd::Failed("it does not say why".to_owned()));
     }
 
     #[test]

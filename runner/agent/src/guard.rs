@@ -40,7 +40,7 @@ struct Request {
 /// What comes back, a line each; the last is a status.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Reply {
+enum GuardReply {
     /// Standard output.
     Out(String),
     /// Standard error.
@@ -73,9 +73,9 @@ pub fn forward(socket: &Path, arguments: Vec<String>) -> Result<u8> {
     (&stream).write_all(line.as_bytes()).context(what)?;
     for line in BufReader::new(&stream).lines() {
         match serde_json::from_str(&line.context(what)?).context(what)? {
-            Reply::Out(text) => terminal::copy(&text),
-            Reply::Err(text) => terminal::copy_error(&text),
-            Reply::Status(status) => return Ok(status),
+            GuardReply::Out(text) => terminal::copy(&text),
+            GuardReply::Err(text) => terminal::copy_error(&text),
+            GuardReply::Status(status) => return Ok(status),
         }
     }
     let error = Error::new(what).cause("`piton guard` ended before the command did");
@@ -83,16 +83,16 @@ pub fn forward(socket: &Path, arguments: Vec<String>) -> Result<u8> {
 }
 
 /// One of the commands that are being carried out.
-struct Place<'a>(&'a AtomicUsize);
+struct CommandSlot<'a>(&'a AtomicUsize);
 
-impl<'a> Place<'a> {
+impl<'a> CommandSlot<'a> {
     fn take(busy: &'a AtomicUsize) -> Option<Self> {
         let place = Self(busy);
         (busy.fetch_add(1, Ordering::Relaxed) < MOST).then_some(place)
     }
 }
 
-impl Drop for Place<'_> {
+impl Drop for CommandSlot<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -141,19 +141,19 @@ impl<'a> Supervisor<'a> {
 
     fn answer(&self, stream: UnixStream) {
         let stream = Mutex::new(stream);
-        let reply = |reply: &Reply| {
+        let reply = |reply: &GuardReply| {
             let line = serde_json::to_string(reply).expect("our own types serialise") + "\n";
             // A caller that has gone does not end what it asked for: its outcome is in the ledger.
             let _ = stream.lock().expect("no holder panics").write_all(line.as_bytes());
         };
         let status = self.carry_out(&stream, &reply).unwrap_or_else(|error| {
-            reply(&Reply::Err(format!("{error}\n")));
+            reply(&GuardReply::Err(format!("{error}\n")));
             error.status
         });
-        reply(&Reply::Status(status));
+        reply(&GuardReply::Status(status));
     }
 
-    fn carry_out(&self, stream: &Mutex<UnixStream>, reply: &(dyn Fn(&Reply) + Sync)) -> Result<u8> {
+    fn carry_out(&self, stream: &Mutex<UnixStream>, reply: &(dyn Fn(&GuardReply) + Sync)) -> Result<u8> {
         let what = "the command was not carried out";
         let arguments = {
             let stream = stream.lock().expect("no holder panics");
@@ -166,7 +166,7 @@ impl<'a> Supervisor<'a> {
             request.arguments
         };
         (self.permits)(&arguments)?;
-        let _place = Place::take(&self.busy).ok_or_else(|| {
+        let _place = CommandSlot::take(&self.busy).ok_or_else(|| {
             Error::refused(what)
                 .cause(format!("{MOST} commands are being carried out already"))
                 .note("nothing was changed")
@@ -184,8 +184,8 @@ impl<'a> Supervisor<'a> {
         env.push((ASKED.into(), "1".into()));
         let status = process::stream(&argv, self.checkout, env, &|from, text| {
             reply(&match from {
-                Stream::Out => Reply::Out(text.to_owned()),
-                Stream::Err => Reply::Err(text.to_owned()),
+                Stream::Out => GuardReply::Out(text.to_owned()),
+                Stream::Err => GuardReply::Err(text.to_owned()),
             });
         })?;
         Ok(status.unwrap_or(exit::FAILED))

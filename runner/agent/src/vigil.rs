@@ -38,10 +38,10 @@ pub struct Vigil {
     err: PathBuf,
     edits: Vec<PathBuf>,
     stall: Duration,
-    state: RefCell<State>,
+    state: RefCell<WatchdogState>,
 }
 
-struct State {
+struct WatchdogState {
     /// Absent for a command whose output is nobody's to read.
     listener: Option<Listener>,
     /// Bytes of its standard output that were read, and the beginning of a line among them.
@@ -62,7 +62,7 @@ impl Vigil {
     /// Over an agent that starts now.
     pub fn new(kind: Option<&Kind>, out: &Path, err: &Path, edits: Vec<PathBuf>, stall: Duration) -> Self {
         let edit = newest(&edits);
-        let state = State {
+        let state = WatchdogState {
             listener: kind.map(|kind| Listener::new(kind, clock::unix())),
             read: 0,
             line: vec![],
@@ -123,7 +123,7 @@ impl Vigil {
     }
 }
 
-impl State {
+impl WatchdogState {
     /// Takes in what was printed since. Returns whether there was anything.
     fn read_on(&mut self, out: &Path) -> bool {
         let mut bytes = vec![];

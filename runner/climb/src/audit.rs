@@ -17,7 +17,7 @@ use crate::run_store::{artifact_dir, table_path, tables, text};
 use piton_core::base::error::{Context, Error, Result, exit};
 use piton_core::base::note::Note;
 use piton_core::report::tables;
-use piton_core::run::rechecks::Line;
+use piton_core::run::rechecks::BranchState;
 use piton_core::trial::hash_chain::{self, BEGINNING, short};
 use piton_core::trial::record::{Outcome, Record};
 use piton_core::trial::text::{clean, plural};
@@ -26,7 +26,7 @@ use piton_system::git::{Id, Repo};
 use piton_system::ledger::{Ledger, Run, Table, TrialRow};
 use piton_system::tree::sha256;
 
-use found::{Found, Trial};
+use found::{Found, LedgerTrial};
 
 /// What an audit found.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -209,7 +209,7 @@ impl Examined<'_> {
         format!("trial {trial} of run {}", self.run.name)
     }
 
-    fn gaps(&mut self, trials: &BTreeMap<u32, Trial>) {
+    fn gaps(&mut self, trials: &BTreeMap<u32, LedgerTrial>) {
         let all = trials.keys().max().map_or(0, |last| last + 1);
         for missing in (0..all).filter(|number| !trials.contains_key(number)) {
             let name = self.name(missing);
@@ -218,7 +218,7 @@ impl Examined<'_> {
     }
 
     /// What the ledger has beside the entries.
-    fn rows(&mut self, trials: &BTreeMap<u32, Trial>) -> Result<()> {
+    fn rows(&mut self, trials: &BTreeMap<u32, LedgerTrial>) -> Result<()> {
         let rows: BTreeMap<u32, TrialRow> =
             self.ledger.rows(&self.run.name)?.into_iter().map(|row| (row.trial, row)).collect();
         for (number, row) in &rows {
@@ -255,8 +255,8 @@ impl Examined<'_> {
     }
 
     /// Commits: there, with the parent, the trailers and the locked files that the ledger says.
-    fn commits(&mut self, trials: &BTreeMap<u32, Trial>) -> Result<()> {
-        let mut line = Line::default();
+    fn commits(&mut self, trials: &BTreeMap<u32, LedgerTrial>) -> Result<()> {
+        let mut line = BranchState::default();
         for (number, trial) in trials {
             let (name, record) = (self.name(*number), &trial.record);
             let stood = trials.get(&line.incumbent).and_then(|trial| trial.record.commit.clone());
@@ -386,10 +386,10 @@ impl Examined<'_> {
     }
 
     /// Refs of the trials, and the branch.
-    fn refs(&mut self, trials: &BTreeMap<u32, Trial>) {
+    fn refs(&mut self, trials: &BTreeMap<u32, LedgerTrial>) {
         let prefix = format!("refs/piton/{}/trials/", self.run.name);
         let mut refs: BTreeMap<String, String> = self.repo.refs_below(&prefix);
-        let mut line = Line::default();
+        let mut line = BranchState::default();
         for (number, trial) in trials {
             line.take(&trial.record);
             let Some(commit) = trial.record.commit.as_ref().filter(|_| *number > 0) else { continue };
@@ -435,7 +435,7 @@ impl Examined<'_> {
     }
 
     /// The seal, the harness, and the artifacts that are there.
-    fn sealed(&mut self, trials: &BTreeMap<u32, Trial>) -> Result<()> {
+    fn sealed(&mut self, trials: &BTreeMap<u32, LedgerTrial>) -> Result<()> {
         let (base, name) = (self.run.base.clone(), format!("run {}", self.run.name));
         match self.repo.read_commit(&base) {
             Some(_) => self.seal(&base, &name)?,

@@ -8,7 +8,7 @@ use crate::run_store::Book;
 use piton_core::base::error::{Context, Error, Result};
 use piton_core::base::note::{self, Note};
 use piton_core::run::brief::{self, Facts, Left};
-use piton_core::run::next_start::Step;
+use piton_core::run::next_start::NextProposal;
 use piton_core::trial::record::Record;
 use piton_core::trial::scope::Scope;
 use piton_system::beneath;
@@ -33,7 +33,7 @@ pub fn text(
     repo: &Repo,
     next: u32,
     left: Left,
-    step: &Step,
+    step: &NextProposal,
     begun: Option<u32>,
 ) -> Result<String> {
     let (config, tally, run) = (&book.config, &book.tally, &book.run);

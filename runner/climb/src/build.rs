@@ -27,7 +27,7 @@ use piton_system::state_home::Place;
 use piton_system::terminal::Progress;
 use piton_system::toolchains;
 pub use piton_system::tree::sha256;
-use piton_system::tree::{self, Held, Seal, Seen, WHEN};
+use piton_system::tree::{self, Held, Seal, TreeSnapshot, WHEN};
 
 /// Largest artifact, in bytes: every one that was judged is kept.
 const MAX_ARTIFACT_BYTES: u64 = 512 << 20;
@@ -64,9 +64,9 @@ pub struct Built {
     /// Git's id of the tree.
     pub of: String,
     /// What the tree holds.
-    laid: Arc<Seen>,
+    laid: Arc<TreeSnapshot>,
     /// What the artifact is.
-    made: Option<Arc<Seen>>,
+    made: Option<Arc<TreeSnapshot>>,
     /// What of the tree every job leaves alone.
     pub held: Arc<Held>,
     /// Paths in the user's checkout that the tree has links to.
@@ -256,7 +256,7 @@ impl Workshop<'_> {
         let (tree, of) = (slot.join("tree"), self.repo.tree_id(commit)?);
         self.repo.export(of, &tree)?;
         let open = self.link(&tree, config)?;
-        let laid = Arc::new(Seen::of(&tree, &linked(&tree, config)).context(what)?);
+        let laid = Arc::new(TreeSnapshot::of(&tree, &linked(&tree, config)).context(what)?);
         if laid.digest() != self.repo.tree_digest(of)? {
             return Err(Error::new(what)
                 .cause(format!("{} does not hold what commit {commit} does", tree.display()))
@@ -452,7 +452,7 @@ impl Workshop<'_> {
                 return Ok(BuildEnd::Failed(tree::tampered("build", &what).into()));
             }
             // What it made of its tree is what is measured.
-            return Ok(match Seen::of(&tree, built.laid.skipped()) {
+            return Ok(match TreeSnapshot::of(&tree, built.laid.skipped()) {
                 Ok(laid) => BuildEnd::Built(Built { laid: Arc::new(laid), ..built }),
                 Err(e) => BuildEnd::Failed(unread(&e).into()),
             });
@@ -480,7 +480,7 @@ impl Workshop<'_> {
             Error::new("the artifact was not kept").cause("it is gone, or was altered meanwhile")
         })?;
         // A build that fetches may write into its tree.
-        let laid = match fetch.then(|| Seen::of(&tree, built.laid.skipped())) {
+        let laid = match fetch.then(|| TreeSnapshot::of(&tree, built.laid.skipped())) {
             Some(Ok(laid)) => Arc::new(laid),
             Some(Err(e)) => return Ok(BuildEnd::Failed(unread(&e).into())),
             None => built.laid,

@@ -4,7 +4,7 @@ use crate::build::Built;
 use crate::context::World;
 use crate::pair_runner::{Duel, Round};
 use crate::sample::Sampled;
-use crate::single_runs::{Alone, Run};
+use crate::single_runs::{Alone, RunResult};
 use piton_core::base::error::Result;
 use piton_core::base::metric::Values;
 use piton_core::rule::gate;
@@ -101,12 +101,12 @@ impl World {
             let doing = format!("the baseline, run {} of {BASELINE_RUNS}", run + 1);
             let prompts = keep::draw(seed, run).prompts;
             match alone.sample(baseline, prompts, &doing)? {
-                Run::Counts(Sampled::Measured(values)) => {
+                RunResult::Counts(Sampled::Measured(values)) => {
                     record.runs.push(values);
                     record.run_seeds.push(prompts);
                 }
-                Run::Counts(other) => return Ok(Some(other.words(config.measure.timeout_s))),
-                Run::Void(reason) => return Ok(Some(format!("the machine is too busy: {reason}"))),
+                RunResult::Counts(other) => return Ok(Some(other.words(config.measure.timeout_s))),
+                RunResult::Void(reason) => return Ok(Some(format!("the machine is too busy: {reason}"))),
             }
         }
         record.void_pairs = alone.void_runs;

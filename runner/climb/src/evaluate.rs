@@ -10,7 +10,7 @@ use crate::run_store::Book;
 use crate::sample::Sampled;
 use piton_core::base::error::Result;
 use piton_core::base::metric::Values;
-use piton_core::rule::gate::{self, Reading, Samples};
+use piton_core::rule::gate::{self, GateResult, Samples};
 use piton_core::rule::keep::{self, Claim, First, Question, Verdict};
 use piton_core::rule::settings::{self, Preset};
 use piton_core::run::pair_history::{exact, noisy_spell, slow_start};
@@ -298,7 +298,7 @@ fn unsaid(outcome: Outcome, record: &Record) -> Outcome {
         outcome @ (Outcome::Void { .. } | Outcome::Interrupted { .. }) => outcome,
         Outcome::GateFailed { gate, .. } => {
             let failed = record.gates.iter().find(|reading| reading.metric == gate && !reading.pass);
-            let words = failed.map_or(gate, Reading::words);
+            let words = failed.map_or(gate, GateResult::words);
             Outcome::Void { reason: format!("what was kept fails {words}") }
         }
         other => Outcome::Void { reason: format!("what was kept was not measured: {}", other.reason()) },

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use piton_core::base::error::{Error, Result};
 use piton_core::report::finalize::{
-    self, Branch, Change, Difference, Evidence, Fate, Holds, Idea, Plan, Planned, Step, again, measured,
+    self, Branch, BranchCommit, Change, Difference, Evidence, Fate, Holds, Idea, Plan, Planned, again,
+    measured,
 };
 use piton_core::rule::settings::Preset;
-use piton_core::run::summary::Night;
+use piton_core::run::summary::Verification;
 use piton_core::trial::text;
 use piton_system::config::Config;
 use piton_system::git::{Carried, Id, Repo};
@@ -208,7 +209,7 @@ impl Composer<'_> {
         for (at, tree) in ideas.iter().zip(trees) {
             let message = finalize::message(&self.ideas[*at], self.evidence);
             parent = self.repo.commit_for_user(*tree, parent, &message, self.edits[*at].commit)?;
-            commits.push(Step { trial: self.trial(*at), commit: Some(parent.to_string()) });
+            commits.push(BranchCommit { trial: self.trial(*at), commit: Some(parent.to_string()) });
         }
         Ok(Branch { name, holds, commits })
     }
@@ -225,7 +226,7 @@ impl Composer<'_> {
     }
 
     /// What must be known besides.
-    pub fn notes(&self, repo: &Repo, plan: &Plan, nights: &[Night], config: &Config) -> Vec<String> {
+    pub fn notes(&self, repo: &Repo, plan: &Plan, nights: &[Verification], config: &Config) -> Vec<String> {
         let (name, mut notes) = (&self.run.name, vec![]);
         let head = self.head.to_string();
         if config.rule.preset == Preset::Replicates {

@@ -13,8 +13,8 @@ use crate::run_climb;
 use crate::status_file;
 use piton_core::base::error::{Error, Result};
 use piton_core::report::live_state::{Live, Now};
-use piton_core::run::rechecks::Line;
-use piton_core::run::summary::Night;
+use piton_core::run::rechecks::BranchState;
+use piton_core::run::summary::Verification;
 use piton_core::trial::record::Record;
 use piton_core::trial::text::clean;
 use piton_system::clock::Stopwatch;
@@ -35,7 +35,7 @@ pub struct Scene {
     /// Its trials, the baseline first.
     pub records: Vec<Record>,
     /// Its verified figure.
-    pub night: Option<Night>,
+    pub night: Option<Verification>,
 }
 
 /// What is different since the last look.
@@ -223,7 +223,7 @@ impl Gaze {
             scene.records.extend(new);
             scene.night = night;
         }
-        let mut line = Line::default();
+        let mut line = BranchState::default();
         if change > Change::Nothing {
             scene.records.iter().for_each(|record| line.take(record));
             self.live.bundle = line.waiting.len();

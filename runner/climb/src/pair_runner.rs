@@ -12,7 +12,7 @@ use piton_core::rule::keep::{self, First};
 use piton_core::trial::record::{Pair, VoidPair};
 use piton_system::clock::{self, Stopwatch};
 use piton_system::config::Config;
-use piton_system::host::{Meter, Spent};
+use piton_system::host::{Meter, MeterReading};
 use piton_system::process;
 use piton_system::terminal::Tone;
 
@@ -163,7 +163,7 @@ impl<'a> Duel<'a> {
                 }
             }
             let before = self.last;
-            let mut spent: [Option<Spent>; 2] = [None, None];
+            let mut spent: [Option<MeterReading>; 2] = [None, None];
             let (mut values, mut clock): ([Option<Values>; 2], _) = ([None, None], None);
             for side in order {
                 self.world.progress.doing(doing);
@@ -185,7 +185,8 @@ impl<'a> Duel<'a> {
                 }
                 values[usize::from(side == First::Challenger)] = Some(sampled);
             }
-            let conditions = spent.into_iter().flatten().fold(Spent::default(), Spent::and).conditions();
+            let conditions =
+                spent.into_iter().flatten().fold(MeterReading::default(), MeterReading::and).conditions();
             let apart = match spent {
                 [Some(incumbent), Some(challenger)] => {
                     Some(Apart { incumbent: incumbent.conditions(), challenger: challenger.conditions() })

@@ -4,10 +4,10 @@ use piton_core::base::error::Result;
 use piton_core::base::metric::Metric;
 use piton_core::run::next_start::Answer;
 use piton_core::trial::record::{Outcome, Record};
-use piton_core::trial::similarity::{ALIKE, Like, Line, Shape};
+use piton_core::trial::similarity::{ALIKE, DiffLine, EditFeatures, Like};
 use piton_core::trial::text;
 use piton_system::git::{Id, Repo};
-use piton_system::ledger::{Edit, Ledger, Tried};
+use piton_system::ledger::{Edit, Ledger, RememberedTrial};
 
 /// Most bytes of an edit that are looked at.
 pub const LOOKED_AT: usize = 256 << 10;
@@ -43,7 +43,7 @@ pub fn catch_up(ledger: &Ledger, repo: &Repo, run: &str) -> Result<()> {
 }
 
 /// A trial as it is remembered.
-fn tried(repo: &Repo, record: &Record, metric: &Metric) -> Result<Tried> {
+fn tried(repo: &Repo, record: &Record, metric: &Metric) -> Result<RememberedTrial> {
     let own = record.outcome != Outcome::Baseline && !record.outcome.check();
     let ids = record.parent.as_deref().zip(record.commit.as_deref()).filter(|_| own);
     let lines = match ids.map(|(from, to)| (repo.commit_id(from), repo.commit_id(to))) {
@@ -52,7 +52,7 @@ fn tried(repo: &Repo, record: &Record, metric: &Metric) -> Result<Tried> {
         Some(_) => Some(vec![]),
         None => None,
     };
-    Ok(Tried {
+    Ok(RememberedTrial {
         run: record.run.clone(),
         trial: record.trial,
         kept: record.outcome.kept(),
@@ -68,12 +68,12 @@ fn tried(repo: &Repo, record: &Record, metric: &Metric) -> Result<Tried> {
             came: text::verdict(record, metric, ALPHA),
             added: side(&lines, true),
             removed: side(&lines, false),
-            shape: Shape::of(&lines),
+            shape: EditFeatures::of(&lines),
         }),
     })
 }
 
-fn side(lines: &[Line], added: bool) -> String {
+fn side(lines: &[DiffLine], added: bool) -> String {
     let mut text = String::new();
     for line in lines.iter().filter(|line| line.added == added) {
         if text.len() + line.text.len() > INDEXED {
@@ -96,7 +96,7 @@ pub fn like(
     except: Option<u32>,
 ) -> Result<Option<Like>> {
     catch_up(ledger, repo, run)?;
-    let Some(shape) = Shape::of(&repo.lines(base, commit, LOOKED_AT)?) else { return Ok(None) };
+    let Some(shape) = EditFeatures::of(&repo.lines(base, commit, LOOKED_AT)?) else { return Ok(None) };
     let found = ledger.memory()?.like(run, &shape, ALIKE)?;
     Ok(found.into_iter().find(|like| Some(like.trial) != except))
 }

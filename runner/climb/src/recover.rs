@@ -53,7 +53,7 @@ const SESSION: &str = "session";
 
 /// The piton that was here last.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Last {
+struct PreviousProcess {
     /// Whether it ended in order.
     ended: bool,
     /// The boot of the machine that it ran in.
@@ -75,10 +75,10 @@ impl World {
         self.workshop().make_room()?;
         let mut ledger = Ledger::make(&state)?;
         let boot = host::boot();
-        let last: Option<Last> = ledger.mark(SESSION)?;
+        let last: Option<PreviousProcess> = ledger.mark(SESSION)?;
         let cut_off = last.is_some_and(|last| !last.ended || last.boot != boot);
         let thorough = all || cut_off;
-        ledger.set_mark(SESSION, &Last { ended: false, boot: boot.clone() })?;
+        ledger.set_mark(SESSION, &PreviousProcess { ended: false, boot: boot.clone() })?;
         let mut mended = vec![];
         let stopped = hold::sweep(&state);
         if stopped > 0 {
@@ -92,7 +92,7 @@ impl World {
         }
         let ended = locks(&self.repo, cut_off, &mut mended)?;
         // While a lock that may be ours is left, the next piton looks again.
-        ledger.at_end(SESSION, &Last { ended, boot })?;
+        ledger.at_end(SESSION, &PreviousProcess { ended, boot })?;
         for run in ledger.runs()? {
             let flights: Vec<Flight> =
                 ledger.on_their_way()?.into_iter().filter(|flight| flight.record.run == run.name).collect();
@@ -134,7 +134,7 @@ pub fn at_rest(repo: &Repo) -> Result<Option<Ledger>> {
     ledger_witness::fits(repo)?;
     let state = repo.state_dir();
     let Some(ledger) = Ledger::look(&state)?.filter(|_| !repo.lost_its_branch()) else { return Ok(None) };
-    let last: Option<Last> = ledger.mark(SESSION)?;
+    let last: Option<PreviousProcess> = ledger.mark(SESSION)?;
     let ended = last.is_none_or(|last| last.ended && last.boot == host::boot());
     // A piton that is at work has not ended; its lock is not tried, which would keep others from taking it.
     Ok((ended && ledger.on_their_way()?.is_empty()).then_some(ledger))

@@ -47,12 +47,12 @@ pub struct Session<'w> {
     /// Held for as long as the run is in progress.
     pub lock: Lock,
     /// What the proposer of the next trial did, besides its edit.
-    pub turn: Turn,
+    pub turn: ProposalMeta,
 }
 
 /// A proposer's turn.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Turn {
+pub struct ProposalMeta {
     /// How long it took.
     pub seconds: f64,
     /// Who it is, and what it cost; absent for the tuner and for people.

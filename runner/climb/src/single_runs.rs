@@ -22,7 +22,7 @@ pub struct Alone<'a> {
 }
 
 /// How a run ended.
-pub enum Run {
+pub enum RunResult {
     /// It counts, or was ended by the user.
     Counts(Sampled),
     /// The machine is too busy: too many runs were void, the last for this reason.
@@ -40,7 +40,7 @@ impl<'a> Alone<'a> {
     ///
     /// # Errors
     /// When the command cannot be started at all.
-    pub fn sample(&mut self, side: &Built, prompts: u64, doing: &str) -> Result<Run> {
+    pub fn sample(&mut self, side: &Built, prompts: u64, doing: &str) -> Result<RunResult> {
         loop {
             self.world.doing(doing);
             let meter = Meter::start();
@@ -52,23 +52,23 @@ impl<'a> Alone<'a> {
             // Read before the values are looked at.
             let clock = match &sampled {
                 Sampled::Failed { how, reason, .. } if how == CLOCK => Some(format!("{how}: {reason}")),
-                Sampled::Interrupted => return Ok(Run::Counts(sampled)),
+                Sampled::Interrupted => return Ok(RunResult::Counts(sampled)),
                 _ => None,
             };
             let Some(reason) = clock.or(disturbed).or_else(|| self.limits.void(&conditions)) else {
-                return Ok(Run::Counts(sampled));
+                return Ok(RunResult::Counts(sampled));
             };
             let (draw, reason) = (self.taken - 1, reason);
             let void = VoidPair { draw, reason: reason.clone(), conditions, apart: None, values: None };
             self.void_runs.push(void);
             if self.void_runs.len() > self.limits.void_pairs as usize {
-                return Ok(Run::Void(format!(
+                return Ok(RunResult::Void(format!(
                     "{} runs were void, the last because {reason}",
                     self.void_runs.len()
                 )));
             }
             if !calm(self.world, self.limits, &reason) {
-                return Ok(Run::Counts(Sampled::Interrupted));
+                return Ok(RunResult::Counts(Sampled::Interrupted));
             }
         }
     }

@@ -7,7 +7,7 @@ use crate::build::{BuildEnd, Built};
 use crate::context::{self, World};
 use crate::recover::{Entered, at_rest};
 use crate::run_store::{self, Book, Files};
-use crate::run_trial::{Session, Turn, blank, worktree_path};
+use crate::run_trial::{ProposalMeta, Session, blank, worktree_path};
 use crate::sample::Sampled;
 use piton_core::base::error::{Context, Error, Result, exit};
 use piton_core::base::metric::Scale;
@@ -215,7 +215,7 @@ impl World {
         let mut book = Book::open(ledger, run)?;
         book.create_branch(&self.repo)?;
         book.apply(&self.repo, None, 0, Owner::User)?;
-        Ok(Session { world: self, book, harness, beat, lock, turn: Turn::default() })
+        Ok(Session { world: self, book, harness, beat, lock, turn: ProposalMeta::default() })
     }
 
     /// Words on dependencies that are in the checkout and, since git ignores them, in no tree that is measured; empty where there are none.
@@ -355,7 +355,7 @@ impl World {
         }
         let book = Book::open(ledger, run)?;
         book.settle_branch(&self.repo)?;
-        Ok(Session { world: self, book, harness, beat, lock, turn: Turn::default() })
+        Ok(Session { world: self, book, harness, beat, lock, turn: ProposalMeta::default() })
     }
 
     fn free_name(&self, name: Option<&str>, ledger: Option<&Ledger>) -> Result<String> {

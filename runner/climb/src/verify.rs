@@ -6,12 +6,12 @@ use crate::run_trial::Session;
 use piton_core::base::error::{Error, Result};
 use piton_core::base::metric::Values;
 use piton_core::base::stats;
-use piton_core::rule::gate::{self, Reading, Samples};
+use piton_core::rule::gate::{self, GateResult, Samples};
 use piton_core::rule::keep::{self, Case, First, Verdict};
 use piton_core::rule::settings::Preset;
 use piton_core::run::pair_history::{Course, exact};
 use piton_core::run::rechecks;
-use piton_core::run::summary::{Again, Night};
+use piton_core::run::summary::{Again, Verification};
 use piton_core::trial::record::{Pair, Record, Sides};
 use piton_system::clock::{self, Stopwatch};
 use piton_system::git::Id;
@@ -28,7 +28,7 @@ impl Session<'_> {
     ///
     /// # Errors
     /// Nothing kept, a side that does not build or cannot be measured, Ctrl-C. Nothing is recorded then.
-    pub fn verify(&mut self, each: bool) -> Result<Night> {
+    pub fn verify(&mut self, each: bool) -> Result<Verification> {
         let records = self.book.records()?;
         let keeps: Vec<&Record> = records.iter().filter(|record| record.outcome.kept()).collect();
         // Not the last keep, where provisional ones were taken back.
@@ -61,7 +61,7 @@ impl Session<'_> {
             .map_err(|sick| fails(sick, ("HEAD", last.trial), ("the baseline", 0), &self.book.run.name))?;
         let gains: Vec<f64> = pairs.iter().map(|pair| pair.gain).collect();
         let interval = stats::sign_interval(&gains, 0.025).expect("twenty pairs have one");
-        let mut night = Night {
+        let mut night = Verification {
             run: self.book.run.name.clone(),
             at: clock::now(),
             baseline: self.book.run.base.clone(),
@@ -220,7 +220,7 @@ impl Session<'_> {
 }
 
 /// A side that failed a gate, and what it read.
-type Sick = (First, Reading);
+type Sick = (First, GateResult);
 
 /// What is said of a verification in which a side failed a gate: `to` is the challenger, `from` the incumbent of the pairs.
 fn fails((side, reading): Sick, to: (&str, u32), from: (&str, u32), run: &str) -> Error {

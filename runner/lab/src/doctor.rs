@@ -76,12 +76,12 @@ pub struct Attempt {
     /// What it measured, in words.
     pub measured: Option<String>,
     /// What its jobs were refused, by their sections.
-    pub refused: Vec<Refused>,
+    pub refused: Vec<RefusedAccess>,
 }
 
 /// Something that a job was refused.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Refused {
+pub struct RefusedAccess {
     /// The section.
     pub section: String,
     /// What it may not do.

@@ -8,7 +8,7 @@ use piton_climb::pair_runner::{Duel, Round};
 use piton_climb::recover::Entered;
 use piton_core::base::error::{Context, Result};
 use piton_core::base::metric::{Scale, Values};
-use piton_core::report::tables::Noise;
+use piton_core::report::tables::NoiseReport;
 use piton_core::rule::gate::Samples;
 use piton_core::rule::keep::First;
 use piton_core::run::pair_history::Course;
@@ -53,7 +53,7 @@ impl Bare {
 ///
 /// # Errors
 /// When it does not build, or a sample fails.
-pub fn run(world: &World, pairs: u32) -> Result<Noise> {
+pub fn run(world: &World, pairs: u32) -> Result<NoiseReport> {
     let what = "the noise was not measured";
     let Bare { head, config, harness, entered: _entered } = Bare::begin(world, "piton noise")?;
     world.progress.doing("building the candidate");
@@ -67,7 +67,7 @@ pub fn run(world: &World, pairs: u32) -> Result<Noise> {
         true
     };
     let mut duel = Duel::new(world, &config, &harness, (&built, &again), seed);
-    let mut noise = Noise {
+    let mut noise = NoiseReport {
         metric: config.metric.name.clone(),
         seed,
         values: vec![],

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use listing::{list, listing};
-pub use row::{Report, Row, State, table};
+pub use row::{AttackResult, AttackRow, RedteamReport, table};
 
 use corpus::{Attack, Corpus, Ground};
 use piton_climb::build::Workshop;
@@ -32,7 +32,7 @@ use piton_system::ledger::{Ledger, Lock};
 use piton_system::process::{self, Done, End, Job};
 use piton_system::state_home::Place;
 use piton_system::terminal::{Progress, Tone};
-use watch::{Held, Seen};
+use watch::{Held, RunSnapshot};
 
 const WHAT: &str = "the attacks were not run";
 /// Longest that a climb of one attack may take: many pairs, and a wait for a calm machine between them.
@@ -42,7 +42,7 @@ const TRIES: u32 = 3;
 
 /// What to attack.
 #[derive(Debug, Clone, Default)]
-pub struct Options {
+pub struct RedteamOptions {
     /// Only attacks whose name, or the idea of which, contains one of these; all where there is none.
     pub only: Vec<String>,
     /// This repository itself, rather than a copy.
@@ -53,7 +53,11 @@ pub struct Options {
 ///
 /// # Errors
 /// No such attack, no scratch copy, a baseline that does not begin, Ctrl-C.
-pub fn run(world: &World, options: &Options, told: &mut dyn FnMut(&Row)) -> Result<Report> {
+pub fn run(
+    world: &World,
+    options: &RedteamOptions,
+    told: &mut dyn FnMut(&AttackRow),
+) -> Result<RedteamReport> {
     let watch = Stopwatch::start();
     let all = corpus::all().map_err(|why| Error::new(WHAT).cause(why))?;
     let named = |attack: &Attack| {
@@ -110,7 +114,7 @@ pub fn run(world: &World, options: &Options, told: &mut dyn FnMut(&Row)) -> Resu
     }
     world.progress.idle();
     let scratch = range.copy.root().display().to_string();
-    Ok(Report {
+    Ok(RedteamReport {
         experiment: config.name,
         confinement: world.walls.found().level,
         scratch,
@@ -120,25 +124,25 @@ pub fn run(world: &World, options: &Options, told: &mut dyn FnMut(&Row)) -> Resu
 }
 
 /// Tells how one attack ended.
-pub fn tell(progress: &Progress, row: &Row) {
+pub fn tell(progress: &Progress, row: &AttackRow) {
     let (tone, word) = match row.state {
-        State::Held => (Tone::Dim, "held"),
-        State::Broken => (Tone::Bad, "BROKEN"),
-        State::Open => (Tone::Bad, "OPEN"),
-        State::NotRun => (Tone::Neutral, "not run"),
+        AttackResult::Held => (Tone::Dim, "held"),
+        AttackResult::Broken => (Tone::Bad, "BROKEN"),
+        AttackResult::Open => (Tone::Bad, "OPEN"),
+        AttackResult::NotRun => (Tone::Neutral, "not run"),
     };
     let got = text::clean(&row.got, 200);
     progress.line(tone, &format!("{word:<8}{} ({got}, {})", row.attack, text::seconds(row.seconds)));
 }
 
 /// The exit status of a report.
-pub fn status(report: &Report) -> u8 {
+pub fn status(report: &RedteamReport) -> u8 {
     if report.held() { exit::DONE } else { exit::FAILED }
 }
 
 /// A row of which nothing is known yet.
-fn blank(attack: &Attack) -> Row {
-    Row {
+fn blank(attack: &Attack) -> AttackRow {
+    AttackRow {
         attack: attack.name.clone(),
         rule: attack.rule.clone(),
         kind: attack.kind().to_owned(),
@@ -146,7 +150,7 @@ fn blank(attack: &Attack) -> Row {
         control: attack.control,
         expected: attack.expect.clone(),
         got: String::new(),
-        state: State::NotRun,
+        state: AttackResult::NotRun,
         broken: vec![],
         words: None,
         after: None,
@@ -197,7 +201,7 @@ impl Range<'_> {
         Ok(())
     }
 
-    fn tried(&mut self, attack: &Attack, corpus: &Corpus) -> Result<Row> {
+    fn tried(&mut self, attack: &Attack, corpus: &Corpus) -> Result<AttackRow> {
         let watch = Stopwatch::start();
         let mut row = blank(attack);
         self.probe(attack)?;
@@ -208,7 +212,7 @@ impl Range<'_> {
         }
         for _ in 0..TRIES {
             self.attack(attack, corpus, &mut row)?;
-            let again = row.got == "void" || (attack.control && row.state == State::Broken);
+            let again = row.got == "void" || (attack.control && row.state == AttackResult::Broken);
             if !again || self.world.runner.interrupted() {
                 break;
             }
@@ -219,7 +223,7 @@ impl Range<'_> {
 
     /// One climb of the attack's agent, with a look at everything before and after.
     /// Returns the trials that it made.
-    fn attack(&mut self, attack: &Attack, corpus: &Corpus, row: &mut Row) -> Result<Vec<Record>> {
+    fn attack(&mut self, attack: &Attack, corpus: &Corpus, row: &mut AttackRow) -> Result<Vec<Record>> {
         let run = self.begun()?;
         let mut words = self.words.clone();
         words.push(("@RUN@", run.clone()));
@@ -251,7 +255,7 @@ impl Range<'_> {
         (row.state, row.broken) = row::decide(attack, &row.got, &new, &after);
         row.open = row::open(attack, &row.got, &after, self.apart);
         if row.open.is_some() {
-            row.state = State::Open;
+            row.state = AttackResult::Open;
         }
         row.words = match row::telling(&new) {
             Some(record) => Some(text::verdict(record, &row::score(), 0.02)),
@@ -261,7 +265,7 @@ impl Range<'_> {
         if new.iter().any(|record| record.outcome.kept()) {
             self.run = None;
         }
-        if row.state == State::Broken {
+        if row.state == AttackResult::Broken {
             self.run = None;
             if !self.in_place {
                 self.copy = scratch::make(&self.world.repo, &self.world.place)?;
@@ -271,11 +275,11 @@ impl Range<'_> {
         Ok(new)
     }
 
-    fn look(&self, run: &str) -> Result<Seen> {
+    fn look(&self, run: &str) -> Result<RunSnapshot> {
         let World { runner, progress, walls, .. } = self.world;
         let (dir, place) = (self.copy.state_dir(), Place::of(&self.copy.state_dir()));
         let workshop = Workshop { dir, place: &place, repo: &self.copy, runner, progress, walls };
-        Seen::look(&self.copy, &workshop, run)
+        RunSnapshot::look(&self.copy, &workshop, run)
     }
 
     /// The run under attack, begun if there is none.

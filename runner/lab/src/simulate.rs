@@ -27,9 +27,9 @@ pub use table::table;
 const SIGMA: f64 = 0.02;
 
 /// Adds the figures of one part.
-type Part = fn(&Bench, &mut Report);
+type SimulationPart = fn(&Bench, &mut SimulationReport);
 
-const PARTS: [(&str, Part); 12] = [
+const PARTS: [(&str, SimulationPart); 12] = [
     ("bar 2: what does nothing, on all kinds of noise", bars::no_effect),
     ("bar 3: evidence over 512 pairs", bars::ever),
     ("bar 4: a wrong scale", bars::wrong_tau),
@@ -46,7 +46,7 @@ const PARTS: [(&str, Part); 12] = [
 
 /// How much is simulated.
 #[derive(Debug, Clone, Copy)]
-pub struct Options {
+pub struct SimulateOptions {
     /// Trials of each cell; the bars are set for 20,000.
     pub trials: u32,
     /// Seed of everything.
@@ -57,7 +57,7 @@ pub struct Options {
 
 /// What was measured.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
-pub struct Report {
+pub struct SimulationReport {
     /// The bars, by number.
     pub bars: Vec<Bar>,
     /// What the bars are to be compared with.
@@ -157,8 +157,8 @@ impl Figure {
 }
 
 /// Measures every bar but the first, and the other tools' rules. `progress` hears of each part as it begins.
-pub fn run(options: &Options, progress: &(dyn Fn(&str) + Sync)) -> Report {
-    let (bench, mut report) = (Bench { options }, Report::default());
+pub fn run(options: &SimulateOptions, progress: &(dyn Fn(&str) + Sync)) -> SimulationReport {
+    let (bench, mut report) = (Bench { options }, SimulationReport::default());
     for (name, part) in PARTS {
         progress(name);
         part(&bench, &mut report);
@@ -170,8 +170,8 @@ pub fn run(options: &Options, progress: &(dyn Fn(&str) + Sync)) -> Report {
 mod tests {
     use super::*;
 
-    fn short(trials: u32, threads: usize) -> Options {
-        Options { trials, seed: 1, threads }
+    fn short(trials: u32, threads: usize) -> SimulateOptions {
+        SimulateOptions { trials, seed: 1, threads }
     }
 
     #[test]

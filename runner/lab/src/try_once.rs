@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::doctor::{Attempt, Refused};
+use crate::doctor::{Attempt, RefusedAccess};
 use piton_climb::build::{BuildEnd, Workshop};
 use piton_climb::context::World;
 use piton_climb::sample::{Bench, Sampled};
@@ -51,7 +51,7 @@ pub fn attempt(world: World, config: &Config) -> Result<Attempt> {
         Ok(measured) => (Some(measured), None),
         Err(why) => (None, Some(why)),
     };
-    let refused = world.walls.refused().into_iter().map(|(section, one)| Refused {
+    let refused = world.walls.refused().into_iter().map(|(section, one)| RefusedAccess {
         section,
         opens: denied::opening(std::slice::from_ref(&one)).pop(),
         what: one.what,

@@ -11,7 +11,7 @@ use clap::{Parser, Subcommand};
 use piton_core::base::level::Level;
 
 pub(super) use options::{
-    Climb, Export, Finalize, Format, Import, Log, ProposalWords, Report, Search, Serve, Which,
+    Climb, Export, Finalize, Format, Import, LogArgs, ProposalWords, ReportArgs, SearchArgs, Serve, Which,
 };
 use values::duration;
 
@@ -199,7 +199,7 @@ pub(super) enum Command {
     #[command(
         after_help = "Examples: piton log --kept\n          piton log --reason gate --since 8h\n          piton log --experiments\n          piton log --json | jq '.[] | select(.outcome.kind == \"gate_failed\") | .description'"
     )]
-    Log(Log),
+    Log(LogArgs),
     /// Show one trial: verdict, gates, pairs, what changed, and the diff.
     #[command(after_help = "Example: piton show 3")]
     Show {
@@ -255,7 +255,7 @@ pub(super) enum Command {
     #[command(
         after_help = "Examples: piton report\n          piton report --md > pull-request.md\n          piton report --png --card -o card.png"
     )]
-    Report(Report),
+    Report(ReportArgs),
     /// Serve the report as a page that follows the run: what goes on now, and buttons to stop the climb and to leave a note.
     ///
     /// The same page as that of `piton report`, with the trial under way, its stage, its time, its pairs so far and how far the evidence is
@@ -464,7 +464,7 @@ pub(super) enum Command {
     /// Words are sought in descriptions, hypotheses, families, reasons and changed lines; best first. With --diff they are sought in
     /// changed lines only; --diff without words finds trials whose edit is like the one in this checkout.
     #[command(after_help = "Example: piton search unroll loop\n         piton search --diff")]
-    Search(Search),
+    Search(SearchArgs),
     /// Leave an idea for later proposals: it is kept in the ledger and told in the brief.
     ///
     /// Can be used while a climb is at work, and inside `piton guard`. For guidance rather than an idea write .piton/guidance.md: it

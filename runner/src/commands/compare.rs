@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::args::Which;
 use super::{find, import, report};
 use piton_core::base::error::{Context, Result, exit};
-use piton_core::report::compare::{self, Side};
+use piton_core::report::compare::{self, ComparedRun};
 use piton_system::terminal;
 
 /// Compares two runs by name.
@@ -16,10 +16,10 @@ use piton_system::terminal;
 /// # Errors
 /// A run that is not there.
 pub(super) fn run(dir: &Path, names: [&str; 2], json: bool) -> Result<u8> {
-    let side = |name: &str| -> Result<Side> {
+    let side = |name: &str| -> Result<ComparedRun> {
         if let Some(imported) = import::find(dir, Some(name))? {
             let claimed = Some(imported.source.word().to_owned());
-            return Ok(Side { facts: imported.facts(), settings: Value::Null, claimed });
+            return Ok(ComparedRun { facts: imported.facts(), settings: Value::Null, claimed });
         }
         let which = Which { run: Some(name.to_owned()), json };
         let (ledger, run, config) = find(dir, &which)?;
@@ -27,7 +27,7 @@ pub(super) fn run(dir: &Path, names: [&str; 2], json: bool) -> Result<u8> {
             (ledger.records(&run.name)?, ledger.last_verified(&run.name)?, BTreeMap::new());
         let facts = report::view(&run, &config, &records, night.as_ref(), &none).facts();
         let settings = serde_json::to_value(&config).context("the runs were not compared")?;
-        Ok(Side { facts, settings, claimed: None })
+        Ok(ComparedRun { facts, settings, claimed: None })
     };
     let comparison = compare::compare([&side(names[0])?, &side(names[1])?]);
     if json {

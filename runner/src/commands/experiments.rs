@@ -5,7 +5,7 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::args::Log;
+use super::args::LogArgs;
 use super::chosen;
 use piton_core::base::error::{Context, Error, Result, exit};
 use piton_core::report::decision_log::{Experiments, Human, Trouble};
@@ -22,7 +22,7 @@ const FILE: &str = "EXPERIMENTS.md";
 ///
 /// # Errors
 /// No run, or a file that is not piton's, in which a marker is missing, or that cannot be written.
-pub(super) fn run(dir: &Path, args: &Log) -> Result<u8> {
+pub(super) fn run(dir: &Path, args: &LogArgs) -> Result<u8> {
     let (repo, ledger, run) = chosen(dir, &args.which)?;
     let named = args.which.run.as_ref().map(|_| run.name.as_str());
     let all = gather(&ledger, named, &run.within)?;

@@ -9,7 +9,7 @@ use super::args::{Export, Format, Which};
 use super::find;
 use piton_core::base::error::{Context, Result, exit};
 use piton_core::base::metric::Metric;
-use piton_core::report::tables::{self, Line};
+use piton_core::report::tables::{self, LogLine};
 use piton_core::trial::record::Record;
 use piton_core::trial::text::plain_json;
 use piton_system::ledger::{self, Ledger, Run};
@@ -54,7 +54,7 @@ fn write(
     }
     let main = [Some(&metric.name), metric.memory.as_ref()];
     let mut names = BTreeSet::new();
-    ledger.each_as(&run.name, 0, &mut |record: Line| {
+    ledger.each_as(&run.name, 0, &mut |record: LogLine| {
         let found = record.metrics.into_iter().flat_map(|metrics| metrics.into_keys());
         names.extend(found.filter(|name| !main.contains(&Some(name))));
         Ok(names.len() < COLUMNS)

@@ -69,7 +69,7 @@ pub(super) fn of<'a>(scene: &'a Scene, diffs: &'a BTreeMap<u32, String>) -> View
 }
 
 /// Somebody who has the page open.
-pub(super) struct Viewer<Place> {
+pub(super) struct Viewer<Slot> {
     frames: watch::Receiver<Option<Arc<Frame>>>,
     run: Option<String>,
     /// The last trial that the page has.
@@ -78,16 +78,16 @@ pub(super) struct Viewer<Place> {
     top: Option<Arc<str>>,
     events: VecDeque<Event>,
     over: bool,
-    _place: Place,
+    _place: Slot,
 }
 
-impl<Place> Viewer<Place> {
+impl<Slot> Viewer<Slot> {
     /// One whose page shows trials of `run` up to `last`.
     pub fn new(
         frames: watch::Receiver<Option<Arc<Frame>>>,
         run: Option<String>,
         last: Option<u32>,
-        place: Place,
+        place: Slot,
     ) -> Self {
         let events = VecDeque::from([Event::default().retry(AGAIN)]);
         let (strip, top) = (Arc::default(), None);

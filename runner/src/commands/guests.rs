@@ -29,7 +29,7 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// What a guest has shown, the least first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Standing {
+enum GuestRank {
     /// No request of his has come in whole.
     Silent,
     /// One has, and he does not know the token.
@@ -39,8 +39,8 @@ enum Standing {
 }
 
 /// Who goes, so that another one may come: of those who have shown least the one who came first. Nobody whom the user let in.
-fn who_goes(guests: impl Iterator<Item = (u64, Standing)>) -> Option<u64> {
-    let strangers = guests.filter(|(_, standing)| *standing < Standing::Known);
+fn who_goes(guests: impl Iterator<Item = (u64, GuestRank)>) -> Option<u64> {
+    let strangers = guests.filter(|(_, standing)| *standing < GuestRank::Known);
     strangers.min_by_key(|(number, standing)| (*standing, *number)).map(|(number, _)| number)
 }
 
@@ -54,12 +54,12 @@ pub(super) struct Guest {
 impl Guest {
     /// A request of his has come in; `known` where it holds the token.
     pub fn asked(&self, known: bool) {
-        let standing = if known { Standing::Known } else { Standing::Stranger };
+        let standing = if known { GuestRank::Known } else { GuestRank::Stranger };
         self.standing.fetch_max(standing as u8, Ordering::Relaxed);
     }
 
-    fn standing(&self) -> Standing {
-        [Standing::Silent, Standing::Stranger, Standing::Known]
+    fn standing(&self) -> GuestRank {
+        [GuestRank::Silent, GuestRank::Stranger, GuestRank::Known]
             [usize::from(self.standing.load(Ordering::Relaxed))]
     }
 }
@@ -228,8 +228,8 @@ mod tests {
 
     #[test]
     fn who_has_said_nothing_for_longest_goes_first_and_who_knows_the_token_never() {
-        use Standing::{Known, Silent, Stranger};
-        let goes = |standings: &[Standing]| who_goes((0..).zip(standings.iter().copied()));
+        use GuestRank::{Known, Silent, Stranger};
+        let goes = |standings: &[GuestRank]| who_goes((0..).zip(standings.iter().copied()));
         assert_eq!(goes(&[Known, Stranger, Silent, Silent]), Some(2));
         assert_eq!(goes(&[Known, Stranger, Stranger]), Some(1));
         assert_eq!((goes(&[Known, Known]), goes(&[])), (None, None));

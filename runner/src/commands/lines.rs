@@ -10,7 +10,7 @@ use piton_core::trial::text::plain_json;
 
 /// A writer that hands on whole lines, as [`plain_json`] makes them.
 #[derive(Debug)]
-pub(super) struct Lines<W> {
+pub(super) struct LineWriter<W> {
     to: W,
     /// A line that has not ended yet.
     begun: Vec<u8>,
@@ -18,7 +18,7 @@ pub(super) struct Lines<W> {
     out: (Vec<u8>, usize),
 }
 
-impl<W: AsyncWrite + Unpin> Lines<W> {
+impl<W: AsyncWrite + Unpin> LineWriter<W> {
     /// Lines that go `to` another writer.
     pub fn new(to: W) -> Self {
         Self { to, begun: vec![], out: (vec![], 0) }
@@ -36,7 +36,7 @@ impl<W: AsyncWrite + Unpin> Lines<W> {
     }
 }
 
-impl<W: AsyncWrite + Unpin> AsyncWrite for Lines<W> {
+impl<W: AsyncWrite + Unpin> AsyncWrite for LineWriter<W> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn a_line_that_comes_in_pieces_is_handed_on_whole_with_nothing_hidden_in_it() {
-        let mut lines = pin!(Lines::new(vec![]));
+        let mut lines = pin!(LineWriter::new(vec![]));
         let mut context = Context::from_waker(Waker::noop());
         for piece in "{\"a\":\"é\u{202e}\u{e0041}\"}\n{\"b\":1}\n{".as_bytes().chunks(3) {
             assert!(matches!(lines.as_mut().poll_write(&mut context, piece), Poll::Ready(Ok(_))));

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
-use super::args::Log;
+use super::args::LogArgs;
 use super::{experiments, find, import};
 use piton_core::base::error::{Error, Result, exit};
-use piton_core::report::tables::{Filter, Line, log_header, log_line};
+use piton_core::report::tables::{Filter, LogLine, log_header, log_line};
 use piton_core::trial::record::Record;
 use piton_system::clock;
 use piton_system::ledger::Ledger;
@@ -18,7 +18,7 @@ use piton_system::terminal::{self, Lines};
 ///
 /// # Errors
 /// No run, or a time that is none.
-pub(super) fn run(dir: &Path, args: &Log) -> Result<u8> {
+pub(super) fn run(dir: &Path, args: &LogArgs) -> Result<u8> {
     if args.experiments {
         return experiments::run(dir, args);
     }
@@ -51,7 +51,7 @@ pub(super) fn run(dir: &Path, args: &Log) -> Result<u8> {
         return Ok(exit::DONE);
     }
     out.line(&format!("run {}\n\n{}", run.name, log_header(&config.metric)));
-    matching(&ledger, &run.name, args.last, &filter, &mut |line: &Line| {
+    matching(&ledger, &run.name, args.last, &filter, &mut |line: &LogLine| {
         out.line(&log_line(line, &config.metric))
     })?;
     Ok(exit::DONE)
@@ -62,7 +62,7 @@ trait Filtered: DeserializeOwned {
     fn admitted(&self, filter: &Filter) -> bool;
 }
 
-impl Filtered for Line {
+impl Filtered for LogLine {
     fn admitted(&self, filter: &Filter) -> bool {
         filter.admits(self)
     }
@@ -70,7 +70,7 @@ impl Filtered for Line {
 
 impl Filtered for Record {
     fn admitted(&self, filter: &Filter) -> bool {
-        filter.admits(&Line::of(self))
+        filter.admits(&LogLine::of(self))
     }
 }
 

@@ -18,7 +18,7 @@ use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler, ServiceExt};
 use serde_json::{Value, json};
 
-use super::lines::Lines;
+use super::lines::LineWriter;
 use super::wait::under_way_words;
 use piton_core::base::error::{Context, Result, exit};
 use piton_core::base::metric::Metric;
@@ -55,7 +55,7 @@ pub(super) fn run(dir: &Path, least: Level, block: Option<Duration>) -> Result<(
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context(what)?;
     let (input, output) = rmcp::transport::stdio();
     let served = runtime.block_on(async {
-        let running = server.serve((input, Lines::new(output))).await.context(what)?;
+        let running = server.serve((input, LineWriter::new(output))).await.context(what)?;
         running.waiting().await.map(|_| ()).context("piton mcp ended")
     });
     // What still waits for an answer has nobody to give it to; a trial goes on by itself.

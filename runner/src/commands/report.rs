@@ -6,13 +6,13 @@ use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use super::args::Report;
+use super::args::ReportArgs;
 use super::{import, reading};
 use piton_core::base::error::{Context, Error, Result, exit};
 use piton_core::report::html::{self, View};
 use piton_core::report::import::Imported;
 use piton_core::report::plot::{self, Card, Medium, Picture, Wrap};
-use piton_core::run::summary::Night;
+use piton_core::run::summary::Verification;
 use piton_core::trial::record::Record;
 use piton_core::trial::text::{plural, seconds};
 use piton_system::config::Config;
@@ -28,7 +28,7 @@ const DIFF_READ: usize = 64 << 10;
 ///
 /// # Errors
 /// No run, or a file that cannot be written.
-pub(super) fn run(dir: &Path, args: &Report) -> Result<u8> {
+pub(super) fn run(dir: &Path, args: &ReportArgs) -> Result<u8> {
     if let Some(imported) = import::find(dir, args.which.run.as_deref())? {
         return claimed(dir, args, &imported);
     }
@@ -64,7 +64,7 @@ pub(super) fn run(dir: &Path, args: &Report) -> Result<u8> {
 }
 
 /// The report of another tool's run: what it claims, and that it does.
-fn claimed(dir: &Path, args: &Report, imported: &Imported) -> Result<u8> {
+fn claimed(dir: &Path, args: &ReportArgs, imported: &Imported) -> Result<u8> {
     let picture = || {
         let stairs = imported.staircase();
         let trials = plural(imported.claims.len(), "trial");
@@ -93,7 +93,7 @@ fn claimed(dir: &Path, args: &Report, imported: &Imported) -> Result<u8> {
 }
 
 /// Writes a file where it was asked for, or in its place, and says where.
-fn put(repo: &Repo, args: &Report, name: &str, content: &[u8]) -> Result<u8> {
+fn put(repo: &Repo, args: &ReportArgs, name: &str, content: &[u8]) -> Result<u8> {
     match args.output.as_deref() {
         Some(file) if file == Path::new("-") => terminal::bytes(content),
         Some(file) => {
@@ -109,7 +109,7 @@ pub(super) fn view<'a>(
     run: &'a Run,
     config: &'a Config,
     records: &'a [Record],
-    night: Option<&'a Night>,
+    night: Option<&'a Verification>,
     diffs: &'a BTreeMap<u32, String>,
 ) -> View<'a> {
     View {

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::args::Search;
+use super::args::SearchArgs;
 use super::chosen;
 use piton_climb::recall;
 use piton_climb::run_store::Book;
 use piton_core::base::error::{Error, Result, exit};
-use piton_core::trial::similarity::Shape;
+use piton_core::trial::similarity::EditFeatures;
 use piton_core::trial::text::{clean, gain};
 use piton_system::git::Repo;
 use piton_system::ledger::{Hit, Ledger, Run, Where};
@@ -36,7 +36,7 @@ struct Found {
     snippet: Option<String>,
 }
 
-impl Search {
+impl SearchArgs {
     /// Searches, and prints what was found.
     ///
     /// # Errors
@@ -83,7 +83,7 @@ impl Search {
         let book = Book::open(ledger, run)?;
         let base = repo.commit_id(book.incumbent().commit.as_deref().unwrap_or_default())?;
         let lines = repo.present_lines(base, &book.config.scope, recall::LOOKED_AT)?;
-        let shape = Shape::of(&lines).ok_or_else(|| {
+        let shape = EditFeatures::of(&lines).ok_or_else(|| {
             Error::refused("nothing was sought: the editable files of this checkout are the incumbent's")
                 .hint("edit first, or search by words")
         })?;

@@ -71,7 +71,7 @@ pub(super) fn run(dir: &Path, args: &Serve) -> Result<u8> {
     let door = Door::new(address, args.token, &args.name, secret()?, secret()?);
     let (loopback, url) = (door.loopback, url(address, &door.token));
     let eye = Mutex::new(Eye { gaze, pending: Change::Nothing });
-    let shared = Arc::new(Shared {
+    let shared = Arc::new(ServerState {
         dir: dir.to_owned(),
         wanted: args.run.clone(),
         door,
@@ -136,7 +136,7 @@ struct Eye {
     pending: Change,
 }
 
-struct Shared {
+struct ServerState {
     dir: PathBuf,
     wanted: Option<String>,
     door: Door,
@@ -148,7 +148,7 @@ struct Shared {
     open: AtomicUsize,
 }
 
-impl Shared {
+impl ServerState {
     fn look(&self) -> MutexGuard<'_, Eye> {
         let mut eye = self.eye.lock().unwrap_or_else(PoisonError::into_inner);
         eye.pending = eye.gaze.look().max(eye.pending);
@@ -194,7 +194,7 @@ impl Shared {
 }
 
 /// Answers until this process ends.
-fn answer(listener: TcpListener, shared: Arc<Shared>) -> Result<()> {
+fn answer(listener: TcpListener, shared: Arc<ServerState>) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context(WHAT)?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener).context(WHAT)?;
@@ -271,7 +271,7 @@ struct Known(bool);
 
 /// Lets in who may come in, and sees to it that no browser makes anything else of an answer.
 async fn guard(
-    State(shared): State<Arc<Shared>>,
+    State(shared): State<Arc<ServerState>>,
     Extension(guest): Extension<Arc<Guest>>,
     request: Request,
     next: Next,
@@ -347,7 +347,10 @@ fn failed(error: &Error) -> Response {
     (StatusCode::INTERNAL_SERVER_ERROR, format!("{error}\n")).into_response()
 }
 
-async fn whole(State(shared): State<Arc<Shared>>, Extension(Known(known)): Extension<Known>) -> Response {
+async fn whole(
+    State(shared): State<Arc<ServerState>>,
+    Extension(Known(known)): Extension<Known>,
+) -> Response {
     let made = apart(move || {
         let nonce = secret()?;
         shared.page(known, &nonce).map(|page| (nonce, page))
@@ -359,29 +362,29 @@ async fn whole(State(shared): State<Arc<Shared>>, Extension(Known(known)): Exten
 }
 
 /// One of the pages that are kept up to date.
-struct Place(Arc<Shared>);
+struct PageSlot(Arc<ServerState>);
 
-impl Place {
-    fn take(shared: &Arc<Shared>, known: bool) -> Option<Self> {
+impl PageSlot {
+    fn take(shared: &Arc<ServerState>, known: bool) -> Option<Self> {
         let place = Self(Arc::clone(shared));
         let most = if known { MOST.0 } else { MOST.1 };
         (shared.open.fetch_add(1, Ordering::Relaxed) < most).then_some(place)
     }
 }
 
-impl Drop for Place {
+impl Drop for PageSlot {
     fn drop(&mut self) {
         self.0.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 async fn events(
-    State(shared): State<Arc<Shared>>,
+    State(shared): State<Arc<ServerState>>,
     Extension(Known(known)): Extension<Known>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {
-    let Some(place) = Place::take(&shared, known) else {
+    let Some(place) = PageSlot::take(&shared, known) else {
         return refused(StatusCode::SERVICE_UNAVAILABLE, "too many pages are open; close one");
     };
     // A browser that was cut off says what it had last.
@@ -397,7 +400,7 @@ async fn events(
 }
 
 async fn press_stop(
-    State(shared): State<Arc<Shared>>,
+    State(shared): State<Arc<ServerState>>,
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
@@ -411,7 +414,7 @@ async fn press_stop(
 }
 
 async fn press_note(
-    State(shared): State<Arc<Shared>>,
+    State(shared): State<Arc<ServerState>>,
     uri: Uri,
     headers: HeaderMap,
     body: Bytes,
@@ -426,10 +429,10 @@ async fn press_note(
 
 /// Has a button do what it does, where it was pressed on our own page, and tells what came of it.
 async fn press(
-    shared: Arc<Shared>,
+    shared: Arc<ServerState>,
     (uri, headers): (Uri, HeaderMap),
     body: Bytes,
-    act: impl FnOnce(&Shared, &[u8]) -> Result<String> + Send + 'static,
+    act: impl FnOnce(&ServerState, &[u8]) -> Result<String> + Send + 'static,
 ) -> Response {
     if let Err(why) = shared.door.press(&knock(&uri, &headers, None), field(&body, "key").as_deref()) {
         return refused(StatusCode::FORBIDDEN, why);

@@ -83,7 +83,7 @@ impl<'a> Waiter<'a> {
 
     /// Waits for the end of an errand that is under way, and tells it. `log` says whether to hand on what its process tells, too.
     pub fn follow(&self, errand: Errand, log: bool) -> Result<u8> {
-        let (ended, mut log) = (self.errands.ended(), log.then(|| Log::of(&self.errands)));
+        let (ended, mut log) = (self.errands.ended(), log.then(|| ErrandLog::of(&self.errands)));
         let (mut errand, mut doing, mut stop) = (errand, None, false);
         loop {
             let wait = ended.recv_timeout(LOOK);
@@ -263,11 +263,11 @@ fn died() -> Error {
 }
 
 /// What the process says that carries an errand out.
-struct Log {
+struct ErrandLog {
     file: Option<File>,
 }
 
-impl Log {
+impl ErrandLog {
     fn of(errands: &Errands) -> Self {
         Self { file: File::open(errands.log()).ok() }
     }

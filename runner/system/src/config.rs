@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use piton_core::base::conditions::Limits;
 use piton_core::base::error::{Error, Result};
-use piton_core::base::metric::{Format, Metric, Reading};
+use piton_core::base::metric::{Format, Metric, ReadOptions};
 use piton_core::rule::gate::Gate;
 use piton_core::rule::settings::{Guard, Second, Settings};
 use piton_core::run::next_start::Search;
@@ -188,11 +188,11 @@ impl Measure {
     }
 
     /// How its output is read. The patterns were tried when the experiment was read.
-    pub fn reading(&self) -> Reading {
+    pub fn reading(&self) -> ReadOptions {
         let compiled = |(name, text): (&String, &String)| Some((name.clone(), Regex::new(text).ok()?));
         let patterns = self.patterns.iter().filter_map(compiled).collect();
         let alone = self.result() || self.by_harness();
-        Reading { format: self.format, last: self.last, patterns, alone }
+        ReadOptions { format: self.format, last: self.last, patterns, alone }
     }
 
     /// Whether a `[harness]` of the experiment's own is what is started: a program that meets the candidate only as another process.

@@ -32,7 +32,7 @@ pub struct Process {
 
 /// What the kernel tells of a process in one line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stat {
+struct ProcessStat {
     state: char,
     parent: i32,
     start: u64,
@@ -202,14 +202,14 @@ fn moved(before: &Threads, now: &Threads) -> Option<String> {
 
 /// What stands behind walls that `root` does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Walls {
+struct ProcessWalls {
     /// No new privileges: whoever passes piton's walls has lost them, for good.
     none_new: bool,
     /// Filters on its system calls; they only grow.
     filters: u32,
 }
 
-impl Walls {
+impl ProcessWalls {
     fn beyond(self, other: &Self) -> bool {
         self.none_new && (!other.none_new || self.filters > other.filters)
     }
@@ -220,7 +220,7 @@ pub fn is_walled(pid: i32) -> bool {
     stands_behind_more(pid, &walls(std::process::id().cast_signed()).unwrap_or_default())
 }
 
-fn stands_behind_more(pid: i32, own: &Walls) -> bool {
+fn stands_behind_more(pid: i32, own: &ProcessWalls) -> bool {
     let program =
         |pid: &str| fs::metadata(format!("/proc/{pid}/exe")).ok().map(|meta| (meta.dev(), meta.ino()));
     // Where piton itself stands behind such walls and gives none of its own, what it started outside is known by its program.
@@ -228,18 +228,21 @@ fn stands_behind_more(pid: i32, own: &Walls) -> bool {
     walls(pid).is_none_or(|walls| walls.beyond(own) || another())
 }
 
-fn walls(pid: i32) -> Option<Walls> {
+fn walls(pid: i32) -> Option<ProcessWalls> {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let number = |name: &str| {
         let line = status.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
         line.trim().parse::<u32>().ok()
     };
-    Some(Walls { none_new: number("NoNewPrivs") == Some(1), filters: number("Seccomp_filters").unwrap_or(0) })
+    Some(ProcessWalls {
+        none_new: number("NoNewPrivs") == Some(1),
+        filters: number("Seccomp_filters").unwrap_or(0),
+    })
 }
 
 /// Processes below `root` for which `wanted` holds, parents first. What is below one for which it does not hold is left out too, but for
 /// the root: that is a command of piton's, with jobs of its own.
-fn below(all: &BTreeMap<i32, Stat>, root: i32, wanted: &dyn Fn(i32) -> bool) -> Vec<Process> {
+fn below(all: &BTreeMap<i32, ProcessStat>, root: i32, wanted: &dyn Fn(i32) -> bool) -> Vec<Process> {
     let mut children: BTreeMap<i32, Vec<i32>> = BTreeMap::new();
     for (pid, stat) in all {
         children.entry(stat.parent).or_default().push(*pid);
@@ -253,20 +256,20 @@ fn below(all: &BTreeMap<i32, Stat>, root: i32, wanted: &dyn Fn(i32) -> bool) -> 
     found
 }
 
-fn all() -> BTreeMap<i32, Stat> {
+fn all() -> BTreeMap<i32, ProcessStat> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     pids.filter_map(|pid| Some((pid, stat(&format!("/proc/{pid}/stat"))?))).collect()
 }
 
-fn stat(path: &str) -> Option<Stat> {
+fn stat(path: &str) -> Option<ProcessStat> {
     parse(&fs::read_to_string(path).ok()?)
 }
 
-fn parse(text: &str) -> Option<Stat> {
+fn parse(text: &str) -> Option<ProcessStat> {
     // The name in brackets may hold anything; the state stands first after it.
     let fields: Vec<&str> = text.rsplit_once(')')?.1.split_whitespace().collect();
-    Some(Stat {
+    Some(ProcessStat {
         state: fields.first()?.chars().next()?,
         parent: fields.get(1)?.parse().ok()?,
         start: fields.get(19)?.parse().ok()?,
@@ -303,13 +306,13 @@ mod tests {
     fn a_process_is_told_by_its_number_and_its_start_whatever_its_name() {
         let rest = "T 7 1 1 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 4711 99 100";
         let stat = parse(&format!("42 (a) R 1 (b)) {rest}")).unwrap();
-        assert_eq!(stat, Stat { state: 'T', parent: 7, start: 4711 });
+        assert_eq!(stat, ProcessStat { state: 'T', parent: 7, start: 4711 });
         assert_eq!(parse("42 (a"), None);
     }
 
     #[test]
     fn what_a_command_of_pitons_started_is_not_the_agents() {
-        let one = |parent| Stat { state: 'S', parent, start: 1 };
+        let one = |parent| ProcessStat { state: 'S', parent, start: 1 };
         // 2 the agent, 3 its child, 4 a daemon that it left, 5 a command of piton's, 6 its job, which is walled too.
         let all = BTreeMap::from([
             (1, one(0)),
@@ -340,7 +343,7 @@ mod tests {
 
     #[test]
     fn walls_are_those_that_a_guard_does_not_stand_behind_itself() {
-        let walls = |none_new, filters| Walls { none_new, filters };
+        let walls = |none_new, filters| ProcessWalls { none_new, filters };
         assert!(walls(true, 1).beyond(&walls(false, 0)) && walls(true, 3).beyond(&walls(true, 2)));
         assert!(!walls(false, 0).beyond(&walls(false, 0)) && !walls(true, 2).beyond(&walls(true, 2)));
     }

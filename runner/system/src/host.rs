@@ -119,7 +119,7 @@ struct Counted {
 
 /// What it counted in some time.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Spent {
+pub struct MeterReading {
     counted: Counted,
     seconds: f64,
 }
@@ -139,7 +139,7 @@ impl Meter {
     }
 
     /// The same, to be added to other times.
-    pub fn spent(self) -> Spent {
+    pub fn spent(self) -> MeterReading {
         let (before, now) = (self.counted, Counted::now());
         // Some hypervisors let the counter of stolen time run backwards.
         let since = |of: fn(&Counted) -> u64| of(&now).saturating_sub(of(&before));
@@ -151,11 +151,11 @@ impl Meter {
             own: since(|c| c.own),
             waited,
         };
-        Spent { counted, seconds: self.since.seconds() }
+        MeterReading { counted, seconds: self.since.seconds() }
     }
 }
 
-impl Spent {
+impl MeterReading {
     /// Both times together.
     pub fn and(self, other: Self) -> Self {
         let (one, two) = (self.counted, other.counted);
@@ -237,13 +237,13 @@ mod tests {
 
     #[test]
     fn two_times_together_have_the_shares_of_both() {
-        let of = |busy, own, waited| Spent {
+        let of = |busy, own, waited| MeterReading {
             counted: Counted { stolen: 10, all: 100, busy, own, waited: Some(waited) },
             seconds: 0.5,
         };
         let both = of(80, 70, 500_000).and(of(60, 10, 0)).conditions();
         assert_eq!((both.steal_pct, both.pressure_pct, both.others_pct), (10.0, Some(50.0), Some(30.0)));
-        let short = Spent { counted: Counted { all: 10, ..Counted::default() }, seconds: 0.1 };
+        let short = MeterReading { counted: Counted { all: 10, ..Counted::default() }, seconds: 0.1 };
         assert_eq!(short.conditions().others_pct, None);
     }
 }

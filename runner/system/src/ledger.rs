@@ -23,12 +23,12 @@ use crate::config::Config;
 use crate::git::{Repo, Site};
 use piton_core::base::error::{Context, Error, Result};
 use piton_core::run::run_state::Tally;
-use piton_core::run::summary::Night;
+use piton_core::run::summary::Verification;
 use piton_core::trial::hash_chain::{self, Entry};
 use piton_core::trial::text::plain_json;
 
 pub use lock::{Holder, Lock};
-pub use memory::{Edit, Hit, Memory, Tried, Where};
+pub use memory::{Edit, Hit, Memory, RememberedTrial, Where};
 pub use table::{Printed, Table, csv_line};
 pub use trials::TrialRow;
 
@@ -119,7 +119,7 @@ const SCHEMA: &str = "
         kind TEXT NOT NULL,          -- run, trial, night, note, guidance
         run TEXT NOT NULL,
         trial INTEGER,               -- of a trial; 0 is the baseline
-        body TEXT NOT NULL,          -- a Run, a Record, a Night or a Note as JSON
+        body TEXT NOT NULL,          -- a Run, a Record, a Verification or a Note as JSON
         hash TEXT NOT NULL           -- SHA-256 of the hash before and of this entry
     ) STRICT;
     CREATE UNIQUE INDEX IF NOT EXISTS entries_of_runs ON entries(run) WHERE kind = 'run';
@@ -275,7 +275,7 @@ impl Ledger {
     ///
     /// # Errors
     /// A disk that refuses.
-    pub fn verified(&self, night: &Night) -> Result<()> {
+    pub fn verified(&self, night: &Verification) -> Result<()> {
         let what = "the verification was not recorded";
         self.write(Sync::Now, what, |db| enter(db, "night", &night.run, None, night).map(|_| ()))
     }
@@ -284,7 +284,7 @@ impl Ledger {
     ///
     /// # Errors
     /// A disk that refuses.
-    pub fn last_verified(&self, run: &str) -> Result<Option<Night>> {
+    pub fn last_verified(&self, run: &str) -> Result<Option<Verification>> {
         self.one(
             "SELECT body FROM entries INDEXED BY entries_of_nights WHERE kind = 'night' AND run = ?1 ORDER BY entry DESC LIMIT 1",
             [run],
@@ -295,7 +295,7 @@ impl Ledger {
     ///
     /// # Errors
     /// A disk that refuses.
-    pub fn nights(&self, run: &str) -> Result<Vec<Night>> {
+    pub fn nights(&self, run: &str) -> Result<Vec<Verification>> {
         self.all(
             "SELECT body FROM entries INDEXED BY entries_of_nights WHERE kind = 'night' AND run = ?1 ORDER BY entry",
             [run],

@@ -85,24 +85,24 @@ pub fn sha256(path: &Path) -> io::Result<String> {
 }
 
 /// What tells that a file was touched: inode, size, modification and change in nanoseconds, mode.
-type Stat = (u64, u64, (i64, i64), (i64, i64), u32);
+type FileStat = (u64, u64, (i64, i64), (i64, i64), u32);
 
-fn stat(meta: &fs::Metadata) -> Stat {
+fn stat(meta: &fs::Metadata) -> FileStat {
     let (modified, changed) = ((meta.mtime(), meta.mtime_nsec()), (meta.ctime(), meta.ctime_nsec()));
     (meta.ino(), meta.size(), modified, changed, meta.mode())
 }
 
 /// A tree, or a file, as it was when it was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Seen {
+pub struct TreeSnapshot {
     root: PathBuf,
     /// Paths at which something stands that is not the tree's own.
     skip: Vec<PathBuf>,
     digest: String,
-    files: BTreeMap<PathBuf, Stat>,
+    files: BTreeMap<PathBuf, FileStat>,
 }
 
-impl Seen {
+impl TreeSnapshot {
     /// Reads everything at or below `root`, but for the paths `skip` in it.
     ///
     /// # Errors
@@ -145,7 +145,7 @@ impl Seen {
     }
 }
 
-fn stats(root: &Path, skip: &[PathBuf]) -> io::Result<BTreeMap<PathBuf, Stat>> {
+fn stats(root: &Path, skip: &[PathBuf]) -> io::Result<BTreeMap<PathBuf, FileStat>> {
     let mut found = BTreeMap::new();
     let meta = fs::symlink_metadata(root)?;
     if !meta.is_dir() {
@@ -171,7 +171,7 @@ fn stats(root: &Path, skip: &[PathBuf]) -> io::Result<BTreeMap<PathBuf, Stat>> {
     Ok(found)
 }
 
-fn digest(root: &Path, files: &BTreeMap<PathBuf, Stat>) -> io::Result<String> {
+fn digest(root: &Path, files: &BTreeMap<PathBuf, FileStat>) -> io::Result<String> {
     let mut digest = Digest::default();
     for path in files.keys() {
         // Joining nothing would ask for a directory.
@@ -278,7 +278,7 @@ mod tests {
         fs::hard_link(from.path().join("run"), from.path().join("again")).unwrap();
         let to = place.path().join("copy");
         copy(from.path(), &to).unwrap();
-        let (one, other) = (Seen::of(from.path(), &[]).unwrap(), Seen::of(&to, &[]).unwrap());
+        let (one, other) = (TreeSnapshot::of(from.path(), &[]).unwrap(), TreeSnapshot::of(&to, &[]).unwrap());
         assert_eq!(one.digest(), other.digest());
         for name in ["", "a", "a/b", "a/b/file", "empty", "run", "again", "link", "out"] {
             let meta = fs::symlink_metadata(to.join(name)).unwrap();
@@ -305,7 +305,7 @@ mod tests {
         ];
         for (number, change) in changes.iter().enumerate() {
             let dir = tree();
-            let seen = Seen::of(dir.path(), &[]).unwrap();
+            let seen = TreeSnapshot::of(dir.path(), &[]).unwrap();
             assert!(seen.still().unwrap());
             change(dir.path());
             assert!(!seen.still().unwrap(), "change {number}");
@@ -315,7 +315,7 @@ mod tests {
     #[test]
     fn what_was_only_touched_is_read_again_and_found_the_same() {
         let dir = tree();
-        let seen = Seen::of(dir.path(), &["a/b/not".into()]).unwrap();
+        let seen = TreeSnapshot::of(dir.path(), &["a/b/not".into()]).unwrap();
         fs::write(dir.path().join("a/b/file"), "content").unwrap();
         fs::write(dir.path().join("a/b/not"), "not the tree's").unwrap();
         assert!(seen.still().unwrap());

@@ -61,7 +61,7 @@ impl Format {
 
 /// How the values are found in an output.
 #[derive(Debug, Clone, Default)]
-pub struct Reading {
+pub struct ReadOptions {
     /// Where they stand.
     pub format: Format,
     /// Of a metric that stands there several times, the last one is taken.
@@ -72,7 +72,7 @@ pub struct Reading {
     pub alone: bool,
 }
 
-impl From<Format> for Reading {
+impl From<Format> for ReadOptions {
     fn from(format: Format) -> Self {
         Self { format, ..Self::default() }
     }
@@ -164,7 +164,7 @@ impl fmt::Display for ReadError {
 ///
 /// # Errors
 /// See [`ReadError`]. With [`Format::Json`], an object whose `outcome` is not `measured` is [`ReadError::Refused`].
-pub fn read(output: &str, how: &Reading, needed: &[&str]) -> Result<Values, ReadError> {
+pub fn read(output: &str, how: &ReadOptions, needed: &[&str]) -> Result<Values, ReadError> {
     let mut reader = Reader::new(how, needed);
     match reader.wants() {
         Wants::Lines => output.split('\n').for_each(|line| reader.line(line.as_bytes(), Some(line))),
@@ -197,7 +197,7 @@ pub enum Wants {
 /// Takes an output line by line.
 #[derive(Debug, Clone)]
 pub struct Reader<'a> {
-    how: &'a Reading,
+    how: &'a ReadOptions,
     needed: &'a [&'a str],
     values: Values,
     /// How many of them are not needed.
@@ -217,7 +217,7 @@ pub struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// A reader that has seen nothing.
-    pub fn new(how: &'a Reading, needed: &'a [&'a str]) -> Self {
+    pub fn new(how: &'a ReadOptions, needed: &'a [&'a str]) -> Self {
         let (values, near) = (Values::new(), BTreeMap::new());
         let (sights, sighted, stray) = (Sights::of(how, needed), BTreeMap::new(), BTreeMap::new());
         Self { how, needed, values, others: 0, near, there: vec![], sights, sighted, stray, error: None }

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use regex::bytes::{Regex, RegexBuilder};
 
-use super::read::{Format, Reading};
+use super::read::{Format, ReadOptions};
 
 /// Longest form of a name that is found across the border of two parts of an output, in bytes.
 pub const OVERLAP: usize = 4096;
@@ -23,7 +23,7 @@ pub struct Sights<'a> {
 
 impl<'a> Sights<'a> {
     /// For the metrics `needed`, as they are read.
-    pub fn of(how: &Reading, needed: &[&'a str]) -> Self {
+    pub fn of(how: &ReadOptions, needed: &[&'a str]) -> Self {
         let form = |name: &str| match how.patterns.get(name) {
             // Where the line is glued to another, it does not begin where it should.
             Some(pattern) => loose(pattern.as_str()),
@@ -75,7 +75,7 @@ mod tests {
 
     use super::*;
 
-    fn count(how: &Reading, name: &str, bytes: &[u8]) -> usize {
+    fn count(how: &ReadOptions, name: &str, bytes: &[u8]) -> usize {
         Sights::of(how, &[name]).count(bytes, 0).get(name).copied().unwrap_or(0)
     }
 
@@ -105,9 +105,9 @@ mod tests {
 
     #[test]
     fn a_pattern_is_sighted_in_the_middle_of_a_line() {
-        let how = |pattern: &str| Reading {
+        let how = |pattern: &str| ReadOptions {
             patterns: BTreeMap::from([("ns".to_owned(), Text::new(pattern).unwrap())]),
-            ..Reading::default()
+            ..ReadOptions::default()
         };
         for pattern in [r"^Bench.* ([0-9.]+) ns", r"(?m)^\s*Bench.* ([0-9.]+) ns$", r"\ABench.* ([0-9.]+) ns"]
         {

@@ -123,8 +123,8 @@ impl fmt::Display for Tree {
 
 impl<'de> Deserialize<'de> for Tree {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Seen;
-        impl<'de> Visitor<'de> for Seen {
+        struct TreeVisitor;
+        impl<'de> Visitor<'de> for TreeVisitor {
             type Value = Tree;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 write!(f, "JSON")
@@ -162,7 +162,7 @@ impl<'de> Deserialize<'de> for Tree {
                 Ok(Tree::Word("null"))
             }
         }
-        from.deserialize_any(Seen)
+        from.deserialize_any(TreeVisitor)
     }
 }
 

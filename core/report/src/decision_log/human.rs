@@ -102,15 +102,15 @@ fn key(mark: &str) -> Option<String> {
 }
 
 /// The file: its parts, with what people wrote in the blocks, and a first line that knows what was generated.
-pub(super) fn file(generated: &[Part], human: &Human) -> String {
+pub(super) fn file(generated: &[FilePart], human: &Human) -> String {
     let (mut bare, mut text) = (String::new(), String::new());
     for part in generated {
         match part {
-            Part::Text(lines) => {
+            FilePart::Text(lines) => {
                 bare.push_str(lines);
                 text.push_str(lines);
             }
-            Part::Block(idea) => {
+            FilePart::Block(idea) => {
                 let begin = begin(idea);
                 bare.push_str(&format!("{begin}\n{END}\n"));
                 text.push_str(&format!("{begin}\n{}{END}\n", human.at(idea)));
@@ -122,7 +122,7 @@ pub(super) fn file(generated: &[Part], human: &Human) -> String {
 
 /// A part of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum FilePart {
     /// Whole lines, of which none looks like a marker.
     Text(String),
     /// The block of an idea.
@@ -143,13 +143,13 @@ fn sha256<'a>(lines: impl Iterator<Item = &'a str>) -> String {
 mod tests {
     use super::*;
 
-    fn parts() -> Vec<Part> {
-        let text = |text: &str| Part::Text(text.to_owned());
+    fn parts() -> Vec<FilePart> {
+        let text = |text: &str| FilePart::Text(text.to_owned());
         vec![
             text("# E\n"),
-            Part::Block(String::new()),
+            FilePart::Block(String::new()),
             text("## a\n"),
-            Part::Block("a".into()),
+            FilePart::Block("a".into()),
             text("end\n"),
         ]
     }

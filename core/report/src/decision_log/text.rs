@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::human::{Human, Part, file};
-use super::{Came, Experiments, Idea, Status, Tried};
+use super::human::{FilePart, Human, file};
+use super::{Came, Experiments, Idea, IdeaStatus, IdeaTrial};
 use crate::html::{cell, code};
 use piton_base::metric::{Direction, Metric};
 use piton_rule::keep::Verdict;
@@ -20,31 +20,32 @@ const WORDS: usize = 200;
 impl Experiments {
     /// The file, with what people wrote in their places; what stands with an idea that is none any more is put at the end.
     pub fn text(&self, human: &Human) -> String {
-        let mut parts = vec![Part::Text(self.top()), Part::Block(String::new()), Part::Text(rules(self))];
-        for status in Status::ALL {
+        let mut parts =
+            vec![FilePart::Text(self.top()), FilePart::Block(String::new()), FilePart::Text(rules(self))];
+        for status in IdeaStatus::ALL {
             let mut ideas: Vec<(&String, &Idea)> =
                 self.ideas.iter().filter(|(_, idea)| idea.status() == status).collect();
             ideas.sort_by_key(|(_, idea)| idea.first);
             if !ideas.is_empty() {
-                parts.push(Part::Text(format!(
+                parts.push(FilePart::Text(format!(
                     "\n## {}{}\n",
                     status.word()[..1].to_uppercase(),
                     &status.word()[1..]
                 )));
             }
             for (name, idea) in ideas {
-                parts.push(Part::Text(self.entry(name, idea, status)));
-                parts.push(Part::Block(name.clone()));
+                parts.push(FilePart::Text(self.entry(name, idea, status)));
+                parts.push(FilePart::Block(name.clone()));
             }
         }
         let lost: Vec<&str> = human.ideas().filter(|idea| !self.ideas.contains_key(*idea)).collect();
         if !lost.is_empty() {
             let why = "What people wrote of ideas that are not in the ledger now, or not in the runs that were asked for.";
-            parts.push(Part::Text(format!("\n## Of other ideas\n\n{why}\n")));
+            parts.push(FilePart::Text(format!("\n## Of other ideas\n\n{why}\n")));
         }
         for idea in lost {
-            parts.push(Part::Text(format!("\n### {idea}\n\n")));
-            parts.push(Part::Block(idea.to_owned()));
+            parts.push(FilePart::Text(format!("\n### {idea}\n\n")));
+            parts.push(FilePart::Block(idea.to_owned()));
         }
         file(&parts, human)
     }
@@ -79,7 +80,7 @@ impl Experiments {
         text
     }
 
-    fn entry(&self, name: &str, idea: &Idea, status: Status) -> String {
+    fn entry(&self, name: &str, idea: &Idea, status: IdeaStatus) -> String {
         let mut text = format!("\n### {name}\n\n**{}**", status.word());
         let kept = idea.tried.iter().filter(|tried| tried.outcome.kept()).count();
         let (judged, silent) = (idea.tried.len(), idea.silent as usize);
@@ -91,7 +92,7 @@ impl Experiments {
             text.push_str(&format!("; {silent} said nothing"));
         }
         text.push_str(".\n");
-        let mut listed: Vec<&Tried> = idea.tried.iter().collect();
+        let mut listed: Vec<&IdeaTrial> = idea.tried.iter().collect();
         if listed.len() > TRIALS {
             // Keeps, then what came nearest; a table is read in the order of time.
             listed.sort_by(|a, b| {
@@ -114,7 +115,7 @@ impl Experiments {
         if idea.tried.len() > TRIALS {
             text.push_str(&format!("\n{} more, not nearer: `piton log`\n", idea.tried.len() - TRIALS));
         }
-        if matches!(status, Status::Shelved | Status::Rejected) {
+        if matches!(status, IdeaStatus::Shelved | IdeaStatus::Rejected) {
             text.push_str(&format!("\n{}\n", self.reason(idea, status)));
         }
         for note in &idea.notes {
@@ -130,7 +131,7 @@ impl Experiments {
         text
     }
 
-    fn row(&self, tried: &Tried) -> String {
+    fn row(&self, tried: &IdeaTrial) -> String {
         let (estimate, metric) = (tried.estimate(), &self.runs[tried.run].metric);
         let came = match &tried.came {
             Came::Ships => tried.outcome.reason(),
@@ -155,10 +156,10 @@ impl Experiments {
     }
 
     /// Why it is not in what ships, in figures.
-    fn reason(&self, idea: &Idea, status: Status) -> String {
+    fn reason(&self, idea: &Idea, status: IdeaStatus) -> String {
         let mut said = vec![];
-        let by = |tried: &Tried, measured: f64| gain(measured, &self.runs[tried.run].metric);
-        let place = |tried: &Tried| format!("trial {} of {}", tried.trial, self.runs[tried.run].name);
+        let by = |tried: &IdeaTrial, measured: f64| gain(measured, &self.runs[tried.run].metric);
+        let place = |tried: &IdeaTrial| format!("trial {} of {}", tried.trial, self.runs[tried.run].name);
         for tried in &idea.tried {
             match tried.came {
                 Came::PaysNoLonger(measured, pairs) => said.push(format!(
@@ -172,7 +173,8 @@ impl Experiments {
                 _ => {}
             }
         }
-        let unshown: Vec<&Tried> = idea.tried.iter().filter(|tried| tried.came == Came::NotShown).collect();
+        let unshown: Vec<&IdeaTrial> =
+            idea.tried.iter().filter(|tried| tried.came == Came::NotShown).collect();
         if let Some(best) = best(&unshown) {
             let estimate = best.estimate().map(|e| {
                 format!(
@@ -193,7 +195,7 @@ impl Experiments {
                 ))
             ));
         }
-        let mut ways: BTreeMap<String, Vec<&Tried>> = BTreeMap::new();
+        let mut ways: BTreeMap<String, Vec<&IdeaTrial>> = BTreeMap::new();
         for tried in idea.tried.iter().filter(|tried| tried.came == Came::Harm) {
             ways.entry(tried.outcome.reason()).or_default().push(tried);
         }
@@ -214,7 +216,7 @@ impl Experiments {
         if more > 0 {
             said.push(format!("{} besides.", plural(more, "other way")));
         }
-        let last = if status == Status::Rejected {
+        let last = if status == IdeaStatus::Rejected {
             "Do not build it again as it was."
         } else {
             "Nothing of it ships."
@@ -230,19 +232,19 @@ fn rules(all: &Experiments) -> String {
         "\nAn idea is the family that its proposer named; else the one constant that was changed; else the description's words.\n\n\
         | status | ideas | an idea has it when (the first that fits) |\n|---|---:|---|\n",
     );
-    for status in Status::ALL {
+    for status in IdeaStatus::ALL {
         let n = all.ideas.values().filter(|idea| idea.status() == status).count();
         text.push_str(&format!("| {} | {n} | {} |\n", status.word(), status.rule()));
     }
     text
 }
 
-fn best<'a>(trials: &[&'a Tried]) -> Option<&'a Tried> {
+fn best<'a>(trials: &[&'a IdeaTrial]) -> Option<&'a IdeaTrial> {
     trials.iter().copied().reduce(|best, other| if other.gain() > best.gain() { other } else { best })
 }
 
 /// How a trial ended that did harm, in figures where there are any.
-fn how(tried: &Tried, metric: &Metric) -> String {
+fn how(tried: &IdeaTrial, metric: &Metric) -> String {
     let measured = tried.estimate().map(|e| {
         format!(
             "{}{} in {}",

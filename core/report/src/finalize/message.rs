@@ -3,7 +3,7 @@
 use super::Idea;
 use piton_base::metric::Metric;
 use piton_rule::keep::{Answer, Estimate};
-use piton_run::summary::{Again, Night};
+use piton_run::summary::{Again, Verification};
 use piton_trial::record::{Outcome, Record};
 use piton_trial::text::{self, clean, flow, gain, number, plural, verdict};
 
@@ -20,7 +20,7 @@ pub struct Evidence<'a> {
     /// The error of the bounds.
     pub alpha: f64,
     /// The night's figure of the present head.
-    pub night: Option<&'a Night>,
+    pub night: Option<&'a Verification>,
 }
 
 /// The first line: what was tried, cut between words.
@@ -144,7 +144,7 @@ pub fn again(again: &Again, metric: &Metric) -> String {
     format!("against its incumbent {}; {without}", side(again.own))
 }
 
-fn verified(night: &Night, metric: &Metric) -> String {
+fn verified(night: &Verification, metric: &Metric) -> String {
     format!(
         "the whole run {} (95 % interval {}), {}",
         gain(night.gain, metric),

@@ -68,7 +68,7 @@ pub struct Branch {
     /// What it holds.
     pub holds: Holds,
     /// Its commits, oldest first.
-    pub commits: Vec<Step>,
+    pub commits: Vec<BranchCommit>,
 }
 
 /// What a branch holds.
@@ -85,7 +85,7 @@ pub enum Holds {
 
 /// A commit of a branch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Step {
+pub struct BranchCommit {
     /// The trial that kept the idea.
     pub trial: u32,
     /// The commit; absent until it is made.

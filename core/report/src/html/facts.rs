@@ -45,13 +45,13 @@ pub struct Facts {
     /// How many ended why.
     pub reasons: BTreeMap<String, usize>,
     /// Where the time went.
-    pub seconds: Spent,
+    pub seconds: TimeSpent,
     /// What the agents have cost, as far as they tell.
     pub cost: Cost,
     /// What measured it.
     pub provenance: Provenance,
     /// The trials.
-    pub rows: Vec<Row>,
+    pub rows: Vec<TrialFacts>,
 }
 
 /// The night's figure.
@@ -81,7 +81,7 @@ pub struct Verified {
 
 /// Where the time went, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize)]
-pub struct Spent {
+pub struct TimeSpent {
     /// Proposals.
     pub agent: f64,
     /// Builds.
@@ -113,7 +113,7 @@ pub struct Provenance {
 
 /// One trial.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Row {
+pub struct TrialFacts {
     /// Its number.
     pub trial: u32,
     /// How it ended, as in `results.tsv`.
@@ -201,10 +201,10 @@ impl Facts {
     }
 }
 
-fn spent(records: &[Record]) -> Spent {
-    records.iter().filter(|record| record.trial > 0).fold(Spent::default(), |sum, record| {
+fn spent(records: &[Record]) -> TimeSpent {
+    records.iter().filter(|record| record.trial > 0).fold(TimeSpent::default(), |sum, record| {
         let s = record.seconds;
-        Spent {
+        TimeSpent {
             agent: sum.agent + s.agent,
             build: sum.build + s.build,
             measure: sum.measure + s.measure,
@@ -234,11 +234,11 @@ fn provenance(records: &[Record]) -> Provenance {
     }
 }
 
-fn row(record: &Record, metric: &Metric) -> Row {
+fn row(record: &Record, metric: &Metric) -> TrialFacts {
     let estimate = record.outcome.estimate();
     let pct = |x: Option<f64>| x.and_then(|x| in_percent(metric, x));
     let change = estimate.map(|e| rounded(metric.change(e.gain))).filter(|change| change.is_finite());
-    Row {
+    TrialFacts {
         trial: record.trial,
         status: record.outcome.status().word(),
         kind: Kind::of(&record.outcome).word(),

@@ -29,7 +29,7 @@ pub fn order(records: &[Record]) -> Vec<&Record> {
 
 /// The table, where `spent` bytes of the page are taken.
 pub(super) fn section(view: &View, spent: usize) -> Markup {
-    let shared = Shared { view };
+    let shared = TrialRows { view };
     let mut rows: Vec<(Markup, Markup, Markup)> = view
         .records
         .iter()
@@ -86,7 +86,7 @@ pub(super) fn section(view: &View, spent: usize) -> Markup {
 
 /// One row, whole, as it would stand in the table.
 pub(super) fn row(view: &View, record: &Record) -> Markup {
-    let shared = Shared { view };
+    let shared = TrialRows { view };
     let diff = view.diffs.get(&record.trial).filter(|_| has_diff(record));
     let diff = diff.map_or_else(Markup::default, |text| diff_of(text, view.run, record.trial));
     whole(record, (shared.summary(record), shared.details(record), diff))
@@ -123,11 +123,11 @@ pub(super) fn interval(estimate: &Estimate, metric: &Metric) -> String {
     ends(estimate.low, estimate.high, metric)
 }
 
-struct Shared<'a> {
+struct TrialRows<'a> {
     view: &'a View<'a>,
 }
 
-impl Shared<'_> {
+impl TrialRows<'_> {
     fn summary(&self, record: &Record) -> Markup {
         let estimate = record.outcome.estimate();
         let kind = Kind::of(&record.outcome);

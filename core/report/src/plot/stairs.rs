@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 
 use super::{Kind, axis};
 use piton_base::metric::{Direction, Metric, Scale};
-use piton_run::rechecks::Line;
-use piton_run::summary::Night;
+use piton_run::rechecks::BranchState;
+use piton_run::summary::Verification;
 use piton_trial::record::Record;
 use piton_trial::text::{clean, ends, gain, number};
 
@@ -68,9 +68,9 @@ pub struct Mark {
 
 impl Staircase {
     /// The staircase of a run.
-    pub fn of(run: &str, records: &[Record], metric: &Metric, night: Option<&Night>) -> Self {
+    pub fn of(run: &str, records: &[Record], metric: &Metric, night: Option<&Verification>) -> Self {
         let mut levels: BTreeMap<&str, f64> = BTreeMap::new();
-        let (mut at, mut heights) = (Line::default(), BTreeMap::from([(0, 0.0)]));
+        let (mut at, mut heights) = (BranchState::default(), BTreeMap::from([(0, 0.0)]));
         let (mut marks, mut line) = (vec![], vec![(0, 0.0)]);
         for record in records {
             let estimate = record.outcome.estimate();

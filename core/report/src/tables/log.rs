@@ -9,7 +9,7 @@ use piton_trial::text::{clean, gain, noun, number, seconds};
 
 /// What a line of the log needs of a record: the pairs are passed over.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct Line {
+pub struct LogLine {
     /// Number in the run.
     pub trial: u32,
     /// What was tried.
@@ -27,7 +27,7 @@ pub struct Line {
     pub seconds: Seconds,
 }
 
-impl Line {
+impl LogLine {
     /// The line of a record.
     pub fn of(record: &Record) -> Self {
         Self {
@@ -59,7 +59,7 @@ pub struct Filter {
 
 impl Filter {
     /// Whether a trial is wanted.
-    pub fn admits(&self, line: &Line) -> bool {
+    pub fn admits(&self, line: &LogLine) -> bool {
         let status = |status: &String| line.outcome.status().word() == status;
         let reason = |wanted: &String| {
             let reason = line.outcome.reason();
@@ -89,7 +89,7 @@ pub fn log_header(metric: &Metric) -> String {
 }
 
 /// The line of a trial.
-pub fn log_line(line: &Line, metric: &Metric) -> String {
+pub fn log_line(line: &LogLine, metric: &Metric) -> String {
     let estimate = line.outcome.estimate();
     // A family stands before what was tried: a column of its own would stand empty where nobody names any.
     let family =
@@ -124,8 +124,8 @@ mod tests {
     use super::*;
     use piton_rule::keep::{Estimate, Path, Verdict};
 
-    fn of(outcome: Outcome, started: &str) -> Line {
-        Line {
+    fn of(outcome: Outcome, started: &str) -> LogLine {
+        LogLine {
             trial: 3,
             description: "x".into(),
             claim: Claim::default(),
@@ -151,7 +151,7 @@ mod tests {
         assert_eq!(admitted(Filter { reason: text("gate:qual"), ..Filter::default() }), (false, false));
         assert_eq!(admitted(Filter { status: text("keep"), ..Filter::default() }), (false, true));
         assert_eq!(admitted(Filter { since: text("2026-11-21"), ..Filter::default() }), (false, true));
-        let tiles = Line { claim: Claim::new(None, Some("Loop tiling"), None), ..kept.clone() };
+        let tiles = LogLine { claim: Claim::new(None, Some("Loop tiling"), None), ..kept.clone() };
         let tiling = Filter { family: text("loop  Tiling"), ..Filter::default() };
         assert_eq!((tiling.admits(&tiles), tiling.admits(&kept)), (true, false));
         let both = Filter { kept: true, reason: text("gate"), ..Filter::default() };

@@ -33,27 +33,27 @@ pub struct History {
     /// The smallest deviation that was not 0, of all.
     smallest: Option<f64>,
     /// w of the last [`PAIRS`] pairs in which both sides were the same program.
-    #[serde(default = "Same::untold")]
-    same: Same,
+    #[serde(default = "SelfPairs::untold")]
+    same: SelfPairs,
 }
 
 /// Pairs of a program with itself. A snapshot from before piton kept them does not tell, and is equal to any that does.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-struct Same(Option<VecDeque<f64>>);
+struct SelfPairs(Option<VecDeque<f64>>);
 
-impl Same {
+impl SelfPairs {
     fn untold() -> Self {
         Self(None)
     }
 }
 
-impl Default for Same {
+impl Default for SelfPairs {
     fn default() -> Self {
         Self(Some(VecDeque::new()))
     }
 }
 
-impl PartialEq for Same {
+impl PartialEq for SelfPairs {
     fn eq(&self, other: &Self) -> bool {
         self.0.as_ref().zip(other.0.as_ref()).is_none_or(|(one, other)| one == other)
     }

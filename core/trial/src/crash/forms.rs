@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-type Lines<'a, 'b> = &'a [Cow<'b, str>];
+type OutputLines<'a, 'b> = &'a [Cow<'b, str>];
 
 macro_rules! pattern {
     ($name:ident, $text:expr) => {
@@ -103,11 +103,11 @@ pattern!(
 );
 
 /// The first error that stands in a form of its own, with its place where it has one.
-pub fn named(lines: Lines) -> Option<String> {
+pub fn named(lines: OutputLines) -> Option<String> {
     (0..lines.len()).find_map(|at| at_line(lines, at))
 }
 
-fn at_line(lines: Lines, at: usize) -> Option<String> {
+fn at_line(lines: OutputLines, at: usize) -> Option<String> {
     let line = lines[at].trim_end();
     if line.starts_with("Traceback (most recent call last)") || PY_FILE.is_match(line) {
         return python(lines, at);
@@ -199,30 +199,30 @@ fn at_line(lines: Lines, at: usize) -> Option<String> {
 }
 
 /// The last line of a shell's or of a tool that could not do what it was told, or of a signal.
-pub fn shell(lines: Lines) -> Option<String> {
+pub fn shell(lines: OutputLines) -> Option<String> {
     let line = lines.iter().rev().find(|line| SHELL.is_match(line) || SIGNAL.is_match(line))?;
     Some(line.trim().to_owned())
 }
 
 /// The first line that says error in one of the usual ways.
-pub fn general(lines: Lines) -> Option<String> {
+pub fn general(lines: OutputLines) -> Option<String> {
     let says = |line: &&Cow<'_, str>| GENERAL.is_match(line) && !NOISE.is_match(line);
     let line = lines.iter().find(says)?;
     Some(NPM.captures(line).map_or_else(|| line.trim().to_owned(), |npm| format!("npm: {}", npm[1].trim())))
 }
 
 /// The last line that is no footer of a tool's.
-pub fn said(lines: Lines) -> Option<String> {
+pub fn said(lines: OutputLines) -> Option<String> {
     lines.iter().rev().find(|line| !NOISE.is_match(line)).map(|line| line.trim().to_owned())
 }
 
 /// The last line.
-pub fn last(lines: Lines) -> Option<String> {
+pub fn last(lines: OutputLines) -> Option<String> {
     lines.last().map(|line| line.trim().to_owned())
 }
 
 /// A traceback: the exception that ended it, which stands below the last frame; of a chain the last one, which nobody caught.
-fn python(lines: Lines, at: usize) -> Option<String> {
+fn python(lines: OutputLines, at: usize) -> Option<String> {
     let mut found = None;
     let mut place = None;
     for (number, line) in lines.iter().enumerate().skip(at) {
@@ -243,7 +243,7 @@ fn python(lines: Lines, at: usize) -> Option<String> {
     found
 }
 
-fn panicked(lines: Lines, at: usize, thread: &str, place: &str) -> String {
+fn panicked(lines: OutputLines, at: usize, thread: &str, place: &str) -> String {
     let who = if thread == "main" || thread.starts_with('<') { String::new() } else { format!("{thread}: ") };
     // Before Rust 1.73: 'message', place.
     if let Some((message, place)) = place.strip_prefix('\'').and_then(|old| old.rsplit_once("', ")) {
@@ -258,7 +258,7 @@ fn panicked(lines: Lines, at: usize, thread: &str, place: &str) -> String {
     format!("{who}panicked: {}{sides} ({place})", message.unwrap_or("no message").trim())
 }
 
-fn javascript(lines: Lines, at: usize) -> String {
+fn javascript(lines: OutputLines, at: usize) -> String {
     let below = lines[at + 1..].iter().take(10).find_map(|line| Some(JS_AT.captures(line)?[1].to_owned()));
     // A syntax error has its place above.
     let above = || {
@@ -272,7 +272,7 @@ fn javascript(lines: Lines, at: usize) -> String {
     placed(lines[at].trim(), if syntax { above().or(own) } else { own.or_else(above) })
 }
 
-fn next<'a>(lines: Lines<'a, '_>, at: usize) -> Option<&'a str> {
+fn next<'a>(lines: OutputLines<'a, '_>, at: usize) -> Option<&'a str> {
     lines.get(at + 1).map(|line| &**line)
 }
 

@@ -16,7 +16,7 @@ pub struct Found {
     /// Its experiment.
     pub config: Config,
     /// Its trials by number.
-    pub trials: BTreeMap<u32, Trial>,
+    pub trials: BTreeMap<u32, LedgerTrial>,
     /// What their records come to.
     pub tally: Tally,
     commits: BTreeSet<String>,
@@ -56,13 +56,13 @@ impl Found {
         self.commits.extend(record.commit.clone());
         // Whatever is large is not needed any more.
         let record = Record { pairs: vec![], asked: vec![], changes: None, since_baseline: None, ..record };
-        self.trials.insert(record.trial, Trial { record, entry: entry.number, before, own });
+        self.trials.insert(record.trial, LedgerTrial { record, entry: entry.number, before, own });
         Some(())
     }
 }
 
 /// A trial as the ledger has it.
-pub struct Trial {
+pub struct LedgerTrial {
     /// The record, without what is large.
     pub record: Record,
     /// Its entry.

@@ -11,7 +11,7 @@ use super::{Built, MARK, Workshop, linked};
 use piton_core::base::error::{Context, Result};
 use piton_system::beneath;
 use piton_system::config::Config;
-use piton_system::tree::{Held, Seen, hash_open, sha256};
+use piton_system::tree::{Held, TreeSnapshot, hash_open, sha256};
 
 /// Artifacts that lie ready to be measured.
 const READY: usize = 8;
@@ -32,7 +32,7 @@ impl Workshop<'_> {
         }
         let tree = slot.join("tree");
         let skip = linked(&tree, config);
-        let laid = Arc::new(Seen::of(&tree, &skip).ok().filter(|laid| laid.digest() == digest)?);
+        let laid = Arc::new(TreeSnapshot::of(&tree, &skip).ok().filter(|laid| laid.digest() == digest)?);
         let mut open = vec![];
         for path in &config.scope.from_checkout {
             let there = self.repo.main_root().join(path);
@@ -83,13 +83,13 @@ impl Workshop<'_> {
         hash: &str,
         family: &str,
         keep: &[&Built],
-    ) -> Option<(PathBuf, Arc<Seen>)> {
+    ) -> Option<(PathBuf, Arc<TreeSnapshot>)> {
         let kept = self.kept_artifact(hash)?;
         let family = self.place.at().ok()?.join(family);
         let dir = family.join(hash);
         let laid = dir.join(kept.file_name()?);
         let seen = || {
-            let seen = Seen::of(&laid, &[]).ok().filter(|_| sha256(&laid).is_ok_and(|is| is == hash));
+            let seen = TreeSnapshot::of(&laid, &[]).ok().filter(|_| sha256(&laid).is_ok_and(|is| is == hash));
             seen.map(Arc::new)
         };
         if let Some(seen) = seen() {

@@ -10,7 +10,7 @@ const MOST: usize = 1_000_000;
 
 /// Why an artifact is not taken.
 #[derive(Debug)]
-pub(super) struct Refused {
+pub(super) struct RefusedArtifact {
     /// In words.
     pub why: String,
     /// Whether something stands there that the next build must not find.
@@ -22,9 +22,9 @@ pub(super) struct Refused {
 ///
 /// # Errors
 /// Why it is not taken.
-pub(super) fn open(path: &Path, places: &[&Path]) -> Result<(File, Meta), Refused> {
+pub(super) fn open(path: &Path, places: &[&Path]) -> Result<(File, Meta), RefusedArtifact> {
     let shown = path.display();
-    let refuse = |why: String| Refused { why, stands: true };
+    let refuse = |why: String| RefusedArtifact { why, stands: true };
     let fail = |e: std::io::Error| refuse(format!("the artifact {shown} was not read: {e}"));
     let place = places.iter().find_map(|place| Some((*place, path.strip_prefix(place).ok()?)));
     let (place, below) = match place {
@@ -37,13 +37,13 @@ pub(super) fn open(path: &Path, places: &[&Path]) -> Result<(File, Meta), Refuse
     let mut dir = root;
     for part in below.parent().unwrap_or(Path::new("")).iter() {
         match dir.look(part).map(|meta| meta.kind) {
-            None => return Err(Refused { why: none(path), stands: false }),
+            None => return Err(RefusedArtifact { why: none(path), stands: false }),
             Some(Kind::Link) => return Err(refuse(linked(path, "a directory on the way to it"))),
             Some(_) => dir = dir.enter(part).map_err(fail)?,
         }
     }
     match dir.look(name).map(|meta| meta.kind) {
-        None => return Err(Refused { why: none(path), stands: false }),
+        None => return Err(RefusedArtifact { why: none(path), stands: false }),
         Some(Kind::Link) => return Err(refuse(linked(path, "it"))),
         Some(Kind::Dir) => return Err(refuse(format!("{}: it is a directory", none(path)))),
         Some(Kind::Other) => return Err(refuse(format!("the artifact {shown} is no plain file"))),

@@ -7,7 +7,7 @@ use piton_core::base::conditions::{Apart, Voided, unfair};
 use piton_core::base::error::Result;
 use piton_core::base::metric::Values;
 use piton_core::report::live_state::Evidence;
-use piton_core::rule::gate::{self, Gate, Reading, Samples};
+use piton_core::rule::gate::{self, Gate, GateResult, Samples};
 use piton_core::rule::keep::{self, Asked, Claim, Estimate, First, Verdict};
 use piton_core::run::few_runs;
 use piton_core::run::pair_history::Courses;
@@ -136,7 +136,7 @@ impl Paired<'_> {
             Round::Void(reason) => Outcome::Void { reason },
             Round::Enough(side) => {
                 let failed = self.samples.failing(&self.config.gates, side);
-                let why = failed.as_ref().map_or_else(String::new, Reading::words);
+                let why = failed.as_ref().map_or_else(String::new, GateResult::words);
                 self.ill = Some((side, why.clone()));
                 if side == First::Incumbent {
                     return Outcome::Void { reason: format!("the incumbent fails {why}") };
@@ -161,7 +161,7 @@ impl Paired<'_> {
 }
 
 /// The gates for the record: those that were due, or all, where one that was not due yet stood before a keep.
-pub(super) fn readings(gates: &[Gate], samples: &[Values], outcome: &Outcome) -> Vec<Reading> {
+pub(super) fn readings(gates: &[Gate], samples: &[Values], outcome: &Outcome) -> Vec<GateResult> {
     let due = if samples.is_empty() { vec![] } else { gate::read(gates, samples) };
     let asked_all = outcome.kept() || matches!(outcome, Outcome::GateFailed { .. });
     if asked_all && due.iter().all(|reading| reading.pass) { gate::read_all(gates, samples) } else { due }

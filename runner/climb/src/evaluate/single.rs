@@ -3,11 +3,11 @@
 use super::{Judge, blamed, failed, some, unreadable};
 use crate::build::Built;
 use crate::sample::Sampled;
-use crate::single_runs::{Alone, Run};
+use crate::single_runs::{Alone, RunResult};
 use piton_core::base::error::Result;
 use piton_core::rule::gate::{self, Samples};
 use piton_core::rule::keep::{self, Estimate, First, Path, Verdict};
-use piton_core::run::few_runs::{FRESH_RUNS, Judgement, Known, Side};
+use piton_core::run::few_runs::{FRESH_RUNS, Judgement, Known, SingleMetric};
 use piton_core::trial::record::{Outcome, Record, Stage, medians};
 use piton_system::clock::Stopwatch;
 use piton_system::host;
@@ -45,7 +45,7 @@ impl Judge<'_> {
         let limit_s = config.measure.timeout_s;
         let mut samples = Samples::default();
         let runs_before = self.book.tally.runs();
-        let side = Side::from(&config.metric);
+        let side = SingleMetric::from(&config.metric);
         let unreadable = |metric: &str| unreadable(&format!("{metric} is missing, or no number"));
         let Some(mut known) = runs_before.known(side) else {
             return Ok(Outcome::Void { reason: "the baseline has too few runs".to_owned() });
@@ -54,7 +54,7 @@ impl Judge<'_> {
         while known.runs < FRESH_RUNS {
             let prompts = keep::draw(seed, record.reference.len() as u32).prompts;
             match alone.sample(incumbent, prompts, "the incumbent once more")? {
-                Run::Counts(Sampled::Measured(values)) => {
+                RunResult::Counts(Sampled::Measured(values)) => {
                     let Some(fresh) = side.of(&values) else { return Ok(unreadable(side.metric)) };
                     if known.runs > 0 && known.drifts(fresh) {
                         let reason = "the incumbent moved by more than its runs vary: this metric drifts, and wants pairs";
@@ -70,17 +70,17 @@ impl Judge<'_> {
                         return Ok(doubtful(failed.words(), record));
                     }
                 }
-                Run::Counts(Sampled::Interrupted) => {
+                RunResult::Counts(Sampled::Interrupted) => {
                     return Ok(Outcome::Interrupted { stage: Stage::Measure });
                 }
-                Run::Counts(other) => {
+                RunResult::Counts(other) => {
                     let why = other.words(limit_s);
                     return Ok(match blamed(&other) {
                         true => doubtful(why, record),
                         false => Outcome::Void { reason: why },
                     });
                 }
-                Run::Void(reason) => return Ok(Outcome::Void { reason }),
+                RunResult::Void(reason) => return Ok(Outcome::Void { reason }),
             }
         }
         let mut runs = vec![];
@@ -91,12 +91,12 @@ impl Judge<'_> {
             let prompts = seeds.get(turn % seeds.len().max(1)).copied().unwrap_or_else(fresh);
             let values =
                 match alone.sample(challenger, prompts, &format!("run {} of at most 3", runs.len() + 1))? {
-                    Run::Counts(Sampled::Measured(values)) => values,
-                    Run::Counts(other) => {
+                    RunResult::Counts(Sampled::Measured(values)) => values,
+                    RunResult::Counts(other) => {
                         record.tail = some(other.tail().to_owned());
                         return Ok(failed(other, limit_s));
                     }
-                    Run::Void(reason) => return Ok(Outcome::Void { reason }),
+                    RunResult::Void(reason) => return Ok(Outcome::Void { reason }),
                 };
             let Some(run) = side.of(&values) else { return Ok(unreadable(side.metric)) };
             runs.push(run);
@@ -111,7 +111,7 @@ impl Judge<'_> {
                 return Ok(Outcome::GateFailed { gate: failed.metric.clone(), estimate: Some(estimate) });
             }
             for guard in &config.guards {
-                let side = Side::from(guard);
+                let side = SingleMetric::from(guard);
                 let values: Vec<f64> = record.runs.iter().filter_map(|run| side.of(run)).collect();
                 let Some(known) = self.of_incumbent(record, side).filter(|_| values.len() == runs.len())
                 else {
@@ -137,7 +137,7 @@ impl Judge<'_> {
     }
 
     /// What is known of the incumbent in another metric, with the fresh runs of this trial.
-    fn of_incumbent(&self, record: &Record, side: Side) -> Option<Known> {
+    fn of_incumbent(&self, record: &Record, side: SingleMetric) -> Option<Known> {
         let known = self.book.tally.runs().known(side)?;
         Some(record.reference.iter().filter_map(|run| side.of(run)).fold(known, Known::with))
     }
@@ -171,21 +171,21 @@ impl Judge<'_> {
                 draws += 1;
                 let doing = format!("trial {} alone, sample {} of {wanted}", of.trial, samples.len() + 1);
                 match alone.sample(&built, prompts, &doing)? {
-                    Run::Counts(Sampled::Measured(values)) => {
+                    RunResult::Counts(Sampled::Measured(values)) => {
                         samples.push(values);
                         record.run_seeds.push(prompts);
                     }
-                    Run::Counts(Sampled::Interrupted) => {
+                    RunResult::Counts(Sampled::Interrupted) => {
                         return Ok(Some(Outcome::Interrupted { stage: Stage::Measure }));
                     }
-                    Run::Counts(other) if blamed(&other) => {
+                    RunResult::Counts(other) if blamed(&other) => {
                         break Some(other.words(config.measure.timeout_s));
                     }
-                    Run::Counts(other) => {
+                    RunResult::Counts(other) => {
                         let reason = other.words(config.measure.timeout_s);
                         return Ok(Some(Outcome::Void { reason }));
                     }
-                    Run::Void(reason) => return Ok(Some(Outcome::Void { reason })),
+                    RunResult::Void(reason) => return Ok(Some(Outcome::Void { reason })),
                 }
             };
             if failed.is_empty() {

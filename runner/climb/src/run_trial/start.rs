@@ -5,7 +5,7 @@ use crate::briefing;
 use crate::recall;
 use piton_core::base::error::Result;
 use piton_core::run::brief::Left;
-use piton_core::run::next_start::{Answer, Directive, Step};
+use piton_core::run::next_start::{Answer, Directive, NextProposal};
 use piton_core::trial::record::Record;
 use piton_core::trial::similarity::Like;
 use piton_core::trial::text;
@@ -112,7 +112,7 @@ impl Session<'_> {
 }
 
 /// The same step where the files are the incumbent's: near misses can still be put together by hand.
-pub fn by_hand(step: Step) -> Step {
+pub fn by_hand(step: NextProposal) -> NextProposal {
     let directive = if step.starts.is_empty() { step.directive } else { Directive::Combine };
-    Step { directive, starts: vec![] }
+    NextProposal { directive, starts: vec![] }
 }

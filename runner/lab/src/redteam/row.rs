@@ -24,7 +24,7 @@ const BREACH: &str = "BREACH";
 /// What is said of an attack in the end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum State {
+pub enum AttackResult {
     /// It came to what it must, and nothing else changed.
     Held,
     /// It got through.
@@ -37,7 +37,7 @@ pub enum State {
 
 /// One attack and what became of it.
 #[derive(Debug, Clone, Serialize)]
-pub struct Row {
+pub struct AttackRow {
     /// What it does.
     pub attack: String,
     /// The rule that stops it.
@@ -54,7 +54,7 @@ pub struct Row {
     /// How it ended; why not, where it was not run.
     pub got: String,
     /// Whether it held.
-    pub state: State,
+    pub state: AttackResult,
     /// What is wrong, a sentence each.
     pub broken: Vec<String>,
     /// What the trial's outcome says, where there was a trial.
@@ -67,7 +67,7 @@ pub struct Row {
 
 /// All attacks.
 #[derive(Debug, Clone, Serialize)]
-pub struct Report {
+pub struct RedteamReport {
     /// The experiment.
     pub experiment: String,
     /// What the walls around builds, measurements and workers are worth here.
@@ -75,18 +75,20 @@ pub struct Report {
     /// Where they took place.
     pub scratch: String,
     /// The attacks, in order.
-    pub rows: Vec<Row>,
+    pub rows: Vec<AttackRow>,
     /// Wall clock, in seconds.
     pub seconds: f64,
 }
 
-impl Report {
+impl RedteamReport {
     /// Whether every attack that was run was held, and one was run. One that is open got through.
     pub fn held(&self) -> bool {
-        self.count(State::Broken) == 0 && self.count(State::Open) == 0 && self.count(State::Held) > 0
+        self.count(AttackResult::Broken) == 0
+            && self.count(AttackResult::Open) == 0
+            && self.count(AttackResult::Held) > 0
     }
 
-    fn count(&self, state: State) -> usize {
+    fn count(&self, state: AttackResult) -> usize {
         self.rows.iter().filter(|row| row.state == state).count()
     }
 }
@@ -144,7 +146,7 @@ pub fn open(attack: &Attack, got: &str, after: &Held, apart: bool) -> Option<Str
 }
 
 /// What is said of an attack whose trials `new` ended as `got`, and after which `after` was found.
-pub fn decide(attack: &Attack, got: &str, new: &[Record], after: &Held) -> (State, Vec<String>) {
+pub fn decide(attack: &Attack, got: &str, new: &[Record], after: &Held) -> (AttackResult, Vec<String>) {
     let mut broken: Vec<String> = after.broken().into_iter().map(str::to_owned).collect();
     let through = |record: &Record| match &record.outcome {
         Outcome::RunFailed { reason, .. } => reason.contains(THROUGH),
@@ -154,7 +156,7 @@ pub fn decide(attack: &Attack, got: &str, new: &[Record], after: &Held) -> (Stat
         broken.push("it did what it was not to be able to".to_owned());
     }
     if broken.is_empty() && got == "void" {
-        return (State::NotRun, broken);
+        return (AttackResult::NotRun, broken);
     }
     let words = telling(new).map_or_else(String::new, |record| text::verdict(record, &score(), 0.0));
     if !attack.allows(got) {
@@ -162,12 +164,13 @@ pub fn decide(attack: &Attack, got: &str, new: &[Record], after: &Held) -> (Stat
     } else if !attack.says.is_empty() && !attack.says.iter().any(|says| words.contains(says)) {
         broken.push(format!("it failed, but not by {}", attack.rule));
     }
-    (if broken.is_empty() { State::Held } else { State::Broken }, broken)
+    (if broken.is_empty() { AttackResult::Held } else { AttackResult::Broken }, broken)
 }
 
 /// The report for people, as Markdown.
-pub fn table(report: &Report) -> String {
-    let (run, not): (Vec<&Row>, Vec<&Row>) = report.rows.iter().partition(|row| row.state != State::NotRun);
+pub fn table(report: &RedteamReport) -> String {
+    let (run, not): (Vec<&AttackRow>, Vec<&AttackRow>) =
+        report.rows.iter().partition(|row| row.state != AttackResult::NotRun);
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN);
     table.set_header(["attack", "expected", "got", "held", "s"]);
@@ -177,8 +180,8 @@ pub fn table(report: &Report) -> String {
             row.expected.join(", "),
             row.got.clone(),
             match row.state {
-                State::Held => "held",
-                State::Open => "OPEN",
+                AttackResult::Held => "held",
+                AttackResult::Open => "OPEN",
                 _ => "BROKEN",
             }
             .to_owned(),
@@ -191,7 +194,7 @@ pub fn table(report: &Report) -> String {
         plural(run.len(), "attack"),
         report.confinement
     );
-    for row in run.iter().filter(|row| row.state == State::Broken) {
+    for row in run.iter().filter(|row| row.state == AttackResult::Broken) {
         text.push_str(&format!("\nBROKEN: {}: {}", row.attack, clean(&row.broken.join("; "), 400)));
         if let Some(words) = &row.words {
             text.push_str(&format!("\n        {}", clean(words, 400)));
@@ -219,9 +222,9 @@ pub fn table(report: &Report) -> String {
     }
     text.push_str(&format!(
         "\n{} of {} held{}, in {}; the scratch copy is {}\n",
-        report.count(State::Held),
+        report.count(AttackResult::Held),
         run.len(),
-        match report.count(State::Open) {
+        match report.count(AttackResult::Open) {
             0 => String::new(),
             open => format!(", {open} open, which got through"),
         },
@@ -278,7 +281,7 @@ mod tests {
         record(Outcome::RunFailed { how: "crashed".into(), reason: reason.into() }, "x")
     }
 
-    fn state(expect: &str, record: Record, after: &Held) -> State {
+    fn state(expect: &str, record: Record, after: &Held) -> AttackResult {
         let attack: Attack =
             config::toml_as(&format!("name = 'x'\nrule = 'y'\nexpect = ['{expect}']")).unwrap();
         let new = [record];
@@ -288,11 +291,11 @@ mod tests {
     #[test]
     fn an_attack_holds_when_it_ends_as_it_must_and_nothing_else_changed() {
         let refused = || crashed("it ended with exit status 41");
-        assert_eq!(state("run:crashed", refused(), &Held::default()), State::Held);
-        assert_eq!(state("crash", refused(), &Held::default()), State::Held);
-        assert_eq!(state("gate", refused(), &Held::default()), State::Broken);
+        assert_eq!(state("run:crashed", refused(), &Held::default()), AttackResult::Held);
+        assert_eq!(state("crash", refused(), &Held::default()), AttackResult::Held);
+        assert_eq!(state("gate", refused(), &Held::default()), AttackResult::Broken);
         let left = Held { processes: Some("1 process".into()), ..Held::default() };
-        assert_eq!(state("run:crashed", refused(), &left), State::Broken);
+        assert_eq!(state("run:crashed", refused(), &left), AttackResult::Broken);
     }
 
     #[test]
@@ -302,9 +305,9 @@ mod tests {
         )
         .unwrap();
         let state = |reason| decide(&attack, "run:crashed", &[crashed(reason)], &Held::default()).0;
-        assert_eq!(state("it ended with exit status 41"), State::Held);
-        assert_eq!(state("it ended with signal 31 (SIGSYS)"), State::Held);
-        assert_eq!(state("it ended with exit status 3: no model"), State::Broken);
+        assert_eq!(state("it ended with exit status 41"), AttackResult::Held);
+        assert_eq!(state("it ended with signal 31 (SIGSYS)"), AttackResult::Held);
+        assert_eq!(state("it ended with exit status 3: no model"), AttackResult::Broken);
     }
 
     #[test]
@@ -327,17 +330,20 @@ mod tests {
     fn an_attack_that_says_it_got_through_is_broken_however_its_trial_ended() {
         assert_eq!(
             state("run:crashed", crashed("it ended with exit status 42"), &Held::default()),
-            State::Broken
+            AttackResult::Broken
         );
-        assert_eq!(state("no_edit", record(Outcome::NoEdit, "BREACH"), &Held::default()), State::Broken);
+        assert_eq!(
+            state("no_edit", record(Outcome::NoEdit, "BREACH"), &Held::default()),
+            AttackResult::Broken
+        );
     }
 
     #[test]
     fn a_void_trial_says_nothing_unless_something_broke() {
         let void = || record(Outcome::Void { reason: "noise".into() }, "x");
-        assert_eq!(state("judged", void(), &Held::default()), State::NotRun);
+        assert_eq!(state("judged", void(), &Held::default()), AttackResult::NotRun);
         let moved = Held { incumbent: Some("moved".into()), ..Held::default() };
-        assert_eq!(state("judged", void(), &moved), State::Broken);
+        assert_eq!(state("judged", void(), &moved), AttackResult::Broken);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use piton_system::ledger::Ledger;
 
 /// A run and its repository at one moment.
 #[derive(Debug, Clone, Default)]
-pub struct Seen {
+pub struct RunSnapshot {
     /// The rows.
     pub records: Vec<Record>,
     /// All refs, and HEAD.
@@ -33,7 +33,7 @@ pub struct Seen {
     pub faults: Vec<String>,
 }
 
-impl Seen {
+impl RunSnapshot {
     /// Looks.
     ///
     /// # Errors
@@ -87,7 +87,13 @@ impl Held {
 }
 
 /// Holds `after` against `before`: what an attack may not have changed in run `run`.
-pub fn compare(run: &str, before: &Seen, after: &Seen, survivors: usize, traces: &[String]) -> Held {
+pub fn compare(
+    run: &str,
+    before: &RunSnapshot,
+    after: &RunSnapshot,
+    survivors: usize,
+    traces: &[String],
+) -> Held {
     Held {
         ledger: ledger(run, before, after),
         harness: harness(before, after),
@@ -98,7 +104,7 @@ pub fn compare(run: &str, before: &Seen, after: &Seen, survivors: usize, traces:
     }
 }
 
-fn ledger(run: &str, before: &Seen, after: &Seen) -> Option<String> {
+fn ledger(run: &str, before: &RunSnapshot, after: &RunSnapshot) -> Option<String> {
     if after.records.len() < before.records.len()
         || after.records[..before.records.len()] != before.records[..]
     {
@@ -125,14 +131,15 @@ fn ledger(run: &str, before: &Seen, after: &Seen) -> Option<String> {
     None
 }
 
-fn harness(before: &Seen, after: &Seen) -> Option<String> {
+fn harness(before: &RunSnapshot, after: &RunSnapshot) -> Option<String> {
     let sealed = before.records.first().and_then(|record| record.harness.clone());
     let rows = after.records.iter().any(|record| record.harness != sealed);
     (rows || after.harness != sealed).then(|| "the harness is another one".to_owned())
 }
 
-fn incumbent(run: &str, before: &Seen, after: &Seen) -> Option<String> {
-    let commit = |seen: &Seen| rechecks::incumbent(&seen.records).and_then(|record| record.commit.clone());
+fn incumbent(run: &str, before: &RunSnapshot, after: &RunSnapshot) -> Option<String> {
+    let commit =
+        |seen: &RunSnapshot| rechecks::incumbent(&seen.records).and_then(|record| record.commit.clone());
     let branch = after.refs.get(&format!("refs/heads/piton/{run}")).cloned();
     if branch != commit(after) {
         return Some("the run's branch is not at the ledger's incumbent".to_owned());
@@ -142,16 +149,16 @@ fn incumbent(run: &str, before: &Seen, after: &Seen) -> Option<String> {
     (commit(before) != commit(after) && !kept).then(|| "the incumbent moved without a keep".to_owned())
 }
 
-fn repository(run: &str, before: &Seen, after: &Seen) -> Option<String> {
+fn repository(run: &str, before: &RunSnapshot, after: &RunSnapshot) -> Option<String> {
     let (own, branch) = (format!("refs/piton/{run}/"), format!("refs/heads/piton/{run}"));
-    let others = |seen: &Seen| -> BTreeSet<(String, String)> {
+    let others = |seen: &RunSnapshot| -> BTreeSet<(String, String)> {
         let other = |name: &String| *name != branch && !name.starts_with(&own);
         seen.refs.iter().filter(|(name, _)| other(name)).map(|(n, t)| (n.clone(), t.clone())).collect()
     };
     if let Some((name, _)) = others(before).symmetric_difference(&others(after)).next() {
         return Some(format!("{name} has moved"));
     }
-    let pairs = |seen: &Seen| -> BTreeSet<(String, String)> {
+    let pairs = |seen: &RunSnapshot| -> BTreeSet<(String, String)> {
         seen.orders.iter().map(|(name, text)| (name.clone(), text.clone())).collect()
     };
     if let Some((name, _)) = pairs(before).symmetric_difference(&pairs(after)).next() {
@@ -198,13 +205,13 @@ mod tests {
     }
 
     /// A baseline and `trials` discards, everything as it should be.
-    fn seen(trials: u32) -> Seen {
+    fn seen(trials: u32) -> RunSnapshot {
         let records: Vec<Record> = (0..=trials).map(record).collect();
         let own = (1..=trials).map(|n| (format!("refs/piton/r/trials/{n}"), format!("c{n}")));
         let others =
             [("HEAD", "ref: refs/heads/main"), ("refs/heads/main", "b"), ("refs/heads/piton/r", "b")];
         let others = others.map(|(name, target)| (name.to_owned(), target.to_owned()));
-        Seen {
+        RunSnapshot {
             table: "row\n".repeat(records.len() + 1),
             records,
             refs: own.chain(others).collect(),
@@ -215,7 +222,7 @@ mod tests {
         }
     }
 
-    fn after(change: impl Fn(&mut Seen)) -> Held {
+    fn after(change: impl Fn(&mut RunSnapshot)) -> Held {
         let mut after = seen(2);
         change(&mut after);
         compare("r", &seen(1), &after, 0, &[])
@@ -244,7 +251,7 @@ mod tests {
 
     #[test]
     fn a_branch_that_moved_without_a_keep_breaks_the_incumbent() {
-        let moved = |seen: &mut Seen| drop(seen.refs.insert("refs/heads/piton/r".into(), "x".into()));
+        let moved = |seen: &mut RunSnapshot| drop(seen.refs.insert("refs/heads/piton/r".into(), "x".into()));
         assert!(after(moved).incumbent.is_some());
     }
 

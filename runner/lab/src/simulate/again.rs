@@ -1,9 +1,9 @@
 //! Bar 14: keeps that are measured again, those that are what they were and those that are not.
 
 use super::bench::{Bench, Mean};
-use super::noise::{Machine, Noise};
-use super::session::Session;
-use super::{Bar, Figure, Report, SIGMA};
+use super::noise::{Machine, NoiseModel};
+use super::session::SimulatedRun;
+use super::{Bar, Figure, SIGMA, SimulationReport};
 use piton_core::base::stats;
 use piton_core::rule::keep::{self, Claim, Estimate, Path, Question, Track, Worth};
 use piton_core::rule::settings::Settings;
@@ -13,12 +13,12 @@ const SESSION: u32 = 100;
 
 /// Of the keeps among trials of a change of `gain` percent, that are worth `now` percent when they are measured again: the share taken back,
 /// that proven to be less, and pairs. tau is learnt as in a run.
-fn again(bench: &Bench, noise: Noise, gain: f64, now: f64) -> [Mean; 3] {
+fn again(bench: &Bench, noise: NoiseModel, gain: f64, now: f64) -> [Mean; 3] {
     let settings = Settings::default();
     let (gain, now) = ((gain / 100.0).ln_1p(), (now / 100.0).ln_1p());
     let name = format!("again {noise:?} {gain} {now}");
     bench.means(&name, (bench.options.trials, SESSION), |random, trials, tell| {
-        let mut session = Session::new(Machine::new(noise, random));
+        let mut session = SimulatedRun::new(Machine::new(noise, random));
         session.calibrate(&settings);
         for _ in 0..trials {
             let question = Question::better(&settings, session.tau());
@@ -36,7 +36,7 @@ fn again(bench: &Bench, noise: Noise, gain: f64, now: f64) -> [Mean; 3] {
     })
 }
 
-impl Session {
+impl SimulatedRun {
     /// Measures a keep again, by the product's own judgement: what it is worth, and the pairs that it took.
     fn recheck(&mut self, settings: &Settings, claim: Claim, effect: f64) -> (Worth, u32) {
         let (seed, tau) = (self.random().word(), self.tau());
@@ -52,14 +52,14 @@ impl Session {
 }
 
 /// An honest keep is taken back with probability alpha at most.
-pub fn rechecks(bench: &Bench, report: &mut Report) {
-    let machine = Noise::Machine(SIGMA);
+pub fn rechecks(bench: &Bench, report: &mut SimulationReport) {
+    let machine = NoiseModel::Machine(SIGMA);
     for (name, noise, gain) in [
         ("a keep of +1 %", machine, 1.0),
         ("a keep of +3 %", machine, 3.0),
         ("a keep of +10 %", machine, 10.0),
-        ("a keep of +10 %, bimodal noise", Noise::Bimodal, 10.0),
-        ("a keep of +10 %, random walk", Noise::RandomWalk, 10.0),
+        ("a keep of +10 %, bimodal noise", NoiseModel::Bimodal, 10.0),
+        ("a keep of +10 %, random walk", NoiseModel::RandomWalk, 10.0),
     ] {
         let [back, less, pairs] = again(bench, noise, gain, gain);
         report.bars.push(Bar::at_most(14, format!("{name} measured again: taken back"), back, 0.02));

@@ -2,9 +2,9 @@
 //! itself.
 
 use super::bench::{Bench, Mean};
-use super::noise::{Machine, Noise};
-use super::session::{Session, true_tau};
-use super::{Bar, Figure, Report, SIGMA};
+use super::noise::{Machine, NoiseModel};
+use super::session::{SimulatedRun, true_tau};
+use super::{Bar, Figure, SIGMA, SimulationReport};
 use piton_core::base::metric::{Direction, Scale, Values};
 use piton_core::base::rng::Random;
 use piton_core::rule::keep::{self, Answer, Case, First, Question, Verdict};
@@ -21,7 +21,7 @@ const PRESETS: [Preset; 4] = [Preset::Thorough, Preset::Standard, Preset::Frugal
 /// from the trials, except where `known_tau` is given.
 #[derive(Debug, Clone)]
 struct Setup {
-    noise: Noise,
+    noise: NoiseModel,
     preset: Preset,
     alpha: f64,
     effect_pct: f64,
@@ -31,7 +31,7 @@ struct Setup {
 }
 
 const STANDARD: Setup = Setup {
-    noise: Noise::Machine(SIGMA),
+    noise: NoiseModel::Machine(SIGMA),
     preset: Preset::Standard,
     alpha: 0.02,
     effect_pct: 0.0,
@@ -41,8 +41,8 @@ const STANDARD: Setup = Setup {
 };
 
 impl Setup {
-    fn session(&self, random: Random, settings: &Settings) -> Session {
-        let mut session = Session::new(Machine::new(self.noise, random));
+    fn session(&self, random: Random, settings: &Settings) -> SimulatedRun {
+        let mut session = SimulatedRun::new(Machine::new(self.noise, random));
         session.known_tau = self.known_tau;
         session.second = self.second;
         session.fixed_order = self.fixed_order;
@@ -70,10 +70,10 @@ impl Setup {
 
 /// Bar 2: no effect, alpha .02, every preset at every sigma, and standard on every other noise. The bracket
 /// of the design, .0005 to .0138, is the range over all of them.
-pub fn no_effect(bench: &Bench, report: &mut Report) {
+pub fn no_effect(bench: &Bench, report: &mut SimulationReport) {
     for preset in PRESETS {
         for sigma in SIGMAS {
-            let kept = Setup { preset, noise: Noise::Machine(sigma), ..STANDARD }.trials(bench)[0];
+            let kept = Setup { preset, noise: NoiseModel::Machine(sigma), ..STANDARD }.trials(bench)[0];
             let preset = format!("{preset:?}").to_lowercase();
             report.bars.push(Bar::at_most(
                 2,
@@ -84,13 +84,13 @@ pub fn no_effect(bench: &Bench, report: &mut Report) {
         }
     }
     for (name, noise) in [
-        ("Gaussian", Noise::Gaussian),
-        ("Cauchy", Noise::Cauchy),
-        ("quantised", Noise::Quantised),
-        ("bimodal", Noise::Bimodal),
-        ("growing variance", Noise::Growing),
-        ("heteroscedastic", Noise::Heteroscedastic),
-        ("random walk", Noise::RandomWalk),
+        ("Gaussian", NoiseModel::Gaussian),
+        ("Cauchy", NoiseModel::Cauchy),
+        ("quantised", NoiseModel::Quantised),
+        ("bimodal", NoiseModel::Bimodal),
+        ("growing variance", NoiseModel::Growing),
+        ("heteroscedastic", NoiseModel::Heteroscedastic),
+        ("random walk", NoiseModel::RandomWalk),
     ] {
         let kept = Setup { noise, ..STANDARD }.trials(bench)[0];
         report.bars.push(Bar::at_most(2, format!("no effect, {name} noise: kept"), kept, 0.02));
@@ -99,11 +99,11 @@ pub fn no_effect(bench: &Bench, report: &mut Report) {
 
 /// Bar 3: E watched over 512 pairs with nothing that discards, at the true tau. One sequence serves both
 /// alphas.
-pub fn ever(bench: &Bench, report: &mut Report) {
+pub fn ever(bench: &Bench, report: &mut SimulationReport) {
     let tau = true_tau(STANDARD.noise);
     let alphas = [(0.05, 0.043), (0.02, 0.019)];
     let reached: [Mean; 2] = bench.means("ever", (bench.options.trials, 1), |random, _, tell| {
-        let mut session = Session::new(Machine::new(STANDARD.noise, random));
+        let mut session = SimulatedRun::new(Machine::new(STANDARD.noise, random));
         session.known_tau = Some(tau);
         let gains = session.pairs(512, 0.0);
         tell(alphas.map(|(alpha, _)| {
@@ -119,7 +119,7 @@ pub fn ever(bench: &Bench, report: &mut Report) {
 }
 
 /// Bar 4: tau is a fixed multiple of the true one. The bracket is the largest share of any multiple.
-pub fn wrong_tau(bench: &Bench, report: &mut Report) {
+pub fn wrong_tau(bench: &Bench, report: &mut SimulationReport) {
     let tau = true_tau(STANDARD.noise);
     for times in [0.33, 0.5, 2.0, 3.0] {
         let kept = Setup { known_tau: Some(times * tau), ..STANDARD }.trials(bench)[0];
@@ -130,8 +130,8 @@ pub fn wrong_tau(bench: &Bench, report: &mut Report) {
 
 /// Bar 5: whoever is second of a pair is 1 % faster, every run is faster than the one before, and one in
 /// twenty is slow.
-pub fn second_faster(bench: &Bench, report: &mut Report) {
-    let setup = Setup { noise: Noise::Warming, second: 0.01, alpha: 0.05, ..STANDARD };
+pub fn second_faster(bench: &Bench, report: &mut SimulationReport) {
+    let setup = Setup { noise: NoiseModel::Warming, second: 0.01, alpha: 0.05, ..STANDARD };
     let kept = setup.trials(bench)[0];
     let fixed = Setup { fixed_order: true, ..setup }.trials(bench)[0];
     let name = "no effect, second 1 % faster, warming, outliers: kept";
@@ -140,7 +140,7 @@ pub fn second_faster(bench: &Bench, report: &mut Report) {
 }
 
 /// Bars 6 to 8, at sigma 2 %.
-pub fn power_and_pairs(bench: &Bench, report: &mut Report) {
+pub fn power_and_pairs(bench: &Bench, report: &mut SimulationReport) {
     let of = |preset: Preset, effect_pct: f64| Setup { preset, effect_pct, ..STANDARD }.trials(bench);
     for (preset, name, least, power, most, pairs) in [
         (Preset::Standard, "standard", 0.79, 0.81, 15.0, 13.7),
@@ -166,12 +166,13 @@ pub fn power_and_pairs(bench: &Bench, report: &mut Report) {
 
 /// Bar 10: the margin is the default one of the tau that the trial begins with, so m/tau is .6 or more; the
 /// budget of margins, which a single question is not about, is lifted.
-pub fn as_good(bench: &Bench, report: &mut Report) {
+pub fn as_good(bench: &Bench, report: &mut SimulationReport) {
     let settings = Settings { as_good: true, margin_budget_pct: 99.0, ..Settings::default() };
     let at = |share: f64, sigma: f64| -> Mean {
         let name = format!("as good, {share} margins worse, sigma {sigma}");
         let [kept] = bench.means(&name, (bench.options.trials, SESSION), |random, trials, tell| {
-            let mut session = Setup { noise: Noise::Machine(sigma), ..STANDARD }.session(random, &settings);
+            let mut session =
+                Setup { noise: NoiseModel::Machine(sigma), ..STANDARD }.session(random, &settings);
             for _ in 0..trials {
                 let question =
                     Question::as_good(&settings, session.tau(), 0.0).expect("m/tau is at least .6");
@@ -192,7 +193,7 @@ pub fn as_good(bench: &Bench, report: &mut Report) {
 
 /// Bar 11: a stationary metric with normal noise; the five runs of the baseline give both its mean and its
 /// sigma. What the stated error is worth in one run depends on the sigma that its baseline happened to give.
-pub fn replicates(bench: &Bench, report: &mut Report) {
+pub fn replicates(bench: &Bench, report: &mut SimulationReport) {
     let at = |effect: f64, alpha: f64, sigma: Option<f64>| -> [Mean; 2] {
         bench.means(
             &format!("replicates {effect} {alpha} {sigma:?}"),
@@ -240,7 +241,7 @@ struct Carrying {
 
 /// Bar 13: a challenger that slows down whoever runs after it, trial after trial, and what asking for both orders costs those that do not. The
 /// product's own course of a metric learns from the baseline, and the product's own rule is asked.
-pub fn both_orders(bench: &Bench, report: &mut Report) {
+pub fn both_orders(bench: &Bench, report: &mut SimulationReport) {
     let settings = Settings::default();
     let at = |Carrying { own, next }: Carrying, settings: &Settings| -> [Mean; 2] {
         let name = format!("orders {own} {next} {}", settings.both_orders);
@@ -325,7 +326,7 @@ enum Edit {
 
 /// Bar 12: a metric that gives the same value whenever it gets the same seed, and differs from seed to seed by 2 %. The product's own course of a
 /// metric learns from the baseline and is asked by the product's own rule.
-pub fn seeded(bench: &Bench, report: &mut Report) {
+pub fn seeded(bench: &Bench, report: &mut SimulationReport) {
     let at = |edit: Edit, settings: &Settings| -> [Mean; 2] {
         bench.means(
             &format!("seeded {edit:?}"),

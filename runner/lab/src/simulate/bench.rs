@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::Options;
+use super::SimulateOptions;
 use piton_core::base::rng::Random;
 
 /// A mean and its standard error.
@@ -26,7 +26,7 @@ struct Sum {
 /// Runs the trials of cells.
 pub struct Bench<'a> {
     /// How many, from which seed, on how many threads.
-    pub options: &'a Options,
+    pub options: &'a SimulateOptions,
 }
 
 impl Bench<'_> {

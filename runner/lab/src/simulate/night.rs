@@ -1,9 +1,9 @@
 //! A night of 200 proposals: false keeps, runs, and what the last figure is worth.
 
 use super::bench::{Bench, Mean};
-use super::noise::{Machine, Noise};
-use super::session::Session;
-use super::{Bar, Figure, Report, SIGMA};
+use super::noise::{Machine, NoiseModel};
+use super::session::SimulatedRun;
+use super::{Bar, Figure, SIGMA, SimulationReport};
 use piton_core::base::metric::percent;
 use piton_core::base::rng::Random;
 use piton_core::base::stats;
@@ -18,13 +18,13 @@ const FINAL_PAIRS: u32 = 20;
 
 /// A night, in the order of its figures: keeps of what does nothing or harm, runs, gain claimed, true gain,
 /// the claim less the truth (percent), and whether the published interval holds the truth.
-type Night = [f64; 6];
+type NightFigures = [f64; 6];
 
 /// Bar 9, and the same night where every run that came out higher is kept. The design sets no bar for the interval
 /// of the last figure, but calls it a 95 % one.
-pub fn nights(bench: &Bench, report: &mut Report) {
+pub fn nights(bench: &Bench, report: &mut SimulationReport) {
     let count = bench.options.trials.div_ceil(TRIALS_PER_NIGHT);
-    let of = |name: &str, night: fn(Random) -> Night| -> [Mean; 6] {
+    let of = |name: &str, night: fn(Random) -> NightFigures| -> [Mean; 6] {
         bench.means(name, (count, 1), |random, _, tell| tell(night(random)))
     };
     let [falsely, runs, _, _, bias, held] = of("night of coin pairs", coin_pairs);
@@ -55,9 +55,9 @@ fn proposal(random: &mut Random) -> f64 {
 }
 
 /// tau and b are learnt over the night, from 8 pairs of the baseline on; all runs count.
-fn coin_pairs(random: Random) -> Night {
+fn coin_pairs(random: Random) -> NightFigures {
     let settings = Settings::default();
-    let mut session = Session::new(Machine::new(Noise::Machine(SIGMA), random));
+    let mut session = SimulatedRun::new(Machine::new(NoiseModel::Machine(SIGMA), random));
     session.calibrate(&settings);
     let (mut head, mut falsely, mut pairs) = (0.0, 0.0, settings.calibration_pairs + FINAL_PAIRS);
     for _ in 0..PROPOSALS {
@@ -77,8 +77,8 @@ fn coin_pairs(random: Random) -> Night {
 }
 
 /// One run a proposal, kept when it is above the figure of the last keep, which it then replaces.
-fn single_runs(random: Random) -> Night {
-    let mut machine = Machine::new(Noise::Machine(SIGMA), random);
+fn single_runs(random: Random) -> NightFigures {
+    let mut machine = Machine::new(NoiseModel::Machine(SIGMA), random);
     let first = machine.run();
     let (mut head, mut best, mut falsely) = (0.0, first, 0.0);
     for _ in 0..PROPOSALS {

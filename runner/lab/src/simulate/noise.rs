@@ -9,7 +9,7 @@ use piton_core::base::rng::Random;
 /// How a machine errs. The first is the noise model of the rule; the others are there because its promise is
 /// not bound to one model, and the design only names them: their sizes are chosen here.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Noise {
+pub enum NoiseModel {
     /// AR(1) drift (.98, sd 3 %) + random walk (.2 % a run) + this sd * N(0,1) + 20 to 50 % slower in 5 % of
     /// runs.
     Machine(f64),
@@ -34,7 +34,7 @@ pub enum Noise {
 
 /// A machine that measures.
 pub struct Machine {
-    noise: Noise,
+    noise: NoiseModel,
     /// Its random numbers, also for what is not noise.
     pub random: Random,
     drift: f64,
@@ -48,7 +48,7 @@ const STEP: f64 = 0.002;
 
 impl Machine {
     /// A machine at a random point of its drift.
-    pub fn new(noise: Noise, mut random: Random) -> Self {
+    pub fn new(noise: NoiseModel, mut random: Random) -> Self {
         let drift = DRIFT * random.normal();
         Self { noise, random, drift, walk: 0.0, runs: 0 }
     }
@@ -58,23 +58,23 @@ impl Machine {
         self.runs += 1;
         let normal = self.random.normal();
         match self.noise {
-            Noise::Machine(sigma) => {
+            NoiseModel::Machine(sigma) => {
                 self.drift = PHI * self.drift + DRIFT * (1.0 - PHI * PHI).sqrt() * self.random.normal();
                 self.walk += STEP * self.random.normal();
                 self.drift + self.walk + sigma * normal + self.slowdown()
             }
-            Noise::Gaussian => 0.02 * normal,
-            Noise::Cauchy => 0.02 * (PI * self.random.between(-0.5, 0.5)).tan(),
-            Noise::Quantised => (2.0 * normal).round() / 100.0,
-            Noise::Bimodal if self.random.between(0.0, 1.0) < 0.3 => 0.01 * normal - 0.06,
-            Noise::Bimodal => 0.01 * normal,
-            Noise::Growing => 0.01 * (1.0 + f64::from(self.runs % 200) / 20.0) * normal,
-            Noise::Heteroscedastic => 0.005 * self.random.between(0.0, 16f64.ln()).exp() * normal,
-            Noise::RandomWalk => {
+            NoiseModel::Gaussian => 0.02 * normal,
+            NoiseModel::Cauchy => 0.02 * (PI * self.random.between(-0.5, 0.5)).tan(),
+            NoiseModel::Quantised => (2.0 * normal).round() / 100.0,
+            NoiseModel::Bimodal if self.random.between(0.0, 1.0) < 0.3 => 0.01 * normal - 0.06,
+            NoiseModel::Bimodal => 0.01 * normal,
+            NoiseModel::Growing => 0.01 * (1.0 + f64::from(self.runs % 200) / 20.0) * normal,
+            NoiseModel::Heteroscedastic => 0.005 * self.random.between(0.0, 16f64.ln()).exp() * normal,
+            NoiseModel::RandomWalk => {
                 self.walk += 0.02 * normal;
                 self.walk
             }
-            Noise::Warming => 0.008 * normal + 0.001 * f64::from(self.runs) + self.slowdown(),
+            NoiseModel::Warming => 0.008 * normal + 0.001 * f64::from(self.runs) + self.slowdown(),
         }
     }
 

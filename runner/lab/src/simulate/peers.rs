@@ -5,9 +5,9 @@
 //! No figure of the incumbent was selected for being high here; over a night of keeps it is.
 
 use super::bench::{Bench, Mean};
-use super::noise::{Machine, Noise};
-use super::session::Session;
-use super::{PeerRow, Report, SIGMA};
+use super::noise::{Machine, NoiseModel};
+use super::session::SimulatedRun;
+use super::{PeerRow, SIGMA, SimulationReport};
 use piton_core::base::rng::Random;
 use piton_core::base::stats;
 use piton_core::rule::keep::Question;
@@ -21,14 +21,14 @@ const NORMAL: f64 = 2.0537;
 const STUDENT: f64 = 2.3984;
 
 /// A challenger of this effect, before its incumbent's past.
-struct Stage {
+struct SimulatedChallenger {
     machine: Machine,
     past: [f64; PAST],
     effect: f64,
 }
 
 /// Whether it is kept, and after how many runs.
-type Rule = fn(Stage) -> (bool, u32);
+type Rule = fn(SimulatedChallenger) -> (bool, u32);
 
 const RULES: [(&str, Rule); 9] = [
     ("piton: coin pairs, standard", |stage| stage.coin_pairs()),
@@ -37,13 +37,13 @@ const RULES: [(&str, Rule); 9] = [
     ("one run, 2 % counts as a tie", |mut stage| (stage.above(2.0), 1)),
     ("one run, 10 % counts as a tie", |mut stage| (stage.above(10.0), 1)),
     ("one run 2 MAD above the baseline's", |mut stage| (stage.above_mad(), 1)),
-    ("one run 1 % above, and one to confirm", Stage::confirmed),
+    ("one run 1 % above, and one to confirm", SimulatedChallenger::confirmed),
     ("paired t, 10 pairs, one-sided .02", |mut stage| (stage.paired_t(), 20)),
     ("Mann-Whitney, 10 after 10, one-sided .02", |mut stage| (stage.mann_whitney(), 20)),
 ];
 
 /// One row for every rule, at sigma 2 %.
-pub fn rows(bench: &Bench, report: &mut Report) {
+pub fn rows(bench: &Bench, report: &mut SimulationReport) {
     report.peers.extend(RULES.map(|(name, rule)| row(bench, name, rule)));
 }
 
@@ -52,7 +52,7 @@ fn row(bench: &Bench, name: &str, rule: Rule) -> PeerRow {
     let means: [Mean; 4] = bench.means("peers", (bench.options.trials, 100), |mut random, trials, tell| {
         for _ in 0..trials {
             let seed = random.word();
-            let [none, gain, loss] = EFFECTS_PCT.map(|effect| rule(Stage::new(seed, effect)));
+            let [none, gain, loss] = EFFECTS_PCT.map(|effect| rule(SimulatedChallenger::new(seed, effect)));
             let share = |kept: bool| f64::from(u8::from(kept));
             tell([share(none.0), share(gain.0), share(loss.0), f64::from(none.1)]);
         }
@@ -61,9 +61,9 @@ fn row(bench: &Bench, name: &str, rule: Rule) -> PeerRow {
     PeerRow { rule: name.to_owned(), kept_no_effect: none, kept_gain: gain, kept_loss: loss, runs }
 }
 
-impl Stage {
+impl SimulatedChallenger {
     fn new(seed: u64, effect_pct: f64) -> Self {
-        let mut machine = Machine::new(Noise::Machine(SIGMA), Random::of_seed(seed));
+        let mut machine = Machine::new(NoiseModel::Machine(SIGMA), Random::of_seed(seed));
         let past = std::array::from_fn(|_| machine.run());
         Self { machine, past, effect: (effect_pct / 100.0).ln_1p() }
     }
@@ -75,7 +75,7 @@ impl Stage {
     /// tau from the last sixteen past runs, taken as 8 pairs; they are paid once a night and not counted.
     fn coin_pairs(self) -> (bool, u32) {
         let settings = Settings::default();
-        let mut session = Session::new(self.machine);
+        let mut session = SimulatedRun::new(self.machine);
         let gains: Vec<f64> = self.past[PAST - 16..].chunks(2).map(|pair| pair[1] - pair[0]).collect();
         session.learn(&gains);
         let tried = session.trial(&settings, &Question::better(&settings, session.tau()), self.effect);

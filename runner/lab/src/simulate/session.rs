@@ -1,13 +1,13 @@
 //! A run of the product on a simulated machine: the scale learnt, pairs in coin order, a question after each.
 
-use super::noise::{Machine, Noise};
+use super::noise::{Machine, NoiseModel};
 use piton_core::base::rng::Random;
 use piton_core::base::stats;
 use piton_core::rule::keep::{self, Answer, Case, First, History, Question, Track, Verdict};
 use piton_core::rule::settings::Settings;
 
 /// A machine and what the run has learnt about it.
-pub struct Session {
+pub struct SimulatedRun {
     machine: Machine,
     history: History,
     /// tau, where it is not learnt.
@@ -19,14 +19,14 @@ pub struct Session {
 }
 
 /// How a trial ended.
-pub struct Tried {
+pub struct SimulatedTrial {
     /// Whether the change was kept.
     pub kept: bool,
     /// Pairs that it took.
     pub pairs: u32,
 }
 
-impl Session {
+impl SimulatedRun {
     /// A session that has learnt nothing yet.
     pub fn new(machine: Machine) -> Self {
         Self { machine, history: History::default(), known_tau: None, second: 0.0, fixed_order: false }
@@ -60,9 +60,9 @@ impl Session {
     }
 
     /// Measures pair after pair of a change of this effect until the question is answered.
-    pub fn trial(&mut self, settings: &Settings, question: &Question, effect: f64) -> Tried {
+    pub fn trial(&mut self, settings: &Settings, question: &Question, effect: f64) -> SimulatedTrial {
         let (kept, gains) = self.measured(settings, question, effect);
-        Tried { kept, pairs: gains.len() as u32 }
+        SimulatedTrial { kept, pairs: gains.len() as u32 }
     }
 
     /// Takes in the gains of a test that has ended.
@@ -109,7 +109,7 @@ fn answer(settings: &Settings, question: &Question, gains: &[f64]) -> Answer {
 }
 
 /// The true scale of one pair, from 20,001 of them: what [`History`] would find if it had for ever.
-pub fn true_tau(noise: Noise) -> f64 {
+pub fn true_tau(noise: NoiseModel) -> f64 {
     let mut machine = Machine::new(noise, Random::of_block(0, "true tau", 0));
     let sizes: Vec<f64> = (0..20_001).map(|_| (machine.run() - machine.run()).abs()).collect();
     1.4826 * stats::median(&sizes).unwrap_or(0.0)

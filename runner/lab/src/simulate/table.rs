@@ -2,10 +2,10 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::Report;
+use super::SimulationReport;
 
 /// The report as Markdown.
-pub fn table(report: &Report) -> String {
+pub fn table(report: &SimulationReport) -> String {
     let bars = report.bars.iter().map(|bar| {
         let sign = if bar.at_most { "<=" } else { ">=" };
         let bound = format!("{sign} {}", bar.bound);

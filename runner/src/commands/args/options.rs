@@ -28,7 +28,7 @@ pub struct ProposalWords {
 }
 
 #[derive(Debug, Args)]
-pub struct Search {
+pub struct SearchArgs {
     /// What is sought; a word also finds what begins with it.
     #[arg(value_name = "WORDS", required_unless_present = "diff")]
     pub words: Vec<String>,
@@ -110,7 +110,7 @@ pub struct Climb {
 }
 
 #[derive(Debug, Args)]
-pub struct Log {
+pub struct LogArgs {
     /// Only what was kept.
     #[arg(long)]
     pub kept: bool,
@@ -180,7 +180,7 @@ pub struct Import {
 }
 
 #[derive(Debug, Args)]
-pub struct Report {
+pub struct ReportArgs {
     /// Write here; `-` is standard output.
     #[arg(short = 'o', long, value_name = "FILE")]
     pub output: Option<PathBuf>,

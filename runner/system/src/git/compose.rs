@@ -22,7 +22,7 @@ pub enum Carried {
 }
 
 /// How a file differs: lines added and removed, by path.
-pub type Stat = BTreeMap<String, (usize, usize)>;
+pub type DiffStat = BTreeMap<String, (usize, usize)>;
 
 impl Repo {
     /// The same repository, in which what is written stays in memory and goes with it.
@@ -102,11 +102,11 @@ impl Repo {
     ///
     /// # Errors
     /// When a tree cannot be read.
-    pub fn tree_diff(&self, from: Oid, to: Oid) -> Result<(Diff, Stat)> {
+    pub fn tree_diff(&self, from: Oid, to: Oid) -> Result<(Diff, DiffStat)> {
         let what = "no diff was made";
         let tree = |id: Oid| self.git.find_tree(id).context(what);
         let diff = self.git.diff_tree_to_tree(Some(&tree(from)?), Some(&tree(to)?), None).context(what)?;
-        let (mut whole, mut files) = (Diff::default(), Stat::new());
+        let (mut whole, mut files) = (Diff::default(), DiffStat::new());
         for delta in diff.deltas() {
             for path in [delta.old_file().path_bytes(), delta.new_file().path_bytes()].into_iter().flatten() {
                 files.entry(shown(path)).or_default();

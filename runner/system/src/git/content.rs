@@ -6,7 +6,7 @@ use git2::{DiffFormat, FileMode, Index, IndexEntry, IndexTime, Oid};
 
 use super::Repo;
 use piton_core::base::error::{Context, Result};
-use piton_core::trial::changes::{Binary, Side, Sources};
+use piton_core::trial::changes::{Binary, EditSide, Sources};
 use piton_core::trial::scope::{EXECUTABLE, FILE, Scope, shown};
 
 /// A file below the editable paths of a worktree.
@@ -140,8 +140,8 @@ impl Repo {
     ///
     /// # Errors
     /// When the commit cannot be read.
-    pub fn side(&self, commit: Oid, scope: &Scope) -> Result<Side> {
-        let mut side = Side::default();
+    pub fn side(&self, commit: Oid, scope: &Scope) -> Result<EditSide> {
+        let mut side = EditSide::default();
         for (path, mode, id) in self.files(self.tree_id(commit)?)? {
             if scope.contains(&path) && matches!(mode, FILE | EXECUTABLE) {
                 let blob = self.git.find_blob(id).context(format!("{path} was not read"))?;

@@ -56,7 +56,7 @@ pub enum AutoCrlf {
 
 /// What a repository's configuration says of line endings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Settings {
+pub struct EolSettings {
     /// `core.autocrlf`.
     pub auto: AutoCrlf,
     /// Whether `core.eol` is `crlf`.
@@ -79,7 +79,7 @@ impl Attributes {
     }
 
     /// By what a checkout has CRLF where a commit has LF; `None` where it has not.
-    pub fn smudges(&self, settings: Settings) -> Option<&'static str> {
+    pub fn smudges(&self, settings: EolSettings) -> Option<&'static str> {
         match self.endings(settings.auto) {
             Endings::Kept => None,
             _ if self.eol.is("crlf") => Some("eol=crlf"),
@@ -93,7 +93,7 @@ impl Attributes {
     }
 
     /// What a checkout holds of a file that a commit holds so: line endings alone.
-    pub fn smudge<'a>(&self, content: &'a [u8], settings: Settings) -> Cow<'a, [u8]> {
+    pub fn smudge<'a>(&self, content: &'a [u8], settings: EolSettings) -> Cow<'a, [u8]> {
         let stats = Stats::of(content);
         let guessed = self.endings(settings.auto) == Endings::Auto;
         let kept = guessed && (stats.crlf > 0 || stats.is_binary());
@@ -311,7 +311,7 @@ mod tests {
     #[test]
     fn a_checkout_gets_the_line_endings_that_attributes_or_the_configuration_ask_for() {
         let laid = |attributes: Attributes, auto, crlf, content: &[u8]| {
-            attributes.smudge(content, Settings { auto, crlf }).into_owned()
+            attributes.smudge(content, EolSettings { auto, crlf }).into_owned()
         };
         let eol = || Attributes { eol: value("crlf"), ..Attributes::default() };
         let text = || Attributes { text: Attribute::Set, ..Attributes::default() };

@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use git2::{ObjectType, Oid, Repository, RepositoryOpenFlags};
 
 use super::Repo;
-use super::view::View;
-use super::work::Same;
+use super::view::WorktreeView;
+use super::work::MatchesCommit;
 use crate::beneath::{self, DEEPEST, Dir, Kind, Meta};
 use crate::tree::LINK;
 use piton_core::base::error::{Context, Result};
@@ -37,8 +37,8 @@ pub(super) enum Differs {
 }
 
 /// A comparison.
-struct Walk<'a> {
-    view: &'a View<'a>,
+struct TreeComparison<'a> {
+    view: &'a WorktreeView<'a>,
     wanted: &'a Files,
     /// The directories that the tree has.
     dirs: BTreeSet<PathBuf>,
@@ -76,7 +76,7 @@ pub(super) fn files(tree: &git2::Tree) -> Result<Files> {
 
 /// In what the worktree differs from `wanted` at and below `starts`.
 pub(super) fn compare(
-    view: &View,
+    view: &WorktreeView,
     wanted: &Files,
     starts: &[PathBuf],
     strict: bool,
@@ -84,8 +84,16 @@ pub(super) fn compare(
     nested: usize,
 ) -> Result<Vec<(PathBuf, Differs)>> {
     let dirs = wanted.keys().flat_map(|path| path.ancestors().skip(1)).map(Path::to_owned).collect();
-    let mut walk =
-        Walk { view, wanted, dirs, strict, whole, depth: nested, seen: BTreeSet::new(), found: vec![] };
+    let mut walk = TreeComparison {
+        view,
+        wanted,
+        dirs,
+        strict,
+        whole,
+        depth: nested,
+        seen: BTreeSet::new(),
+        found: vec![],
+    };
     for start in starts {
         match (start.parent(), start.file_name()) {
             (Some(above), Some(name)) => {
@@ -100,13 +108,13 @@ pub(super) fn compare(
             }
         }
     }
-    let Walk { seen, mut found, .. } = walk;
+    let TreeComparison { seen, mut found, .. } = walk;
     let missing = wanted.keys().filter(|path| !seen.contains(*path));
     found.extend(missing.map(|path| (path.clone(), Differs::Wanted)));
     Ok(found)
 }
 
-impl Walk<'_> {
+impl TreeComparison<'_> {
     /// Compares what is in a directory under these names. Returns whether any of it stays.
     fn all(&mut self, dir: &Dir, names: Vec<OsString>, path: &Path) -> Result<bool> {
         let mut stays = false;
@@ -138,7 +146,7 @@ impl Walk<'_> {
                     let odd = meta.names > 1 || meta.mode & 0o7000 != 0 || meta.mode & 0o600 != 0o600;
                     let touched = self.strict && odd || self.whole && meta.mode & 0o400 == 0;
                     !touched
-                        && (self.view.same((dir, name), path, mode, id) == Same::Yes
+                        && (self.view.same((dir, name), path, mode, id) == MatchesCommit::Yes
                             || self.view.is_output(dir, name, path))
                 }
                 _ => false,
@@ -225,7 +233,7 @@ impl Walk<'_> {
         let Some(git) = nested(&root) else { return false };
         let clean = || -> Result<bool> {
             let head = git.head().and_then(|head| head.peel_to_commit()).context("HEAD was not read")?;
-            let view = View::of(&git, &root)?;
+            let view = WorktreeView::of(&git, &root)?;
             let wanted = files(&head.tree().context("HEAD was not read")?)?;
             let found = compare(&view, &wanted, &[PathBuf::new()], false, false, self.depth + 1)?;
             Ok(head.id() == id && found.iter().all(|(_, differs)| *differs == Differs::Overlooked))

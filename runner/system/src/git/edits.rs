@@ -5,14 +5,14 @@ use git2::Oid;
 use super::Repo;
 use piton_core::base::error::{Context, Result};
 use piton_core::trial::scope::{Scope, shown};
-use piton_core::trial::similarity::Line;
+use piton_core::trial::similarity::DiffLine;
 
 impl Repo {
     /// The lines in which two commits differ, at most `most` bytes of them; a file that is no text has none.
     ///
     /// # Errors
     /// When a commit cannot be read.
-    pub fn lines(&self, from: Oid, to: Oid, most: usize) -> Result<Vec<Line>> {
+    pub fn lines(&self, from: Oid, to: Oid, most: usize) -> Result<Vec<DiffLine>> {
         let what = "no diff was made";
         let mut options = git2::DiffOptions::new();
         options.context_lines(0);
@@ -28,7 +28,7 @@ impl Repo {
             bytes += line.content().len();
             if bytes <= most {
                 let path = delta.new_file().path_bytes().or(delta.old_file().path_bytes());
-                lines.push(Line {
+                lines.push(DiffLine {
                     path: path.map(shown).unwrap_or_default(),
                     added,
                     text: String::from_utf8_lossy(line.content()).trim_end_matches(['\n', '\r']).to_owned(),
@@ -77,7 +77,7 @@ impl Repo {
     ///
     /// # Errors
     /// When a file cannot be read, or git refuses an object.
-    pub fn present_lines(&self, base: Oid, scope: &Scope, most: usize) -> Result<Vec<Line>> {
+    pub fn present_lines(&self, base: Oid, scope: &Scope, most: usize) -> Result<Vec<DiffLine>> {
         let tree = self.write_tree(base, scope, &self.entries(scope)?, &[])?;
         let commit = self.commit(tree, base, "what stands in the worktree\n")?;
         self.lines(base, commit, most)

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use git2::Oid;
 
 use super::Repo;
-use super::view::View;
+use super::view::WorktreeView;
 use crate::git::convert::Pointer;
 use crate::tree::sha256;
 use piton_core::base::error::{Context, Error, Result};
@@ -19,7 +19,7 @@ const LONGEST: usize = 1024;
 
 impl Repo {
     /// The pointer that a blob is, where `.gitattributes` gives the file at `path` to LFS.
-    pub(super) fn pointer(&self, view: &View, path: &str, id: Oid) -> Option<Pointer> {
+    pub(super) fn pointer(&self, view: &WorktreeView, path: &str, id: Oid) -> Option<Pointer> {
         let (bytes, _) = self.git.odb().ok()?.read_header(id).ok()?;
         if bytes > LONGEST {
             return None;
@@ -42,7 +42,7 @@ impl Repo {
     ///
     /// # Errors
     /// Content that is not what the pointer names, or a disk that refuses.
-    pub(super) fn lay_fetched(&self, view: &View, path: &str, id: Oid, full: &Path) -> Result<bool> {
+    pub(super) fn lay_fetched(&self, view: &WorktreeView, path: &str, id: Oid, full: &Path) -> Result<bool> {
         let Some(pointer) = self.pointer(view, path, id) else { return Ok(false) };
         let Some(kept) = self.fetched(&pointer) else { return Ok(false) };
         let what = || format!("{path} was not exported to {}", full.display());

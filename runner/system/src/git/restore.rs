@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use git2::{IndexTime, Oid};
 
 use super::differ::{Differs, Files, SUBMODULE, compare, files};
-use super::view::View;
+use super::view::WorktreeView;
 use super::{Repo, content::index_entry};
 use crate::beneath::{DEEPEST, Dir, Kind};
 use crate::tree::LINK;
@@ -123,7 +123,7 @@ impl Repo {
     }
 
     /// What lays these files, links last.
-    fn laying(&self, view: &View, files: &Files) -> Result<Vec<Order>> {
+    fn laying(&self, view: &WorktreeView, files: &Files) -> Result<Vec<Order>> {
         let (mut orders, mut links) = (vec![], vec![]);
         for (path, (mode, id)) in files {
             match *mode {

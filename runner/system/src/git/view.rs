@@ -16,9 +16,9 @@ use git2::{AttrCheckFlags, AttrValue, ObjectType, Oid, Repository};
 use tempfile::TempDir;
 
 use super::Repo;
-use super::work::Same;
+use super::work::MatchesCommit;
 use crate::beneath::{Dir, Kind, Meta};
-use crate::git::convert::{Attribute, Attributes, AutoCrlf, Pointer, Settings};
+use crate::git::convert::{Attribute, Attributes, AutoCrlf, EolSettings, Pointer};
 use crate::tree;
 use piton_core::base::error::{Context, Result};
 use piton_core::trial::scope::{EXECUTABLE, FILE};
@@ -36,7 +36,7 @@ const WHOLE: u64 = 64 << 20;
 pub(super) type Held<'a> = Box<dyn Fn(&Path) -> Option<Option<Vec<u8>>> + 'a>;
 
 /// A worktree that is being read.
-pub(super) struct View<'a> {
+pub(super) struct WorktreeView<'a> {
     /// The repository that it belongs to.
     pub git: &'a Repository,
     /// Its root.
@@ -61,8 +61,8 @@ struct Rules {
 
 impl Repo {
     /// This worktree, to be read.
-    pub(super) fn view(&self) -> Result<View<'_>> {
-        Ok(View { repo: Some(self), ..View::of(&self.git, &self.root)? })
+    pub(super) fn view(&self) -> Result<WorktreeView<'_>> {
+        Ok(WorktreeView { repo: Some(self), ..WorktreeView::of(&self.git, &self.root)? })
     }
 
     /// Whether this is a worktree that piton made for its own use.
@@ -72,7 +72,7 @@ impl Repo {
     }
 }
 
-impl<'a> View<'a> {
+impl<'a> WorktreeView<'a> {
     pub fn of(git: &'a Repository, root: &Path) -> Result<Self> {
         let place = root.to_owned();
         let root = Dir::open_across(root).context("the worktree was not read")?;
@@ -184,7 +184,7 @@ impl<'a> View<'a> {
     }
 
     /// What this repository's configuration says of line endings.
-    pub fn line_endings(&self) -> Settings {
+    pub fn line_endings(&self) -> EolSettings {
         let read = |name: &str| {
             let text = self.git.config().and_then(|config| config.get_string(name)).unwrap_or_default();
             text.to_ascii_lowercase()
@@ -194,7 +194,7 @@ impl<'a> View<'a> {
             "true" | "yes" | "on" | "1" => AutoCrlf::True,
             _ => AutoCrlf::False,
         };
-        Settings { auto, crlf: read("core.eol") == "crlf" }
+        EolSettings { auto, crlf: read("core.eol") == "crlf" }
     }
 
     /// What a commit holds of a file with this content, `before` being the blob that git knows of it; and what git would do besides.
@@ -221,12 +221,12 @@ impl<'a> View<'a> {
     }
 
     /// Whether the file under a name is what a commit holds at `path`: `mode` and `id`.
-    pub fn same(&self, (dir, name): (&Dir, &OsStr), path: &Path, mode: u32, id: Oid) -> Same {
+    pub fn same(&self, (dir, name): (&Dir, &OsStr), path: &Path, mode: u32, id: Oid) -> MatchesCommit {
         let Some((file, meta)) = dir.file(name).ok().filter(|_| matches!(mode, FILE | EXECUTABLE)) else {
-            return Same::No;
+            return MatchesCommit::No;
         };
         if self.modes && (meta.mode & 0o111 != 0) != (mode == EXECUTABLE) {
-            return Same::No;
+            return MatchesCommit::No;
         }
         let held = self.git.odb().and_then(|odb| odb.read_header(id)).map_or(0, |(bytes, _)| bytes as u64);
         let whole = (meta.bytes <= WHOLE).then(|| dir.read(name, WHOLE).ok()).flatten().map(|read| read.0);
@@ -236,29 +236,33 @@ impl<'a> View<'a> {
             None => Oid::hash_file(ObjectType::Blob, format!("/dev/fd/{}", file.as_raw_fd())).ok(),
         };
         if meta.bytes == held && hash() == Some(id) {
-            return Same::Yes;
+            return MatchesCommit::Yes;
         }
         let attributes = self.attributes(path);
         let foreign = attributes.foreign();
         if foreign.is_some() && self.index_vouches(path, mode, id, &meta) {
-            return Same::Yes;
+            return MatchesCommit::Yes;
         }
-        let Ok(blob) = self.git.find_blob(id) else { return Same::No };
+        let Ok(blob) = self.git.find_blob(id) else { return MatchesCommit::No };
         if let Some(pointer) = Pointer::read(blob.content()).filter(|_| attributes.filter.is_some()) {
             let same =
                 meta.bytes == pointer.bytes && tree::hash_open(file).is_ok_and(|hash| hash == pointer.hash());
-            return if same { Same::Yes } else { Same::No };
+            return if same { MatchesCommit::Yes } else { MatchesCommit::No };
         }
         if let Some(foreign) = foreign {
-            return Same::Unknown(foreign);
+            return MatchesCommit::Unknown(foreign);
         }
-        let Some(content) = whole else { return Same::No };
+        let Some(content) = whole else { return MatchesCommit::No };
         let settings = self.line_endings();
         if *attributes.smudge(blob.content(), settings) == *content {
-            return Same::Yes;
+            return MatchesCommit::Yes;
         }
         let clean = attributes.clean(&content, settings.auto, Some(blob.content()));
-        if Oid::hash_object(ObjectType::Blob, &clean).ok() == Some(id) { Same::Yes } else { Same::No }
+        if Oid::hash_object(ObjectType::Blob, &clean).ok() == Some(id) {
+            MatchesCommit::Yes
+        } else {
+            MatchesCommit::No
+        }
     }
 
     /// What a checkout lays at `path` where a commit holds the blob `id`: line endings and `$Id$`; a command that a filter names is

@@ -12,7 +12,7 @@ use std::path::Path;
 use git2::{Index, Oid};
 
 use super::content::index_entry;
-use super::view::View;
+use super::view::WorktreeView;
 use super::{Entry, Repo};
 use crate::beneath::{self, DEEPEST, Dir, Kind, Meta};
 use piton_core::base::error::{Context, Result};
@@ -30,10 +30,10 @@ impl Tracked {
 }
 
 /// A walk through the editable files.
-struct Walk<'a> {
+struct WorktreeWalk<'a> {
     scope: &'a Scope,
     tracked: Tracked,
-    view: &'a View<'a>,
+    view: &'a WorktreeView<'a>,
     found: Vec<Entry>,
     /// Bytes that may still be read.
     room: u64,
@@ -54,7 +54,7 @@ pub struct Converted {
 
 /// Whether a file of a worktree is what a commit holds.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Same {
+pub(super) enum MatchesCommit {
     Yes,
     No,
     /// It takes a command that piton does not run, named as `.gitattributes` names it.
@@ -69,7 +69,7 @@ impl Repo {
     /// When a directory or a file cannot be read.
     pub fn entries(&self, scope: &Scope) -> Result<Vec<Entry>> {
         let (tracked, view) = (self.tracked(scope)?, self.view()?);
-        let mut walk = Walk { scope, tracked, view: &view, found: vec![], room: scope.max_bytes };
+        let mut walk = WorktreeWalk { scope, tracked, view: &view, found: vec![], room: scope.max_bytes };
         for path in scope.editable.iter().map(Path::new) {
             let (Some(above), Some(name)) = (path.parent(), path.file_name()) else { continue };
             // What lies behind a link is not there: that the link is, shows where what lies outside is looked at.
@@ -165,13 +165,13 @@ impl Repo {
         let entry = tree.get_path(path).ok()?;
         let dir = view.root.descend(path.parent()?).ok()?;
         match view.same((&dir, path.file_name()?), path, entry.filemode() as u32, entry.id()) {
-            Same::Unknown(how) => Some(how),
-            Same::Yes | Same::No => None,
+            MatchesCommit::Unknown(how) => Some(how),
+            MatchesCommit::Yes | MatchesCommit::No => None,
         }
     }
 }
 
-impl Walk<'_> {
+impl WorktreeWalk<'_> {
     /// Takes in what stands under a name of `dir`, which is at `path` in the worktree.
     fn take(&mut self, dir: &Dir, name: &OsStr, path: &Path) -> Result<()> {
         // One too many is refused by the scope: what comes after it need not be read.

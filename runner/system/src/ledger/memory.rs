@@ -11,7 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::Ledger;
 use piton_core::base::error::{Context, Result};
-use piton_core::trial::similarity::{Like, Shape};
+use piton_core::trial::similarity::{EditFeatures, Like};
 
 const SCHEMA_VERSION: i64 = 1;
 
@@ -46,7 +46,7 @@ const NOT_WRITTEN: &str = "the memory was not written";
 
 /// A trial as it is remembered.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Tried {
+pub struct RememberedTrial {
     /// The run.
     pub run: String,
     /// Its number.
@@ -75,7 +75,7 @@ pub struct Edit {
     /// Lines that it removed.
     pub removed: String,
     /// By which it is found again.
-    pub shape: Option<Shape>,
+    pub shape: Option<EditFeatures>,
 }
 
 /// Where words are searched.
@@ -180,7 +180,7 @@ impl Memory {
     ///
     /// # Errors
     /// A disk that refuses.
-    pub fn take(&self, trials: &[Tried]) -> Result<()> {
+    pub fn take(&self, trials: &[RememberedTrial]) -> Result<()> {
         let transaction = self.db.unchecked_transaction().context(NOT_WRITTEN)?;
         trials.iter().try_for_each(|tried| insert(&transaction, tried)).context(NOT_WRITTEN)?;
         transaction.commit().context(NOT_WRITTEN)
@@ -236,7 +236,7 @@ impl Memory {
     ///
     /// # Errors
     /// A disk that refuses.
-    pub fn like(&self, run: &str, shape: &Shape, least: f64) -> Result<Vec<Like>> {
+    pub fn like(&self, run: &str, shape: &EditFeatures, least: f64) -> Result<Vec<Like>> {
         let mut kin = vec![];
         let sql = "SELECT trial FROM keys WHERE run = ?1 AND key = ?2 ORDER BY trial DESC LIMIT ?3";
         let mut query = self.db.prepare_cached(sql).context(NOT_READ)?;
@@ -261,7 +261,7 @@ impl Memory {
             else {
                 continue;
             };
-            let share = Shape::from_bytes(&bytes).map_or(0.0, |other| shape.share(&other));
+            let share = EditFeatures::from_bytes(&bytes).map_or(0.0, |other| shape.share(&other));
             if share >= least {
                 found.push(Like { trial, share, kept, reason, gain });
             }
@@ -300,7 +300,7 @@ fn version(db: &Connection) -> rusqlite::Result<i64> {
     db.pragma_query_value(None, "user_version", |row| row.get(0))
 }
 
-fn insert(db: &Connection, tried: &Tried) -> rusqlite::Result<()> {
+fn insert(db: &Connection, tried: &RememberedTrial) -> rusqlite::Result<()> {
     let shape = tried.edit.as_ref().and_then(|edit| edit.shape.as_ref());
     let sql = "INSERT OR IGNORE INTO tried (run, trial, kept, settles, reason, gain, shape) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     let new = db.prepare_cached(sql)?.execute(params![
@@ -310,7 +310,7 @@ fn insert(db: &Connection, tried: &Tried) -> rusqlite::Result<()> {
         tried.settles,
         tried.reason,
         tried.gain,
-        shape.map(Shape::to_bytes)
+        shape.map(EditFeatures::to_bytes)
     ])?;
     let Some(edit) = tried.edit.as_ref().filter(|_| new == 1) else { return Ok(()) };
     let id = db.last_insert_rowid();
@@ -320,7 +320,7 @@ fn insert(db: &Connection, tried: &Tried) -> rusqlite::Result<()> {
     db.prepare_cached(sql)?.execute(words)?;
     let mut key = db.prepare_cached("INSERT OR IGNORE INTO keys (run, key, trial) VALUES (?1, ?2, ?3)")?;
     // Only what says something is ever named.
-    for value in shape.filter(|_| tried.settles).map(Shape::keys).unwrap_or_default() {
+    for value in shape.filter(|_| tried.settles).map(EditFeatures::keys).unwrap_or_default() {
         key.execute(params![tried.run, value, tried.trial])?;
     }
     Ok(())
@@ -329,25 +329,25 @@ fn insert(db: &Connection, tried: &Tried) -> rusqlite::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use piton_core::trial::similarity::Line;
+    use piton_core::trial::similarity::DiffLine;
 
-    fn tried(trial: u32, description: &str, line: &str) -> Tried {
-        let lines = [Line { path: "a.rs".into(), added: true, text: line.to_owned() }];
+    fn tried(trial: u32, description: &str, line: &str) -> RememberedTrial {
+        let lines = [DiffLine { path: "a.rs".into(), added: true, text: line.to_owned() }];
         let edit = Edit {
             words: [description.to_owned(), String::new(), String::new()],
             added: line.to_owned(),
-            shape: Shape::of(&lines),
+            shape: EditFeatures::of(&lines),
             ..Edit::default()
         };
         let reason = "worse".to_owned();
-        Tried {
+        RememberedTrial {
             run: "r".into(),
             trial,
             settles: true,
             reason,
             gain: Some(-0.02),
             edit: Some(edit),
-            ..Tried::default()
+            ..RememberedTrial::default()
         }
     }
 
@@ -396,7 +396,7 @@ mod tests {
         let line = |n: u32| {
             format!("let sum = rows.iter().map(|row_{n}| row_{n}.weight * row_{n}.value).fold(start_{n});")
         };
-        let all: Vec<Tried> = (0..3000).map(|n| tried(n, "", &line(n))).collect();
+        let all: Vec<RememberedTrial> = (0..3000).map(|n| tried(n, "", &line(n))).collect();
         memory.take(&all).unwrap();
         let shape = all[47].edit.as_ref().unwrap().shape.as_ref().unwrap();
         let like = memory.like("r", shape, 0.8).unwrap();

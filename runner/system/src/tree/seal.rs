@@ -15,7 +15,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use super::{Stat, hash_file, stat};
+use super::{FileStat, hash_file, stat};
 use crate::beneath;
 use piton_core::trial::scope::Scope;
 
@@ -87,9 +87,9 @@ pub struct Seal<'h> {
     root: PathBuf,
     held: &'h Held,
     /// Content where the time alone might not tell.
-    files: BTreeMap<PathBuf, (Stat, Option<Vec<u8>>)>,
+    files: BTreeMap<PathBuf, (FileStat, Option<Vec<u8>>)>,
     dirs: BTreeMap<PathBuf, (u64, u64)>,
-    caches: BTreeMap<PathBuf, Stat>,
+    caches: BTreeMap<PathBuf, FileStat>,
     /// What was there in each directory.
     there: BTreeMap<PathBuf, BTreeSet<OsString>>,
     watch: Option<watch::Watch>,

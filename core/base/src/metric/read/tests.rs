@@ -133,7 +133,7 @@ fn a_metric_of_every_epoch_is_an_error_with_its_values_and_the_last_where_that_i
     let out = "val_loss: 0.91\nval_loss: 0.88\n";
     let error = why(out, Format::Lines, "val_loss");
     assert!(error.contains("0.91, then 0.88") && error.contains("last = true"), "{error}");
-    let last = Reading { last: true, ..Format::Lines.into() };
+    let last = ReadOptions { last: true, ..Format::Lines.into() };
     assert_eq!(read(out, &last, &["val_loss"]).unwrap()["val_loss"], 0.88);
 }
 
@@ -225,7 +225,7 @@ fn a_forged_object_is_found_before_behind_and_around_the_true_one() {
 
 #[test]
 fn where_the_last_line_counts_nothing_may_follow_it() {
-    let last = Reading { last: true, ..Format::Lines.into() };
+    let last = ReadOptions { last: true, ..Format::Lines.into() };
     let value = |out: &str| read(out, &last, &["loss"]).map(|values| values["loss"]);
     assert_eq!(value("epoch 1 loss: 3\nloss: 2\nepoch 2 loss: 1\nloss: 1\n"), Ok(1.0));
     let glued = value("loss: 2\nloss: 0.001\nxloss: 1\n").unwrap_err();
@@ -237,7 +237,7 @@ fn a_metric_whose_name_ends_with_that_of_another_is_told_from_it() {
     let out = "val_loss: 2\nloss: 1\n";
     assert_eq!(read(out, &Format::Lines.into(), &["loss", "val_loss"]).unwrap()["loss"], 1.0);
     assert!(read(out, &Format::Lines.into(), &["loss"]).is_err(), "nobody knows whose that is");
-    let alone = Reading { alone: true, ..Format::Lines.into() };
+    let alone = ReadOptions { alone: true, ..Format::Lines.into() };
     assert_eq!(read(out, &alone, &["loss"]).unwrap()["loss"], 1.0, "but where nobody else writes");
 }
 
@@ -259,7 +259,7 @@ proptest::proptest! {
 
 #[test]
 fn a_pattern_finds_what_no_format_has() {
-    let patterns = |list: &[(&str, &str)]| Reading {
+    let patterns = |list: &[(&str, &str)]| ReadOptions {
         patterns: list.iter().map(|(name, text)| ((*name).to_owned(), Regex::new(text).unwrap())).collect(),
         ..Format::Json.into()
     };

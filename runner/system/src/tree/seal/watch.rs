@@ -3,7 +3,7 @@
 #[cfg(target_os = "linux")]
 pub use here::Watch;
 #[cfg(not(target_os = "linux"))]
-pub use nowhere::Watch;
+pub use nowhere::NoWatch as Watch;
 
 #[cfg(target_os = "linux")]
 mod here {
@@ -65,9 +65,9 @@ mod nowhere {
 
     /// Other systems are looked at in the end alone.
     #[derive(Debug)]
-    pub struct Watch;
+    pub struct NoWatch;
 
-    impl Watch {
+    impl NoWatch {
         pub fn on<'a>(_: &Path, _: impl Iterator<Item = &'a PathBuf>) -> Option<Self> {
             None
         }
