@@ -8,7 +8,7 @@ use piton_core::rule::gate::{Gate, Pool, read, read_all};
 use piton_core::rule::keep::{
     Answer, Asked, Case, Estimate, Evidence, First, Path, Question, Track, Verdict, Worth,
 };
-use piton_core::rule::settings::{Guard, Preset, Recheck, Second, Settings};
+use piton_core::rule::settings::{Guard, Preset, Recheck, SecondaryMetric, Settings};
 use piton_core::run::few_runs::{Judgement, Known, Runs, provisional};
 use piton_core::run::pair_history::{Course, Courses};
 use piton_core::run::rechecks::{self, BranchState};
@@ -131,29 +131,29 @@ fn what_being_second_is_worth_is_learnt_from_both_coins_and_taken_off() {
 #[test]
 fn a_metric_that_is_missing_has_no_gain_and_takes_none_from_the_others() {
     let metric = metric(Direction::Higher);
-    let seconds = [Second { metric: "rss".into(), direction: Direction::Lower, scale: None }];
+    let secondary = [SecondaryMetric { metric: "rss".into(), direction: Direction::Lower, scale: None }];
     let guards = [Guard::percent("gone", Direction::Lower, 5.0)];
-    let mut courses = Courses::begin(&metric, &seconds, &guards, &[], true);
+    let mut courses = Courses::begin(&metric, &secondary, &guards, &[], true);
     let Pair { first, incumbent, challenger, .. } = pair(First::Incumbent, 0.1);
     assert!(close(courses.pair(first, &incumbent, &challenger).unwrap().0, 0.1));
     assert_eq!(courses.pair(first, &incumbent, &values(&[("tps", f64::NAN), ("rss", 49.0)])), None);
     assert_eq!(courses.unread(), Some("gone"));
     let case = courses.case(&Settings::default());
-    assert_eq!((case.primary.d.len(), case.seconds[0].1.d.len(), case.guards[0].1.d.len()), (1, 2, 0));
-    assert!(close(case.seconds[0].1.d[0], (50.0f64 / 49.0).ln()), "less is better there");
+    assert_eq!((case.primary.d.len(), case.secondary[0].1.d.len(), case.guards[0].1.d.len()), (1, 2, 0));
+    assert!(close(case.secondary[0].1.d[0], (50.0f64 / 49.0).ln()), "less is better there");
     assert!(case.simpler && !courses.simpler(false).case(&Settings::default()).simpler);
 }
 
 #[test]
 fn every_metric_of_a_run_learns_from_the_records_before() {
-    let seconds = [Second { metric: "rss".into(), direction: Direction::Lower, scale: None }];
+    let secondary = [SecondaryMetric { metric: "rss".into(), direction: Direction::Lower, scale: None }];
     let guards = [Guard::percent("rss", Direction::Lower, 5.0)];
     let records = [with_pairs(0, Outcome::Baseline, &[0.01, -0.01, 0.02])];
-    let case = Courses::begin(&metric(Direction::Higher), &seconds, &guards, &records, false)
+    let case = Courses::begin(&metric(Direction::Higher), &secondary, &guards, &records, false)
         .case(&Settings::default());
     assert!(close(case.primary.tau, 1.4826 * 0.01));
     let other = 1.4826 * (50.0f64 / 49.0).ln();
-    assert!(close(case.seconds[0].1.tau, other) && close(case.guards[0].1.tau, other));
+    assert!(close(case.secondary[0].1.tau, other) && close(case.guards[0].1.tau, other));
 }
 
 #[test]

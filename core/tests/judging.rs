@@ -4,7 +4,7 @@ use piton_core::base::metric::{Direction, Scale};
 use piton_core::rule::keep::{
     Answer, Asked, Case, Draw, First, History, Path, Question, SECOND_ALPHA, Track, Verdict, draw, hear,
 };
-use piton_core::rule::settings::{Guard, Preset, Second, Settings};
+use piton_core::rule::settings::{Guard, Preset, SecondaryMetric, Settings};
 use proptest::prelude::*;
 
 const TAU: f64 = 0.01;
@@ -21,8 +21,8 @@ fn guard(metric: &str, d: &[f64]) -> (Guard, Track) {
     (Guard::percent(metric, Direction::Lower, 10.0), track(d))
 }
 
-fn second(metric: &str, d: &[f64]) -> (Second, Track) {
-    (Second { metric: metric.into(), direction: Direction::Lower, scale: None }, track(d))
+fn second(metric: &str, d: &[f64]) -> (SecondaryMetric, Track) {
+    (SecondaryMetric { metric: metric.into(), direction: Direction::Lower, scale: None }, track(d))
 }
 
 fn verdict(case: &Case) -> Verdict {
@@ -62,7 +62,7 @@ fn a_guard_that_is_proven_worse_than_its_limit_discards_the_best_of_gains() {
 fn what_is_as_good_is_kept_for_a_second_metric_that_is_proven_better() {
     let mut case = case(&level(96));
     assert_eq!(verdict(&case), Verdict::NotShownBetter, "as good as what is there is no reason");
-    case.seconds = vec![second("rss", &level(96)), second("ttft", &[0.1; 96]), second("load", &[0.1; 96])];
+    case.secondary = vec![second("rss", &level(96)), second("ttft", &[0.1; 96]), second("load", &[0.1; 96])];
     assert_eq!(
         verdict(&case),
         Verdict::Keep(Path::BetterIn("ttft".into())),
@@ -81,23 +81,23 @@ fn what_is_as_good_is_kept_for_a_second_metric_that_is_proven_better() {
 fn while_a_second_metric_may_still_be_shown_better_another_pair_is_wanted() {
     // By then the primary question has long been answered with no, and that of as good with yes.
     let mut case = case(&level(96));
-    case.seconds = vec![second("rss", &level(96)), second("ttft", &[0.1; 2])];
+    case.secondary = vec![second("rss", &level(96)), second("ttft", &[0.1; 2])];
     assert_eq!(verdict(&case), Verdict::Continue);
     assert_eq!(about(&case), ["better", "as good", "better in rss", "better in ttft"]);
-    case.seconds = vec![second("ttft", &[0.1; 2]), second("rss", &[0.1; 96])];
+    case.secondary = vec![second("ttft", &[0.1; 2]), second("rss", &[0.1; 96])];
     assert_eq!(verdict(&case), Verdict::Keep(Path::BetterIn("rss".into())), "an open one waits for nothing");
-    case.seconds = vec![second("rss", &level(96))];
+    case.secondary = vec![second("rss", &level(96))];
     assert_eq!(verdict(&case), Verdict::NotShownBetter, "none is left open");
-    case.seconds = vec![(second("ttft", &[0.1; 96]).0, Track::of(0.0, vec![0.1; 96]))];
+    case.secondary = vec![(second("ttft", &[0.1; 96]).0, Track::of(0.0, vec![0.1; 96]))];
     assert_eq!(verdict(&case), Verdict::Keep(Path::BetterIn("ttft".into())), "what does not vary is so");
-    case.seconds[0].1.d[5] = 0.2;
+    case.secondary[0].1.d[5] = 0.2;
     assert_eq!(verdict(&case), Verdict::NotShownBetter, "of what begins to vary nothing is known");
 }
 
 #[test]
 fn simpler_is_reason_enough_and_asks_no_second_metric() {
     let mut case = Case { simpler: true, ..case(&level(96)) };
-    case.seconds = vec![second("ttft", &[0.1; 96])];
+    case.secondary = vec![second("ttft", &[0.1; 96])];
     assert_eq!(verdict(&case), Verdict::Keep(Path::Simpler));
     assert_eq!(about(&case), ["better", "as good"]);
     case.settings.margin_pct = Some(0.4);
@@ -162,7 +162,7 @@ fn an_impossible_case_is_refused_wherever_it_is_impossible() {
         let track = Track::of(tau, vec![0.1, d]);
         let mut cases = [case(&[0.1]), case(&[0.1]), case(&[0.1])];
         cases[0].primary = track.clone();
-        cases[1].seconds = vec![(second("a", &[]).0, track.clone())];
+        cases[1].secondary = vec![(second("a", &[]).0, track.clone())];
         cases[2].guards = vec![(guard("a", &[]).0, track)];
         assert!(cases.iter().all(|case| case.problem().is_some()), "tau {tau}, d {d}");
     }

@@ -101,7 +101,7 @@ fn metric() -> Metric {
 fn case() -> String {
     let config = Config::parse(EXPERIMENT).unwrap();
     let track = |tau: f64| serde_json::json!({ "tau": tau, "d": [0.01, -0.02, 0.03, 0.04] });
-    let seconds: Vec<_> = config.seconds.iter().map(|second| (second, track(0.02))).collect();
+    let seconds: Vec<_> = config.secondary.iter().map(|second| (second, track(0.02))).collect();
     let guards: Vec<_> = config.guards.iter().map(|guard| (guard, track(0.03))).collect();
     serde_json::json!({
         "settings": config.rule, "primary": track(0.01), "seconds": seconds, "guards": guards, "simpler": true,
@@ -247,7 +247,7 @@ proptest! {
             .collect();
         let diffs = [(0, words.clone()), (1, format!("+{words}"))].into_iter().collect();
         let view = html::View {
-            experiment: &words, run: &words, base: &words, began: &words, metric: &metric, seconds: &[], guards: &[],
+            experiment: &words, run: &words, base: &words, began: &words, metric: &metric, secondary: &[], guards: &[],
             alpha: 0.02, records: &records, night: None, diffs: &diffs,
         };
         let stairs = view.staircase();

@@ -17,7 +17,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::plot::{self, Glyph, Ink, Kind, Staircase};
 use piton_base::metric::{Direction, Metric};
-use piton_rule::settings::{Guard, Second};
+use piton_rule::settings::{Guard, SecondaryMetric};
 use piton_run::rechecks;
 use piton_run::summary::Verification;
 use piton_trial::record::Record;
@@ -43,7 +43,7 @@ pub struct View<'a> {
     /// What is climbed.
     pub metric: &'a Metric,
     /// Other metrics in which a change may be better.
-    pub seconds: &'a [Second],
+    pub secondary: &'a [SecondaryMetric],
     /// Metrics that a keep may not make worse.
     pub guards: &'a [Guard],
     /// The error of the lower bounds.
@@ -69,11 +69,11 @@ impl View<'_> {
 
     /// The other metrics that are worth a picture, with the better direction of each.
     fn others(&self) -> Vec<(String, Direction)> {
-        let seconds = self.seconds.iter().map(|second| (second.metric.clone(), second.direction));
+        let secondary = self.secondary.iter().map(|second| (second.metric.clone(), second.direction));
         let guards = self.guards.iter().map(|guard| (guard.metric.clone(), guard.direction));
         let memory = self.metric.memory.iter().map(|memory| (memory.clone(), Direction::Lower));
         let mut others: Vec<(String, Direction)> = vec![];
-        for other in seconds.chain(guards).chain(memory) {
+        for other in secondary.chain(guards).chain(memory) {
             if other.0 != self.metric.name && others.iter().all(|known| known.0 != other.0) {
                 others.push(other);
             }

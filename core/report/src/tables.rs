@@ -130,7 +130,7 @@ pub fn show(record: &Record, metric: &Metric, gates: &[Gate], case: &Case) -> St
             ));
         }
         // Who waits for a keep by being as good is told why that was not asked.
-        if case.simpler || !case.seconds.is_empty() {
+        if case.simpler || !case.secondary.is_empty() {
             let why = power::unasked(&case.settings, metric, case.primary.tau, case.margin_spent);
             why.iter().for_each(|why| text.push_str(&format!("  {:<12} not asked: {why}\n", "as good")));
         }

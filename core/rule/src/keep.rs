@@ -20,7 +20,7 @@ mod track;
 
 use serde::{Deserialize, Serialize};
 
-use crate::settings::{Guard, Second, Settings};
+use crate::settings::{Guard, SecondaryMetric, Settings};
 
 pub use crate::coin::{Draw, First, draw};
 pub use again::{Claim, Worth, again};
@@ -89,9 +89,9 @@ pub struct Case {
     pub settings: Settings,
     /// The primary metric.
     pub primary: Track,
-    /// Second metrics.
-    #[serde(default)]
-    pub seconds: Vec<(Second, Track)>,
+    /// Secondary metrics.
+    #[serde(default, rename = "seconds")]
+    pub secondary: Vec<(SecondaryMetric, Track)>,
     /// Guards.
     #[serde(default)]
     pub guards: Vec<(Guard, Track)>,
@@ -106,12 +106,12 @@ pub struct Case {
 impl Case {
     /// A case of the primary metric alone.
     pub fn of(settings: Settings, primary: Track) -> Self {
-        Self { settings, primary, seconds: vec![], guards: vec![], simpler: false, margin_spent: 0.0 }
+        Self { settings, primary, secondary: vec![], guards: vec![], simpler: false, margin_spent: 0.0 }
     }
 
     /// What is impossible about it, if anything.
     pub fn problem(&self) -> Option<String> {
-        let others = self.seconds.iter().map(|s| &s.1).chain(self.guards.iter().map(|g| &g.1));
+        let others = self.secondary.iter().map(|s| &s.1).chain(self.guards.iter().map(|g| &g.1));
         let sound = |t: &Track| {
             t.tau.is_finite() && t.tau >= 0.0 && t.level.is_finite() && t.d.iter().all(|d| d.is_finite())
         };
@@ -195,7 +195,7 @@ pub fn hear(case: &Case) -> (Verdict, Estimate, Vec<Asked>) {
             _ => {}
         }
     }
-    let wanted = case.simpler || !case.seconds.is_empty();
+    let wanted = case.simpler || !case.secondary.is_empty();
     let question = Question::as_good_on(settings, primary.scale, tau, case.margin_spent);
     let as_good = match exact {
         true if settings.as_good && wanted => primary.plainly_as_good(settings),
@@ -213,7 +213,7 @@ pub fn hear(case: &Case) -> (Verdict, Estimate, Vec<Asked>) {
         _ => Answer::Yes,
     };
     if as_good != Answer::No && !case.simpler {
-        for (second, track) in &case.seconds {
+        for (second, track) in &case.secondary {
             let answer = if track.d.is_empty() && !gains.is_empty() {
                 Answer::No
             } else if track.exact(settings) {

@@ -274,7 +274,7 @@ impl Settings {
 /// Another metric in which a change may be better: `[[second]]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Second {
+pub struct SecondaryMetric {
     /// Its name.
     pub metric: String,
     /// Which way is better.

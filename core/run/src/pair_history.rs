@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use piton_base::metric::{Direction, Metric, Scale, Values};
 use piton_base::stats;
 use piton_rule::keep::{Case, First, History, Ordered, Track};
-use piton_rule::settings::{Guard, Second, Settings};
+use piton_rule::settings::{Guard, SecondaryMetric, Settings};
 use piton_trial::record::{Outcome, Pair, Record};
 
 /// tau this many times the run's median is a noisy spell.
@@ -163,7 +163,7 @@ impl Course {
 /// What the experiment says about a scale and the samples contradict, in one sentence, and what to do.
 pub fn scales(
     metric: &Metric,
-    seconds: &[Second],
+    secondary: &[SecondaryMetric],
     guards: &[Guard],
     settings: &Settings,
     samples: &[Values],
@@ -207,7 +207,7 @@ pub fn scales(
         (None, None, None) => None,
     };
     let mut scales = BTreeMap::from([(metric.name.clone(), told(&metric.name, &metric.unit, said)?)]);
-    for second in seconds {
+    for second in secondary {
         scales.insert(format!("second {}", second.metric), told(&second.metric, "", second.scale)?);
     }
     for guard in guards {
@@ -261,7 +261,7 @@ pub fn slow_start(metric: &Metric, warm_up: &Values, timed: &Values, tau: f64) -
 pub struct Courses {
     /// The primary metric.
     pub primary: Course,
-    seconds: Vec<(Second, Course)>,
+    secondary: Vec<(SecondaryMetric, Course)>,
     guards: Vec<(Guard, Course)>,
     simpler: bool,
     margin_spent: f64,
@@ -271,7 +271,7 @@ impl Courses {
     /// A trial that begins after these records; `simpler` where its code is simpler than the incumbent's.
     pub fn begin(
         metric: &Metric,
-        seconds: &[Second],
+        secondary: &[SecondaryMetric],
         guards: &[Guard],
         records: &[Record],
         simpler: bool,
@@ -281,7 +281,10 @@ impl Courses {
         };
         let mut courses = Self {
             primary: begin(&metric.name, metric.direction, metric.scale),
-            seconds: seconds.iter().map(|s| (s.clone(), begin(&s.metric, s.direction, s.scale))).collect(),
+            secondary: secondary
+                .iter()
+                .map(|s| (s.clone(), begin(&s.metric, s.direction, s.scale)))
+                .collect(),
             guards: guards.iter().map(|g| (g.clone(), begin(&g.metric, g.direction, g.scale))).collect(),
             simpler,
             margin_spent: 0.0,
@@ -303,7 +306,7 @@ impl Courses {
 
     fn each(&mut self) -> impl Iterator<Item = &mut Course> {
         let others =
-            self.seconds.iter_mut().map(|s| &mut s.1).chain(self.guards.iter_mut().map(|g| &mut g.1));
+            self.secondary.iter_mut().map(|s| &mut s.1).chain(self.guards.iter_mut().map(|g| &mut g.1));
         std::iter::once(&mut self.primary).chain(others)
     }
 
@@ -321,7 +324,7 @@ impl Courses {
         challenger: &Values,
     ) -> Option<(f64, f64)> {
         let others =
-            self.seconds.iter_mut().map(|s| &mut s.1).chain(self.guards.iter_mut().map(|g| &mut g.1));
+            self.secondary.iter_mut().map(|s| &mut s.1).chain(self.guards.iter_mut().map(|g| &mut g.1));
         others.for_each(|course| {
             course.pair_after(before, first, incumbent, challenger);
         });
@@ -342,7 +345,7 @@ impl Courses {
         Case {
             settings: settings.clone(),
             primary: self.primary.track(),
-            seconds: self.seconds.iter().map(|(s, course)| (s.clone(), course.track())).collect(),
+            secondary: self.secondary.iter().map(|(s, course)| (s.clone(), course.track())).collect(),
             guards: self.guards.iter().map(|(g, course)| (g.clone(), course.track())).collect(),
             simpler: self.simpler,
             margin_spent: self.margin_spent,

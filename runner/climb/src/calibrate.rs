@@ -46,7 +46,8 @@ impl World {
         let samples: Vec<Values> = both.chain(&record.runs).cloned().collect();
         record.metrics = medians(&samples);
         record.gates = gate::read_all(&config.gates, &samples);
-        match pair_history::scales(&config.metric, &config.seconds, &config.guards, &config.rule, &samples) {
+        match pair_history::scales(&config.metric, &config.secondary, &config.guards, &config.rule, &samples)
+        {
             Ok(scales) => record.scales = scales,
             Err(why) => return Ok(Some(why)),
         }

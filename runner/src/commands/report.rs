@@ -118,7 +118,7 @@ pub(super) fn view<'a>(
         base: &run.base,
         began: &run.began,
         metric: &config.metric,
-        seconds: &config.seconds,
+        secondary: &config.secondary,
         guards: &config.guards,
         alpha: config.rule.alpha,
         records,

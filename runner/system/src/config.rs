@@ -12,7 +12,7 @@ use piton_core::base::conditions::Limits;
 use piton_core::base::error::{Error, Result};
 use piton_core::base::metric::{Format, Metric, ReadOptions};
 use piton_core::rule::gate::Gate;
-use piton_core::rule::settings::{Guard, Second, Settings};
+use piton_core::rule::settings::{Guard, SecondaryMetric, Settings};
 use piton_core::run::next_start::Search;
 use piton_core::run::pair_history::Courses;
 use piton_core::run::tuner::Knob;
@@ -51,7 +51,7 @@ pub struct Config {
     pub search: Search,
     /// Other metrics in which a change may be better.
     #[serde(default, rename = "second")]
-    pub seconds: Vec<Second>,
+    pub secondary: Vec<SecondaryMetric>,
     /// Metrics that a keep may not make worse.
     #[serde(default, rename = "guard")]
     pub guards: Vec<Guard>,
@@ -347,14 +347,14 @@ impl Config {
         let Some(record) = baseline else { return self };
         let scale = |key: &str| Some(record.scales.get(key).copied().unwrap_or_default());
         self.metric.scale = scale(&self.metric.name);
-        self.seconds.iter_mut().for_each(|s| s.scale = scale(&format!("second {}", s.metric)));
+        self.secondary.iter_mut().for_each(|s| s.scale = scale(&format!("second {}", s.metric)));
         self.guards.iter_mut().for_each(|g| g.scale = scale(&format!("guard {}", g.metric)));
         self
     }
 
     /// A trial that begins after these records.
     pub fn courses(&self, records: &[Record], simpler: bool) -> Courses {
-        Courses::begin(&self.metric, &self.seconds, &self.guards, records, simpler)
+        Courses::begin(&self.metric, &self.secondary, &self.guards, records, simpler)
     }
 
     /// Whether the candidate's own process may print the figure: no `[harness]` of the experiment's own stands between the two. What a
@@ -365,9 +365,9 @@ impl Config {
 
     /// Metrics that decide by their differences: the primary one, second ones, guards.
     pub fn judging(&self) -> Vec<&str> {
-        let seconds = self.seconds.iter().map(|second| second.metric.as_str());
+        let secondary = self.secondary.iter().map(|second| second.metric.as_str());
         let guards = self.guards.iter().map(|guard| guard.metric.as_str());
-        std::iter::once(self.metric.name.as_str()).chain(seconds).chain(guards).collect()
+        std::iter::once(self.metric.name.as_str()).chain(secondary).chain(guards).collect()
     }
 
     /// Whose word the figure is, and what that is worth, for people.
@@ -400,7 +400,7 @@ impl Config {
         let mut names = vec![self.metric.name.as_str()];
         names.extend(self.gates.iter().map(|gate| gate.metric.as_str()));
         names.extend(self.metric.memory.as_deref());
-        names.extend(self.seconds.iter().map(|second| second.metric.as_str()));
+        names.extend(self.secondary.iter().map(|second| second.metric.as_str()));
         names.extend(self.guards.iter().map(|guard| guard.metric.as_str()));
         names.sort_unstable();
         names.dedup();
