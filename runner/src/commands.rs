@@ -42,7 +42,7 @@ use piton_climb::audit;
 use piton_climb::context::World;
 use piton_climb::ledger_witness;
 use piton_climb::start_run::may_resume;
-use piton_climb::status_file::Pulse;
+use piton_climb::status_file::StatusFile;
 use piton_core::base::error::{Error, Result, exit};
 use piton_core::report::tables;
 use piton_core::run::power;
@@ -72,7 +72,7 @@ use piton_system::terminal::{self, Progress};
 /// # Errors
 /// Whatever the user must know; its status is the exit status.
 pub fn run(cli: Cli, dir: &Path) -> Result<u8> {
-    if let Some(socket) = piton_agent::guard::inside().filter(|_| cli.command.touches()) {
+    if let Some(socket) = piton_agent::guard::supervisor_socket().filter(|_| cli.command.touches()) {
         return piton_agent::guard::forward(&socket, std::env::args().skip(1).collect());
     }
     carry_out(cli, dir).map_err(|error| still_true(error, dir))
@@ -225,14 +225,14 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
 fn world(dir: &Path, least: Level) -> Result<World> {
     let repo = Repo::open(dir)?;
     let walls = Walls::look(&repo.state_dir(), &repo.main_root(), least)?;
-    let (pulse, place) = (Pulse::new(repo.state_dir()), Place::of(&repo.state_dir()));
-    Ok(World { place, repo, runner: Runner::install()?, progress: Progress::new(), pulse, walls })
+    let (status_file, place) = (StatusFile::new(repo.state_dir()), Place::of(&repo.state_dir()));
+    Ok(World { place, repo, runner: Runner::install()?, progress: Progress::new(), status_file, walls })
 }
 
 fn baseline(dir: &Path, least: Level, name: Option<&str>, json: bool) -> Result<u8> {
     let world = world(dir, least)?;
     world.may_begin(name, Owner::User)?;
-    let session = world.begin(world.enter("piton baseline", true)?, name, Owner::User)?;
+    let session = world.begin(world.lock_and_recover("piton baseline", true)?, name, Owner::User)?;
     world.repo.switch(&session.branch())?;
     if json {
         terminal::json(session.book.incumbent());
@@ -248,7 +248,7 @@ fn baseline(dir: &Path, least: Level, name: Option<&str>, json: bool) -> Result<
 }
 
 fn accept(dir: &Path, least: Level, trial: u32, by: Option<&str>, which: &Which) -> Result<u8> {
-    if piton_agent::guard::asked_from_inside() {
+    if piton_agent::guard::called_from_walls() {
         return Err(Error::refused("nothing was accepted: only a person accepts what is held for one")
             .note("nothing was changed"));
     }
@@ -265,7 +265,7 @@ fn accept(dir: &Path, least: Level, trial: u32, by: Option<&str>, which: &Which)
             |who| text::clean(who.split(" <").next().unwrap_or(&who), 80),
         ),
     };
-    let mut session = world.resume(world.enter("piton accept", true)?, &run.name)?;
+    let mut session = world.resume(world.lock_and_recover("piton accept", true)?, &run.name)?;
     let record = session.accept(trial, &by)?;
     if which.json {
         terminal::json(&record);
@@ -336,7 +336,7 @@ fn chosen(dir: &Path, which: &Which) -> Result<(Repo, Ledger, Run)> {
             .hint("begin one: piton climb --trials 6, or piton baseline")
     };
     let Some(ledger) = Ledger::found(&repo.state_dir())? else {
-        ledger_witness::fits(&repo)?;
+        ledger_witness::check_ledger_is_current(&repo)?;
         return Err(none());
     };
     if let Some(name) = &which.run {
@@ -429,7 +429,7 @@ fn verify(dir: &Path, least: Level, each: bool, which: &Which) -> Result<u8> {
     let (_, run, config, _) = reading(dir, which)?;
     let world = world(dir, least)?;
     may_resume(&world.repo, &run.name)?;
-    let night = world.resume(world.enter("piton verify", false)?, &run.name)?.verify(each)?;
+    let night = world.resume(world.lock_and_recover("piton verify", false)?, &run.name)?.verify(each)?;
     if which.json {
         terminal::json(&night);
     } else {
@@ -441,7 +441,7 @@ fn verify(dir: &Path, least: Level, each: bool, which: &Which) -> Result<u8> {
 fn recover(dir: &Path, json: bool) -> Result<u8> {
     // It starts nothing that would need walls.
     let world = world(dir, Level::None)?;
-    let mended = world.enter("piton recover", true)?.mended;
+    let mended = world.lock_and_recover("piton recover", true)?.mended;
     if json {
         terminal::json(&mended);
     } else {

@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 use super::events::{AgentEnd, Heard};
-use super::faults::asks;
+use super::faults::asks_user;
 use super::home::{self, Home, User};
 use super::kind::{Filling, Kind};
 use super::proposal;
@@ -33,7 +33,7 @@ pub(super) enum Asked<'a> {
 pub(super) fn ask(who: &Asked, desk: &Desk) -> Result<Reply> {
     let what = "the agent was not started";
     // The brief lies where the agent cannot write, the proposal where it can.
-    let (told, own) = (desk.dir.join(".piton"), Room::own(desk.dir));
+    let (told, own) = (desk.dir.join(".piton"), Room::own_dir(desk.dir));
     let (brief, proposal) = (told.join(BRIEF), own.join(PROPOSAL));
     let write = || -> io::Result<()> {
         // Whatever somebody left in their place goes; a link is not followed.
@@ -140,7 +140,7 @@ fn judged(heard: &Heard) -> (Call, Call) {
     match heard.last.clone() {
         Some(AgentEnd::Done) => {
             let denied: Vec<String> = heard.denied.iter().cloned().collect();
-            let idle = match (denied.is_empty(), asks(&heard.said)) {
+            let idle = match (denied.is_empty(), asks_user(&heard.said)) {
                 (false, _) => Call::Denied(denied),
                 (true, true) => Call::Asked(clean(&heard.said, 400)),
                 (true, false) => Call::Done,

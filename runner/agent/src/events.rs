@@ -201,7 +201,7 @@ fn last_words(errors: &str, exited: Option<i32>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::faults::asks;
+    use super::super::faults::asks_user;
     use super::*;
 
     const NOW: u64 = 1_800_000_000;
@@ -399,7 +399,7 @@ mod tests {
             (done.tokens_in, done.tokens_out, done.model.as_deref()),
             (Some(50), Some(10), Some("gemini-3-pro"))
         );
-        assert!(asks(&done.said));
+        assert!(asks_user(&done.said));
         let quota = r#"{"type":"result","status":"error","error":{"type":"Error","message":"You exceeded your current quota. Please retry in 37.5s."}}"#;
         assert_eq!(limited(&heard("gemini", &[quota])), Some(NOW + 38));
         let shut = closed(

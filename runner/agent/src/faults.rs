@@ -95,7 +95,7 @@ pub fn until(text: &str, now: u64) -> Option<u64> {
 }
 
 /// Whether these last words ask something of a person.
-pub fn asks(said: &str) -> bool {
+pub fn asks_user(said: &str) -> bool {
     let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
     last.trim_end().ends_with('?') || ASKS.is_match(last)
 }
@@ -143,9 +143,9 @@ mod tests {
 
     #[test]
     fn a_question_is_told_from_a_report() {
-        assert!(asks("I found two ways.\nShould I take the first one?\n"));
-        assert!(asks("Let me know how to proceed."));
-        assert!(!asks("Why was it slow? Cache misses.\nI widened the tiles."));
-        assert!(!asks(""));
+        assert!(asks_user("I found two ways.\nShould I take the first one?\n"));
+        assert!(asks_user("Let me know how to proceed."));
+        assert!(!asks_user("Why was it slow? Cache misses.\nI widened the tiles."));
+        assert!(!asks_user(""));
     }
 }

@@ -50,12 +50,12 @@ enum GuardReply {
 }
 
 /// The supervisor's socket, where this process runs inside the walls.
-pub fn inside() -> Option<PathBuf> {
+pub fn supervisor_socket() -> Option<PathBuf> {
     std::env::var_os(SOCKET).filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
 /// Whether this process carries out what somebody inside the walls asked for.
-pub fn asked_from_inside() -> bool {
+pub fn called_from_walls() -> bool {
     std::env::var_os(ASKED).is_some()
 }
 

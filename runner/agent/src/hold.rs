@@ -84,7 +84,7 @@ impl Keeper {
     }
 
     /// Whether this system lets an agent be stopped.
-    pub fn can(&self) -> bool {
+    pub fn can_stop(&self) -> bool {
         self.kept().herd.can()
     }
 
@@ -222,7 +222,7 @@ impl Guard {
 }
 
 /// Ends what guards had stopped that were killed. Returns how many processes there were.
-pub fn sweep(state: &Path) -> usize {
+pub fn end_leftovers(state: &Path) -> usize {
     let left = files(state).into_iter().filter_map(|file| Some((Guard::read(&file)?, file)));
     left.filter(|(guard, _)| !guard.process.is_there()).map(|(guard, file)| guard.end_stopped(&file)).sum()
 }
@@ -285,7 +285,7 @@ impl Stillness {
 
     /// Holds those that are not `known`.
     fn take(&self, known: &[PathBuf]) -> Vec<Held> {
-        sweep(&self.state);
+        end_leftovers(&self.state);
         let new = files(&self.state).into_iter().filter(|file| !known.contains(file));
         new.filter_map(|file| {
             let guard = Guard::read(&file)?;

@@ -183,7 +183,7 @@ impl Kind {
     }
 
     /// Whether it tells this of its cost.
-    pub fn tells(&self, figure: Figure) -> bool {
+    pub fn reports(&self, figure: Figure) -> bool {
         self.reports.contains(&figure)
     }
 }

@@ -223,12 +223,12 @@ impl Agent {
     }
 
     /// Whether its calls tell this of their cost.
-    pub fn tells(&self, figure: Figure) -> bool {
-        matches!(self, Self::Known(known) if known.kind.tells(figure))
+    pub fn reports(&self, figure: Figure) -> bool {
+        matches!(self, Self::Known(known) if known.kind.reports(figure))
     }
 
     /// Whether a call of it that fails is worth a pause: what is wrong may pass. A command line that fails is wrong itself.
-    pub fn recovers(&self) -> bool {
+    pub fn may_recover(&self) -> bool {
         matches!(self, Self::Known(_))
     }
 

@@ -35,14 +35,14 @@ pub struct Room<'a> {
 
 impl Room<'_> {
     /// The directory that is its own, in that of the experiment: proposals, and what it builds to try its edit.
-    pub fn own(dir: &Path) -> PathBuf {
+    pub fn own_dir(dir: &Path) -> PathBuf {
         dir.join(".piton/agent")
     }
 
     /// What its environment is given: a temporary directory, a place where it can build its edit to try it, and where it is: opencode
     /// believes that variable, not its working directory.
     pub fn env(&self) -> Vec<(OsString, OsString)> {
-        let target = Self::own(self.dir).join("target");
+        let target = Self::own_dir(self.dir).join("target");
         let temporary = |name: &str| (name.into(), self.temporary.as_os_str().to_owned());
         let mut env = vec![
             temporary("TMPDIR"),
@@ -59,7 +59,7 @@ impl Room<'_> {
     /// # Errors
     /// When that directory cannot be made.
     pub fn policy(&self) -> Result<Policy> {
-        let own = Self::own(self.dir);
+        let own = Self::own_dir(self.dir);
         fs::create_dir_all(&own).context("the agent's own directory was not made")?;
         let mut write: Vec<PathBuf> =
             DEVICES.iter().map(PathBuf::from).filter(|path| path.exists()).collect();
@@ -104,7 +104,10 @@ mod tests {
         };
         assert!(room.env().contains(&("PWD".into(), worktree.clone().into())));
         let write = room.policy().unwrap().write;
-        assert!(write.contains(&worktree.join("src")) && write.contains(&Room::own(&worktree)), "{write:?}");
+        assert!(
+            write.contains(&worktree.join("src")) && write.contains(&Room::own_dir(&worktree)),
+            "{write:?}"
+        );
         assert!(!write.contains(&worktree) && !write.contains(&worktree.join("absent")), "{write:?}");
         let home = std::env::home_dir().unwrap();
         assert!(!write.iter().any(|path| path.starts_with(&home)), "{write:?}");

@@ -155,7 +155,7 @@ impl Audit {
         let bases: Vec<Id> = runs.iter().filter_map(|found| repo.object_id(&found.run.base).ok()).collect();
         let refs = repo.pitons_refs();
         // What was there when a run began is not of it: a clone's history may tell of runs elsewhere.
-        self.faults.extend(ledger_witness::unknown(known, &refs, &repo.claims(&bases)?));
+        self.faults.extend(ledger_witness::unknown_refs(known, &refs, &repo.claims(&bases)?));
         let aside = refs.keys().filter(|name| name.contains("/aside/")).count();
         if aside > 0 {
             self.notes.push(format!("{} put aside that piton did not make", plural(aside, "ref")));

@@ -90,7 +90,7 @@ impl Errands {
     ///
     /// # Errors
     /// When it cannot be made.
-    pub fn take(&self) -> Result<Option<File>> {
+    pub fn try_lock(&self) -> Result<Option<File>> {
         fs::create_dir_all(&self.dir).context(WHAT)?;
         let mut options = File::options();
         let lock = options.read(true).write(true).create(true).truncate(false).open(self.lock());
@@ -142,17 +142,17 @@ impl Errands {
     }
 
     /// Says what is being done for it now. What cannot be said is left unsaid.
-    pub fn do_now(&self, text: &str) {
+    pub fn set_doing(&self, text: &str) {
         let _ = self.replace("doing", &text);
     }
 
     /// Whether somebody was told how it ended.
-    pub fn told(&self, errand: &Errand) -> bool {
+    pub fn was_reported(&self, errand: &Errand) -> bool {
         self.read::<String>("told").is_some_and(|id| id == errand.id)
     }
 
     /// Somebody was told. Should that not be written down, it is told twice.
-    pub fn tell(&self, errand: &Errand) {
+    pub fn mark_reported(&self, errand: &Errand) {
         let _ = self.replace("told", &errand.id);
     }
 
@@ -197,8 +197,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let errands = Errands::of(dir.path());
         assert!(!errands.under_way() && errands.last().is_none());
-        let lock = errands.take().unwrap().unwrap();
-        assert!(errands.under_way() && errands.take().unwrap().is_none());
+        let lock = errands.try_lock().unwrap().unwrap();
+        assert!(errands.under_way() && errands.try_lock().unwrap().is_none());
         // What a process inherits is the same open file.
         let inherited = lock.try_clone().unwrap();
         drop(lock);
@@ -213,15 +213,15 @@ mod tests {
     fn what_is_written_down_is_read_back_and_what_is_broken_is_none() {
         let dir = tempfile::tempdir().unwrap();
         let errands = Errands::of(dir.path());
-        let _lock = errands.take().unwrap();
+        let _lock = errands.try_lock().unwrap();
         let mut errand = Errand::new(None, Proposal::described(Some("x".into()))).unwrap();
         errands.begin(&errand).unwrap();
         errand.end = Some(End { error: Some(Error::refused("a").cause("b").note("c").hint("d")) });
         errands.write(&errand).unwrap();
         assert_eq!(errands.last(), Some(errand.clone()));
-        assert!(!errands.told(&errand));
-        errands.tell(&errand);
-        assert!(errands.told(&errand));
+        assert!(!errands.was_reported(&errand));
+        errands.mark_reported(&errand);
+        assert!(errands.was_reported(&errand));
         fs::write(dir.path().join("errand/errand.json"), "{\"id\"").unwrap();
         assert_eq!(errands.last(), None);
     }

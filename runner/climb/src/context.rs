@@ -2,7 +2,7 @@
 
 use crate::build::{Built, Workshop};
 use crate::sample::{Bench, Wash};
-use crate::status_file::Pulse;
+use crate::status_file::StatusFile;
 use piton_agent::hold::Stillness;
 use piton_core::base::error::{Error, Result};
 use piton_core::trial::scope;
@@ -22,7 +22,7 @@ pub struct World {
     /// Tells what is going on.
     pub progress: Progress,
     /// Tells it to those who look on, too.
-    pub pulse: Pulse,
+    pub status_file: StatusFile,
     /// What programs are started behind.
     pub walls: Walls,
     /// Where trees lie, outside of every repository.
@@ -33,13 +33,13 @@ impl World {
     /// Says what is done now: to a person at the terminal, and to those who look on.
     pub fn doing(&self, text: &str) {
         self.progress.doing(text);
-        self.pulse.stage(text);
+        self.status_file.stage(text);
     }
 
     /// The same of long work.
     pub fn long(&self, text: &str) {
         self.progress.long(text);
-        self.pulse.stage(text);
+        self.status_file.stage(text);
     }
 
     /// Where things are built.

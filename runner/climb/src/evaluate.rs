@@ -25,7 +25,7 @@ use piton_system::host;
 use pairs::{By, Paired, readings};
 
 /// What a challenger is judged by.
-pub struct Judge<'a> {
+pub struct Evaluator<'a> {
     /// Where it happens.
     pub world: &'a World,
     /// The run: its experiment, and what was judged before.
@@ -34,7 +34,7 @@ pub struct Judge<'a> {
     pub harness: &'a Built,
 }
 
-impl Judge<'_> {
+impl Evaluator<'_> {
     /// Builds and measures the challenger in `record`, and asks the gates and the rule. What would be kept by more than is believed is
     /// held, unless a person has accepted it.
     ///
@@ -232,11 +232,11 @@ impl Judge<'_> {
         let taus: Vec<f64> = self.book.tally.taus.iter().copied().collect();
         if let Some(times) = noisy_spell(trial.courses.primary.tau, &taus) {
             let reason = format!("tau is {times:.1} times what it mostly was in this run");
-            if !duel.calm(&reason) {
+            if !duel.wait_until_calm(&reason) {
                 return Ok(Outcome::Interrupted { stage: Stage::Measure });
             }
         }
-        let outcome = trial.run(&mut duel, &self.world.pulse)?;
+        let outcome = trial.run(&mut duel, &self.world.status_file)?;
         let Paired { samples, pairs, asked, courses, tail, ill, .. } = trial;
         record.doubt = ill.filter(|(side, _)| doubted.contains(side)).map(|(_, why)| why);
         record.incumbent_gates = gate::read(&config.gates, &samples.incumbent);

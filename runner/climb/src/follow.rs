@@ -52,7 +52,7 @@ pub enum Change {
 }
 
 /// Somebody who looks on.
-pub struct Gaze {
+pub struct RunFollower {
     repo: Repo,
     state: PathBuf,
     /// The run that is wanted, where one was named.
@@ -69,7 +69,7 @@ pub struct Gaze {
     live: Live,
 }
 
-impl Gaze {
+impl RunFollower {
     /// At the repository `repo`: at the run that is wanted, else at the one that is at work, or began, or was seen last, else at
     /// that of the branch, else the latest.
     pub fn new(repo: Repo, wanted: Option<String>) -> Self {
@@ -95,9 +95,10 @@ impl Gaze {
     }
 
     /// Looks, and says what is different. What cannot be read is told among what goes on, and looked at again.
-    pub fn look(&mut self) -> Change {
+    pub fn refresh(&mut self) -> Change {
         let heard = self.hear();
-        let asked = self.live.now.as_ref().is_some_and(|now| run_climb::requested(&self.state, now.process));
+        let asked =
+            self.live.now.as_ref().is_some_and(|now| run_climb::stop_requested(&self.state, now.process));
         let new = heard == Some(true) || asked != self.live.asked;
         self.live.asked = asked;
         match self.read(heard.is_some()) {
@@ -247,7 +248,7 @@ impl Gaze {
 }
 
 /// What is said where there is no run to look at.
-pub fn nothing(wanted: Option<&str>, now: Option<&Now>) -> String {
+pub fn no_run_text(wanted: Option<&str>, now: Option<&Now>) -> String {
     match (wanted, now) {
         (_, Some(now)) => format!("run {} is about to begin", clean(&now.run, 60)),
         (Some(name), None) => format!("there is no run {} yet", clean(name, 60)),
@@ -259,8 +260,8 @@ pub fn nothing(wanted: Option<&str>, now: Option<&Now>) -> String {
 ///
 /// # Errors
 /// When it is not there.
-pub fn insist(gaze: &Gaze) -> Result<()> {
-    match (&gaze.wanted, &gaze.ledger, &gaze.scene) {
+pub fn require_named_run(follower: &RunFollower) -> Result<()> {
+    match (&follower.wanted, &follower.ledger, &follower.scene) {
         (Some(name), Some(_), None) => {
             Err(Error::refused(format!("there is no run {name}")).hint("piton log shows the latest"))
         }

@@ -32,7 +32,7 @@ impl Default for Known {
 }
 
 /// What is not known, one line each: refs and branches of no run, and commits that name a head which the chain never had.
-pub fn unknown(known: &Known, refs: &BTreeMap<String, String>, claims: &[Claim]) -> Vec<String> {
+pub fn unknown_refs(known: &Known, refs: &BTreeMap<String, String>, claims: &[Claim]) -> Vec<String> {
     let mut faults = vec![];
     for (name, at) in refs {
         let told = clean(name, 200);
@@ -101,7 +101,7 @@ const BEYOND: u32 = 16;
 ///
 /// # Errors
 /// When it is not: nothing was changed then. Or it cannot be read.
-pub fn fits(repo: &Repo) -> Result<()> {
+pub fn check_ledger_is_current(repo: &Repo) -> Result<()> {
     let ledger = Ledger::look(&repo.state_dir())?;
     let runs = ledger.as_ref().map(Ledger::runs).transpose()?.unwrap_or_default();
     let Some(ledger) = ledger.filter(|_| !runs.is_empty()) else { return gone(repo) };
@@ -244,7 +244,7 @@ mod tests {
             "refs/piton/r/probe",
             "refs/heads/piton/r",
         ]);
-        assert_eq!(unknown(&known, &none, &[claim("c", "x"), claim("d", "h")]), [""; 0]);
+        assert_eq!(unknown_refs(&known, &none, &[claim("c", "x"), claim("d", "h")]), [""; 0]);
         let some = refs(&[
             "refs/piton/x/trials/1",
             "refs/piton/x/aside/1",
@@ -252,10 +252,10 @@ mod tests {
             "refs/piton/r",
             "refs/heads/piton/x",
         ]);
-        let found = unknown(&known, &some, &[claim("d", "x")]);
+        let found = unknown_refs(&known, &some, &[claim("d", "x")]);
         assert_eq!(found.len(), 6, "{found:#?}");
         assert_eq!(
-            unknown(&Known::default(), &none, &[claim("c", "x")]).len(),
+            unknown_refs(&Known::default(), &none, &[claim("c", "x")]).len(),
             4,
             "a ledger that is gone knows nothing"
         );

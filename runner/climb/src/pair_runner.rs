@@ -126,7 +126,7 @@ impl<'a> Duel<'a> {
         for side in [First::Challenger, First::Incumbent] {
             // Which side it is stands nowhere that an agent may read.
             self.world.progress.doing("warming up");
-            self.world.pulse.stage("warming up");
+            self.world.status_file.stage("warming up");
             self.last = Some(side);
             match self.bench.sample(self.side(side), draw.prompts, draw.padding)? {
                 Sampled::Measured(values) if !look(side, &values) => {
@@ -152,7 +152,7 @@ impl<'a> Duel<'a> {
                 First::Challenger => [First::Challenger, First::Incumbent],
             };
             // Before the machine is watched. Those who look on are told the gains apart.
-            self.world.pulse.stage(doing.split(" [").next().unwrap_or(doing));
+            self.world.status_file.stage(doing.split(" [").next().unwrap_or(doing));
             if self.spaced && self.last != Some(First::Incumbent) {
                 let warm = keep::draw(self.seed, WARM_UP);
                 self.last = Some(First::Incumbent);
@@ -227,20 +227,20 @@ impl<'a> Duel<'a> {
                     self.limits.void_pairs
                 )));
             }
-            if !self.calm(&reason) {
+            if !self.wait_until_calm(&reason) {
                 return Ok(Round::Interrupted);
             }
         }
     }
 
     /// Waits until the machine is calm, or long enough. False when the user asked to stop.
-    pub fn calm(&self, reason: &str) -> bool {
-        calm(self.world, self.limits, reason)
+    pub fn wait_until_calm(&self, reason: &str) -> bool {
+        wait_until_calm(self.world, self.limits, reason)
     }
 }
 
 /// Waits until the machine is calm, or long enough. False when the user asked to stop.
-pub fn calm(world: &World, limits: &Limits, reason: &str) -> bool {
+pub fn wait_until_calm(world: &World, limits: &Limits, reason: &str) -> bool {
     let watch = Stopwatch::start();
     let told = format!("paused for {} s at most ([noise] pause_s): {reason}", limits.pause_s);
     world.progress.line(Tone::Dim, &told);

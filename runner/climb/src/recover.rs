@@ -65,14 +65,14 @@ impl World {
     ///
     /// # Errors
     /// When another piton is at work, the ledger cannot be used, or something cannot be mended.
-    pub fn enter(&self, who: &str, all: bool) -> Result<Entered> {
+    pub fn lock_and_recover(&self, who: &str, all: bool) -> Result<Entered> {
         let state = self.repo.state_dir();
         self.runner.mark(&state);
         let lock = Lock::take(&state, who)?;
         // Before anything is changed: what is mended is mended by the ledger.
-        ledger_witness::fits(&self.repo)?;
+        ledger_witness::check_ledger_is_current(&self.repo)?;
         self.repo.remember_outputs();
-        self.workshop().make_room()?;
+        self.workshop().evict()?;
         let mut ledger = Ledger::make(&state)?;
         let boot = host::boot();
         let last: Option<PreviousProcess> = ledger.mark(SESSION)?;
@@ -80,7 +80,7 @@ impl World {
         let thorough = all || cut_off;
         ledger.set_mark(SESSION, &PreviousProcess { ended: false, boot: boot.clone() })?;
         let mut mended = vec![];
-        let stopped = hold::sweep(&state);
+        let stopped = hold::end_leftovers(&state);
         if stopped > 0 {
             let left = format!(
                 "{stopped} processes of an agent whose guard was killed, stopped while samples were taken"
@@ -130,8 +130,8 @@ impl World {
 ///
 /// # Errors
 /// When the ledger cannot be read, or is not that of this repository's runs.
-pub fn at_rest(repo: &Repo) -> Result<Option<Ledger>> {
-    ledger_witness::fits(repo)?;
+pub fn open_settled(repo: &Repo) -> Result<Option<Ledger>> {
+    ledger_witness::check_ledger_is_current(repo)?;
     let state = repo.state_dir();
     let Some(ledger) = Ledger::look(&state)?.filter(|_| !repo.lost_its_branch()) else { return Ok(None) };
     let last: Option<PreviousProcess> = ledger.mark(SESSION)?;

@@ -26,7 +26,7 @@ use piton_system::ledger::Ledger;
 use piton_system::process;
 use piton_system::terminal::Tone;
 
-pub use hold::{forget, request, requested};
+pub use hold::{clear_stop_request, request_stop, stop_requested};
 
 /// A climb.
 pub struct Climber<'a> {
@@ -59,7 +59,7 @@ impl Session<'_> {
         }
         // Where piton has failed already, that is the error to tell.
         let kept = self.keep(ascent);
-        self.ring_stop(ascent);
+        self.run_stop_hook(ascent);
         let stop = stop?;
         kept.map(|()| stop)
     }
@@ -68,7 +68,7 @@ impl Session<'_> {
         let (before, mut session, mut note) = (climber.ascent.spent.wall, None::<String>, None::<String>);
         let budget = climber.ascent.order.budget.clone();
         // What the last piton left outstanding.
-        self.look_again(climber.work, false, climber.owner)?;
+        self.run_due_rechecks(climber.work, false, climber.owner)?;
         loop {
             let metric = &self.book.config.metric.name;
             let spent = &mut climber.ascent.spent;
@@ -81,7 +81,7 @@ impl Session<'_> {
             self.keep(&climber.ascent)?;
             if let Some(stop) = stop {
                 if !interrupted {
-                    self.look_again(climber.work, true, climber.owner)?;
+                    self.run_due_rechecks(climber.work, true, climber.owner)?;
                 }
                 return Ok(stop);
             }
@@ -117,7 +117,7 @@ impl Session<'_> {
         let thinking = format!("{} is thinking", agent.name());
         self.world.progress.doing(&format!("trial {next}: {thinking}"));
         let deadline = left.seconds.map(|seconds| clock::unix() + seconds as u64);
-        self.world.pulse.turn(&thinking, deadline);
+        self.world.status_file.waiting_for_proposal(&thinking, deadline);
         let (book, config) = (&self.book, &self.book.config);
         let dir = scope::below(work.root(), &book.run.within);
         let desk = Desk {
@@ -176,7 +176,7 @@ impl Session<'_> {
             if call != Call::Interrupted {
                 ascent.spent.fail();
                 // What is wrong with a command line does not pass, and too small a limit on a call neither.
-                ascent.spent.idle += u32::from(!climber.agent.recovers() || call == Call::Spent);
+                ascent.spent.idle += u32::from(!climber.agent.may_recover() || call == Call::Spent);
                 if let Some((trouble, note)) = self.denied() {
                     ascent.trouble = Some(trouble);
                     return Ok(Made { note: Some(note), call });
@@ -191,9 +191,9 @@ impl Session<'_> {
             cost: std::mem::take(&mut ascent.pending),
         });
         let record = self.trial(work, &reply.proposal, owner)?;
-        self.look_again(work, false, owner)?;
+        self.run_due_rechecks(work, false, owner)?;
         climber.ascent.spent.trial(&record);
-        self.ring_trial(&climber.ascent, &record);
+        self.run_trial_hook(&climber.ascent, &record);
         let note = matches!(record.outcome, Outcome::NoEdit).then(|| stopping::note(&call)).flatten();
         let again = matches!(
             record.outcome,
@@ -254,7 +254,7 @@ impl Session<'_> {
     /// Makes the worktree what trial `next` begins with, and returns what the agent is told. The tuner starts from the incumbent: it
     /// says what it changed from there.
     fn brief(&mut self, work: &Repo, agent: &Agent, owner: Owner, next: u32, left: Left) -> Result<String> {
-        self.set_out(work, next, left, owner == Owner::Piton && *agent != Agent::Tuner)
+        self.prepare_worktree(work, next, left, owner == Owner::Piton && *agent != Agent::Tuner)
     }
 }
 
@@ -309,11 +309,11 @@ pub fn ascent(run: &str, order: Order, before: Option<Ascent>) -> Ascent {
 pub fn warnings(agent: &Agent, budget: &Budget) -> Vec<String> {
     let name = text::clean(&agent.program().unwrap_or_else(|| "the tuner".to_owned()), 80);
     let mut warnings = vec![];
-    if budget.usd.is_some() && !agent.tells(Figure::Usd) {
-        let other = if agent.tells(Figure::Tokens) { "; --max-tokens can" } else { "" };
+    if budget.usd.is_some() && !agent.reports(Figure::Usd) {
+        let other = if agent.reports(Figure::Tokens) { "; --max-tokens can" } else { "" };
         warnings.push(format!("{name} does not tell what it costs: --max-usd cannot end this climb{other}"));
     }
-    if budget.tokens.is_some() && !agent.tells(Figure::Tokens) {
+    if budget.tokens.is_some() && !agent.reports(Figure::Tokens) {
         warnings.push(format!("{name} does not tell its tokens: --max-tokens cannot end this climb"));
     }
     warnings

@@ -47,7 +47,7 @@ impl Book {
     /// # Errors
     /// When the ledger cannot be read.
     pub fn open(ledger: Ledger, run: Run) -> Result<Self> {
-        let mut book = Self::look(ledger, run)?;
+        let mut book = Self::open_read_only(ledger, run)?;
         book.keep_snapshot()?;
         Ok(book)
     }
@@ -56,7 +56,7 @@ impl Book {
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub fn look(ledger: Ledger, run: Run) -> Result<Self> {
+    pub fn open_read_only(ledger: Ledger, run: Run) -> Result<Self> {
         let config = ledger.config(&run)?;
         let none = || Error::new(format!("run {} has no baseline", run.name));
         let snapshot = ledger.tally(&run.name)?.filter(|tally| tally.records > 0);

@@ -12,10 +12,10 @@ use std::path::{Path, PathBuf};
 
 use crate::build::Built;
 use crate::context::World;
-use crate::evaluate::Judge;
+use crate::evaluate::Evaluator;
 use crate::recall;
 use crate::run_store::{self, Book};
-use crate::status_file::Beat;
+use crate::status_file::StatusGuard;
 use piton_core::base::error::{Error, Result};
 use piton_core::report::tables;
 use piton_core::trial::changes;
@@ -32,7 +32,7 @@ use piton_system::ledger::{Lock, Run};
 use piton_system::sandbox;
 use piton_system::terminal::Tone;
 
-pub use start::{Begun, by_hand};
+pub use start::{Begun, from_incumbent};
 
 /// A run in progress, and the lock on the repository.
 pub struct Session<'w> {
@@ -43,7 +43,7 @@ pub struct Session<'w> {
     /// The sealed tree and the harness.
     pub harness: Built,
     /// Those who look on are told of it for as long.
-    pub beat: Beat<'w>,
+    pub status_guard: StatusGuard<'w>,
     /// Held for as long as the run is in progress.
     pub lock: Lock,
     /// What the proposer of the next trial did, besides its edit.
@@ -142,7 +142,7 @@ impl Session<'_> {
             |of: u32| matches!(self.book.record(of).map(|r| r.outcome), Ok(Outcome::OutOfScope { .. }));
         let twin = twin.filter(|of| !refused.is_empty() || !strange(*of));
         let judged = edited && refused.is_empty() && turn.moved.is_empty() && twin.is_none();
-        record.like = if judged { self.look_back(work, base, &record) } else { None };
+        record.like = if judged { self.find_similar(work, base, &record) } else { None };
         let answer = self.book.config.search.like;
         let alike = record.like.as_ref().filter(|like| recall::refuses(answer, like)).map(|like| like.trial);
         record.outcome =
@@ -151,7 +151,7 @@ impl Session<'_> {
                 _ if !refused.is_empty() => Outcome::OutOfScope { paths: refused },
                 _ if !edited => Outcome::NoEdit,
                 Some(outcome) => outcome,
-                None => self.court().judge(work, base, &mut record)?,
+                None => self.evaluator().judge(work, base, &mut record)?,
             };
         record.seconds.total = watch.seconds();
         flight.record = record;
@@ -171,7 +171,7 @@ impl Session<'_> {
         let mut flight = run_store::flight(&record, Some(work.tree_id(base)?), work, owner);
         self.book.propose(work, &flight)?;
         self.announce(&record);
-        record.outcome = self.court().blind(base, &mut record)?;
+        record.outcome = self.evaluator().blind(base, &mut record)?;
         record.seconds.total = watch.seconds();
         flight.record = record;
         self.conclude(work, Some(work), flight)
@@ -197,14 +197,14 @@ impl Session<'_> {
         let mut flight = run_store::flight(&record, Some(work.tree_id(ids.1)?), work, owner);
         self.book.propose(work, &flight)?;
         self.announce(&record);
-        record.outcome = self.court().bundle(ids, (&verified, &incumbent), trials, &mut record)?;
+        record.outcome = self.evaluator().bundle(ids, (&verified, &incumbent), trials, &mut record)?;
         record.seconds.total = watch.seconds();
         flight.record = record;
         self.conclude(work, Some(work), flight).map(|_| ())
     }
 
-    fn court(&self) -> Judge<'_> {
-        Judge { world: self.world, book: &self.book, harness: &self.harness }
+    fn evaluator(&self) -> Evaluator<'_> {
+        Evaluator { world: self.world, book: &self.book, harness: &self.harness }
     }
 
     /// What was found is decided, and what was decided is carried out.
@@ -212,7 +212,7 @@ impl Session<'_> {
         self.world.progress.idle();
         flight.record = flight.record.bounded();
         // Where there is still none, the row is not written, and that error says so.
-        let _ = self.world.workshop().make_room();
+        let _ = self.world.workshop().evict();
         self.book.ledger.progress(State::Measured, &flight.record)?;
         failpoint::point("measured");
         let record = self.book.decide(work, flight.record, flight.tree.as_deref())?;
@@ -249,7 +249,7 @@ impl Session<'_> {
     }
 
     fn announce(&self, record: &Record) {
-        self.world.pulse.trial(record);
+        self.world.status_file.trial(record);
         let progress = &self.world.progress;
         progress.line(
             Tone::Plain,

@@ -23,7 +23,7 @@ use piton_system::state_home::Place;
 use piton_system::toolchains;
 use piton_system::tree::{self, Seal};
 
-use here::Here;
+use here::LaidSide;
 pub use wash::Wash;
 
 /// Everything that a sample needs apart from the side and the seed.
@@ -106,7 +106,7 @@ impl Bench<'_> {
         }
         self.stillness.begin();
         let place = self.place.at()?;
-        let here = Here::lay(self.place, side, self.measure.tree)?;
+        let here = LaidSide::lay(self.place, side, self.measure.tree)?;
         let what = "no sample was taken: what is sealed in its tree was not held";
         let writes = here.writable().is_some();
         let seal = writes.then(|| Seal::lay(&here.tree, &side.held, false)).transpose().context(what)?;
@@ -121,7 +121,7 @@ impl Bench<'_> {
 
     fn run(
         &self,
-        laid: &Here,
+        laid: &LaidSide,
         side: &Built,
         private: &Path,
         (seal, list): (Option<&Seal>, Option<PathBuf>),

@@ -2,7 +2,7 @@
 
 use crate::build::Built;
 use crate::context::World;
-use crate::pair_runner::{CLOCK, calm};
+use crate::pair_runner::{CLOCK, wait_until_calm};
 use crate::sample::{Bench, Sampled};
 use piton_core::base::conditions::Limits;
 use piton_core::base::error::Result;
@@ -67,7 +67,7 @@ impl<'a> Alone<'a> {
                     self.void_runs.len()
                 )));
             }
-            if !calm(self.world, self.limits, &reason) {
+            if !wait_until_calm(self.world, self.limits, &reason) {
                 return Ok(RunResult::Counts(Sampled::Interrupted));
             }
         }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::build::{BuildEnd, Built};
 use crate::context::{self, World};
-use crate::recover::{Entered, at_rest};
+use crate::recover::{Entered, open_settled};
 use crate::run_store::{self, Book, Files};
 use crate::run_trial::{ProposalMeta, Session, blank, worktree_path};
 use crate::sample::Sampled;
@@ -47,7 +47,7 @@ impl World {
     /// What stands in the way.
     pub fn may_begin(&self, name: Option<&str>, owner: Owner) -> Result<()> {
         let state = self.repo.state_dir();
-        let ledger = at_rest(&self.repo)?;
+        let ledger = open_settled(&self.repo)?;
         if ledger.is_none() && Ledger::look(&state)?.is_some() {
             return Ok(());
         }
@@ -87,14 +87,14 @@ impl World {
         fit(&self.repo, head.commit, &config)?;
         self.repo.try_refs(&name, head.commit)?;
         let site = self.repo.site();
-        let files = self.make_room(&ledger, &site)?;
+        let files = self.create_dirs(&ledger, &site)?;
         self.no_foreign_worktree(&name, &files.dir)?;
         if !untracked.is_empty() {
             let told = format!("not committed, and so no part of the run: {}", some(&untracked));
             self.progress.line(Tone::Dim, &told);
         }
         let branch = format!("piton/{name}");
-        let beat = self.pulse.begin(&name);
+        let status_guard = self.status_file.begin(&name);
         self.progress.line(Tone::Plain, &format!("run {name}: {}, on branch {branch}", config.name));
         fs::create_dir_all(state.join("logs")).context("the run did not begin")?;
         self.runner.transcribe(&files.log())?;
@@ -215,7 +215,7 @@ impl World {
         let mut book = Book::open(ledger, run)?;
         book.create_branch(&self.repo)?;
         book.apply(&self.repo, None, 0, Owner::User)?;
-        Ok(Session { world: self, book, harness, beat, lock, turn: ProposalMeta::default() })
+        Ok(Session { world: self, book, harness, status_guard, lock, turn: ProposalMeta::default() })
     }
 
     /// Words on dependencies that are in the checkout and, since git ignores them, in no tree that is measured; empty where there are none.
@@ -307,7 +307,7 @@ impl World {
     }
 
     /// Has git overlook what a run leaves in the checkout, and makes the place where a human may leave guidance. Returns where that is.
-    fn make_room(&self, ledger: &Ledger, site: &Site) -> Result<Files> {
+    fn create_dirs(&self, ledger: &Ledger, site: &Site) -> Result<Files> {
         let (files, told) = run_store::settle(ledger, &self.repo, site)?;
         told.iter().for_each(|told| self.progress.line(Tone::Neutral, told));
         let own = files.dir.join(run_store::OWN);
@@ -335,9 +335,9 @@ impl World {
                 .note("nothing was changed")
                 .hint(format!("begin it: piton baseline --run {name}"))
         })?;
-        let beat = self.pulse.begin(name);
+        let status_guard = self.status_file.begin(name);
         let config = run.experiment()?;
-        let files = self.make_room(&ledger, &run.site(&self.repo))?;
+        let files = self.create_dirs(&ledger, &run.site(&self.repo))?;
         fs::create_dir_all(self.repo.state_dir().join("logs")).context("the run was not taken up")?;
         self.runner.transcribe(&files.log())?;
         let harness = self.workshop().harness(self.repo.commit_id(&run.base)?, &config)?;
@@ -355,7 +355,7 @@ impl World {
         }
         let book = Book::open(ledger, run)?;
         book.settle_branch(&self.repo)?;
-        Ok(Session { world: self, book, harness, beat, lock, turn: ProposalMeta::default() })
+        Ok(Session { world: self, book, harness, status_guard, lock, turn: ProposalMeta::default() })
     }
 
     fn free_name(&self, name: Option<&str>, ledger: Option<&Ledger>) -> Result<String> {
@@ -410,10 +410,10 @@ impl World {
 /// # Errors
 /// What stands in the way.
 pub fn may_resume(repo: &Repo, name: &str) -> Result<Option<Book>> {
-    let Some(ledger) = at_rest(repo)? else { return Ok(None) };
+    let Some(ledger) = open_settled(repo)? else { return Ok(None) };
     let Some(run) = ledger.run(name)? else { return Ok(None) };
     is_own_directory(&repo.directory(&run.site(repo)).join(run_store::OWN))?;
-    let book = Book::look(ledger, run)?;
+    let book = Book::open_read_only(ledger, run)?;
     book.branch_may_go_on(repo)?;
     Ok(Some(book))
 }

@@ -29,7 +29,7 @@ const TRIES: usize = 20;
 
 /// Says what is done now.
 #[derive(Debug)]
-pub struct Pulse {
+pub struct StatusFile {
     dir: PathBuf,
     /// Nothing until a run is in progress: then the lock is held.
     voice: Mutex<Option<Voice>>,
@@ -55,25 +55,25 @@ impl Voice {
     }
 }
 
-impl Pulse {
+impl StatusFile {
     /// Says it in the state directory `dir`.
     pub fn new(dir: PathBuf) -> Self {
         Self { dir, voice: Mutex::new(None) }
     }
 
     /// The lock is held, and `run` is in progress for as long as what is returned.
-    pub fn begin(&self, run: &str) -> Beat<'_> {
+    pub fn begin(&self, run: &str) -> StatusGuard<'_> {
         let file = File::options().write(true).create(true).truncate(false).open(self.dir.join(NAME));
         let now =
             Now { process: std::process::id(), boot: host::boot(), run: run.to_owned(), ..Now::default() };
         // No two pitons begin with the same number.
         let serial = clock::unix() << 24 | u64::from(now.process & 0xffff);
         *self.lock() = file.ok().map(|file| Voice { file, serial, now });
-        Beat(self)
+        StatusGuard(self)
     }
 
     /// Another proposal is waited for: no trial is under way.
-    pub fn turn(&self, stage: &str, deadline: Option<u64>) {
+    pub fn waiting_for_proposal(&self, stage: &str, deadline: Option<u64>) {
         self.say(|now| {
             (now.trial, now.deadline) = (None, deadline);
             now.go_on(stage, clock::unix());
@@ -118,9 +118,9 @@ impl Pulse {
 
 /// A run in progress. It goes before the lock does: afterwards the file may be another's.
 #[derive(Debug)]
-pub struct Beat<'a>(&'a Pulse);
+pub struct StatusGuard<'a>(&'a StatusFile);
 
-impl Drop for Beat<'_> {
+impl Drop for StatusGuard<'_> {
     fn drop(&mut self) {
         if self.0.lock().take().is_some() {
             let _ = fs::remove_file(self.0.dir.join(NAME));
@@ -166,21 +166,21 @@ mod tests {
     #[test]
     fn what_is_said_is_heard_while_its_process_holds_the_lock_and_no_longer() {
         let dir = tempfile::tempdir().unwrap();
-        let pulse = Pulse::new(dir.path().to_owned());
-        pulse.stage("before the lock is held");
+        let status_file = StatusFile::new(dir.path().to_owned());
+        status_file.stage("before the lock is held");
         assert_eq!(number(dir.path()), None);
         let lock = Lock::take(dir.path(), "piton climb").unwrap();
-        let beat = pulse.begin("r");
-        pulse.turn("thinking", Some(9));
+        let status_guard = status_file.begin("r");
+        status_file.waiting_for_proposal("thinking", Some(9));
         assert_eq!(read(dir.path()).unwrap().stage, "thinking");
         let said = number(dir.path());
-        pulse.stage("thinking");
+        status_file.stage("thinking");
         assert_eq!(number(dir.path()), said, "the same is not said twice");
-        pulse.stage("building");
+        status_file.stage("building");
         assert_ne!(number(dir.path()), said);
         fs::write(dir.path().join("lock"), "process 1 (piton climb)\n").unwrap();
         assert_eq!(read(dir.path()), None, "the lock is another's");
-        drop(beat);
+        drop(status_guard);
         drop(lock);
         assert_eq!(number(dir.path()), None);
     }
@@ -188,10 +188,10 @@ mod tests {
     #[test]
     fn half_of_one_state_and_half_of_the_next_are_none() {
         let dir = tempfile::tempdir().unwrap();
-        let pulse = Pulse::new(dir.path().to_owned());
-        let _beat = pulse.begin("r");
+        let status_file = StatusFile::new(dir.path().to_owned());
+        let _guard = status_file.begin("r");
         let said = |stage: &str| {
-            pulse.stage(stage);
+            status_file.stage(stage);
             fs::read(dir.path().join(NAME)).unwrap()
         };
         let (one, next) = (said("one"), said("next"));
@@ -204,8 +204,8 @@ mod tests {
 
     #[test]
     fn what_cannot_be_said_is_left_unsaid() {
-        let pulse = Pulse::new("/nowhere/at/all".into());
-        let _beat = pulse.begin("r");
-        pulse.stage("building");
+        let status_file = StatusFile::new("/nowhere/at/all".into());
+        let _guard = status_file.begin("r");
+        status_file.stage("building");
     }
 }

@@ -39,7 +39,7 @@ impl Bare {
         let head = world.repo.head()?.commit;
         let (_, config) = experiment(&world.repo, head)?;
         let state = world.repo.state_dir();
-        let entered = world.enter(who, false)?;
+        let entered = world.lock_and_recover(who, false)?;
         fs::create_dir_all(state.join("logs")).context("nothing was measured")?;
         if config.harness.is_some() {
             world.progress.long("building the harness from the committed tree; minutes the first time");

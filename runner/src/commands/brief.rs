@@ -8,7 +8,7 @@ use super::args::Which;
 use super::chosen;
 use piton_climb::briefing;
 use piton_climb::run_store::Book;
-use piton_climb::run_trial::by_hand;
+use piton_climb::run_trial::from_incumbent;
 use piton_core::base::error::{Result, exit};
 use piton_core::run::brief::Left;
 use piton_system::terminal;
@@ -22,7 +22,7 @@ pub(super) fn run(dir: &Path, which: &Which) -> Result<u8> {
     briefing::take_guidance(&ledger, &repo.directory(&run.site(&repo)), &run.name)?;
     let book = Book::open(ledger, run)?;
     let next = book.ledger.next_trial(&book.run.name)?;
-    let step = by_hand(book.tally.frontier.step(book.config.search.plateau));
+    let step = from_incumbent(book.tally.frontier.step(book.config.search.plateau));
     let text = briefing::text(&book, &repo, next, Left::default(), &step, None)?;
     if which.json {
         terminal::json(&json!({

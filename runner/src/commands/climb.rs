@@ -10,7 +10,7 @@ use super::args::Climb;
 use super::world;
 use piton_agent::{self, Agent};
 use piton_climb::context::World;
-use piton_climb::recover::at_rest;
+use piton_climb::recover::open_settled;
 use piton_climb::run_climb::{self, Climber};
 use piton_climb::run_trial::worktree_path;
 use piton_climb::start_run::may_resume;
@@ -140,7 +140,7 @@ fn start(start: Start, dir: &Path, least: Level) -> Result<u8> {
             .note("nothing was changed")
             .hint("piton trial, by hand, judges an edit that you have read"));
     }
-    let asked = match at_rest(&world.repo)? {
+    let asked = match open_settled(&world.repo)? {
         Some(ledger) => way(&world, &ledger, run.as_deref())?.run,
         None => run.clone(),
     };
@@ -149,9 +149,9 @@ fn start(start: Start, dir: &Path, least: Level) -> Result<u8> {
         (Some(_), Some(name)) => stands_alone(&world.repo, name)?,
         _ => world.may_begin(asked.as_deref(), Owner::Piton)?,
     }
-    let entered = world.enter("piton climb", true)?;
+    let entered = world.lock_and_recover("piton climb", true)?;
     let run = make_way(&world, &entered.ledger, run)?;
-    run_climb::forget(&world.repo.state_dir());
+    run_climb::clear_stop_request(&world.repo.state_dir());
     let known = match &run {
         Some(name) => entered.ledger.run(name)?.is_some(),
         None => false,

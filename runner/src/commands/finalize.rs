@@ -80,7 +80,7 @@ pub(super) fn run(dir: &Path, least: Level, args: &Finalize) -> Result<u8> {
 
 /// Takes the lock, and measures first where that is wanted.
 fn hold(world: &World, run: &Run, verify: bool) -> Result<Lock> {
-    let entered = world.enter("piton finalize", false)?;
+    let entered = world.lock_and_recover("piton finalize", false)?;
     if !verify {
         return Ok(entered.lock);
     }

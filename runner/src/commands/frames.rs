@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use super::report;
-use piton_climb::follow::{Change, Gaze, Scene};
+use piton_climb::follow::{Change, RunFollower, Scene};
 use piton_core::report::html::{self, View};
 use piton_core::trial::text::plain_json;
 use piton_system::clock;
@@ -36,10 +36,10 @@ pub(super) struct Frame {
 
 impl Frame {
     /// The frame after this one. `fresh` where nobody has seen this one.
-    pub fn next(&self, gaze: &Gaze, change: Change, fresh: bool) -> Self {
-        let metric = gaze.scene().map(|scene| &scene.config.metric);
-        let strip = html::strip(gaze.live(), metric, clock::unix()).into();
-        let Some(scene) = gaze.scene() else { return Self { strip, ..Self::default() } };
+    pub fn next(&self, follower: &RunFollower, change: Change, fresh: bool) -> Self {
+        let metric = follower.scene().map(|scene| &scene.config.metric);
+        let strip = html::strip(follower.live(), metric, clock::unix()).into();
+        let Some(scene) = follower.scene() else { return Self { strip, ..Self::default() } };
         let fresh = fresh || change == Change::Run;
         let mut next = if fresh {
             let last = scene.records.last().map_or(0, |record| record.trial);
@@ -51,7 +51,7 @@ impl Frame {
         if fresh || change == Change::Trials {
             let seen = next.first + next.rows.len() as u32;
             let new: Vec<_> = scene.records.iter().filter(|record| record.trial >= seen).cloned().collect();
-            let diffs = report::diffs(gaze.repo(), &new);
+            let diffs = report::diffs(follower.repo(), &new);
             let view = of(scene, &diffs);
             let mut rows = next.rows.to_vec();
             rows.extend(new.iter().map(|record| html::row(&view, record)));

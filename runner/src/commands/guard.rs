@@ -58,7 +58,7 @@ pub(super) fn run(dir: &Path, command: &[OsString], more: &[PathBuf], least: Lev
     };
     let policy = room.policy()?;
     let keeper = Keeper::open(&world.repo.state_dir(), scratch.path(), freezer())?;
-    if !keeper.can() {
+    if !keeper.can_stop() {
         let told = "what runs inside the walls is not stopped here while samples are taken: what it does then disturbs them";
         world.progress.line(Tone::Neutral, told);
     }

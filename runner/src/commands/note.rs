@@ -34,7 +34,7 @@ pub(super) fn keep(dir: &Path, text: &str, by: Option<&str>, which: &Which) -> R
     let text = note::text(text).ok_or_else(|| {
         Error::usage("the note was not kept: it says nothing").hint("piton note \"an idea in a sentence\"")
     })?;
-    let by = note::author(by, guard::asked_from_inside());
+    let by = note::author(by, guard::called_from_walls());
     let note = Note { run: run.name, at: clock::now(), by, text, guidance: false };
     ledger.leave(&note)?;
     Ok(note)

@@ -30,7 +30,7 @@ use super::frames::{self, Frame, Viewer};
 use super::guests::{Guest, Guests, Patient, Welcome};
 use super::{note, report, stop};
 use crate::commands::access::{Door, Entry, Knock};
-use piton_climb::follow::{self, Change, Gaze};
+use piton_climb::follow::{self, Change, RunFollower};
 use piton_core::base::error::{Context, Error, Result, exit};
 use piton_core::report::html::{self, Served};
 use piton_system::clock;
@@ -63,14 +63,14 @@ const WHAT: &str = "nothing is served";
 pub(super) fn run(dir: &Path, args: &Serve) -> Result<u8> {
     let repo = Repo::open(dir)?;
     let asked = Asked::install()?;
-    let mut gaze = Gaze::new(repo, args.run.clone());
-    gaze.look();
-    follow::insist(&gaze)?;
+    let mut follower = RunFollower::new(repo, args.run.clone());
+    follower.refresh();
+    follow::require_named_run(&follower)?;
     let listener = listen(args.listen)?;
     let address = listener.local_addr().context(WHAT)?;
     let door = Door::new(address, args.token, &args.name, secret()?, secret()?);
     let (loopback, url) = (door.loopback, url(address, &door.token));
-    let eye = Mutex::new(Eye { gaze, pending: Change::Nothing });
+    let eye = Mutex::new(Eye { follower, pending: Change::Nothing });
     let shared = Arc::new(ServerState {
         dir: dir.to_owned(),
         wanted: args.run.clone(),
@@ -132,7 +132,7 @@ fn secret() -> Result<String> {
 
 /// Who looks on, and what was seen since the frame before.
 struct Eye {
-    gaze: Gaze,
+    follower: RunFollower,
     pending: Change,
 }
 
@@ -151,7 +151,7 @@ struct ServerState {
 impl ServerState {
     fn look(&self) -> MutexGuard<'_, Eye> {
         let mut eye = self.eye.lock().unwrap_or_else(PoisonError::into_inner);
-        eye.pending = eye.gaze.look().max(eye.pending);
+        eye.pending = eye.follower.refresh().max(eye.pending);
         eye
     }
 
@@ -166,7 +166,8 @@ impl ServerState {
         let mut eye = self.look();
         let change = std::mem::replace(&mut eye.pending, Change::Nothing);
         if change > Change::Nothing || shown.is_none() {
-            let next = shown.as_deref().unwrap_or(&Frame::default()).next(&eye.gaze, change, shown.is_none());
+            let next =
+                shown.as_deref().unwrap_or(&Frame::default()).next(&eye.follower, change, shown.is_none());
             drop(eye);
             let next = Arc::new(next);
             self.frames.send_replace(Some(Arc::clone(&next)));
@@ -179,14 +180,14 @@ impl ServerState {
         let _drawing = self.drawing.lock().unwrap_or_else(PoisonError::into_inner);
         let (scene, live) = {
             let eye = self.look();
-            (eye.gaze.scene().cloned(), eye.gaze.live().clone())
+            (eye.follower.scene().cloned(), eye.follower.live().clone())
         };
         let diffs = match &scene {
             Some(scene) => report::diffs(&Repo::open(&self.dir)?, &scene.records),
             None => Default::default(),
         };
         let view = scene.as_ref().map(|scene| frames::of(scene, &diffs));
-        let nothing = follow::nothing(self.wanted.as_deref(), live.now.as_ref());
+        let nothing = follow::no_run_text(self.wanted.as_deref(), live.now.as_ref());
         let key = known.then_some(self.door.key.as_str());
         let served = Served { key, nonce, at: clock::unix(), nothing: &nothing };
         Ok(html::live(view.as_ref(), &live, served))

@@ -69,7 +69,7 @@ pub(super) fn ask(state: &Path, now: bool, run: Option<&str>) -> Result<Done> {
             ))
             .note("it goes on; nothing was changed"));
     }
-    run_climb::request(state, holder.process)?;
+    run_climb::request_stop(state, holder.process)?;
     let name = is.map_or_else(String::new, |run| format!(" of run {run}"));
     let process = holder.process;
     if !now {

@@ -51,7 +51,7 @@ pub(super) fn run(
     let nothing = edit.as_ref().is_some_and(|edit| !edit.changes);
     let beginning = Stopwatch::start();
     let lock = loop {
-        if let Some(lock) = waiter.errands.take()? {
+        if let Some(lock) = waiter.errands.try_lock()? {
             break lock;
         }
         if let Some(errand) = waiter.errands.last().filter(|errand| errand.end.is_none()) {
@@ -75,7 +75,7 @@ pub(super) fn run(
         if errand.end.is_none() {
             errand = waiter.settle(errand)?;
         }
-        if errand.trial.is_some() && !waiter.errands.told(&errand) {
+        if errand.trial.is_some() && !waiter.errands.was_reported(&errand) {
             if nothing {
                 terminal::copy_error("nothing is edited; this is the verdict that was not told yet\n");
                 return waiter.tell(&errand);
@@ -155,14 +155,14 @@ pub(super) fn carry(dir: &Path, least: Level, away: bool) -> Result<()> {
 fn judge(dir: &Path, least: Level, errands: &Errands, errand: &mut Errand) -> Result<()> {
     let world = world(dir, least)?;
     let ear = errands.clone();
-    let world = World { progress: world.progress.heard_by(move |doing| ear.do_now(doing)), ..world };
+    let world = World { progress: world.progress.heard_by(move |doing| ear.set_doing(doing)), ..world };
     // A branch that a power cut broke is put back before HEAD is read.
-    let entered = world.enter("piton trial", false)?;
+    let entered = world.lock_and_recover("piton trial", false)?;
     let name = &on_a_run(&world.repo)?;
     let mut session = world.resume(entered, name)?;
     adopt(&mut session.book, &world.repo)?;
     errand.trial = Some((name.to_owned(), session.book.ledger.next_trial(name)?));
     errands.write(errand)?;
     session.trial(&world.repo, &errand.proposal, Owner::User)?;
-    session.look_again(&world.repo, false, Owner::User)
+    session.run_due_rechecks(&world.repo, false, Owner::User)
 }

@@ -54,9 +54,9 @@ pub(super) fn run(dir: &Path, timeout: Option<Duration>, json: bool) -> Result<u
             (true, None) => return waiter.follow(errand, terminal::tells_a_terminal()),
             // One that is about to begin has not said so yet.
             (true, Some(_)) if beginning.elapsed() < BEGINNING => clock::wait(LOOK / 10),
-            (_, Some(_)) if waiter.errands.told(&errand) => return waiter.none(),
+            (_, Some(_)) if waiter.errands.was_reported(&errand) => return waiter.none(),
             (_, Some(_)) => return waiter.tell(&errand),
-            (false, None) => match waiter.errands.take()? {
+            (false, None) => match waiter.errands.try_lock()? {
                 // What it came to is looked at once more.
                 Some(_lock) => drop(waiter.settle(errand)?),
                 None => clock::wait(LOOK / 10),
@@ -144,7 +144,7 @@ impl<'a> Waiter<'a> {
             (None, None) => return Err(died()),
             (Some(End { error: None }), None) => Err(Error::new("the trial's verdict is not in the ledger")),
         };
-        self.errands.tell(errand);
+        self.errands.mark_reported(errand);
         status
     }
 
@@ -197,7 +197,7 @@ impl<'a> Waiter<'a> {
     /// Finishes what an errand's process has left that was ended in the middle of it. The caller holds the lock on errands.
     pub fn settle(&self, mut errand: Errand) -> Result<Errand> {
         // It starts nothing that would need walls.
-        let entered = world(self.dir, Level::None)?.enter("piton wait", false)?;
+        let entered = world(self.dir, Level::None)?.lock_and_recover("piton wait", false)?;
         let record = match &errand.trial {
             Some((run, trial)) => entered.ledger.record(run, *trial)?,
             None => None,

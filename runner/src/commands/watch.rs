@@ -9,7 +9,7 @@ use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, Ke
 
 use super::args::Which;
 use super::{frames, note, stop};
-use piton_climb::follow::{self, Change, Gaze};
+use piton_climb::follow::{self, Change, RunFollower};
 use piton_core::base::error::{Context, Error, Result, exit};
 use piton_core::report::tui::{Deed, Key, Panel};
 use piton_system::clock;
@@ -34,13 +34,13 @@ pub(super) fn run(dir: &Path, wanted: Option<String>) -> Result<u8> {
             .hint("piton status --plot prints the staircase once; piton log prints the trials"));
     }
     let asked = Asked::install()?;
-    let mut gaze = Gaze::new(Repo::open(dir)?, wanted.clone());
-    gaze.look();
-    follow::insist(&gaze)?;
+    let mut follower = RunFollower::new(Repo::open(dir)?, wanted.clone());
+    follower.refresh();
+    follow::require_named_run(&follower)?;
     // A measurement may be going on.
     host::stand_back();
     let screen = Screen::take()?;
-    let ended = follow(dir, wanted.as_deref(), &mut gaze, screen, &asked);
+    let ended = follow(dir, wanted.as_deref(), &mut follower, screen, &asked);
     ended.map(|()| exit::DONE)
 }
 
@@ -62,33 +62,33 @@ impl Drop for Screen {
 fn follow(
     dir: &Path,
     wanted: Option<&str>,
-    gaze: &mut Gaze,
+    follower: &mut RunFollower,
     mut screen: Screen,
     asked: &Asked,
 ) -> Result<()> {
     let (mut panel, diffs, mut drawn) = (Panel::default(), BTreeMap::new(), None);
     let mut anew = true;
     while !asked.interrupted() && !asked.to_end() {
-        anew |= gaze.look() > Change::Nothing;
+        anew |= follower.refresh() > Change::Nothing;
         let now = clock::unix();
         // While something is at work its time goes on.
-        if anew || (gaze.live().now.is_some() && drawn != Some(now)) {
-            let view = gaze.scene().map(|scene| frames::of(scene, &diffs));
-            let nothing = follow::nothing(wanted, gaze.live().now.as_ref());
+        if anew || (follower.live().now.is_some() && drawn != Some(now)) {
+            let view = follower.scene().map(|scene| frames::of(scene, &diffs));
+            let nothing = follow::no_run_text(wanted, follower.live().now.as_ref());
             screen
                 .0
-                .draw(|frame| panel.draw(frame, view.as_ref(), gaze.live(), &nothing, now))
+                .draw(|frame| panel.draw(frame, view.as_ref(), follower.live(), &nothing, now))
                 .context("the terminal cannot be drawn on any longer")?;
             (anew, drawn) = (false, Some(now));
         }
         let Some(key) = pressed(&mut anew)? else { continue };
         anew = true;
-        let run = gaze.scene().map(|scene| scene.run.name.clone());
+        let run = follower.scene().map(|scene| scene.run.name.clone());
         let done = match panel.press(key) {
             None => continue,
             Some(Deed::Quit) => return Ok(()),
             Some(Deed::Stop) => {
-                stop::ask(&gaze.repo().state_dir(), false, run.as_deref()).map(|done| done.words)
+                stop::ask(&follower.repo().state_dir(), false, run.as_deref()).map(|done| done.words)
             }
             Some(Deed::Note(text)) => {
                 note::keep(dir, &text, None, &Which { run, json: false }).map(|note| note::kept(&note))

@@ -2,7 +2,7 @@
 
 use super::{blamed, failed, unreadable};
 use crate::pair_runner::{Duel, Round};
-use crate::status_file::Pulse;
+use crate::status_file::StatusFile;
 use piton_core::base::conditions::{Apart, Voided, unfair};
 use piton_core::base::error::Result;
 use piton_core::base::metric::Values;
@@ -41,7 +41,7 @@ pub(super) struct Paired<'a> {
 }
 
 impl Paired<'_> {
-    pub fn run(&mut self, duel: &mut Duel, pulse: &Pulse) -> Result<Outcome> {
+    pub fn run(&mut self, duel: &mut Duel, status_file: &StatusFile) -> Result<Outcome> {
         let (gates, tau) = (&self.config.gates, self.courses.primary.tau);
         let samples = &mut self.samples;
         let warm = (self.by != By::TwoPairs)
@@ -75,7 +75,7 @@ impl Paired<'_> {
             self.pairs.push(pair);
             let (verdict, estimate) = self.hear();
             let better = self.asked.first().filter(|_| self.by != By::TwoPairs);
-            pulse.measured(&self.courses.primary.gains, better.map(Evidence::of));
+            status_file.measured(&self.courses.primary.gains, better.map(Evidence::of));
             if verdict == Verdict::Continue {
                 duel.spaced = self.config.rule.both_orders && keep::waits_for_order(&self.asked);
                 continue;

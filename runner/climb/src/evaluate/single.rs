@@ -1,6 +1,6 @@
 //! Runs of one side alone: a challenger's where a pair would be too expensive, and an incumbent's that failed a gate.
 
-use super::{Judge, blamed, failed, some, unreadable};
+use super::{Evaluator, blamed, failed, some, unreadable};
 use crate::build::Built;
 use crate::sample::Sampled;
 use crate::single_runs::{Alone, RunResult};
@@ -15,7 +15,7 @@ use piton_system::host;
 /// Samples that a side alone is measured by, at least.
 const ALONE: u32 = 4;
 
-impl Judge<'_> {
+impl Evaluator<'_> {
     /// Single runs of the challenger against the mean of the incumbent's.
     pub(super) fn run_by_run(
         &self,
@@ -148,7 +148,7 @@ impl Judge<'_> {
     ///
     /// # Errors
     /// When piton itself fails.
-    pub fn regate(&self, way: &[Record], record: &mut Record) -> Result<Option<Outcome>> {
+    pub fn recheck_gates(&self, way: &[Record], record: &mut Record) -> Result<Option<Outcome>> {
         let config = &self.book.config;
         let seed = host::fresh_seed()?;
         record.seed = Some(seed);

@@ -23,7 +23,7 @@ impl Session<'_> {
     /// # Errors
     /// When the ledger cannot be written.
     pub(super) fn pause(&self, ascent: &mut Ascent, agent: &Agent, call: &Call) -> Result<bool> {
-        if !agent.recovers() {
+        if !agent.may_recover() {
             return Ok(true);
         }
         let now = clock::unix();
@@ -82,12 +82,12 @@ impl Session<'_> {
 
     /// Whether somebody asked this climb to end after the trial in progress.
     pub(super) fn asked_to_stop(&self) -> bool {
-        requested(&self.world.repo.state_dir(), std::process::id())
+        stop_requested(&self.world.repo.state_dir(), std::process::id())
     }
 }
 
 /// Whether somebody asked the climb of this process to end after the trial in progress.
-pub fn requested(state: &Path, process: u32) -> bool {
+pub fn stop_requested(state: &Path, process: u32) -> bool {
     fs::read_to_string(place(state)).unwrap_or_default().trim() == process.to_string()
 }
 
@@ -97,7 +97,7 @@ fn place(state: &Path) -> PathBuf {
 }
 
 /// Forgets a request that was for another climb: its process may have had the number of this one.
-pub fn forget(state: &Path) {
+pub fn clear_stop_request(state: &Path) {
     let _ = fs::remove_file(place(state));
 }
 
@@ -105,6 +105,6 @@ pub fn forget(state: &Path) {
 ///
 /// # Errors
 /// When the request cannot be written.
-pub fn request(state: &Path, process: u32) -> Result<()> {
+pub fn request_stop(state: &Path, process: u32) -> Result<()> {
     fs::write(place(state), format!("{process}\n")).context("the climb was not asked to end")
 }

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 impl Session<'_> {
     /// A trial has ended.
-    pub(super) fn ring_trial(&self, ascent: &Ascent, record: &Record) {
+    pub(super) fn run_trial_hook(&self, ascent: &Ascent, record: &Record) {
         let hooks = &ascent.order.hooks;
         let metric = &self.book.config.metric;
         let told = |event: &str| {
@@ -46,7 +46,7 @@ impl Session<'_> {
     }
 
     /// The climb has ended.
-    pub(super) fn ring_stop(&self, ascent: &Ascent) {
+    pub(super) fn run_stop_hook(&self, ascent: &Ascent) {
         let spent = &ascent.spent;
         self.ring("on_stop", &ascent.order.hooks.on_stop, || {
             json!({

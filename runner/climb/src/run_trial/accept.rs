@@ -81,7 +81,7 @@ impl Session<'_> {
         let mut flight = run_store::flight(&record, Some(tree), repo, Owner::Piton);
         self.book.propose(repo, &flight)?;
         self.announce(&record);
-        record.outcome = self.court().judge(repo, base, &mut record)?;
+        record.outcome = self.evaluator().judge(repo, base, &mut record)?;
         record.seconds.total = watch.seconds();
         flight.record = record;
         self.conclude(repo, checkout.then_some(repo), flight)

@@ -16,7 +16,7 @@ impl Session<'_> {
     ///
     /// # Errors
     /// When piton itself fails, and when the baseline fails its gates too: then nothing is taken back, and nothing can go on.
-    pub fn look_again(&mut self, work: &Repo, all: bool, owner: Owner) -> Result<()> {
+    pub fn run_due_rechecks(&mut self, work: &Repo, all: bool, owner: Owner) -> Result<()> {
         loop {
             let before = self.book.tally.line.clone();
             let line = &self.book.tally.line;
@@ -64,7 +64,7 @@ impl Session<'_> {
         let mut flight = run_store::flight(&record, Some(work.tree_id(ids.1)?), work, owner);
         self.book.propose(work, &flight)?;
         self.announce(&record);
-        record.outcome = self.court().recheck(ids, (&before, &kept), claim, &mut record)?;
+        record.outcome = self.evaluator().recheck(ids, (&before, &kept), claim, &mut record)?;
         record.seconds.total = watch.seconds();
         flight.record = record;
         self.conclude(work, Some(work), flight).map(drop)
@@ -88,7 +88,7 @@ impl Session<'_> {
         let mut flight = run_store::flight(&record, Some(work.tree_id(head)?), work, owner);
         self.book.propose(work, &flight)?;
         self.announce(&record);
-        let found = self.court().regate(&way, &mut record)?;
+        let found = self.evaluator().recheck_gates(&way, &mut record)?;
         let healthy = found.is_some();
         record.outcome =
             found.unwrap_or_else(|| Outcome::Void { reason: "the baseline fails too".to_owned() });

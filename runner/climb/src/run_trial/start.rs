@@ -29,7 +29,7 @@ impl Session<'_> {
     ///
     /// # Errors
     /// When the ledger or git cannot be read, or the worktree cannot be written.
-    pub fn set_out(&mut self, work: &Repo, next: u32, left: Left, anywhere: bool) -> Result<String> {
+    pub fn prepare_worktree(&mut self, work: &Repo, next: u32, left: Left, anywhere: bool) -> Result<String> {
         let base = work.commit_id(self.book.incumbent().commit.as_deref().unwrap_or_default())?;
         // The last proposal came to no trial: what it began with is not this one's.
         if self.turn.begun.take().is_some() {
@@ -44,7 +44,7 @@ impl Session<'_> {
             }
         }
         if self.turn.begun.is_none() {
-            step = by_hand(step);
+            step = from_incumbent(step);
         }
         let begun = self.turn.begun.map(|begun| begun.trial);
         if let Some(trial) = begun {
@@ -90,7 +90,7 @@ impl Session<'_> {
     }
 
     /// An earlier trial whose edit is nearly that of `record`; it is named. Where what is remembered cannot be used, nobody is.
-    pub(super) fn look_back(&self, work: &Repo, base: Id, record: &Record) -> Option<Like> {
+    pub(super) fn find_similar(&self, work: &Repo, base: Id, record: &Record) -> Option<Like> {
         let commit = work.commit_id(record.commit.as_deref()?).ok()?;
         if self.book.config.search.like == Answer::Allow {
             return None;
@@ -112,7 +112,7 @@ impl Session<'_> {
 }
 
 /// The same step where the files are the incumbent's: near misses can still be put together by hand.
-pub fn by_hand(step: NextProposal) -> NextProposal {
+pub fn from_incumbent(step: NextProposal) -> NextProposal {
     let directive = if step.starts.is_empty() { step.directive } else { Directive::Combine };
     NextProposal { directive, starts: vec![] }
 }

@@ -16,7 +16,7 @@ use piton_system::tree;
 const WHAT: &str = "no sample was taken: its side was not laid";
 
 /// A side that is laid for one sample.
-pub(super) struct Here {
+pub(super) struct LaidSide {
     /// What holds it, and nothing else.
     pub scratch: PathBuf,
     /// Its tree: the root of the repository.
@@ -29,7 +29,7 @@ pub(super) struct Here {
     back: Option<PathBuf>,
 }
 
-impl Here {
+impl LaidSide {
     /// Lays `side` where every side lies.
     pub fn lay(place: &Place, side: &Built, laid: Laid) -> Result<Self> {
         let scratch = place.scratch()?;
