@@ -21,13 +21,16 @@ use std::process::{Command, Stdio, exit};
 
 use rustix::process::Pid;
 
-use crate::found::{NOT_TRIED, Reach, Tried};
+use crate::found::{NOT_TRIED, Tried};
 use crate::linked::linked;
 use crate::places::system;
 use crate::policy::{Asked, Limits, Opened, Policy, Role};
 use crate::raw::{Arg, call};
-use crate::start::ATTACK;
+use crate::reach::Reach;
 use piton_base::level::Level;
+
+/// First argument of a process that is to try attacks on its parent. For [`find`](crate::find()) and the tests.
+pub(crate) const ATTACK: &str = "--attack";
 
 /// One attack.
 #[derive(Clone, Copy)]

@@ -16,11 +16,9 @@ use seccompiler::{
 
 use crate::mounts::Given;
 use crate::policy::{Policy, Role};
+use crate::raw::Secret;
 
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
-
-/// Numbers that only this process knows: a worker's one `execve` carries them where the kernel does not look.
-pub(crate) type Secret = [u64; 3];
 
 /// What the filters must know of this process.
 pub(crate) struct Surroundings {

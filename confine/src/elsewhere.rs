@@ -5,14 +5,14 @@ use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use crate::policy::Asked;
-use crate::start::{Failure, program};
-use crate::{found, limits, mac};
+use crate::program::{Failure, program};
+use crate::{limits, mac, reach};
 use piton_base::level::Level;
 
 /// Limits this process as asked and becomes the command. Returns only where that is not possible.
 pub(crate) fn enter(asked: &Asked, argv: &[OsString]) -> Failure {
     let policy = &asked.policy;
-    let level = found::reach(None).level;
+    let level = reach::reach(None).level;
     if level < policy.least {
         return Failure::Walls(format!(
             "this machine reaches the level {level}, and {} was asked for",

@@ -9,12 +9,12 @@ use std::path::Path;
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 use rustix::rand::{GetRandomFlags, getrandom};
 
-use crate::calls::{self, Secret, Surroundings};
+use crate::calls::{self, Surroundings};
 use crate::mounts::Given;
 use crate::policy::{Asked, Policy, RESULT, Role};
-use crate::raw::Arg::Int;
-use crate::start::{Failure, program};
-use crate::{files, found, group, limits, mounts, raw, rights, terminals};
+use crate::program::{Failure, program};
+use crate::raw::{Arg::Int, Secret};
+use crate::{files, group, limits, mounts, raw, reach, rights, terminals};
 use piton_base::level::Level;
 
 /// Limits this process as asked and becomes the command. Returns only where that is not possible.
@@ -41,7 +41,7 @@ pub(crate) fn enter(asked: &Asked, argv: &[OsString]) -> Failure {
 /// Builds the walls around this process.
 fn walls(asked: &Asked, file: &Path) -> Result<Secret, String> {
     let policy = &asked.policy;
-    let reach = found::reach(asked.abi_at_most);
+    let reach = reach::reach(asked.abi_at_most);
     if reach.level < policy.least {
         return Err(format!(
             "this machine reaches the level {}, and {} was asked for",

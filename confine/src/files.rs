@@ -12,11 +12,9 @@ use landlock::{
 };
 
 use crate::mounts::{Given, own_names};
+use crate::places::HARMLESS;
 use crate::policy::{Policy, Role};
 use crate::terminals;
-
-/// Devices that any program may expect, and that keep nothing.
-pub(crate) const HARMLESS: [&str; 5] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"];
 
 /// Restricts this thread to the policy's files by the rights of `abi`.
 ///

@@ -8,7 +8,10 @@
 //! The walls are Landlock (files, signals, abstract sockets), seccomp (system calls), resource limits, and the
 //! loss of every capability. No other program takes part, so they stand in containers too. Where the kernel lets a process
 //! have a root of its own, it finds nothing else there, and a /dev/shm and terminals that end with it. What they are worth
-//! on this machine is a [`Level`], which [`find`] establishes by attacking itself.
+//! on this machine is a [`Level`](piton_base::level::Level), which [`find`](find()) establishes by attacking itself.
+//!
+//! `start` alone knows both sides, the helper (`enter`) and the attacks (`attack`), and `find` alone what attacks come to:
+//! no module is used by one that it uses.
 
 #[cfg(target_os = "linux")]
 mod attack;
@@ -18,6 +21,7 @@ mod calls;
 mod enter;
 #[cfg(target_os = "linux")]
 mod files;
+mod find;
 mod found;
 #[cfg(target_os = "linux")]
 mod freezer;
@@ -31,8 +35,10 @@ mod mac;
 mod mounts;
 mod places;
 mod policy;
+mod program;
 #[cfg(target_os = "linux")]
 mod raw;
+mod reach;
 #[cfg(target_os = "linux")]
 mod rights;
 mod start;
@@ -41,10 +47,11 @@ mod terminals;
 #[cfg(target_os = "linux")]
 mod usage;
 
-pub use found::{Found, Tried, find, gift, reachable};
+pub use find::find;
 #[cfg(target_os = "linux")]
 #[doc(hidden)]
-pub use found::{bare, controls, find_below};
+pub use find::{bare, controls, find_below};
+pub use found::{Found, Tried, gift};
 #[cfg(target_os = "linux")]
 pub use freezer::Freezer;
 #[cfg(target_os = "linux")]
@@ -52,6 +59,7 @@ pub use group::Group;
 pub use linked::linked;
 pub use places::{processor, system};
 pub use policy::{Limits, Opened, Policy, RESULT, Role};
+pub use reach::reachable;
 pub use start::{NOT_EXECUTED, NOT_STARTED, STATUS, enter_if_asked};
 #[cfg(target_os = "linux")]
 pub use usage::processor_time;

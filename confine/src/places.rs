@@ -3,6 +3,10 @@
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+/// Devices that any program may expect, and that keep nothing.
+#[cfg(target_os = "linux")]
+pub(crate) const HARMLESS: [&str; 5] = ["/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"];
+
 /// What tells a program how many processors there are. Nothing that changes: not /proc/cpuinfo, whose clock rates tell what the
 /// machine did a moment ago, nor the rest of /sys.
 pub fn processor() -> Vec<PathBuf> {

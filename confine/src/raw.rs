@@ -6,7 +6,8 @@ use std::ffi::{CString, c_char, c_long};
 use std::io;
 use std::ptr;
 
-use crate::calls::Secret;
+/// Numbers that only this process knows: a worker's one `execve` carries them where the kernel does not look.
+pub(crate) type Secret = [u64; 3];
 
 /// An argument of a system call.
 pub(crate) enum Arg<'a> {

@@ -1,10 +1,13 @@
 //! The first thing that happens in a binary that can confine.
 
 use std::ffi::{OsStr, OsString};
-use std::path::{Path, PathBuf};
 use std::process::exit;
 
+#[cfg(target_os = "linux")]
+use crate::attack::{self, ATTACK};
+use crate::enter::enter;
 use crate::policy::{Asked, CONFINED};
+use crate::program::Failure;
 
 /// Exit status of a helper that did not become the command.
 pub const STATUS: i32 = 127;
@@ -12,16 +15,6 @@ pub const STATUS: i32 = 127;
 pub const NOT_STARTED: &str = "piton-confine: the walls do not stand:";
 /// What they begin with where the walls stand and the command cannot be executed.
 pub const NOT_EXECUTED: &str = "piton-confine: the command was not executed:";
-
-/// First argument of a process that is to try one attack on its parent. For [`find`](crate::find) and the tests.
-#[cfg(target_os = "linux")]
-pub(crate) const ATTACK: &str = "--attack";
-
-/// Why a helper did not become the command.
-pub(crate) enum Failure {
-    Walls(String),
-    Exec(String),
-}
 
 /// Where this process was started as a helper, limits itself as asked, becomes the command by exec and never
 /// returns. Otherwise does nothing.
@@ -34,7 +27,7 @@ pub fn enter_if_asked() {
     match args.next().as_deref().and_then(OsStr::to_str) {
         Some(CONFINED) => {
             let (status, words) = match asked(args) {
-                Ok((asked, argv)) => match crate::enter::enter(&asked, &argv) {
+                Ok((asked, argv)) => match enter(&asked, &argv) {
                     Failure::Walls(why) => (STATUS, format!("{NOT_STARTED} {why}")),
                     Failure::Exec(why) => (STATUS, format!("{NOT_EXECUTED} {why}")),
                 },
@@ -44,7 +37,7 @@ pub fn enter_if_asked() {
             exit(status)
         }
         #[cfg(target_os = "linux")]
-        Some(ATTACK) => crate::attack::act(args),
+        Some(ATTACK) => attack::act(args),
         _ => {}
     }
 }
@@ -59,17 +52,6 @@ fn asked(mut args: impl Iterator<Item = OsString>) -> Result<(Asked, Vec<OsStrin
     if argv.is_empty() { Err("no command".to_owned()) } else { Ok((asked, argv)) }
 }
 
-/// Where a program is: as it says where it has a slash, else the first of its name in PATH.
-pub(crate) fn program(name: &OsStr) -> PathBuf {
-    let plain = Path::new(name);
-    if plain.components().count() != 1 || plain.is_absolute() {
-        return plain.to_owned();
-    }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&path).map(|dir| dir.join(plain)).find(|file| file.is_file());
-    found.unwrap_or_else(|| plain.to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,11 +64,5 @@ mod tests {
         for words in [&[][..], &["{}", "--", "a"], &[&policy, "a"], &[&policy, "--"]] {
             assert!(of(words).is_err(), "{words:?}");
         }
-    }
-
-    #[test]
-    fn a_program_without_a_slash_is_looked_up_and_any_other_is_not() {
-        assert_eq!(program("./sh".as_ref()), Path::new("./sh"));
-        assert!(program("sh".as_ref()).is_absolute());
     }
 }

@@ -9,8 +9,8 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::files::HARMLESS;
 use crate::mounts;
+use crate::places::HARMLESS;
 use crate::raw::{self, Arg, call};
 
 /// Gives up the terminal that this process would be controlled by.

@@ -8,7 +8,7 @@ use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Component, Path, PathBuf};
 
 use super::{HERE, Held, READ_ONLY, RECURSIVE, attribute, hold, mount, terminated};
-use crate::files::HARMLESS;
+use crate::places::HARMLESS;
 use crate::policy::Policy;
 use crate::raw::{Arg, call};
 
