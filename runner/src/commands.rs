@@ -92,7 +92,7 @@ fn still_true(mut error: Error, dir: &Path) -> Error {
         "every recorded trial stands; the next start takes the run up from there"
     };
     error.note.get_or_insert_with(|| stands.to_owned());
-    if error.hint.is_none() && host::room(dir).is_some_and(|bytes| bytes < NO_ROOM) {
+    if error.hint.is_none() && host::free_space(dir).is_some_and(|bytes| bytes < NO_ROOM) {
         error = error.hint("the disk is full: make room, then start again");
     }
     error
@@ -241,7 +241,7 @@ fn baseline(dir: &Path, least: Level, name: Option<&str>, json: bool) -> Result<
             "run {} begun; this checkout is now on {}\nnext: edit below {}, then `piton trial -m \"what you tried\"`",
             session.book.run.name,
             session.branch(),
-            session.book.config.places().join(", ")
+            session.book.config.editable_paths().join(", ")
         ));
     }
     Ok(exit::DONE)
@@ -291,7 +291,7 @@ fn answer(record: &Record, config: &Config) -> String {
         }
         Outcome::OutOfScope { .. } => format!(
             "your files are as they were; only {} may be edited{}: put the others back, e.g. `git restore PATH`",
-            config.places().join(", "),
+            config.editable_paths().join(", "),
             config
                 .scope
                 .locked_words()
@@ -335,7 +335,7 @@ fn chosen(dir: &Path, which: &Which) -> Result<(Repo, Ledger, Run)> {
         Error::refused("there is nothing to show: no run has begun in this repository")
             .hint("begin one: piton climb --trials 6, or piton baseline")
     };
-    let Some(ledger) = Ledger::found(&repo.state_dir())? else {
+    let Some(ledger) = Ledger::open_existing(&repo.state_dir())? else {
         ledger_witness::check_ledger_is_current(&repo)?;
         return Err(none());
     };
@@ -398,13 +398,15 @@ fn reading(dir: &Path, which: &Which) -> Result<(Repo, Run, Config, Vec<Record>)
 fn experiment(dir: &Path) -> Result<(Config, Known)> {
     let repo = Repo::open(dir)?;
     let (_, config) = piton_climb::context::experiment(&repo, repo.head()?.commit)?;
-    let Some(ledger) = Ledger::found(&repo.state_dir())? else { return Ok((config, Known::default())) };
+    let Some(ledger) = Ledger::open_existing(&repo.state_dir())? else {
+        return Ok((config, Known::default()));
+    };
     let records = match ledger.latest_within(repo.within().unwrap_or_default())? {
         Some(run) => ledger.records(&run.name)?,
         None => vec![],
     };
     let measured = records.iter().any(|record| !record.pairs.is_empty());
-    let config = config.settled(records.first());
+    let config = config.with_scales_of(records.first());
     let track = measured.then(|| config.courses(&records, false).primary.track());
     let (tau, seeded) = (track.as_ref().map(|track| track.tau), track.is_some_and(|track| track.seeded));
     let (pair_s, turn_s) = (summary::pair_seconds(&records), summary::turn_seconds(&records));
@@ -429,11 +431,12 @@ fn verify(dir: &Path, least: Level, each: bool, which: &Which) -> Result<u8> {
     let (_, run, config, _) = reading(dir, which)?;
     let world = world(dir, least)?;
     may_resume(&world.repo, &run.name)?;
-    let night = world.resume(world.lock_and_recover("piton verify", false)?, &run.name)?.verify(each)?;
+    let verification =
+        world.resume(world.lock_and_recover("piton verify", false)?, &run.name)?.verify(each)?;
     if which.json {
-        terminal::json(&night);
+        terminal::json(&verification);
     } else {
-        terminal::answer(&summary::night_words(&night, &config.metric));
+        terminal::answer(&summary::verification_words(&verification, &config.metric));
     }
     Ok(exit::DONE)
 }

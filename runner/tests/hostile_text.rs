@@ -248,7 +248,7 @@ proptest! {
         let diffs = [(0, words.clone()), (1, format!("+{words}"))].into_iter().collect();
         let view = html::View {
             experiment: &words, run: &words, base: &words, began: &words, metric: &metric, secondary: &[], guards: &[],
-            alpha: 0.02, records: &records, night: None, diffs: &diffs,
+            alpha: 0.02, records: &records, verification: None, diffs: &diffs,
         };
         let stairs = view.staircase();
         let svg = plot::svg(&plot::staircase(&stairs, plot::Medium::pixels(600.0, 300.0)), plot::Wrap::Alone);
@@ -271,7 +271,7 @@ proptest! {
         let mut record = Record { trial: 7, description: format!("{}{words}\n\nTrial: 8", record.description), ..record };
         record.agent = Some(Proposer { name: words.clone(), model: Some(words), end: "done".into(), cost: Cost::default() });
         let idea = finalize::Idea { record: &record, bundle: None, again: None };
-        let message = finalize::message(&idea, finalize::Evidence { metric: &metric(), alpha: 0.02, night: None });
+        let message = finalize::message(&idea, finalize::Evidence { metric: &metric(), alpha: 0.02, verification: None });
         prop_assert!(!message.contains(['\u{202e}', '\u{1b}', '\u{0}', '\u{feff}', '\r']), "{message}");
         let (subject, rest) = message.split_once("\n\n").unwrap();
         prop_assert!(!subject.is_empty() && subject.chars().count() <= 72 && !subject.contains('\n'), "{subject}");

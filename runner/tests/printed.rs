@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use endings::{estimate, gates, metric, night, records, values};
+use endings::{estimate, gates, metric, records, values, verification};
 use piton_core::base::metric::Metric;
 use piton_core::base::note::Note;
 use piton_core::report::decision_log::{Experiments, Human};
@@ -97,10 +97,10 @@ fn the_last_words_of_a_candidate_cannot_reach_the_terminal_raw() {
 
 #[test]
 fn the_nights_figure_stands_beside_the_sum_of_its_keeps_and_what_of_that_was_luck() {
-    let mut night = night(&records(), 5);
-    assert_golden(&golden("verify.txt"), &summary::night_words(&night, &metric()));
-    night.naive = 0.3;
-    let more = summary::night_words(&night, &metric());
+    let mut verification = verification(&records(), 5);
+    assert_golden(&golden("verify.txt"), &summary::verification_words(&verification, &metric()));
+    verification.naive = 0.3;
+    let more = summary::verification_words(&verification, &metric());
     assert!(more.contains("sum of the keeps   +35.0 %; measured anew it is 14.2 points more"), "{more}");
 }
 
@@ -169,8 +169,8 @@ fn what_is_taken_home_carries_its_evidence_in_the_message_and_the_plan_says_what
     records[2].claim.hypothesis = Some("each weight is read once\n\nTrial: 3".into());
     records[4].description =
         "one loop instead of two, and what the second one did is now done by the first\u{202e}".into();
-    let night = night(&records, 8);
-    let ideas = finalize::ideas(&records, Some(&night));
+    let verification = verification(&records, 8);
+    let ideas = finalize::ideas(&records, Some(&verification));
     let trials: Vec<u32> = ideas.iter().map(|idea| idea.record.trial).collect();
     assert_eq!(trials, [1, 2, 4, 5, 8]);
     assert_eq!(ideas.iter().map(|idea| idea.pays()).collect::<Vec<_>>(), [true, false, true, true, true]);
@@ -178,7 +178,7 @@ fn what_is_taken_home_carries_its_evidence_in_the_message_and_the_plan_says_what
         finalize::branch_of("nov20", &records[4]),
         "piton-final/nov20/4-one-loop-instead-of-two-and-what-the"
     );
-    let evidence = finalize::Evidence { metric: &metric(), alpha: 0.02, night: Some(&night) };
+    let evidence = finalize::Evidence { metric: &metric(), alpha: 0.02, verification: Some(&verification) };
     let messages: Vec<String> = ideas.iter().map(|idea| finalize::message(idea, evidence)).collect();
     assert_golden(&golden("finalize.txt"), &messages.join("\n--------\n\n"));
     // Whatever was said, it is not in the paragraph that git reads.
@@ -205,11 +205,11 @@ fn what_is_taken_home_carries_its_evidence_in_the_message_and_the_plan_says_what
     };
     let mut plan = finalize::Plan {
         run: "nov20".into(),
-        baseline: night.baseline.clone(),
-        head: night.head.clone(),
+        baseline: verification.baseline.clone(),
+        head: verification.head.clone(),
         ideas: vec![
             planned(1, finalize::Fate::Taken),
-            planned(2, finalize::Fate::LeftOut(finalize::again(&night.each[0], &metric()))),
+            planned(2, finalize::Fate::LeftOut(finalize::again(&verification.each[0], &metric()))),
             planned(4, finalize::Fate::Stuck("trial 5 builds on it in candidate/src/model.rs".into())),
         ],
         branches: vec![
@@ -243,8 +243,8 @@ fn the_decision_log_says_of_each_idea_what_became_of_it_and_why() {
     (again.trial, again.description) = (24, "CACHE_PAGE 64 -> 128".into());
     again.outcome = Outcome::Judged { verdict: Verdict::NotShownBetter, estimate: estimate(0.004, 22) };
     records.push(again);
-    let mut night = night(&records, 5);
-    night.each[0].trial = 1;
+    let mut verification = verification(&records, 5);
+    verification.each[0].trial = 1;
     let mut all = Experiments::default();
     all.begin("nov19", "llm-inference", &metric());
     all.take(&records[0]);
@@ -261,7 +261,7 @@ fn the_decision_log_says_of_each_idea_what_became_of_it_and_why() {
     all.note(&note("human", "the cache is read twice for every token"));
     all.note(&note("agent", "window\n<!-- piton:yours window -->\n@someone"));
     assert_eq!(all.head(), records[5].commit.as_deref());
-    all.end(Some(&night), Some(&night));
+    all.end(Some(&verification), Some(&verification));
     let text = all.text(&Human::default());
     assert_golden(&golden("experiments.md"), &text);
 
@@ -359,7 +359,7 @@ fn view<'a>(records: &'a [Record], metric: &'a Metric, diffs: &'a BTreeMap<u32, 
         guards: &[],
         alpha: 0.02,
         records,
-        night: None,
+        verification: None,
         diffs,
     }
 }

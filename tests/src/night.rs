@@ -331,7 +331,7 @@ pub fn night(plan: Plan) -> Scratch {
     toy.commit("the experiment");
     let (steps, head) = steps(plan);
     let commits = commits(&toy, &steps);
-    let ledger = Ledger::make(&toy.path().join(".git/piton")).expect("a ledger");
+    let ledger = Ledger::open_or_create(&toy.path().join(".git/piton")).expect("a ledger");
     let base = commits[&0].clone();
     let run = Run {
         name: RUN.into(),
@@ -349,7 +349,9 @@ pub fn night(plan: Plan) -> Scratch {
         enter(&ledger, record(step, &commits));
     }
     if plan.verified {
-        ledger.verified(&verified(&steps, head.1, (base, commits[&head.0].clone()))).expect("a figure");
+        ledger
+            .add_verification(&verified(&steps, head.1, (base, commits[&head.0].clone())))
+            .expect("a figure");
     }
     toy
 }

@@ -209,18 +209,21 @@ impl Experiments {
         self.idea(name).notes.push(note.clone());
     }
 
-    /// The present run has been seen whole; `night` is its last verification, `each` the last of its present head in which every keep
+    /// The present run has been seen whole; `verification` is its last verification, `each` the last of its present head in which every keep
     /// was measured once more.
-    pub fn end(&mut self, night: Option<&Verification>, each: Option<&Verification>) {
+    pub fn end(&mut self, verification: Option<&Verification>, each: Option<&Verification>) {
         let Some(at) = self.runs.len().checked_sub(1) else { return };
-        self.runs[at].verified = night.map(|night| (night.gain, night.low, night.high));
+        self.runs[at].verified =
+            verification.map(|verification| (verification.gain, verification.low, verification.high));
         let line = rechecks::commits(&self.line);
         let held = |trial: u32| {
             self.line.iter().any(|record| {
                 matches!(&record.outcome, Outcome::Bundle { holds: true, trials, .. } if trials.contains(&trial))
             })
         };
-        let found = |trial: u32| each.and_then(|night| night.each.iter().find(|again| again.trial == trial));
+        let found = |trial: u32| {
+            each.and_then(|verification| verification.each.iter().find(|again| again.trial == trial))
+        };
         let tried = self.ideas.values_mut().flat_map(|idea| &mut idea.tried);
         for tried in tried.filter(|tried| tried.run == at && line.contains(&tried.trial)) {
             let for_now =

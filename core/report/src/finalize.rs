@@ -45,7 +45,7 @@ impl Idea<'_> {
 }
 
 /// The ideas that lead from the baseline to the incumbent, oldest first; what was kept and taken back is none of them.
-pub fn ideas<'a>(records: &'a [Record], night: Option<&'a Verification>) -> Vec<Idea<'a>> {
+pub fn ideas<'a>(records: &'a [Record], verification: Option<&'a Verification>) -> Vec<Idea<'a>> {
     let bundle = |trial: u32| {
         let held = |record: &&Record| matches!(&record.outcome, Outcome::Bundle { holds: true, trials, .. } if trials.contains(&trial));
         records.iter().find(held)
@@ -57,14 +57,18 @@ pub fn ideas<'a>(records: &'a [Record], night: Option<&'a Verification>) -> Vec<
         .map(|record| Idea {
             record,
             bundle: bundle(record.trial),
-            again: night.and_then(|night| night.each.iter().find(|again| again.trial == record.trial)),
+            again: verification
+                .and_then(|verification| verification.each.iter().find(|again| again.trial == record.trial)),
         })
         .collect()
 }
 
 /// The last of `nights` that measured `head` itself; with `each`, the last in which every keep was measured once more.
-pub fn measured<'a>(nights: &'a [Verification], head: &str, each: bool) -> Option<&'a Verification> {
-    nights.iter().rev().find(|night| night.head == head && !(each && night.each.is_empty()))
+pub fn measured<'a>(verifications: &'a [Verification], head: &str, each: bool) -> Option<&'a Verification> {
+    verifications
+        .iter()
+        .rev()
+        .find(|verification| verification.head == head && !(each && verification.each.is_empty()))
 }
 
 /// Which of these ideas share no file with any other: those that can be reviewed by themselves.

@@ -51,7 +51,7 @@ pub struct View<'a> {
     /// All trials, the baseline first.
     pub records: &'a [Record],
     /// The verified figure.
-    pub night: Option<&'a Verification>,
+    pub verification: Option<&'a Verification>,
     /// Diffs by trial, as far as they are to be shown.
     pub diffs: &'a BTreeMap<u32, String>,
 }
@@ -59,7 +59,7 @@ pub struct View<'a> {
 impl View<'_> {
     /// The staircase.
     pub fn staircase(&self) -> Staircase {
-        Staircase::of(self.run, self.records, self.metric, self.night)
+        Staircase::of(self.run, self.records, self.metric, self.verification)
     }
 
     /// The facts.
@@ -179,7 +179,7 @@ fn kept(view: &View) -> Markup {
     keeps.sort_by(|a, b| size(b).total_cmp(&size(a)));
     keeps.truncate(KEEPS);
     keeps.sort_by_key(|record| record.trial);
-    let each = view.night.map_or(&[][..], |night| &night.each);
+    let each = view.verification.map_or(&[][..], |verification| &verification.each);
     let again = |trial| each.iter().find(|again| again.trial == trial);
     let lost: Vec<u32> = each.iter().filter(|again| !again.pays()).map(|again| again.trial).collect();
     html! {

@@ -289,7 +289,7 @@ impl Imported {
             start,
             marks,
             line,
-            night: None,
+            verification: None,
             claimed: Some(self.source.word().to_owned()),
         }
     }
@@ -412,7 +412,7 @@ mod tests {
         assert_eq!(kinds(&found), [Kind::Kept, Kind::Kept, Kind::Discarded, Kind::Crashed]);
         assert_eq!((found.claims[3].value, found.skipped, found.metric.as_str()), (None, 1, "val_bpb"));
         let stairs = found.staircase();
-        assert!(stairs.end() > 0.0 && stairs.night.is_none() && stairs.claimed.is_some());
+        assert!(stairs.end() > 0.0 && stairs.verification.is_none() && stairs.claimed.is_some());
         assert!(
             found.log().starts_with("imported from autoresearch: these are its claims."),
             "{}",

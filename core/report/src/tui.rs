@@ -76,7 +76,7 @@ struct Climbed {
 struct Drawn {
     run: String,
     trials: usize,
-    night: Option<String>,
+    verification: Option<String>,
     size: (u16, u16),
 }
 
@@ -146,8 +146,8 @@ impl Panel {
 
     /// What was climbed, drawn anew only where it is another. A picture of no size is none.
     fn climbed(&mut self, view: &View, size: (u16, u16)) -> &Climbed {
-        let night = view.night.map(|night| night.at.clone());
-        let of = Drawn { run: view.run.to_owned(), trials: view.records.len(), night, size };
+        let verification = view.verification.map(|verification| verification.at.clone());
+        let of = Drawn { run: view.run.to_owned(), trials: view.records.len(), verification, size };
         let known = self.climbed.take().filter(|climbed| climbed.of == of);
         self.climbed.insert(known.unwrap_or_else(|| {
             let text = if size.0 > 0 {
@@ -234,13 +234,13 @@ fn head(view: &View) -> Line<'static> {
         let unit = clean(&view.metric.unit, 30);
         text.push_str(&format!("  {} → {} {unit}", number(from), number(to)));
     }
-    let verified = view.night.map_or_else(
+    let verified = view.verification.map_or_else(
         || ", not verified".to_owned(),
-        |night| {
+        |verification| {
             format!(
                 ", verified {} ({})",
-                gain(night.gain, view.metric),
-                ends(Some(night.low), Some(night.high), view.metric)
+                gain(verification.gain, view.metric),
+                ends(Some(verification.low), Some(verification.high), view.metric)
             )
         },
     );

@@ -88,7 +88,7 @@ pub fn status(
     base: &str,
     records: &[Record],
     metric: &Metric,
-    night: Option<&Verification>,
+    verification: Option<&Verification>,
 ) -> Standing {
     let mut trials = records.iter().filter(|r| r.trial > 0);
     let mut reasons = BTreeMap::new();
@@ -120,9 +120,13 @@ pub fn status(
         blind: (blind.clone().count(), blind.filter(|kept| *kept).count()),
         tau,
         tau_pct: tau.filter(|_| metric.scale() == Scale::Ratio).map(percent),
-        verified: night.map(|night| (night.gain, night.low, night.high)),
-        verified_pct: night.and_then(|night| {
-            Some((metric.gain_pct(night.gain)?, metric.gain_pct(night.low)?, metric.gain_pct(night.high)?))
+        verified: verification.map(|verification| (verification.gain, verification.low, verification.high)),
+        verified_pct: verification.and_then(|verification| {
+            Some((
+                metric.gain_pct(verification.gain)?,
+                metric.gain_pct(verification.low)?,
+                metric.gain_pct(verification.high)?,
+            ))
         }),
         expected: Expected::of(records, metric),
         notes: 0,
@@ -231,7 +235,7 @@ pub fn status_words(standing: &Standing, metric: &Metric) -> String {
     text
 }
 
-/// The night's figure: HEAD against the baseline, measured anew.
+/// What `piton verify` measured: HEAD against the baseline, anew.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Verification {
     /// The run.
@@ -275,8 +279,8 @@ pub struct Again {
     pub without: Option<(f64, u32, bool)>,
 }
 
-/// The night's figure for people.
-pub fn night_words(night: &Verification, metric: &Metric) -> String {
+/// A verification for people.
+pub fn verification_words(verification: &Verification, metric: &Metric) -> String {
     let gain = |by: f64| gain(by, metric);
     let points = |points: f64| match metric.scale() {
         Scale::Ratio => format!("{points:.1} points"),
@@ -284,29 +288,29 @@ pub fn night_words(night: &Verification, metric: &Metric) -> String {
     };
     // In the direction that is better: what fell by less than the keeps said was luck too.
     let better = |by: f64| metric.direction.sign() * metric.change(by);
-    let luck = match better(night.naive) - better(night.gain) {
+    let luck = match better(verification.naive) - better(verification.gain) {
         more @ 0.0.. => format!("+{} of it were luck", points(more)),
         more => format!("measured anew it is {} more", points(-more)),
     };
     let unit = if metric.scale() == Scale::Ratio { " %" } else { "" };
     let mut text = format!(
         "run {}: {} against the baseline {} in {} on fresh prompts\n  the night's {:<7}{} (95 % interval {}{unit})\n  sum of the keeps   {}; {luck}\n",
-        night.run,
-        &night.head[..7.min(night.head.len())],
-        &night.baseline[..7.min(night.baseline.len())],
-        plural(night.pairs.len(), "pair"),
+        verification.run,
+        &verification.head[..7.min(verification.head.len())],
+        &verification.baseline[..7.min(verification.baseline.len())],
+        plural(verification.pairs.len(), "pair"),
         noun(metric),
-        gain(night.gain),
-        ends(Some(night.low), Some(night.high), metric),
-        gain(night.naive),
+        gain(verification.gain),
+        ends(Some(verification.low), Some(verification.high), metric),
+        gain(verification.naive),
     );
-    if !night.each.is_empty() {
+    if !verification.each.is_empty() {
         text.push_str("\nevery keep once more: as recorded, against its own incumbent, and what HEAD loses without it\n");
     }
     let cell = |again: &(f64, u32, bool)| {
         format!("{:>9} in {:>2} {}", gain(again.0), again.1, if again.2 { "holds " } else { "UNSURE" })
     };
-    for again in &night.each {
+    for again in &verification.each {
         text.push_str(&format!(
             "  {:>3}  {:>9}  {}  {}  {}{}\n",
             again.trial,
@@ -317,10 +321,10 @@ pub fn night_words(night: &Verification, metric: &Metric) -> String {
             if again.pays() { "" } else { "   <- no longer pays" }
         ));
     }
-    if night.each.iter().any(|again| !again.own.2 || again.without.is_some_and(|without| !without.2)) {
+    if verification.each.iter().any(|again| !again.own.2 || again.without.is_some_and(|without| !without.2)) {
         text.push_str("UNSURE: not shown again in so many pairs, which is less than shown to be gone\n");
     }
-    text.push_str(&format!("measured in {}\n", seconds(night.seconds)));
+    text.push_str(&format!("measured in {}\n", seconds(verification.seconds)));
     text
 }
 

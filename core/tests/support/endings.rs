@@ -203,7 +203,7 @@ pub fn records() -> Vec<Record> {
 }
 
 /// A verification of the run as it stood after a trial: trial 2 pays no longer.
-pub fn night(records: &[Record], head: usize) -> summary::Verification {
+pub fn verification(records: &[Record], head: usize) -> summary::Verification {
     summary::Verification {
         run: "nov20".into(),
         at: "2026-11-21T07:00:00Z".into(),

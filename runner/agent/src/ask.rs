@@ -42,7 +42,7 @@ pub(super) fn ask(who: &Asked, desk: &Desk) -> Result<Reply> {
         dir.put_dirs(below(desk.dir, &told))?.put(OsStr::new(BRIEF), desk.brief.as_bytes(), 0o666).map(|_| ())
     };
     write().context(what)?;
-    host::temporary()?;
+    host::check_temporary_directory()?;
     let temporary = tempfile::Builder::new().prefix("piton-agent-").tempdir().context(what)?;
     let prompt = prompt(&desk.places(), &brief, &proposal);
     let prompt_file = temporary.path().join("prompt.md");

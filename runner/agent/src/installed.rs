@@ -56,7 +56,7 @@ pub fn look(kind: &Kind, runner: &Runner) -> Result<Installed> {
 }
 
 fn version(program: &str, runner: &Runner) -> Result<Option<String>> {
-    host::temporary()?;
+    host::check_temporary_directory()?;
     let scratch = tempfile::tempdir().context("no version was asked for")?;
     let argv = [program.to_owned(), "--version".to_owned()];
     let done = runner.run(&Job {

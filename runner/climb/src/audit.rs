@@ -57,7 +57,7 @@ pub fn examine(repo: &Repo, run: Option<&str>) -> Result<Audit> {
         audit.faults.insert(0, why);
         Ok(audit)
     };
-    let ledger = match Ledger::look(&repo.state_dir()) {
+    let ledger = match Ledger::open_read_only(&repo.state_dir()) {
         Ok(ledger) => ledger,
         Err(error) if error.status == exit::REFUSED => return Err(error),
         Err(error) => return without(unreadable(&error)),
@@ -406,7 +406,7 @@ impl Examined<'_> {
                 Some(_) => {}
             }
         }
-        let way = self.ledger.on_their_way().unwrap_or_default();
+        let way = self.ledger.unfinished().unwrap_or_default();
         let flying = |name: &str| {
             way.iter().any(|f| f.record.run == self.run.name && name == format!("{prefix}{}", f.record.trial))
         };

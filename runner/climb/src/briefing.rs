@@ -51,7 +51,7 @@ pub fn text(
         run: &run.name,
         trial: next,
         metric: &config.metric,
-        scope: &Scope { editable: config.places(), ..config.scope.clone() },
+        scope: &Scope { editable: config.editable_paths(), ..config.scope.clone() },
         gates: &config.gates,
         limits: (config.build.as_ref().map(|build| build.timeout_s), config.measure.timeout_s),
         baseline: value(baseline.as_ref()),
@@ -94,6 +94,6 @@ pub fn take_guidance(ledger: &Ledger, main_root: &Path, run: &str) -> Result<boo
         return Ok(false);
     }
     let (at, by) = (clock::now(), "human".to_owned());
-    ledger.leave(&Note { run: run.to_owned(), at, by, text: is, guidance: true })?;
+    ledger.add_note(&Note { run: run.to_owned(), at, by, text: is, guidance: true })?;
     Ok(true)
 }

@@ -106,7 +106,7 @@ impl Built {
     /// What is not as it was when it was built or laid; `None` where all is.
     pub fn changed(&self) -> Option<String> {
         let seen = [Some((&self.tree, &self.laid)), self.artifact.as_ref().zip(self.made.as_ref())];
-        seen.into_iter().flatten().find_map(|(path, seen)| match seen.still() {
+        seen.into_iter().flatten().find_map(|(path, seen)| match seen.is_unchanged() {
             Ok(true) => None,
             Ok(false) => Some(format!("{} is not what was built any more", path.display())),
             Err(error) => Some(format!("{} cannot be read any more: {error}", path.display())),
@@ -415,8 +415,8 @@ impl Workshop<'_> {
                 watch: None,
                 heedless: false,
             })?;
-            let failed =
-                self.walls.notes() || !matches!(done.end, End::Exited(0) | End::TimedOut | End::Interrupted);
+            let failed = self.walls.records_refusals()
+                || !matches!(done.end, End::Exited(0) | End::TimedOut | End::Interrupted);
             let why =
                 failed.then(|| self.walls.explain(section, &policy, [&done.stderr, &done.stdout])).flatten();
             Ok((done, why))

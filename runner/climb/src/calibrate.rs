@@ -51,7 +51,7 @@ impl World {
             Ok(scales) => record.scales = scales,
             Err(why) => return Ok(Some(why)),
         }
-        if let Some(why) = gains(&config.clone().settled(Some(record)), record) {
+        if let Some(why) = gains(&config.clone().with_scales_of(Some(record)), record) {
             return Ok(Some(why));
         }
         let pooled = record.gates.iter().find(|reading| !reading.pass).cloned();

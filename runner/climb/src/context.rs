@@ -37,8 +37,8 @@ impl World {
     }
 
     /// The same of long work.
-    pub fn long(&self, text: &str) {
-        self.progress.long(text);
+    pub fn begin_long(&self, text: &str) {
+        self.progress.begin_long(text);
         self.status_file.stage(text);
     }
 
@@ -82,7 +82,7 @@ pub fn experiment(repo: &Repo, commit: Id) -> Result<(String, Config)> {
         return Err(no_experiment(&path, &found, repo.root().join(&path).exists()));
     };
     let text = config::text(Some(bytes))?;
-    let config = Config::fresh(&text)?.rooted(within);
+    let config = Config::parse_new(&text)?.rooted(within);
     Ok((text, config))
 }
 

@@ -126,7 +126,7 @@ impl Composer<'_> {
         let mut tree = self.repo.tree_id(self.base)?;
         let mut trees = vec![];
         for at in ideas {
-            match self.repo.carry(tree, self.edits[*at].from, self.edits[*at].to)? {
+            match self.repo.apply_edit(tree, self.edits[*at].from, self.edits[*at].to)? {
                 Carried::Tree(made) => tree = made,
                 Carried::Conflict(files) => return Ok(Err((*at, files))),
             }
@@ -164,7 +164,7 @@ impl Composer<'_> {
         }
         let mut wanted = self.repo.tree_id(self.head)?;
         for at in (0..fates.len()).rev().filter(out) {
-            match self.repo.carry(wanted, self.edits[at].to, self.edits[at].from)? {
+            match self.repo.apply_edit(wanted, self.edits[at].to, self.edits[at].from)? {
                 Carried::Tree(tree) => wanted = tree,
                 Carried::Conflict(files) => {
                     return Ok(Some(format!("what came later builds on it in {}", files.join(", "))));
@@ -181,7 +181,7 @@ impl Composer<'_> {
         let base = self.repo.tree_id(self.base)?;
         let (mut alone, mut rest, mut branches) = (vec![], vec![], vec![]);
         for (at, apart) in taken.iter().zip(finalize::alone(&files)) {
-            match self.repo.carry(base, self.edits[*at].from, self.edits[*at].to)? {
+            match self.repo.apply_edit(base, self.edits[*at].from, self.edits[*at].to)? {
                 Carried::Tree(tree) if apart && tree != base => alone.push((*at, tree)),
                 _ => rest.push(*at),
             }
@@ -226,13 +226,19 @@ impl Composer<'_> {
     }
 
     /// What must be known besides.
-    pub fn notes(&self, repo: &Repo, plan: &Plan, nights: &[Verification], config: &Config) -> Vec<String> {
+    pub fn notes(
+        &self,
+        repo: &Repo,
+        plan: &Plan,
+        verifications: &[Verification],
+        config: &Config,
+    ) -> Vec<String> {
         let (name, mut notes) = (&self.run.name, vec![]);
         let head = self.head.to_string();
         if config.rule.preset == Preset::Replicates {
             notes.push("whether each keep still pays is not known: this run judges single runs, and verify --each asks for pairs".to_owned());
-        } else if measured(nights, &head, true).is_none() {
-            let earlier = nights.iter().any(|night| !night.each.is_empty());
+        } else if measured(verifications, &head, true).is_none() {
+            let earlier = verifications.iter().any(|verification| !verification.each.is_empty());
             notes.push(format!(
                 "whether each keep still pays is not known{}, so none is left out: piton verify --each --run {name}, or piton finalize --run {name} --verify",
                 if earlier { " of this head" } else { "" }

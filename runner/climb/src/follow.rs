@@ -35,7 +35,7 @@ pub struct Scene {
     /// Its trials, the baseline first.
     pub records: Vec<Record>,
     /// Its verified figure.
-    pub night: Option<Verification>,
+    pub verification: Option<Verification>,
 }
 
 /// What is different since the last look.
@@ -139,7 +139,7 @@ impl RunFollower {
         let file = fs::metadata(self.state.join("ledger.db")).ok().map(|meta| (meta.dev(), meta.ino()));
         if self.ledger.as_ref().map(|(_, is)| *is) != file || self.ledger.is_none() {
             (self.ledger, self.version) = (None, None);
-            if let (Some(file), Some(ledger)) = (file, Ledger::look(&self.state)?) {
+            if let (Some(file), Some(ledger)) = (file, Ledger::open_read_only(&self.state)?) {
                 self.ledger = Some((ledger, file));
             }
         }
@@ -207,7 +207,7 @@ impl RunFollower {
             None => {
                 change = Change::Run;
                 let config = ledger.config(&run)?;
-                Arc::new(Scene { run, config, records: vec![], night: None })
+                Arc::new(Scene { run, config, records: vec![], verification: None })
             }
         };
         let from = scene.records.last().map_or(0, |record| record.trial + 1);
@@ -217,12 +217,12 @@ impl RunFollower {
             new.push(record);
             Ok(())
         })?;
-        let night = ledger.last_verified(&name)?;
-        if !new.is_empty() || night != scene.night {
+        let verification = ledger.last_verification(&name)?;
+        if !new.is_empty() || verification != scene.verification {
             change = change.max(Change::Trials);
             let scene = Arc::make_mut(&mut scene);
             scene.records.extend(new);
-            scene.night = night;
+            scene.verification = verification;
         }
         let mut line = BranchState::default();
         if change > Change::Nothing {
@@ -233,7 +233,7 @@ impl RunFollower {
             now: self.live.now.clone(),
             climb: run_climb::last(ledger, Some(&name))?,
             // A ledger from before there were notes has no place for them.
-            notes: ledger.waiting(&name).unwrap_or(0),
+            notes: ledger.pending_notes(&name).unwrap_or(0),
             bundle: self.live.bundle,
             last: scene.records.last().map(|record| record.trial),
             asked: self.live.asked,

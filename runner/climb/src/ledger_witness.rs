@@ -102,7 +102,7 @@ const BEYOND: u32 = 16;
 /// # Errors
 /// When it is not: nothing was changed then. Or it cannot be read.
 pub fn check_ledger_is_current(repo: &Repo) -> Result<()> {
-    let ledger = Ledger::look(&repo.state_dir())?;
+    let ledger = Ledger::open_read_only(&repo.state_dir())?;
     let runs = ledger.as_ref().map(Ledger::runs).transpose()?.unwrap_or_default();
     let Some(ledger) = ledger.filter(|_| !runs.is_empty()) else { return gone(repo) };
     if runs.iter().all(|run| repo.read_commit(&run.base).is_none()) {

@@ -170,7 +170,7 @@ impl<'a> Duel<'a> {
                 self.last = Some(side);
                 let meter = Meter::start();
                 let sampled = self.bench.sample(self.side(side), draw.prompts, draw.padding)?;
-                spent[usize::from(side == First::Challenger)] = Some(meter.spent());
+                spent[usize::from(side == First::Challenger)] = Some(meter.reading());
                 let sampled = match sampled {
                     Sampled::Measured(sampled) => sampled,
                     Sampled::Interrupted => return Ok(Round::Interrupted),
@@ -186,7 +186,7 @@ impl<'a> Duel<'a> {
                 values[usize::from(side == First::Challenger)] = Some(sampled);
             }
             let conditions =
-                spent.into_iter().flatten().fold(MeterReading::default(), MeterReading::and).conditions();
+                spent.into_iter().flatten().fold(MeterReading::default(), MeterReading::plus).conditions();
             let apart = match spent {
                 [Some(incumbent), Some(challenger)] => {
                     Some(Apart { incumbent: incumbent.conditions(), challenger: challenger.conditions() })

@@ -73,7 +73,7 @@ impl World {
         ledger_witness::check_ledger_is_current(&self.repo)?;
         self.repo.remember_outputs();
         self.workshop().evict()?;
-        let mut ledger = Ledger::make(&state)?;
+        let mut ledger = Ledger::open_or_create(&state)?;
         let boot = host::boot();
         let last: Option<PreviousProcess> = ledger.mark(SESSION)?;
         let cut_off = last.is_some_and(|last| !last.ended || last.boot != boot);
@@ -92,10 +92,10 @@ impl World {
         }
         let ended = locks(&self.repo, cut_off, &mut mended)?;
         // While a lock that may be ours is left, the next piton looks again.
-        ledger.at_end(SESSION, &PreviousProcess { ended, boot })?;
+        ledger.set_mark_on_close(SESSION, &PreviousProcess { ended, boot })?;
         for run in ledger.runs()? {
             let flights: Vec<Flight> =
-                ledger.on_their_way()?.into_iter().filter(|flight| flight.record.run == run.name).collect();
+                ledger.unfinished()?.into_iter().filter(|flight| flight.record.run == run.name).collect();
             if flights.is_empty() && !thorough {
                 continue;
             }
@@ -133,11 +133,13 @@ impl World {
 pub fn open_settled(repo: &Repo) -> Result<Option<Ledger>> {
     ledger_witness::check_ledger_is_current(repo)?;
     let state = repo.state_dir();
-    let Some(ledger) = Ledger::look(&state)?.filter(|_| !repo.lost_its_branch()) else { return Ok(None) };
+    let Some(ledger) = Ledger::open_read_only(&state)?.filter(|_| !repo.head_branch_is_missing()) else {
+        return Ok(None);
+    };
     let last: Option<PreviousProcess> = ledger.mark(SESSION)?;
     let ended = last.is_none_or(|last| last.ended && last.boot == host::boot());
     // A piton that is at work has not ended; its lock is not tried, which would keep others from taking it.
-    Ok((ended && ledger.on_their_way()?.is_empty()).then_some(ledger))
+    Ok((ended && ledger.unfinished()?.is_empty()).then_some(ledger))
 }
 
 fn mended(kind: &'static str, found: impl Into<String>, did: impl Into<String>) -> Mended {
@@ -207,7 +209,8 @@ fn finish(book: &mut Book, repo: &Repo, flight: Flight) -> Result<Mended> {
     let number = record.trial;
     let found = format!("trial {number} of run {} is {}, and no further", record.run, state.word());
     // Its commit may not have reached the disk; its ref may not have been made.
-    let there = record.commit.as_ref().is_some_and(|id| repo.object_id(id).is_ok_and(|id| repo.is_whole(id)));
+    let there =
+        record.commit.as_ref().is_some_and(|id| repo.object_id(id).is_ok_and(|id| repo.has_all_objects(id)));
     let next = match rest(state) {
         Rest::Decide if record.commit.is_some() && !there => rest(State::Built),
         next => next,
@@ -332,7 +335,7 @@ fn branch(book: &Book, repo: &Repo) -> Result<Option<Mended>> {
     }
     let gone = format!("{} is broken or gone", book.branch());
     let commit = book.incumbent().commit.clone().unwrap_or_default();
-    let whole = repo.object_id(&commit).is_ok_and(|id| repo.is_whole(id));
+    let whole = repo.object_id(&commit).is_ok_and(|id| repo.has_all_objects(id));
     Ok(Some(match whole.then(|| book.create_branch(repo)) {
         Some(Ok(())) => mended("branch", gone, "put back at the incumbent"),
         Some(Err(error)) => mended(

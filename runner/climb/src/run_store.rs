@@ -161,7 +161,7 @@ impl Book {
 
     fn keep_snapshot(&mut self) -> Result<()> {
         if self.tally.records >= self.snapshot + SNAPSHOT {
-            self.ledger.keep_tally(&self.run.name, &self.tally)?;
+            self.ledger.save_tally(&self.run.name, &self.tally)?;
             self.snapshot = self.tally.records;
         }
         Ok(())

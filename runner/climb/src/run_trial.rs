@@ -286,7 +286,7 @@ pub fn adopt(book: &mut Book, repo: &Repo) -> Result<Vec<Adopted>> {
             adopted.push(Adopted::Broken(number));
         }
         let Some(commit) = repo.raw_ref(&name) else { return Ok(adopted) };
-        if !repo.is_whole(commit) {
+        if !repo.has_all_objects(commit) {
             repo.delete_ref(&name)?;
             adopted.push(Adopted::Broken(number));
             continue;

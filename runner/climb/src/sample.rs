@@ -218,7 +218,7 @@ impl Bench<'_> {
                 // One that ended well may have been refused what it can do without.
                 let _ = self
                     .walls
-                    .notes()
+                    .records_refusals()
                     .then(|| self.walls.explain("measure", &policy, [&done.stderr, &done.stdout]));
                 sampled
             }

@@ -48,7 +48,7 @@ impl World {
     pub fn may_begin(&self, name: Option<&str>, owner: Owner) -> Result<()> {
         let state = self.repo.state_dir();
         let ledger = open_settled(&self.repo)?;
-        if ledger.is_none() && Ledger::look(&state)?.is_some() {
+        if ledger.is_none() && Ledger::open_read_only(&state)?.is_some() {
             return Ok(());
         }
         let head = self.repo.head()?;
@@ -102,7 +102,7 @@ impl World {
 
         let watch = Stopwatch::start();
         if config.harness.is_some() {
-            self.long("building the harness from the sealed tree; minutes the first time");
+            self.begin_long("building the harness from the sealed tree; minutes the first time");
         }
         let harness = self.workshop().harness(head.commit, &config)?;
         if let Some(hash) = &harness.hash {
@@ -112,7 +112,7 @@ impl World {
             );
         }
         let built_from = Stopwatch::start();
-        self.long("building the baseline");
+        self.begin_long("building the baseline");
         let left_out = self.left_out(&harness, &config);
         let broken = |why: String| {
             Error::new("the run did not begin: the baseline cannot be measured")
@@ -135,7 +135,7 @@ impl World {
                 Tone::Neutral,
                 &format!(
                     "not sealed, read from the checkout: {}",
-                    config.own(&config.scope.from_checkout).join(", ")
+                    config.within_experiment(&config.scope.from_checkout).join(", ")
                 ),
             );
         }
@@ -178,7 +178,7 @@ impl World {
         record.seconds =
             Seconds { agent: 0.0, build: build_s, measure: measured_from.seconds(), total: watch.seconds() };
         self.progress.idle();
-        let config = config.settled(Some(&record));
+        let config = config.with_scales_of(Some(&record));
         let metric = &config.metric;
         let tau = record.tau.map_or_else(String::new, |tau| {
             let size = text::size(tau, 2, metric);
@@ -231,7 +231,7 @@ impl World {
             return String::new();
         }
         let all = config
-            .own(&config.scope.from_checkout)
+            .within_experiment(&config.scope.from_checkout)
             .into_iter()
             .map(|path| format!("\"{path}\""))
             .chain(names.iter().cloned());

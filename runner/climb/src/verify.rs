@@ -1,4 +1,4 @@
-//! The night's figure: HEAD of a run against its baseline in fresh pairs, and each keep measured once more.
+//! Verification: HEAD of a run against its baseline in fresh pairs, and each keep measured once more.
 
 use crate::build::{BuildEnd, Built};
 use crate::pair_runner::{Duel, Round};
@@ -20,7 +20,7 @@ use piton_system::terminal::Tone;
 
 const WHAT: &str = "nothing was verified";
 
-/// Pairs of the night's figure: its 95 % interval is then the 6th and the 15th of them.
+/// Pairs of a verification: its 95 % interval is then the 6th and the 15th of them.
 pub const PAIRS: u32 = 20;
 
 impl Session<'_> {
@@ -61,7 +61,7 @@ impl Session<'_> {
             .map_err(|sick| fails(sick, ("HEAD", last.trial), ("the baseline", 0), &self.book.run.name))?;
         let gains: Vec<f64> = pairs.iter().map(|pair| pair.gain).collect();
         let interval = stats::sign_interval(&gains, 0.025).expect("twenty pairs have one");
-        let mut night = Verification {
+        let mut verification = Verification {
             run: self.book.run.name.clone(),
             at: clock::now(),
             baseline: self.book.run.base.clone(),
@@ -77,7 +77,7 @@ impl Session<'_> {
         };
         if each {
             for keep in &keeps {
-                night.each.push(self.again(keep, last, &records)?);
+                verification.each.push(self.again(keep, last, &records)?);
             }
         }
         self.world.progress.idle();
@@ -86,9 +86,9 @@ impl Session<'_> {
             let told = format!("still to be tested again, at the end of a climb: {again}");
             self.world.progress.line(Tone::Neutral, &told);
         }
-        night.seconds = watch.seconds();
-        self.book.ledger.verified(&night)?;
-        Ok(night)
+        verification.seconds = watch.seconds();
+        self.book.ledger.add_verification(&verification)?;
+        Ok(verification)
     }
 
     /// One keep: against its own incumbent, and HEAD against HEAD without it.

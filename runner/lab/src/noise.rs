@@ -42,7 +42,7 @@ impl Bare {
         let entered = world.lock_and_recover(who, false)?;
         fs::create_dir_all(state.join("logs")).context("nothing was measured")?;
         if config.harness.is_some() {
-            world.progress.long("building the harness from the committed tree; minutes the first time");
+            world.progress.begin_long("building the harness from the committed tree; minutes the first time");
         }
         let harness = world.workshop().harness(head, &config)?;
         Ok(Self { head, config, harness, entered })

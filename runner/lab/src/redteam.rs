@@ -287,7 +287,7 @@ impl Range<'_> {
         if let Some(run) = &self.run {
             return Ok(run.clone());
         }
-        let ledger = Ledger::found(&self.copy.state_dir())?;
+        let ledger = Ledger::open_existing(&self.copy.state_dir())?;
         let mut name = String::new();
         for n in 1.. {
             name = format!("redteam-{n}");
@@ -298,7 +298,9 @@ impl Range<'_> {
             }
         }
         drop(ledger);
-        self.world.progress.long("beginning a run to attack; the harness is built first, where there is one");
+        self.world
+            .progress
+            .begin_long("beginning a run to attack; the harness is built first, where there is one");
         let done = self.piton(&["climb", "--run", &name, "--trials", "0"])?;
         if done.end != End::Exited(0) {
             let status = if done.end == End::Interrupted { 130 } else { exit::BASELINE };
@@ -368,7 +370,7 @@ fn words_of(
 ) -> Vec<(&'static str, String)> {
     let text = |path: PathBuf| path.to_string_lossy().into_owned();
     let root = copy.directory(&copy.site());
-    let first = config.places().first().cloned().unwrap_or_default();
+    let first = config.editable_paths().first().cloned().unwrap_or_default();
     let editable = match root.join(&first).is_dir() {
         true => first,
         false => Path::new(&first).parent().map_or(String::new(), |dir| dir.to_string_lossy().into_owned()),

@@ -20,11 +20,11 @@ use piton_system::state_home::Place;
 pub fn attempt(world: World, config: &Config) -> Result<Attempt> {
     let commit = world.repo.head()?.commit;
     let dir = world.repo.state_dir().join("try");
-    let world = World { walls: world.walls.noting(), ..world };
+    let world = World { walls: world.walls.recording_refusals(), ..world };
     fs::create_dir_all(dir.join("logs")).context("the commit was not tried")?;
     let place = Place::of(&dir);
     let workshop = Workshop { dir: dir.clone(), place: &place, ..world.workshop() };
-    world.long("building and measuring the present commit once");
+    world.begin_long("building and measuring the present commit once");
     let measured = || -> Result<std::result::Result<String, String>> {
         let harness = workshop.harness(commit, config)?;
         let side = match workshop.challenger(commit, &[], config, true)? {

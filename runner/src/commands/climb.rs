@@ -78,7 +78,7 @@ pub(super) fn resume(dir: &Path, least: Level, run: Option<&str>, json: bool) ->
     let what = "no climb was taken up again";
     let repo = Repo::open(dir)?;
     let state = repo.state_dir();
-    let last = if let Some(ledger) = Ledger::found(&state)? {
+    let last = if let Some(ledger) = Ledger::open_existing(&state)? {
         let of = |run: &str| -> Result<bool> {
             let run = ledger.run(run)?;
             Ok(repo.within().is_none_or(|within| run.is_none_or(|run| run.within == within)))
@@ -115,7 +115,7 @@ pub(super) fn resume(dir: &Path, least: Level, run: Option<&str>, json: bool) ->
     let left = stopping::limits(&stopping::left(budget, &before.spent));
     let left =
         if left.is_empty() { "without a limit".to_owned() } else { format!("left: {}", left.join(", ")) };
-    terminal::told(&format!("going on with run {} and {}; {left}", before.run, before.order.agent));
+    terminal::tell(&format!("going on with run {} and {}; {left}", before.run, before.order.agent));
     start(
         Start {
             order: before.order.clone(),
@@ -181,7 +181,8 @@ fn start(start: Start, dir: &Path, least: Level) -> Result<u8> {
         watch,
         ascent: run_climb::ascent(&session.book.run.name, order, before),
     };
-    let stop = session.climb(&mut climber).map_err(|error| world.repo.stands_here().err().unwrap_or(error));
+    let stop =
+        session.climb(&mut climber).map_err(|error| world.repo.check_not_moved().err().unwrap_or(error));
     let ascent = climber.ascent;
     world.progress.idle();
     drop(work);
@@ -235,7 +236,7 @@ fn way(world: &World, ledger: &Ledger, run: Option<&str>) -> Result<Way> {
         ));
     }
     let none = || in_its_way(here, "git does not say which branch it was on before".to_owned());
-    let back = world.repo.came_from(&branch).ok_or_else(none)?;
+    let back = world.repo.previous_branch(&branch).ok_or_else(none)?;
     Ok(Way { run: run.map(str::to_owned), back: Some(back) })
 }
 

@@ -23,9 +23,9 @@ pub(super) fn run(dir: &Path, names: [&str; 2], json: bool) -> Result<u8> {
         }
         let which = Which { run: Some(name.to_owned()), json };
         let (ledger, run, config) = find(dir, &which)?;
-        let (records, night, none) =
-            (ledger.records(&run.name)?, ledger.last_verified(&run.name)?, BTreeMap::new());
-        let facts = report::view(&run, &config, &records, night.as_ref(), &none).facts();
+        let (records, verification, none) =
+            (ledger.records(&run.name)?, ledger.last_verification(&run.name)?, BTreeMap::new());
+        let facts = report::view(&run, &config, &records, verification.as_ref(), &none).facts();
         let settings = serde_json::to_value(&config).context("the runs were not compared")?;
         Ok(ComparedRun { facts, settings, claimed: None })
     };

@@ -26,7 +26,10 @@ pub(super) fn run(dir: &Path, from: &str, to: &str, which: &Which) -> Result<u8>
             "from": a.to_string(), "to": b.to_string(), "added": diff.added, "removed": diff.removed, "diff": diff.text
         }));
     } else if diff.text.is_empty() {
-        terminal::answer(&format!("{from} and {to} do not differ below {}", config.places().join(", ")));
+        terminal::answer(&format!(
+            "{from} and {to} do not differ below {}",
+            config.editable_paths().join(", ")
+        ));
     } else {
         terminal::diff(&diff.text);
     }

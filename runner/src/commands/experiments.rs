@@ -71,9 +71,9 @@ fn gather(ledger: &Ledger, named: Option<&str>, within: &str) -> Result<Experime
             Ok(())
         })?;
         ledger.notes(&run.name, false, usize::MAX)?.iter().for_each(|note| all.note(note));
-        let nights = ledger.nights(&run.name)?;
-        let each = all.head().and_then(|head| measured(&nights, head, true)).cloned();
-        all.end(nights.last(), each.as_ref());
+        let verifications = ledger.verifications(&run.name)?;
+        let each = all.head().and_then(|head| measured(&verifications, head, true)).cloned();
+        all.end(verifications.last(), each.as_ref());
     }
     Ok(all)
 }
@@ -115,7 +115,7 @@ fn write(path: &Path, text: &str) -> std::io::Result<()> {
 fn warn(repo: &Repo, path: &Path) {
     let branch = repo.head().map(|head| head.branch).unwrap_or_default();
     if branch.starts_with("piton/") && path.starts_with(repo.root()) {
-        terminal::told(&format!(
+        terminal::tell(&format!(
             "note: this checkout is on {branch}, where {} is an edit outside the scope: move it before the next trial",
             path.file_name().unwrap_or_default().to_string_lossy()
         ));

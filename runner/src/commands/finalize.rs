@@ -32,10 +32,10 @@ pub(super) fn run(dir: &Path, least: Level, args: &Finalize) -> Result<u8> {
         .transpose()?;
     let _lock = world.as_ref().map(|world| hold(world, &run, args.verify)).transpose()?;
     free(&ledger, &run)?;
-    let (records, nights) = (ledger.records(&run.name)?, ledger.nights(&run.name)?);
+    let (records, verifications) = (ledger.records(&run.name)?, ledger.verifications(&run.name)?);
     let head = rechecks::incumbent(&records).and_then(|record| record.commit.clone());
     let head = head.ok_or_else(|| Error::new(WHAT).cause(format!("run {} has no baseline", run.name)))?;
-    let ideas = finalize::ideas(&records, measured(&nights, &head, true));
+    let ideas = finalize::ideas(&records, measured(&verifications, &head, true));
     if ideas.is_empty() {
         return Err(Error::refused(format!("{WHAT}: run {} has kept nothing", run.name))
             .note("nothing was changed")
@@ -50,19 +50,19 @@ pub(super) fn run(dir: &Path, least: Level, args: &Finalize) -> Result<u8> {
     repo.identity()?;
     let config = ledger.config(&run)?;
     let memory = if args.apply { None } else { Some(repo.in_memory()?) };
-    let night = measured(&nights, &head, false);
+    let verification = measured(&verifications, &head, false);
     let composer = Composer {
         repo: memory.as_ref().unwrap_or(&repo),
         run: &run,
         base: repo.commit_id(&run.base)?,
         head: repo.commit_id(&head)?,
-        evidence: Evidence { metric: &config.metric, alpha: config.rule.alpha, night },
+        evidence: Evidence { metric: &config.metric, alpha: config.rule.alpha, verification },
         edits: ideas.iter().map(|idea| Edit::of(&repo, idea)).collect::<Result<_>>()?,
         ideas,
     };
     let mut plan = composer.plan()?;
     plan.taken = taken;
-    plan.notes.extend(composer.notes(&repo, &plan, &nights, &config));
+    plan.notes.extend(composer.notes(&repo, &plan, &verifications, &config));
     if args.apply {
         make(&repo, &plan)?;
         plan.applied = true;
@@ -85,17 +85,17 @@ fn hold(world: &World, run: &Run, verify: bool) -> Result<Lock> {
         return Ok(entered.lock);
     }
     let mut session = world.resume(entered, &run.name)?;
-    let night = session.verify(true)?;
+    let verification = session.verify(true)?;
     world.progress.line(
         Tone::Plain,
-        &format!("{}\n", summary::night_words(&night, &session.book.config.metric).trim_end()),
+        &format!("{}\n", summary::verification_words(&verification, &session.book.config.metric).trim_end()),
     );
     Ok(session.lock)
 }
 
 /// Refuses while a trial of the run is under way: what it comes to may be one idea more.
 fn free(ledger: &Ledger, run: &Run) -> Result<()> {
-    let flights = ledger.on_their_way()?;
+    let flights = ledger.unfinished()?;
     match flights.iter().find(|flight| flight.record.run == run.name) {
         None => Ok(()),
         Some(flight) => Err(Error::refused(format!(

@@ -65,7 +65,7 @@ impl Frame {
 
 /// A scene, as a page shows it.
 pub(super) fn of<'a>(scene: &'a Scene, diffs: &'a BTreeMap<u32, String>) -> View<'a> {
-    report::view(&scene.run, &scene.config, &scene.records, scene.night.as_ref(), diffs)
+    report::view(&scene.run, &scene.config, &scene.records, scene.verification.as_ref(), diffs)
 }
 
 /// Somebody who has the page open.

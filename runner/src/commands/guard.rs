@@ -70,7 +70,7 @@ pub(super) fn run(dir: &Path, command: &[OsString], more: &[PathBuf], least: Lev
     let mut env = process::full_env();
     env.push((guard::SOCKET.into(), socket.clone().into()));
     env.extend(room.env());
-    let writes = config.places();
+    let writes = config.editable_paths();
     let told = format!("inside the walls: `piton trial` works, {} may be edited", writes.join(", "));
     world.progress.line(Tone::Dim, &told);
     let supervisor = Supervisor::new(root, piton.clone(), &permits);
@@ -110,7 +110,7 @@ fn finish(world: &World) {
         return;
     }
     world.progress.line(Tone::Dim, "the trial that is under way is finished first; Ctrl-C interrupts it");
-    world.runner.stop_from_now();
+    world.runner.forget_earlier_interrupts();
     let mut asked = false;
     while let Some(process) = at_work() {
         if let (true, false, Some(process)) = (world.runner.interrupted(), asked, process) {

@@ -94,7 +94,7 @@ fn place(repo: &Repo, name: &str) -> PathBuf {
 
 fn in_ledger(repo: &Repo, name: &str) -> Result<bool> {
     let state = repo.state_dir();
-    Ok(Ledger::found(&state)?.map(|ledger| ledger.run(name)).transpose()?.flatten().is_some())
+    Ok(Ledger::open_existing(&state)?.map(|ledger| ledger.run(name)).transpose()?.flatten().is_some())
 }
 
 /// The imported run of that name, where the ledger has none.

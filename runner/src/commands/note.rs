@@ -36,7 +36,7 @@ pub(super) fn keep(dir: &Path, text: &str, by: Option<&str>, which: &Which) -> R
     })?;
     let by = note::author(by, guard::called_from_walls());
     let note = Note { run: run.name, at: clock::now(), by, text, guidance: false };
-    ledger.leave(&note)?;
+    ledger.add_note(&note)?;
     Ok(note)
 }
 

@@ -33,9 +33,9 @@ pub(super) fn run(dir: &Path, args: &ReportArgs) -> Result<u8> {
         return claimed(dir, args, &imported);
     }
     let (repo, run, config, records) = reading(dir, &args.which)?;
-    let night = Ledger::open(&repo.state_dir())?.last_verified(&run.name)?;
+    let verification = Ledger::open(&repo.state_dir())?.last_verification(&run.name)?;
     let none = BTreeMap::new();
-    let view = view(&run, &config, &records, night.as_ref(), &none);
+    let view = view(&run, &config, &records, verification.as_ref(), &none);
     if args.which.json {
         return give(args.output.as_deref(), &terminal::pretty(&view.facts()));
     }
@@ -109,7 +109,7 @@ pub(super) fn view<'a>(
     run: &'a Run,
     config: &'a Config,
     records: &'a [Record],
-    night: Option<&'a Verification>,
+    verification: Option<&'a Verification>,
     diffs: &'a BTreeMap<u32, String>,
 ) -> View<'a> {
     View {
@@ -122,7 +122,7 @@ pub(super) fn view<'a>(
         guards: &config.guards,
         alpha: config.rule.alpha,
         records,
-        night,
+        verification,
         diffs,
     }
 }

@@ -84,14 +84,14 @@ pub(super) fn run(dir: &Path, args: &Serve) -> Result<u8> {
     let served = Arc::clone(&shared);
     let server = std::thread::spawn(move || answer(listener, served));
     if !loopback {
-        terminal::told("whoever has this address may stop the climb; it crosses the network unencrypted");
+        terminal::tell("whoever has this address may stop the climb; it crosses the network unencrypted");
     }
     terminal::answer(&url);
-    terminal::told("Ctrl-C ends it");
+    terminal::tell("Ctrl-C ends it");
     // A measurement may be going on.
-    host::stand_back();
+    host::lower_priority();
     let mut shown = None;
-    while !asked.interrupted() && !asked.to_end() && !server.is_finished() {
+    while !asked.interrupted() && !asked.asked_to_end() && !server.is_finished() {
         shared.project(&mut shown);
         clock::wait(EVERY);
     }

@@ -53,8 +53,8 @@ pub(super) fn run(dir: &Path, plot: bool, which: &Which) -> Result<u8> {
     };
     let (repo, run, config, records) = chosen;
     let ledger = Ledger::open(&repo.state_dir())?;
-    let night = ledger.last_verified(&run.name)?;
-    let mut status = summary::status(&run.name, &run.base, &records, &config.metric, night.as_ref());
+    let verification = ledger.last_verification(&run.name)?;
+    let mut status = summary::status(&run.name, &run.base, &records, &config.metric, verification.as_ref());
     status.again = rechecks::of(&records).outstanding(&config.rule);
     status.notes = ledger.notes(&run.name, false, usize::MAX)?.len();
     if let Some(ascent) = piton_climb::run_climb::last(&ledger, Some(&run.name))? {
@@ -73,7 +73,7 @@ pub(super) fn run(dir: &Path, plot: bool, which: &Which) -> Result<u8> {
         now.iter()
             .for_each(|now| text.push_str(&format!("  {:<12} {}\n", "now", wait::under_way_words(now))));
         if plot {
-            let stairs = Staircase::of(&run.name, &records, &config.metric, night.as_ref());
+            let stairs = Staircase::of(&run.name, &records, &config.metric, verification.as_ref());
             let columns = terminal::columns().unwrap_or(100).clamp(40, 160);
             text.push_str(&format!(
                 "\n{}",
@@ -91,7 +91,8 @@ fn beginning(repo: &Repo, run: Option<&str>) -> Result<Option<Now>> {
     let Some(now) = status_file::read(&state).filter(|now| run.is_none_or(|run| run == now.run)) else {
         return Ok(None);
     };
-    let recorded = Ledger::found(&state)?.map(|ledger| ledger.run(&now.run)).transpose()?.flatten().is_some();
+    let recorded =
+        Ledger::open_existing(&state)?.map(|ledger| ledger.run(&now.run)).transpose()?.flatten().is_some();
     Ok(Some(now).filter(|_| !recorded))
 }
 

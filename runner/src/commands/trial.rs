@@ -40,7 +40,7 @@ pub(super) fn run(
             .hint("piton trial -m \"what you tried\", or without -m, and piton describes the edit"));
     }
     let repo = Repo::open(dir)?;
-    if !repo.lost_its_branch() {
+    if !repo.head_branch_is_missing() {
         may_resume(&repo, &on_a_run(&repo)?)?;
     }
     repo.remember_outputs();
@@ -87,7 +87,7 @@ pub(super) fn run(
     let log = waiter.errands.begin(&errand)?;
     let colours = terminal::tells_a_terminal() && std::env::var_os("NO_COLOR").is_none();
     let env: &[(&str, &str)] = if colours { &[("CLICOLOR_FORCE", "1")] } else { &[] };
-    process::send_off(&line(least, false)?, dir, env, lock, log)?;
+    process::spawn_detached(&line(least, false)?, dir, env, lock, log)?;
     waiter.follow(errand, true)
 }
 
@@ -138,7 +138,7 @@ fn edit(repo: &Repo) -> Result<Edit> {
 /// `piton carry`: the process that carries out the trial that was asked for. Nobody calls it by hand.
 pub(super) fn carry(dir: &Path, least: Level, away: bool) -> Result<()> {
     if !away {
-        return process::leave(&line(least, true)?);
+        return process::start_new_session(&line(least, true)?);
     }
     let errands = Errands::of(&Repo::open(dir)?.state_dir());
     let asked = errands.last().filter(|errand| errand.end.is_none() && errand.process.is_none());
@@ -155,7 +155,7 @@ pub(super) fn carry(dir: &Path, least: Level, away: bool) -> Result<()> {
 fn judge(dir: &Path, least: Level, errands: &Errands, errand: &mut Errand) -> Result<()> {
     let world = world(dir, least)?;
     let ear = errands.clone();
-    let world = World { progress: world.progress.heard_by(move |doing| ear.set_doing(doing)), ..world };
+    let world = World { progress: world.progress.with_listener(move |doing| ear.set_doing(doing)), ..world };
     // A branch that a power cut broke is put back before HEAD is read.
     let entered = world.lock_and_recover("piton trial", false)?;
     let name = &on_a_run(&world.repo)?;

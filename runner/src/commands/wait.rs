@@ -111,7 +111,7 @@ impl<'a> Waiter<'a> {
                 stop = false;
             }
             let enough = self.patience.is_some_and(|patience| self.watch.elapsed() >= patience);
-            if enough || self.asked.to_end() || (stop && !self.interrupts) {
+            if enough || self.asked.asked_to_end() || (stop && !self.interrupts) {
                 self.progress.idle();
                 return Ok(self.running(&errand));
             }
@@ -174,7 +174,7 @@ impl<'a> Waiter<'a> {
         let (Some(run), Some(record)) = (ledger.run(run)?, ledger.record(run, *trial)?) else {
             return Ok(None);
         };
-        let mut left = ledger.on_their_way()?.into_iter();
+        let mut left = ledger.unfinished()?.into_iter();
         if errand.end.is_none()
             && left.any(|flight| flight.record.run == run.name && flight.record.trial == *trial)
         {

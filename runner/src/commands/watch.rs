@@ -38,7 +38,7 @@ pub(super) fn run(dir: &Path, wanted: Option<String>) -> Result<u8> {
     follower.refresh();
     follow::require_named_run(&follower)?;
     // A measurement may be going on.
-    host::stand_back();
+    host::lower_priority();
     let screen = Screen::take()?;
     let ended = follow(dir, wanted.as_deref(), &mut follower, screen, &asked);
     ended.map(|()| exit::DONE)
@@ -68,7 +68,7 @@ fn follow(
 ) -> Result<()> {
     let (mut panel, diffs, mut drawn) = (Panel::default(), BTreeMap::new(), None);
     let mut anew = true;
-    while !asked.interrupted() && !asked.to_end() {
+    while !asked.interrupted() && !asked.asked_to_end() {
         anew |= follower.refresh() > Change::Nothing;
         let now = clock::unix();
         // While something is at work its time goes on.

@@ -21,7 +21,7 @@ use rustix::io::Errno;
 
 pub use kinds::{Kind, Meta};
 pub use remove::{remove, remove_at};
-pub use write::{begin, go_on, is_temporary, open, put};
+pub use write::{create_file, is_temporary, open, open_read_write, put};
 
 /// How deep directories may lie in each other before what is in them counts as no part of a tree: git's own paths end long before.
 pub const DEEPEST: usize = 256;
@@ -123,13 +123,13 @@ impl Dir {
     }
 
     /// What stands under a name; `None` where nothing does, or nothing can.
-    pub fn look(&self, name: &OsStr) -> Option<Meta> {
+    pub fn stat(&self, name: &OsStr) -> Option<Meta> {
         single(name).ok()?;
         rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).ok().map(|stat| Meta::of(&stat))
     }
 
     /// Whether something may stand under a name of which nothing is told, since the directory may not be searched.
-    pub fn hides(&self, name: &OsStr) -> bool {
+    pub fn may_hide(&self, name: &OsStr) -> bool {
         rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).err() == Some(Errno::ACCESS)
     }
 
@@ -147,7 +147,7 @@ impl Dir {
     /// When what stands there is no plain file.
     pub fn file(&self, name: &OsStr) -> io::Result<(File, Meta)> {
         // Not even opened: some devices do something when they are.
-        if self.look(name).is_some_and(|meta| meta.kind != Kind::File) {
+        if self.stat(name).is_some_and(|meta| meta.kind != Kind::File) {
             return Err(not_plain());
         }
         let fd = self.open_one(name, OFlags::RDONLY)?;

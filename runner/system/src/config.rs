@@ -225,12 +225,12 @@ impl Config {
     }
 
     /// The editable paths as `piton.toml` has them, from the directory of the experiment.
-    pub fn places(&self) -> Vec<String> {
-        self.own(&self.scope.editable)
+    pub fn editable_paths(&self) -> Vec<String> {
+        self.within_experiment(&self.scope.editable)
     }
 
     /// Paths of the repository as `piton.toml` has them.
-    pub fn own(&self, paths: &[String]) -> Vec<String> {
+    pub fn within_experiment(&self, paths: &[String]) -> Vec<String> {
         let short =
             |path: &String| path.strip_prefix(&scope::join(&self.within, "")).unwrap_or(path).to_owned();
         if self.within.is_empty() { paths.to_vec() } else { paths.iter().map(short).collect() }
@@ -241,7 +241,7 @@ impl Config {
     /// # Errors
     /// Those of [`Config::parse`]; a metric that the format can never read; a placeholder that a command does not have; memory that
     /// is counted in nobody knows what.
-    pub fn fresh(text: &str) -> Result<Self> {
+    pub fn parse_new(text: &str) -> Result<Self> {
         let config = Self::parse(text)?;
         match config.unreadable().or_else(|| config.misplaced()).or_else(|| config.metric.problem()) {
             Some(problem) => Err(bad(problem)),
@@ -343,7 +343,7 @@ impl Config {
 
     /// The experiment as the baseline settled it: the scale of every metric is what its record says, and that of ratios in runs from
     /// before there was a choice.
-    pub fn settled(mut self, baseline: Option<&Record>) -> Self {
+    pub fn with_scales_of(mut self, baseline: Option<&Record>) -> Self {
         let Some(record) = baseline else { return self };
         let scale = |key: &str| Some(record.scales.get(key).copied().unwrap_or_default());
         self.metric.scale = scale(&self.metric.name);
@@ -538,7 +538,7 @@ mod tests {
         assert!(GOOD.contains(from));
         let text = GOOD.replace(from, to);
         Config::parse(&text).unwrap();
-        Config::fresh(&text).unwrap_err().cause.unwrap()
+        Config::parse_new(&text).unwrap_err().cause.unwrap()
     }
 
     #[test]
@@ -546,11 +546,11 @@ mod tests {
         for name in ["acc@1", "val loss", "score(ms)"] {
             let lines = format!("\"{name}\"\n        direction");
             let text = GOOD.replace("\"tps\"\n        direction", &lines);
-            Config::fresh(&text).unwrap();
+            Config::parse_new(&text).unwrap();
             let text = text.replace("timeout_s", "format = \"lines\"\n        timeout_s");
-            let why = Config::fresh(&text).unwrap_err().cause.unwrap();
+            let why = Config::parse_new(&text).unwrap_err().cause.unwrap();
             assert!(why.contains(&format!("`{name}` can never be read")), "{why}");
-            Config::fresh(&format!("{text}\n[measure.patterns]\n'{name}' = 'x ([0-9.]+)'")).unwrap();
+            Config::parse_new(&format!("{text}\n[measure.patterns]\n'{name}' = 'x ([0-9.]+)'")).unwrap();
         }
         let guard = "format = \"lines\"\ntimeout_s = 10\n[[guard]]\nmetric = \"a b\"\ndirection = \"lower\"\nlimit_pct = 1.0";
         assert!(fresh_refusal("timeout_s = 10", guard).contains("`a b` can never be read"));
@@ -575,7 +575,7 @@ mod tests {
         for word in ["{tree}/a", "awk \"{print}\" f", "echo ${home} {} {1}", "{ print }", "{\"a\": 1}", "[{n"]
         {
             let text = GOOD.replace("timeout_s = 10", &build(word));
-            assert!(Config::fresh(&text).is_ok(), "{word}");
+            assert!(Config::parse_new(&text).is_ok(), "{word}");
         }
         assert!(fresh_refusal("\"measure.sh\"", "\"{target}/x\"").contains("measure.command has {target}"));
         assert!(fresh_refusal("\"measure.sh\"", "\"{sealed}/x\", \"{tre}\"").contains("{tre}"));
@@ -593,7 +593,8 @@ mod tests {
         assert!(
             fresh_refusal("direction = \"higher\"", &memory("memory_unit = \"mb\"")).contains("is missing")
         );
-        let fits = |keys: &str| Config::fresh(&GOOD.replace("direction = \"higher\"", keys)).unwrap().metric;
+        let fits =
+            |keys: &str| Config::parse_new(&GOOD.replace("direction = \"higher\"", keys)).unwrap().metric;
         assert_eq!(fits(&unit("mb")).gigabytes(2048.0), 2.0);
         assert_eq!(fits(&memory("memory = \"peak_vram_mb\"")).gigabytes(512.0), 0.5);
     }

@@ -31,7 +31,7 @@ pub fn device_env() -> Vec<(OsString, OsString)> {
 }
 
 /// Whether a variable says how a network is reached: proxies, certificates, and where packages come from.
-pub fn reaches_out(name: &str) -> bool {
+pub fn configures_network(name: &str) -> bool {
     const NAMES: [&str; 25] = [
         "HTTP_PROXY",
         "HTTPS_PROXY",
@@ -80,7 +80,7 @@ pub fn reaches_out(name: &str) -> bool {
 }
 
 fn reaching(wanted: impl Fn(&str) -> bool) -> Vec<(OsString, OsString)> {
-    let of = |name: &OsString| name.to_str().is_some_and(|name| reaches_out(name) && wanted(name));
+    let of = |name: &OsString| name.to_str().is_some_and(|name| configures_network(name) && wanted(name));
     std::env::vars_os().filter(|(name, _)| of(name)).collect()
 }
 
@@ -100,7 +100,7 @@ mod tests {
     #[test]
     fn what_reaches_a_network_is_known_by_its_name_and_no_place_to_work_in_is() {
         let of = |names: &[&str], right| {
-            names.iter().for_each(|name| assert_eq!(reaches_out(name), right, "{name}"))
+            names.iter().for_each(|name| assert_eq!(configures_network(name), right, "{name}"))
         };
         of(
             &[
@@ -141,7 +141,7 @@ mod tests {
         for name in
             ["npm_config__authToken", "CARGO_REGISTRIES_X_TOKEN", "UV_INDEX_X_PASSWORD", "PIP_CONFIG_FILE"]
         {
-            assert!(reaches_out(name) && opens_an_account(name), "{name}");
+            assert!(configures_network(name) && opens_an_account(name), "{name}");
         }
         assert!(!opens_an_account("PIP_INDEX_URL") && !opens_an_account("NODE_EXTRA_CA_CERTS"));
     }

@@ -90,7 +90,7 @@ impl Repo {
     ///
     /// # Errors
     /// When it was moved, removed or replaced meanwhile.
-    pub fn stands_here(&self) -> Result<()> {
+    pub fn check_not_moved(&self) -> Result<()> {
         let common = self.git.commondir();
         if identity(common) == self.identity {
             return Ok(());
@@ -146,7 +146,7 @@ impl Repo {
     }
 
     /// The branch that HEAD was on before it came to `branch`, by the reflog, where that is still there.
-    pub fn came_from(&self, branch: &str) -> Option<String> {
+    pub fn previous_branch(&self, branch: &str) -> Option<String> {
         let log = self.git.reflog("HEAD").ok()?;
         let end = format!(" to {branch}");
         let from = log.iter().find_map(|entry| {

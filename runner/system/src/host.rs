@@ -26,7 +26,7 @@ pub fn machine() -> String {
 ///
 /// # Errors
 /// A directory that is not there, cannot be written or has no room: by its name, and by what names it.
-pub fn temporary() -> Result<()> {
+pub fn check_temporary_directory() -> Result<()> {
     static ENOUGH: [u8; 64 << 10] = [b'.'; 64 << 10];
     let dir = std::env::temp_dir();
     let tried = tempfile::Builder::new().prefix("piton-").tempfile_in(&dir);
@@ -76,7 +76,7 @@ pub fn name() -> String {
 }
 
 /// From now on this process has what processor time nobody else wants.
-pub fn stand_back() {
+pub fn lower_priority() {
     // A system that refuses even that is none to argue with.
     let _ = rustix::process::nice(19);
 }
@@ -87,7 +87,7 @@ pub fn cores() -> usize {
 }
 
 /// Bytes that are free on the disk of `dir`; absent where the system does not tell.
-pub fn room(dir: &Path) -> Option<u64> {
+pub fn free_space(dir: &Path) -> Option<u64> {
     let disk = rustix::fs::statvfs(dir).ok()?;
     Some(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
@@ -135,11 +135,11 @@ impl Meter {
 
     /// What the machine did since.
     pub fn stop(self) -> Conditions {
-        self.spent().conditions()
+        self.reading().conditions()
     }
 
     /// The same, to be added to other times.
-    pub fn spent(self) -> MeterReading {
+    pub fn reading(self) -> MeterReading {
         let (before, now) = (self.counted, Counted::now());
         // Some hypervisors let the counter of stolen time run backwards.
         let since = |of: fn(&Counted) -> u64| of(&now).saturating_sub(of(&before));
@@ -157,7 +157,7 @@ impl Meter {
 
 impl MeterReading {
     /// Both times together.
-    pub fn and(self, other: Self) -> Self {
+    pub fn plus(self, other: Self) -> Self {
         let (one, two) = (self.counted, other.counted);
         let counted = Counted {
             stolen: one.stolen + two.stolen,
@@ -241,7 +241,7 @@ mod tests {
             counted: Counted { stolen: 10, all: 100, busy, own, waited: Some(waited) },
             seconds: 0.5,
         };
-        let both = of(80, 70, 500_000).and(of(60, 10, 0)).conditions();
+        let both = of(80, 70, 500_000).plus(of(60, 10, 0)).conditions();
         assert_eq!((both.steal_pct, both.pressure_pct, both.others_pct), (10.0, Some(50.0), Some(30.0)));
         let short = MeterReading { counted: Counted { all: 10, ..Counted::default() }, seconds: 0.1 };
         assert_eq!(short.conditions().others_pct, None);

@@ -161,7 +161,7 @@ impl Ledger {
     /// # Errors
     /// None there, a disk that refuses, or a file that is no ledger of this version.
     pub fn open(dir: &Path) -> Result<Self> {
-        Self::found(dir)?.ok_or_else(|| {
+        Self::open_existing(dir)?.ok_or_else(|| {
             Error::refused(NOT_OPENED)
                 .cause(format!("{} is not there, or holds nothing", dir.join("ledger.db").display()))
                 .note("nothing was changed; the commit of every trial is in git, below refs/piton/")
@@ -173,15 +173,15 @@ impl Ledger {
     ///
     /// # Errors
     /// A disk that refuses, or a file that is no ledger of this version.
-    pub fn found(dir: &Path) -> Result<Option<Self>> {
-        Self::look(dir)?.map(|_| Self::make(dir)).transpose()
+    pub fn open_existing(dir: &Path) -> Result<Option<Self>> {
+        Self::open_read_only(dir)?.map(|_| Self::open_or_create(dir)).transpose()
     }
 
     /// Opens the ledger in `dir`, making it if need be.
     ///
     /// # Errors
     /// A disk that refuses, or a file that is no ledger of this version.
-    pub fn make(dir: &Path) -> Result<Self> {
+    pub fn open_or_create(dir: &Path) -> Result<Self> {
         let what = NOT_OPENED;
         fs::create_dir_all(dir).context(what)?;
         let mut db = Connection::open(dir.join("ledger.db")).context(what)?;
@@ -215,7 +215,7 @@ impl Ledger {
     ///
     /// # Errors
     /// A file that is no ledger of this version.
-    pub fn look(dir: &Path) -> Result<Option<Self>> {
+    pub fn open_read_only(dir: &Path) -> Result<Option<Self>> {
         let path = dir.join("ledger.db");
         if !path.exists() {
             return Ok(None);
@@ -271,31 +271,33 @@ impl Ledger {
         head(&self.db)
     }
 
-    /// The night's figure is entered. When this returns it is on the disk.
+    /// A verification is entered. When this returns it is on the disk.
     ///
     /// # Errors
     /// A disk that refuses.
-    pub fn verified(&self, night: &Verification) -> Result<()> {
+    pub fn add_verification(&self, verification: &Verification) -> Result<()> {
         let what = "the verification was not recorded";
-        self.write(Sync::Now, what, |db| enter(db, "night", &night.run, None, night).map(|_| ()))
+        self.write(Sync::Now, what, |db| {
+            enter(db, "night", &verification.run, None, verification).map(|_| ())
+        })
     }
 
-    /// The last night's figure of a run.
+    /// The last verification of a run.
     ///
     /// # Errors
     /// A disk that refuses.
-    pub fn last_verified(&self, run: &str) -> Result<Option<Verification>> {
+    pub fn last_verification(&self, run: &str) -> Result<Option<Verification>> {
         self.one(
             "SELECT body FROM entries INDEXED BY entries_of_nights WHERE kind = 'night' AND run = ?1 ORDER BY entry DESC LIMIT 1",
             [run],
         )
     }
 
-    /// Every night's figure of a run, oldest first.
+    /// Every verification of a run, oldest first.
     ///
     /// # Errors
     /// A disk that refuses.
-    pub fn nights(&self, run: &str) -> Result<Vec<Verification>> {
+    pub fn verifications(&self, run: &str) -> Result<Vec<Verification>> {
         self.all(
             "SELECT body FROM entries INDEXED BY entries_of_nights WHERE kind = 'night' AND run = ?1 ORDER BY entry",
             [run],
@@ -375,14 +377,14 @@ impl Ledger {
     /// # Errors
     /// When the ledger or the experiment cannot be read.
     pub fn config(&self, run: &Run) -> Result<Config> {
-        Ok(run.experiment()?.settled(self.record(&run.name, 0)?.as_ref()))
+        Ok(run.experiment()?.with_scales_of(self.record(&run.name, 0)?.as_ref()))
     }
 
     /// Keeps a snapshot.
     ///
     /// # Errors
     /// A disk that refuses.
-    pub fn keep_tally(&self, run: &str, tally: &Tally) -> Result<()> {
+    pub fn save_tally(&self, run: &str, tally: &Tally) -> Result<()> {
         let what = "a snapshot was not kept";
         let text = serde_json::to_string(tally).context(what)?;
         let sql = "INSERT OR REPLACE INTO tallies (run, tally) VALUES (?1, ?2)";
@@ -412,7 +414,7 @@ impl Ledger {
     ///
     /// # Errors
     /// A value that is no JSON.
-    pub fn at_end(&mut self, name: &str, value: &impl Serialize) -> Result<()> {
+    pub fn set_mark_on_close(&mut self, name: &str, value: &impl Serialize) -> Result<()> {
         let text = serde_json::to_string(value).context("a mark was not set")?;
         self.last_mark = Some((name.to_owned(), text));
         Ok(())
@@ -481,7 +483,7 @@ mod tests {
     #[test]
     fn a_ledger_of_another_version_is_refused_and_left_as_it_is() {
         let dir = tempfile::tempdir().unwrap();
-        drop(Ledger::make(dir.path()).unwrap());
+        drop(Ledger::open_or_create(dir.path()).unwrap());
         for version in [1, 2, 4] {
             let db = Connection::open(dir.path().join("ledger.db")).unwrap();
             db.pragma_update(None, "user_version", version).unwrap();
@@ -494,7 +496,7 @@ mod tests {
     #[test]
     fn every_entry_hangs_on_the_one_before() {
         let dir = tempfile::tempdir().unwrap();
-        let ledger = Ledger::make(dir.path()).unwrap();
+        let ledger = Ledger::open_or_create(dir.path()).unwrap();
         assert_eq!(ledger.head().unwrap(), (0, hash_chain::BEGINNING.to_owned()));
         for n in 0..3 {
             ledger.write(Sync::Now, "", |db| enter(db, "night", "r", None, &n).map(|_| ())).unwrap();
@@ -513,7 +515,7 @@ mod tests {
     #[test]
     fn a_mark_that_is_lost_or_broken_is_none() {
         let dir = tempfile::tempdir().unwrap();
-        let ledger = Ledger::make(dir.path()).unwrap();
+        let ledger = Ledger::open_or_create(dir.path()).unwrap();
         assert_eq!(ledger.mark::<u32>("x").unwrap(), None);
         ledger.set_mark("x", &"no number").unwrap();
         assert_eq!(ledger.mark::<u32>("x").unwrap(), None);

@@ -30,7 +30,7 @@ use piton_core::base::error::{Context, Result};
 
 pub use crate::environment::{bare_env, fetching_env, full_env, network_env};
 pub use attend::{Stream, stream};
-pub use detach::{Answer, Asked, ask, feed, is_there, leave, send_off};
+pub use detach::{Answer, Asked, ask, is_there, run_with_input, spawn_detached, start_new_session};
 
 /// How much of the end of an output is read back, in bytes.
 pub const TAIL_BYTES: u64 = 1 << 20;
@@ -174,7 +174,7 @@ impl Runner {
     }
 
     /// Whether the user asks to stop from now on, or has asked piton to end: an earlier Ctrl-C was for somebody else.
-    pub fn stop_from_now(&self) {
+    pub fn forget_earlier_interrupts(&self) {
         self.stop.store(self.told_to_end(), Ordering::Relaxed);
     }
 
@@ -189,7 +189,7 @@ impl Runner {
     /// When the file cannot be written.
     pub fn transcribe(&self, path: &Path) -> Result<()> {
         // A link in its place, or another name of it, would have piton empty what that leads to.
-        let log = beneath::begin(path).context(format!("{} was not begun", path.display()))?;
+        let log = beneath::create_file(path).context(format!("{} was not begun", path.display()))?;
         *self.transcript.lock().expect("no holder panics") = Some(log);
         Ok(())
     }
@@ -233,8 +233,8 @@ impl Runner {
                 Some(path) => Stdio::from(File::open(path).context(what())?),
                 None => Stdio::null(),
             })
-            .stdout(beneath::begin(&job.stdout).context(what())?)
-            .stderr(beneath::begin(&job.stderr).context(what())?)
+            .stdout(beneath::create_file(&job.stdout).context(what())?)
+            .stderr(beneath::create_file(&job.stderr).context(what())?)
             .process_group(0);
         let mut child = command.spawn().context(what())?;
         let pid = Pid::from_child(&child);

@@ -95,7 +95,7 @@ impl Walls {
     /// # Errors
     /// Where they hold less than `least`, and where the temporary directory cannot be used.
     pub fn look(state: &Path, checkout: &Path, least: Level) -> Result<Self> {
-        host::temporary()?;
+        host::check_temporary_directory()?;
         let found = remembered(state)?;
         if let Some(why) = found.unsound().filter(|_| found.level < least) {
             return Err(Error::refused("piton did not start: its walls were not tried to the end")
@@ -135,12 +135,12 @@ impl Walls {
     }
 
     /// The same, and what jobs are refused is noted for [`refused`](Self::refused).
-    pub fn noting(self) -> Self {
+    pub fn recording_refusals(self) -> Self {
         Self { refused: Some(Arc::default()), ..self }
     }
 
     /// Whether somebody wants to know what jobs are refused.
-    pub fn notes(&self) -> bool {
+    pub fn records_refusals(&self) -> bool {
         self.refused.is_some()
     }
 
@@ -271,7 +271,7 @@ fn remembered(state: &Path) -> Result<Found> {
 
 /// What reaching a network takes besides: names, and the certificates and settings that variables name.
 fn network_settings(env: &[(OsString, OsString)]) -> Vec<PathBuf> {
-    let named = env.iter().filter(|(name, _)| environment::reaches_out(&name.to_string_lossy()));
+    let named = env.iter().filter(|(name, _)| environment::configures_network(&name.to_string_lossy()));
     let named = named.flat_map(|(_, value)| std::env::split_paths(value).collect::<Vec<_>>());
     // A whole home directory is no setting.
     let named = named.filter(|path| path.is_absolute() && path.exists() && !home().starts_with(path));

@@ -62,7 +62,7 @@ pub fn copy_error(text: &str) {
 }
 
 /// Tells something on standard error, before there is any progress to tell.
-pub fn told(text: &str) {
+pub fn tell(text: &str) {
     let _ = writeln!(anstream::stderr().lock(), "{}", printable(text));
 }
 
@@ -195,7 +195,7 @@ impl Progress {
     }
 
     /// Has `ear` told what is being done, too.
-    pub fn heard_by(mut self, ear: impl Fn(&str) + Send + Sync + 'static) -> Self {
+    pub fn with_listener(mut self, ear: impl Fn(&str) + Send + Sync + 'static) -> Self {
         self.ear = Some(Ear(Box::new(ear)));
         self
     }
@@ -241,7 +241,7 @@ impl Progress {
     }
 
     /// Long work begins: a moving line on a terminal, a line that stays in a log.
-    pub fn long(&self, text: &str) {
+    pub fn begin_long(&self, text: &str) {
         match &self.bar {
             Some(_) => self.doing(text),
             None => {

@@ -34,7 +34,7 @@ pub struct Digest(Sha256);
 
 impl Digest {
     /// Takes in one file or link: its path in the tree, its permissions (0 for a link), the SHA-256 of its content.
-    pub fn take(&mut self, path: &Path, mode: u32, content: &[u8]) {
+    pub fn add(&mut self, path: &Path, mode: u32, content: &[u8]) {
         let path = path.as_os_str().as_bytes();
         self.0.update((path.len() as u64).to_le_bytes());
         self.0.update(path);
@@ -139,7 +139,7 @@ impl TreeSnapshot {
     ///
     /// # Errors
     /// When something there cannot be read.
-    pub fn still(&self) -> io::Result<bool> {
+    pub fn is_unchanged(&self) -> io::Result<bool> {
         let files = stats(&self.root, &self.skip)?;
         Ok(files == self.files || digest(&self.root, &files)? == self.digest)
     }
@@ -178,11 +178,11 @@ fn digest(root: &Path, files: &BTreeMap<PathBuf, FileStat>) -> io::Result<String
         let full = if path.as_os_str().is_empty() { root.to_owned() } else { root.join(path) };
         let meta = fs::symlink_metadata(&full)?;
         if meta.is_symlink() {
-            digest.take(path, 0, &hash(fs::read_link(&full)?.as_os_str().as_bytes()));
+            digest.add(path, 0, &hash(fs::read_link(&full)?.as_os_str().as_bytes()));
         } else if meta.is_file() {
-            digest.take(path, meta.mode() & 0o777, &hash_file(&full)?);
+            digest.add(path, meta.mode() & 0o777, &hash_file(&full)?);
         } else {
-            digest.take(path, meta.mode(), &[]);
+            digest.add(path, meta.mode(), &[]);
         }
     }
     Ok(digest.end())
@@ -306,9 +306,9 @@ mod tests {
         for (number, change) in changes.iter().enumerate() {
             let dir = tree();
             let seen = TreeSnapshot::of(dir.path(), &[]).unwrap();
-            assert!(seen.still().unwrap());
+            assert!(seen.is_unchanged().unwrap());
             change(dir.path());
-            assert!(!seen.still().unwrap(), "change {number}");
+            assert!(!seen.is_unchanged().unwrap(), "change {number}");
         }
     }
 
@@ -318,6 +318,6 @@ mod tests {
         let seen = TreeSnapshot::of(dir.path(), &["a/b/not".into()]).unwrap();
         fs::write(dir.path().join("a/b/file"), "content").unwrap();
         fs::write(dir.path().join("a/b/not"), "not the tree's").unwrap();
-        assert!(seen.still().unwrap());
+        assert!(seen.is_unchanged().unwrap());
     }
 }

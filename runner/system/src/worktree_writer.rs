@@ -221,7 +221,8 @@ fn by_helper<'o>(root: &Path, orders: &'o [Order]) -> Option<Vec<(&'o Order, Str
         }
         to.flush()
     };
-    let answer = process::feed(&argv, root, &mut send).ok().filter(|answer| answer.status == Some(0))?;
+    let answer =
+        process::run_with_input(&argv, root, &mut send).ok().filter(|answer| answer.status == Some(0))?;
     let failures = answer.out.lines().map(|line| {
         let failure: Failure = serde_json::from_str(line).ok()?;
         let path = PathBuf::from(OsString::from_vec(failure.path));

@@ -19,8 +19,8 @@ pub struct Evidence<'a> {
     pub metric: &'a Metric,
     /// The error of the bounds.
     pub alpha: f64,
-    /// The night's figure of the present head.
-    pub night: Option<&'a Verification>,
+    /// The verification of the present head.
+    pub verification: Option<&'a Verification>,
 }
 
 /// The first line: what was tried, cut between words.
@@ -88,7 +88,7 @@ fn trailers(idea: &Idea, evidence: Evidence) -> Vec<(&'static str, String)> {
     );
     add("Bundle", idea.bundle.and_then(|bundle| bundle_of(bundle, evidence)));
     add("Again", idea.again.map(|found| again(found, evidence.metric)));
-    add("Verified", evidence.night.map(|night| verified(night, evidence.metric)));
+    add("Verified", evidence.verification.map(|verification| verified(verification, evidence.metric)));
     add("Rule", Some(record.rule.clone()));
     let gates = record
         .gates
@@ -144,11 +144,11 @@ pub fn again(again: &Again, metric: &Metric) -> String {
     format!("against its incumbent {}; {without}", side(again.own))
 }
 
-fn verified(night: &Verification, metric: &Metric) -> String {
+fn verified(verification: &Verification, metric: &Metric) -> String {
     format!(
         "the whole run {} (95 % interval {}), {}",
-        gain(night.gain, metric),
-        text::ends(Some(night.low), Some(night.high), metric),
-        plural(night.pairs.len(), "fresh pair")
+        gain(verification.gain, metric),
+        text::ends(Some(verification.low), Some(verification.high), metric),
+        plural(verification.pairs.len(), "fresh pair")
     )
 }

@@ -54,7 +54,7 @@ pub struct Facts {
     pub rows: Vec<TrialFacts>,
 }
 
-/// The night's figure.
+/// The last verification.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Verified {
     /// Gain of HEAD over the baseline, positive when better: a natural logarithm, or a difference in the metric's unit.
@@ -155,19 +155,19 @@ impl Facts {
     pub(super) fn of(view: &View) -> Self {
         let stairs = view.staircase();
         let incumbent = rechecks::incumbent(view.records).and_then(|record| record.commit.clone());
-        let verified = view.night.map(|night| Verified {
-            gain: night.gain,
-            low: night.low,
-            high: night.high,
-            gain_pct: in_percent(view.metric, night.gain),
-            low_pct: in_percent(view.metric, night.low),
-            high_pct: in_percent(view.metric, night.high),
-            change: rounded(view.metric.change(night.gain)),
-            pairs: night.pairs.len(),
-            at: night.at.clone(),
-            of_incumbent: Some(&night.head) == incumbent.as_ref(),
+        let verified = view.verification.map(|verification| Verified {
+            gain: verification.gain,
+            low: verification.low,
+            high: verification.high,
+            gain_pct: in_percent(view.metric, verification.gain),
+            low_pct: in_percent(view.metric, verification.low),
+            high_pct: in_percent(view.metric, verification.high),
+            change: rounded(view.metric.change(verification.gain)),
+            pairs: verification.pairs.len(),
+            at: verification.at.clone(),
+            of_incumbent: Some(&verification.head) == incumbent.as_ref(),
         });
-        let level = view.night.map_or(stairs.end(), |night| night.gain);
+        let level = view.verification.map_or(stairs.end(), |verification| verification.gain);
         let mut cost = Cost::default();
         view.records
             .iter()

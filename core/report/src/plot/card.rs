@@ -26,7 +26,7 @@ pub fn card(stairs: &Staircase, words: &Card) -> Picture {
     let plot = staircase(stairs, inner);
     let mut picture = Picture::new(medium, plot.title.clone());
     picture.description = plot.description.clone();
-    let (figure, what) = match (stairs.night, &stairs.claimed) {
+    let (figure, what) = match (stairs.verification, &stairs.claimed) {
         (_, Some(by)) => {
             (stairs.gain(stairs.end()), format!("as claimed by {by}; piton measured none of it"))
         }
@@ -47,7 +47,7 @@ pub fn card(stairs: &Staircase, words: &Card) -> Picture {
     let values = format!(
         "{} → {} {}",
         number(stairs.value(0.0)),
-        number(stairs.value(stairs.night.map_or(stairs.end(), |night| night.0))),
+        number(stairs.value(stairs.verification.map_or(stairs.end(), |verification| verification.0))),
         stairs.unit
     );
     let beside = Point { x: EDGE + width + 24.0, y: at.y - 14.0 };

@@ -82,7 +82,7 @@ pub fn staircase(stairs: &Staircase, medium: Medium) -> Picture {
         bottom: (medium.height - below).max(top + line),
     };
     // The verified figure stands behind the last trial.
-    let extra = if stairs.night.is_some() { (f64::from(stairs.last()) * 0.04).max(0.8) } else { 0.0 };
+    let extra = if stairs.verification.is_some() { (f64::from(stairs.last()) * 0.04).max(0.8) } else { 0.0 };
     let frame = Frame { stairs, plot, range, last: f64::from(stairs.last()) + extra };
     for (value, (name, share)) in values.iter().zip(&names) {
         let y = frame.y_of_height(stairs.height(*value));
@@ -121,7 +121,7 @@ fn legend(stairs: &Staircase, picture: &mut Picture) -> f64 {
             (n > 0).then(|| (Ink::of(kind), Glyph::of(kind), format!("{n} {}", kind.word())))
         })
         .collect();
-    if stairs.night.is_some() {
+    if stairs.verification.is_some() {
         entries.push((Ink::Verified, Glyph::Diamond, "verified".to_owned()));
     }
     let (mut x, mut y) = (0.0, line / 2.0);
@@ -235,7 +235,7 @@ fn marks(frame: &Frame, rows: &[Kind], picture: &mut Picture) {
 
 /// The verified figure, behind the last trial.
 fn verified(frame: &Frame, picture: &mut Picture, taken: &mut Vec<Rect>) {
-    let Some((middle, low, high)) = frame.stairs.night else { return };
+    let Some((middle, low, high)) = frame.stairs.verification else { return };
     let (x, radius) = (frame.x(frame.last), picture.medium.radius());
     let (y, low, high) = (frame.y_within(middle), frame.y_within(low), frame.y_within(high));
     picture.shapes.push(Shape::Bars { ink: Ink::Verified, at: vec![(x, low, high)] });
@@ -340,7 +340,7 @@ mod tests {
             start: Some(650.0),
             marks,
             line,
-            night: Some((level * 0.9, level * 0.85, level * 0.95)),
+            verification: Some((level * 0.9, level * 0.85, level * 0.95)),
             claimed: None,
         }
     }

@@ -44,7 +44,7 @@ pub struct Staircase {
     /// Where the branch stood after each trial at which it moved: number and level.
     pub line: Vec<(u32, f64)>,
     /// The verified gain with both ends, natural logarithm.
-    pub night: Option<(f64, f64, f64)>,
+    pub verification: Option<(f64, f64, f64)>,
     /// Whose figures they are, where they are not piton's.
     pub claimed: Option<String>,
 }
@@ -68,7 +68,7 @@ pub struct Mark {
 
 impl Staircase {
     /// The staircase of a run.
-    pub fn of(run: &str, records: &[Record], metric: &Metric, night: Option<&Verification>) -> Self {
+    pub fn of(run: &str, records: &[Record], metric: &Metric, verification: Option<&Verification>) -> Self {
         let mut levels: BTreeMap<&str, f64> = BTreeMap::new();
         let (mut at, mut heights) = (BranchState::default(), BTreeMap::from([(0, 0.0)]));
         let (mut marks, mut line) = (vec![], vec![(0, 0.0)]);
@@ -107,7 +107,8 @@ impl Staircase {
             start: start.filter(|value| drawable(metric.scale(), *value)),
             marks,
             line,
-            night: night.map(|night| (night.gain, night.low, night.high)),
+            verification: verification
+                .map(|verification| (verification.gain, verification.low, verification.high)),
             claimed: None,
         }
     }
@@ -183,7 +184,7 @@ impl Staircase {
             self.unit,
             self.gain(self.end()),
         );
-        if let Some((middle, low, high)) = self.night {
+        if let Some((middle, low, high)) = self.verification {
             text.push_str(&format!(" Verified: {} ({}).", self.gain(middle), self.ends(low, high)));
         }
         for kind in Kind::ALL {
@@ -198,10 +199,10 @@ impl Staircase {
     /// The levels that the axis runs over, as logarithms of values: from the lower value to the higher.
     pub(super) fn range(&self) -> (f64, f64) {
         let line = self.line.iter().map(|(_, level)| *level);
-        let night = self.night.into_iter().flat_map(|(gain, low, high)| [gain, low, high]);
+        let verification = self.verification.into_iter().flat_map(|(gain, low, high)| [gain, low, high]);
         let kept = self.keeps().filter_map(|mark| mark.level);
         let (low, high) = line
-            .chain(night)
+            .chain(verification)
             .chain(kept)
             .fold((0.0f64, 0.0f64), |(low, high), level| (low.min(level), high.max(level)));
         // Beyond half of what was climbed a mark is drawn at the edge: one bad trial must not flatten the stairs.

@@ -36,13 +36,13 @@ pub(super) fn open(path: &Path, places: &[&Path]) -> Result<(File, Meta), Refuse
     let root = Dir::open(place).map_err(fail)?;
     let mut dir = root;
     for part in below.parent().unwrap_or(Path::new("")).iter() {
-        match dir.look(part).map(|meta| meta.kind) {
+        match dir.stat(part).map(|meta| meta.kind) {
             None => return Err(RefusedArtifact { why: none(path), stands: false }),
             Some(Kind::Link) => return Err(refuse(linked(path, "a directory on the way to it"))),
             Some(_) => dir = dir.enter(part).map_err(fail)?,
         }
     }
-    match dir.look(name).map(|meta| meta.kind) {
+    match dir.stat(name).map(|meta| meta.kind) {
         None => return Err(RefusedArtifact { why: none(path), stands: false }),
         Some(Kind::Link) => return Err(refuse(linked(path, "it"))),
         Some(Kind::Dir) => return Err(refuse(format!("{}: it is a directory", none(path)))),
@@ -85,7 +85,7 @@ fn others(top: Dir, file: &Meta) -> u64 {
         let Ok(dir) = top.descend(&path) else { continue };
         for name in dir.list().unwrap_or_default() {
             seen += 1;
-            let Some(meta) = dir.look(&name) else { continue };
+            let Some(meta) = dir.stat(&name) else { continue };
             found +=
                 u64::from((meta.device, meta.inode) == (file.device, file.inode) && meta.kind == Kind::File);
             if meta.kind == Kind::Dir {

@@ -19,8 +19,9 @@ impl Workshop<'_> {
     pub fn evict(&self) -> Result<()> {
         // Where there is no place yet, there is nothing to remove.
         let Some(place) = self.place.known() else { return Ok(()) };
-        let full =
-            || [&self.dir, &place].iter().any(|dir| host::room(dir).is_some_and(|bytes| bytes < RESERVE));
+        let full = || {
+            [&self.dir, &place].iter().any(|dir| host::free_space(dir).is_some_and(|bytes| bytes < RESERVE))
+        };
         // What holds for the next trial goes last.
         let mut slots: Vec<PathBuf> = vec![];
         for family in ["slots", "sides"] {

@@ -93,7 +93,7 @@ impl Session<'_> {
         if held.parent.as_deref() == Some(&base.to_string()) {
             return repo.tree_id(edit);
         }
-        match repo.graft(base, edit)? {
+        match repo.commit_edit_onto(base, edit)? {
             Some(commit) => repo.tree_id(commit),
             None => Err(Error::refused(WHAT)
                 .cause(format!(

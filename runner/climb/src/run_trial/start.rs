@@ -61,7 +61,7 @@ impl Session<'_> {
     /// When the worktree cannot be read.
     pub fn untouched(&self, work: &Repo) -> Result<bool> {
         match self.turn.begun {
-            Some(begun) => work.stands_as(begun.commit),
+            Some(begun) => work.matches_commit(begun.commit),
             None => Ok(work.dirty()?.is_empty()),
         }
     }
@@ -84,7 +84,7 @@ impl Session<'_> {
         let Some(edit) = record.commit.as_deref().and_then(|id| work.commit_id(id).ok()) else {
             return Ok(None);
         };
-        let Some(commit) = work.graft(base, edit)? else { return Ok(None) };
+        let Some(commit) = work.commit_edit_onto(base, edit)? else { return Ok(None) };
         work.restore(commit, Some(&self.book.config.scope))?;
         Ok(Some(Begun { trial, commit, tree: work.tree_id(commit)? }))
     }

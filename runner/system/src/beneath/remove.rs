@@ -22,7 +22,7 @@ impl Dir {
     pub fn remove(&self, name: &OsStr) -> io::Result<()> {
         single(name)?;
         for _ in 0..TRIES {
-            let done = match self.look(name).map(|meta| meta.kind) {
+            let done = match self.stat(name).map(|meta| meta.kind) {
                 None => return Ok(()),
                 Some(Kind::Dir) => self.remove_dir(name),
                 Some(_) => self.may(|| rustix::fs::unlinkat(self, name, AtFlags::empty())),
@@ -51,10 +51,10 @@ impl Dir {
                 return Ok(());
             }
             for name in names {
-                if self.look(&name).is_some_and(|meta| meta.kind == Kind::Dir) {
+                if self.stat(&name).is_some_and(|meta| meta.kind == Kind::Dir) {
                     let below = self.enter_open(&name)?;
                     for inner in below.list()? {
-                        if below.look(&inner).is_some_and(|meta| meta.kind == Kind::Dir) {
+                        if below.stat(&inner).is_some_and(|meta| meta.kind == Kind::Dir) {
                             below.raise(&inner, self, &mut fresh)?;
                         } else {
                             gone(rustix::fs::unlinkat(&below, &inner, AtFlags::empty()))?;
@@ -84,7 +84,7 @@ impl Dir {
             return Ok(());
         }
         // To move a directory takes the right to write in it.
-        if self.look(name).is_some_and(|meta| meta.mode & 0o700 != 0o700) {
+        if self.stat(name).is_some_and(|meta| meta.mode & 0o700 != 0o700) {
             self.loosen(name)?;
         }
         loop {
@@ -99,7 +99,7 @@ impl Dir {
 
     /// Enters a directory of which something is to be removed: it is opened to its own user first where that is needed.
     pub(super) fn enter_open(&self, name: &OsStr) -> io::Result<Self> {
-        if self.look(name).is_some_and(|meta| meta.kind == Kind::Dir && meta.mode & 0o700 != 0o700) {
+        if self.stat(name).is_some_and(|meta| meta.kind == Kind::Dir && meta.mode & 0o700 != 0o700) {
             // Who may do everything needs no permission; who may not is told by what follows.
             let _ = self.loosen(name);
         }

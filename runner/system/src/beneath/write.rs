@@ -66,7 +66,7 @@ impl Dir {
     /// A disk that refuses.
     pub fn put_dir(&self, name: &OsStr) -> io::Result<Self> {
         for _ in 0..TRIES {
-            match self.look(name).map(|meta| meta.kind) {
+            match self.stat(name).map(|meta| meta.kind) {
                 Some(Kind::Dir) => {
                     match self.enter_open(name) {
                         Err(e) if e.kind() == io::ErrorKind::NotFound => {}
@@ -104,7 +104,7 @@ impl Dir {
         let user = rustix::process::geteuid().as_raw();
         let plain = |meta: &Meta| meta.kind == Kind::File && meta.names == 1 && meta.owner.0 == user;
         // What is no plain file is not even opened.
-        let there = self.look(name).filter(plain).and_then(|_| self.open_one(name, OFlags::RDWR).ok());
+        let there = self.stat(name).filter(plain).and_then(|_| self.open_one(name, OFlags::RDWR).ok());
         if let Some(fd) = there.filter(|fd| Meta::of_file(fd).is_ok_and(|meta| plain(&meta))) {
             if anew {
                 rustix::fs::ftruncate(&fd, 0)?;
@@ -147,7 +147,7 @@ impl Dir {
 /// When that is not reached without a link, or a disk refuses.
 pub fn put(root: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
     let (dir, name) = parent(root, path)?;
-    let executable = dir.look(&name).is_some_and(|meta| meta.kind == Kind::File && meta.mode & 0o100 != 0);
+    let executable = dir.stat(&name).is_some_and(|meta| meta.kind == Kind::File && meta.mode & 0o100 != 0);
     dir.put(&name, content, if executable { 0o777 } else { 0o666 }).map(|_| ())
 }
 
@@ -155,7 +155,7 @@ pub fn put(root: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
 ///
 /// # Errors
 /// A disk that refuses.
-pub fn begin(path: &Path) -> io::Result<File> {
+pub fn create_file(path: &Path) -> io::Result<File> {
     let (dir, name) = parent_of(path)?;
     dir.own_file(&name, true)
 }
@@ -164,7 +164,7 @@ pub fn begin(path: &Path) -> io::Result<File> {
 ///
 /// # Errors
 /// A disk that refuses.
-pub fn go_on(path: &Path) -> io::Result<File> {
+pub fn open_read_write(path: &Path) -> io::Result<File> {
     let (dir, name) = parent_of(path)?;
     dir.own_file(&name, false)
 }

@@ -32,7 +32,7 @@ impl Repo {
     pub fn in_memory(&self) -> Result<Self> {
         let what = "the repository was not opened once more";
         let git = Repository::open(self.git.path()).context(what)?;
-        super::open::blind(&git).context(what)?;
+        super::open::read_attributes_from_index(&git).context(what)?;
         git.odb().context(what)?.add_new_mempack_backend(FIRST).context(what)?;
         let (root, outputs, within) = (self.root.clone(), self.outputs.clone(), self.within.clone());
         Ok(Self { git, durable: OnceCell::new(), root, outputs, within, identity: self.identity })
@@ -42,7 +42,7 @@ impl Repo {
     ///
     /// # Errors
     /// When git cannot read the trees, or refuses an object.
-    pub fn carry(&self, onto: Oid, from: Oid, to: Oid) -> Result<Carried> {
+    pub fn apply_edit(&self, onto: Oid, from: Oid, to: Oid) -> Result<Carried> {
         let what = "an edit was not carried over";
         let tree = |id: Oid| self.git.find_tree(id).context(what);
         let mut index = self.git.merge_trees(&tree(from)?, &tree(onto)?, &tree(to)?, None).context(what)?;

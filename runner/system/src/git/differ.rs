@@ -131,9 +131,9 @@ impl TreeComparison<'_> {
 
     /// Compares what stands under one name. Returns whether any of it stays.
     fn one(&mut self, dir: &Dir, name: &OsStr, path: &Path) -> Result<bool> {
-        let Some(meta) = dir.look(name) else {
+        let Some(meta) = dir.stat(name) else {
             // What is closed is no part of any tree; what is gone meanwhile is gone.
-            return Ok(dir.hides(name) && self.strange(path, Differs::Strange));
+            return Ok(dir.may_hide(name) && self.strange(path, Differs::Strange));
         };
         if let Some((mode, id)) = self.wanted.get(path).copied() {
             self.seen.insert(path.to_owned());
@@ -244,7 +244,7 @@ impl TreeComparison<'_> {
 
 /// A directory and the names in it; `None` where it cannot be read, or has a repository of its own.
 fn open(dir: &Dir, name: &OsStr) -> Option<(Dir, Vec<OsString>)> {
-    let below = dir.enter(name).ok().filter(|below| below.look(OsStr::new(".git")).is_none())?;
+    let below = dir.enter(name).ok().filter(|below| below.stat(OsStr::new(".git")).is_none())?;
     let names = below.list().ok()?;
     Some((below, names))
 }
@@ -252,8 +252,8 @@ fn open(dir: &Dir, name: &OsStr) -> Option<(Dir, Vec<OsString>)> {
 /// The repository whose worktree is `dir` itself. What libgit2 reads to open one are plain files in it.
 pub(super) fn nested(dir: &Path) -> Option<Repository> {
     let own = Dir::open(dir).ok()?;
-    let plain = |dir: &Dir, name: &str| dir.look(OsStr::new(name)).is_none_or(|meta| meta.kind == Kind::File);
-    match own.look(OsStr::new(".git"))?.kind {
+    let plain = |dir: &Dir, name: &str| dir.stat(OsStr::new(name)).is_none_or(|meta| meta.kind == Kind::File);
+    match own.stat(OsStr::new(".git"))?.kind {
         Kind::File => {}
         Kind::Dir => {
             let git = own.enter(OsStr::new(".git")).ok()?;

@@ -48,7 +48,7 @@ impl Repo {
     ///
     /// # Errors
     /// When git cannot read the commits, or refuses an object.
-    pub fn graft(&self, base: Oid, edit: Oid) -> Result<Option<Oid>> {
+    pub fn commit_edit_onto(&self, base: Oid, edit: Oid) -> Result<Option<Oid>> {
         let what = format!("the edit of {edit} was not laid over {base}");
         let Some(parent) = self.git.find_commit(edit).and_then(|c| c.parent_id(0)).ok() else {
             return Ok(None);
@@ -69,7 +69,7 @@ impl Repo {
     ///
     /// # Errors
     /// When the worktree or the commit cannot be read.
-    pub fn stands_as(&self, commit: Oid) -> Result<bool> {
+    pub fn matches_commit(&self, commit: Oid) -> Result<bool> {
         Ok(self.changed_from(&self.tree(commit)?)?.is_empty())
     }
 

@@ -102,7 +102,7 @@ impl Repo {
                 None => tree::hash(&items.content(&self.git, path)?),
             };
             let mode = if *mode == LINK { 0 } else { mode & 0o777 };
-            digest.take(path, mode, &hash);
+            digest.add(path, mode, &hash);
         }
         Ok(digest.end())
     }
@@ -271,7 +271,7 @@ fn remove_others(dir: &Dir, at: &Path, items: &Items, dirs: &BTreeSet<&Path>) ->
     for name in dir.list()? {
         let at = at.join(&name);
         let wanted = items.files.get(&at).map(|(mode, ..)| *mode);
-        let fits = match dir.look(&name).map(|meta| (meta.kind, meta.names)) {
+        let fits = match dir.stat(&name).map(|meta| (meta.kind, meta.names)) {
             Some((Kind::Dir, _)) if dirs.contains(&*at) || items.empty.contains(&at) => {
                 // A build may close a directory to its own user.
                 remove_others(&dir.put_dir(&name)?, &at, items, dirs)?;

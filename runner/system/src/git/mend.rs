@@ -103,13 +103,13 @@ impl Repo {
     }
 
     /// Whether HEAD of this worktree names the ref `name`, be that there or not.
-    pub fn stands_on(&self, name: &str) -> bool {
+    pub fn head_is(&self, name: &str) -> bool {
         let head = self.git.find_reference("HEAD");
         head.is_ok_and(|head| head.symbolic_target().ok().flatten() == Some(name))
     }
 
     /// Whether a commit is there with everything that it holds.
-    pub fn is_whole(&self, commit: Oid) -> bool {
+    pub fn has_all_objects(&self, commit: Oid) -> bool {
         let Ok(tree) = self.git.find_commit(commit).and_then(|commit| commit.tree()) else { return false };
         let Ok(odb) = self.git.odb() else { return false };
         let mut whole = true;

@@ -53,7 +53,7 @@ impl Repo {
         if unborn(&git) {
             return refuse("it has no commit: there is nothing to climb from", "commit your files first");
         }
-        blind(&git).map_err(none)?;
+        read_attributes_from_index(&git).map_err(none)?;
         let outputs = outputs::of(&root, &git.commondir().join("piton"));
         let within = Self::experiment_above(&git, &root, dir);
         let identity = identity(git.commondir());
@@ -61,7 +61,7 @@ impl Repo {
     }
 
     /// Whether HEAD names a branch of piton's that is not there: its commit stands in the ledger.
-    pub fn lost_its_branch(&self) -> bool {
+    pub fn head_branch_is_missing(&self) -> bool {
         let head = self.git.find_reference("HEAD");
         let named = head.is_ok_and(|head| {
             head.symbolic_target().ok().flatten().is_some_and(|name| name.starts_with("refs/heads/piton/"))
@@ -90,7 +90,7 @@ impl Repo {
                 fs::create_dir_all(self.state_dir()).and_then(|()| fs::write(&path, text)).context(what)?;
             }
             let git = Repository::open(self.git.path()).context(what)?;
-            blind(&git).context(what)?;
+            read_attributes_from_index(&git).context(what)?;
             let told = git.config().and_then(|mut config| {
                 config.add_file(&path, git2::ConfigLevel::App, true)?;
                 config.get_bool("core.fsyncObjectFiles")
@@ -106,7 +106,7 @@ impl Repo {
 
 /// Has libgit2 look for a worktree's files where there are none: it opens attributes by their paths whenever it compares or merges
 /// anything, and an agent may have put a pipe there. What the attributes say it finds in the index.
-pub(super) fn blind(git: &Repository) -> std::result::Result<(), git2::Error> {
+pub(super) fn read_attributes_from_index(git: &Repository) -> std::result::Result<(), git2::Error> {
     git.set_workdir(&git.commondir().join("objects"), false)
 }
 

@@ -67,10 +67,7 @@ impl Repo {
         let linked = linked.iter().flatten().flatten().filter(|name| *name != own);
         let linked = linked.filter_map(|name| Some(self.git.find_worktree(name).ok()?.path().to_owned()));
         let others = linked.chain(self.own_checkout()).filter_map(|path| Self::open(&path).ok());
-        others
-            .filter(|other| other.root != self.root && other.stands_on(&name))
-            .map(|other| other.root)
-            .next()
+        others.filter(|other| other.root != self.root && other.head_is(&name)).map(|other| other.root).next()
     }
 
     fn own_checkout(&self) -> Option<PathBuf> {

@@ -100,7 +100,7 @@ impl Repo {
             new.iter().filter(|(path, _)| !from.contains_key(*path)).map(|(p, h)| (p.clone(), *h)).collect();
         let there = |path: &Path| {
             let dir = view.root.descend(path.parent().unwrap_or(Path::new("")));
-            dir.is_ok_and(|dir| path.file_name().and_then(|name| dir.look(name)).is_some())
+            dir.is_ok_and(|dir| path.file_name().and_then(|name| dir.stat(name)).is_some())
         };
         let wrong = compare(&view, &fresh, &starts(&fresh), false, false, 0)?;
         let in_the_way = wrong.iter().find(|(path, _)| there(path));
@@ -154,7 +154,7 @@ impl Repo {
     /// The index's entry of a file that was just laid.
     fn stands_now(&self, path: &Path, (mode, id): (u32, Oid)) -> Option<git2::IndexEntry> {
         let dir = Dir::open(&self.root).ok()?.descend(path.parent()?).ok()?;
-        let meta = dir.look(path.file_name()?).filter(|meta| meta.kind == Kind::File)?;
+        let meta = dir.stat(path.file_name()?).filter(|meta| meta.kind == Kind::File)?;
         let time = |(seconds, nanoseconds): (i64, i64)| {
             Some(IndexTime::new(i32::try_from(seconds).ok()?, u32::try_from(nanoseconds).ok()?))
         };

@@ -90,7 +90,7 @@ impl Repo {
     /// # Errors
     /// When a file or a ref cannot be written.
     pub fn put_back(&self, before: &Stance) -> Result<()> {
-        self.stands_here()?;
+        self.check_not_moved()?;
         let what = "the repository was not put back";
         let common = self.git.commondir();
         // Parents come before what they hold, or nothing below them can be written.

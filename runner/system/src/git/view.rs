@@ -283,7 +283,7 @@ impl<'a> WorktreeView<'a> {
         }
         let written = index.path().and_then(|path| {
             let (dir, name) = (Dir::open(path.parent()?).ok()?, path.file_name()?);
-            dir.look(name).filter(|meta| meta.kind == Kind::File)
+            dir.stat(name).filter(|meta| meta.kind == Kind::File)
         });
         let Some(entry) = index.get_path(path, 0) else { return false };
         let overlooked = entry.flags & 0x8000 != 0 || entry.flags_extended & 0x4000 != 0;

@@ -180,15 +180,15 @@ impl WorktreeWalk<'_> {
         }
         let Some(text) = path.to_str() else {
             let told = shown(path.as_os_str().as_bytes());
-            let is_dir = dir.look(name).is_some_and(|meta| meta.kind == Kind::Dir);
+            let is_dir = dir.stat(name).is_some_and(|meta| meta.kind == Kind::Dir);
             let ignored = self.view.ignores(path, is_dir)? || is_bare_directory(dir, name, DEEPEST);
             if !ignored && self.scope.lock(&told).is_none() {
                 self.found.push(Entry::whole(told, UNNAMED, vec![]));
             }
             return Ok(());
         };
-        let Some(meta) = dir.look(name) else {
-            if dir.hides(name) {
+        let Some(meta) = dir.stat(name) else {
+            if dir.may_hide(name) {
                 self.found.push(Entry::whole(text, 0, vec![]));
             }
             return Ok(());
@@ -220,7 +220,7 @@ impl WorktreeWalk<'_> {
                     self.found.push(Entry::whole(text, 0, vec![]));
                     return Ok(());
                 };
-                if below.look(OsStr::new(".git")).is_some() {
+                if below.stat(OsStr::new(".git")).is_some() {
                     self.found.push(Entry::whole(text, 0o160_000, vec![]));
                     return Ok(());
                 }

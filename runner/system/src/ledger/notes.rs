@@ -30,7 +30,7 @@ impl Ledger {
     ///
     /// # Errors
     /// A disk that refuses.
-    pub fn leave(&self, note: &Note) -> Result<()> {
+    pub fn add_note(&self, note: &Note) -> Result<()> {
         let what = "the note was not kept";
         let body = serde_json::to_string(note).context(what)?;
         self.write(Sync::Now, what, |db| {
@@ -86,7 +86,7 @@ impl Ledger {
     ///
     /// # Errors
     /// A disk that refuses.
-    pub fn waiting(&self, run: &str) -> Result<u32> {
+    pub fn pending_notes(&self, run: &str) -> Result<u32> {
         let sql = "SELECT count(*) FROM inbox WHERE run = ?1";
         self.db.query_row(sql, [run], |row| row.get(0)).context(NOT_READ)
     }
@@ -105,11 +105,11 @@ mod tests {
     #[test]
     fn a_note_is_seen_at_once_and_becomes_an_entry_of_the_chain_later() {
         let dir = tempfile::tempdir().unwrap();
-        let ledger = Ledger::make(dir.path()).unwrap();
+        let ledger = Ledger::open_or_create(dir.path()).unwrap();
         for text in ["a", "b"] {
-            ledger.leave(&note(text, false)).unwrap();
+            ledger.add_note(&note(text, false)).unwrap();
         }
-        ledger.leave(&note("g", true)).unwrap();
+        ledger.add_note(&note("g", true)).unwrap();
         let seen = |most| -> Vec<String> {
             ledger.notes("r", false, most).unwrap().into_iter().map(|note| note.text).collect()
         };
@@ -117,8 +117,8 @@ mod tests {
         assert_eq!(ledger.head().unwrap().0, 0, "nothing is entered while a trial may be on its way");
         ledger.enter_notes("other").unwrap();
         ledger.enter_notes("r").unwrap();
-        assert_eq!((ledger.head().unwrap().0, ledger.waiting("r").unwrap()), (3, 0));
-        ledger.leave(&note("c", false)).unwrap();
+        assert_eq!((ledger.head().unwrap().0, ledger.pending_notes("r").unwrap()), (3, 0));
+        ledger.add_note(&note("c", false)).unwrap();
         assert_eq!(seen(2), ["b", "c"]);
         assert_eq!(ledger.notes("r", true, 1).unwrap(), [note("g", true)]);
         let mut check = hash_chain::Check::new();

@@ -102,7 +102,7 @@ impl Table<'_> {
         }
         let what = || format!("{} was not written", self.path.display());
         let (above, row) = (self.row(before)?, self.row(record)?);
-        let mut file = beneath::go_on(self.path).context(what())?;
+        let mut file = beneath::open_read_write(self.path).context(what())?;
         let mut tail = vec![0; above.len()];
         let read = file.seek(SeekFrom::End(-(above.len() as i64))).and_then(|_| file.read_exact(&mut tail));
         if read.is_err() || tail != above {

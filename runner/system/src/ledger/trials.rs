@@ -81,7 +81,7 @@ impl Ledger {
     ///
     /// # Errors
     /// A disk that refuses.
-    pub fn on_their_way(&self) -> Result<Vec<Flight>> {
+    pub fn unfinished(&self) -> Result<Vec<Flight>> {
         let sql = "SELECT t.state, t.work, t.owner, t.tree, coalesce(e.body, t.record)
             FROM trials t INDEXED BY trials_on_their_way LEFT JOIN entries e ON e.entry = t.entry
             WHERE t.state <> 'applied' ORDER BY t.rowid";
@@ -228,7 +228,7 @@ impl Ledger {
     ///
     /// # Errors
     /// A disk that refuses.
-    pub fn knows(&self, run: &str, trial: u32) -> Result<bool> {
+    pub fn has_trial(&self, run: &str, trial: u32) -> Result<bool> {
         let sql = "SELECT 1 FROM trials WHERE run = ?1 AND trial = ?2";
         let found = self.db.query_row(sql, params![run, trial], |_| Ok(())).optional().context(NOT_READ)?;
         Ok(found.is_some())

@@ -44,7 +44,7 @@ pub fn ask(argv: &[OsString], cwd: &Path) -> Result<Answer> {
 ///
 /// # Errors
 /// When it cannot be started, or is gone before everything was sent.
-pub fn feed(
+pub fn run_with_input(
     argv: &[OsString],
     cwd: &Path,
     send: &mut dyn FnMut(&mut dyn Write) -> std::io::Result<()>,
@@ -71,11 +71,17 @@ pub fn feed(
     Ok(Answer { status: status.code().and_then(|code| u8::try_from(code).ok()), out, err: String::new() })
 }
 
-/// Starts a process that is to call [`leave`], and waits until it has. `stdin` stays open in what it starts.
+/// Starts a process that is to call [`start_new_session`], and waits until it has. `stdin` stays open in what it starts.
 ///
 /// # Errors
 /// When it cannot be started.
-pub fn send_off(argv: &[OsString], cwd: &Path, env: &[(&str, &str)], stdin: File, log: File) -> Result<()> {
+pub fn spawn_detached(
+    argv: &[OsString],
+    cwd: &Path,
+    env: &[(&str, &str)],
+    stdin: File,
+    log: File,
+) -> Result<()> {
     let what = "the process that was to carry it out did not start";
     let mut command = Command::new(&argv[0]);
     command.args(&argv[1..]).current_dir(cwd).envs(env.iter().copied()).stdin(stdin);
@@ -89,7 +95,7 @@ pub fn send_off(argv: &[OsString], cwd: &Path, env: &[(&str, &str)], stdin: File
 ///
 /// # Errors
 /// When the system refuses.
-pub fn leave(argv: &[OsString]) -> Result<()> {
+pub fn start_new_session(argv: &[OsString]) -> Result<()> {
     let what = "the process that was to carry it out did not start";
     rustix::process::setsid().context(what)?;
     Command::new(&argv[0]).args(&argv[1..]).spawn().map(|_| ()).context(what)
@@ -130,7 +136,7 @@ impl Asked {
     }
 
     /// Whether this process is to end.
-    pub fn to_end(&self) -> bool {
+    pub fn asked_to_end(&self) -> bool {
         self.end.load(Ordering::Relaxed)
     }
 }
