@@ -26,7 +26,7 @@ editable = ["src"]
 [measure]
 command = ["cat", "{tree}/src/value"]
 timeout_s = 60
-[noise]
+[machine]
 steal_pct = 100
 pressure_pct = 100
 "#;

@@ -180,7 +180,7 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
             let (config, known) = experiment(dir)?;
             let world = world(dir, Level::None)?;
             let mut found =
-                doctor::examine((&config.rule, &config.metric), &config.noise, known, world.walls.found());
+                doctor::examine((&config.rule, &config.metric), &config.machine, known, world.walls.found());
             found.opened = doctor::opened(&config);
             if attempt {
                 found.attempt(try_once::attempt(world, &config)?);

@@ -141,7 +141,7 @@ timeout_s = 20
 [measure]
 command = ["sh", "{sealed}/measure.sh", "{artifact}"]
 timeout_s = 20
-[noise]
+[machine]
 steal_pct = 100
 pressure_pct = 100
 [[gate]]

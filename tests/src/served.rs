@@ -195,8 +195,8 @@ pub fn waiting() -> (Scratch, PathBuf) {
     let toy = Scratch::toy();
     let gate = toy.path().join(".git/gate");
     std::fs::create_dir(&gate).unwrap();
-    let open = format!("timeout_s = 20\nwrite = [\"{}\"]\n[noise]", gate.display());
-    toy.write("piton.toml", &toy.read("piton.toml").replace("timeout_s = 20\n[noise]", &open));
+    let open = format!("timeout_s = 20\nwrite = [\"{}\"]\n[machine]", gate.display());
+    toy.write("piton.toml", &toy.read("piton.toml").replace("timeout_s = 20\n[machine]", &open));
     // No two samples are the same: the rule then asks its question.
     let measure = toy.read("measure.sh").replace("$((PITON_SEED % 10))", "$(date +%N | cut -c4-6)");
     assert!(measure.contains("date"), "{measure}");

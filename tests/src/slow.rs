@@ -25,7 +25,7 @@ pub struct Slow {
 impl Slow {
     /// With a run begun in it, whose samples wait.
     pub fn begun() -> Self {
-        Self::with("timeout_s = 20\n[noise]", "measure.sh", "$(cat \"$1\") = 100")
+        Self::with("timeout_s = 20\n[machine]", "measure.sh", "$(cat \"$1\") = 100")
     }
 
     /// The same, whose builds wait.

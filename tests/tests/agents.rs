@@ -402,8 +402,8 @@ fn a_trial_in_progress_is_recorded_as_interrupted_by_a_stop_that_does_not_wait_f
     let ready = night.toy.path().join(".git/ready");
     assert!(Command::new("mkfifo").arg(&ready).status().unwrap().success());
     // The challenger says that it is being measured, and would be for ever.
-    let open = format!("timeout_s = 20\nwrite = [\"{}\"]\n[noise]", ready.display());
-    night.toy.write("piton.toml", &night.toy.read("piton.toml").replace("timeout_s = 20\n[noise]", &open));
+    let open = format!("timeout_s = 20\nwrite = [\"{}\"]\n[machine]", ready.display());
+    night.toy.write("piton.toml", &night.toy.read("piton.toml").replace("timeout_s = 20\n[machine]", &open));
     let says = format!("echo > {}", ready.display());
     let measure = night.toy.read("measure.sh").replace("touch \"$PITON_TEST_READY\" 2>/dev/null", &says);
     night.toy.write("measure.sh", &measure);

@@ -49,7 +49,7 @@ impl BuiltIn {
         scratch.replace(
             "piton.toml",
             "[rule]\n",
-            "[noise]\nsteal_pct = 100\npressure_pct = 100\n\n[rule]\ncalibration_pairs = 3\n",
+            "[machine]\nsteal_pct = 100\npressure_pct = 100\n\n[rule]\ncalibration_pairs = 3\n",
         );
         scratch.commit("the built-in experiment");
         scratch

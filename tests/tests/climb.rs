@@ -142,8 +142,8 @@ fn ctrl_c_ends_the_trial_in_progress_and_leaves_everything_whole() {
     let fifo = Command::new("mkfifo").arg(&ready).status().unwrap();
     assert!(fifo.success());
     // The environment of a measurement is cleared, so the challenger tells us by its path, which it may write.
-    let open = format!("timeout_s = 20\nwrite = [\"{}\"]\n[noise]", ready.display());
-    toy.write("piton.toml", &toy.read("piton.toml").replace("timeout_s = 20\n[noise]", &open));
+    let open = format!("timeout_s = 20\nwrite = [\"{}\"]\n[machine]", ready.display());
+    toy.write("piton.toml", &toy.read("piton.toml").replace("timeout_s = 20\n[machine]", &open));
     toy.write(
         "measure.sh",
         &toy.read("measure.sh")

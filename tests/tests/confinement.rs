@@ -87,8 +87,8 @@ fn a_measuring_command_reaches_what_the_experiment_asks_for_and_no_more() {
     let (toy, listener) = attempting("measure.sh");
     let outside = tempfile::tempdir().unwrap();
     let asked =
-        format!("timeout_s = 20\nnetwork = true\nwrite = [\"{}\"]\n[noise]", outside.path().display());
-    let text = toy.read("piton.toml").replace("timeout_s = 20\n[noise]", &asked);
+        format!("timeout_s = 20\nnetwork = true\nwrite = [\"{}\"]\n[machine]", outside.path().display());
+    let text = toy.read("piton.toml").replace("timeout_s = 20\n[machine]", &asked);
     assert!(text.contains("network = true"));
     toy.write("piton.toml", &text);
     let kept = outside.path().join("kept");

@@ -425,7 +425,7 @@ fn init_writes_an_experiment_that_works_and_overwrites_nothing() {
     assert!(said.out.starts_with("wrote piton.toml, measure.sh, program.md (a Makefile)"), "{said:?}");
     assert!(said.out.contains("git add --all && git commit"), "{said:?}");
     // A busy machine is no reason for a test to wait.
-    let calm = "\n[noise]\nsteal_pct = 100\npressure_pct = 100\n";
+    let calm = "\n[machine]\nsteal_pct = 100\npressure_pct = 100\n";
     project.write("piton.toml", &(written(project.path(), "piton.toml") + calm));
     project.commit("piton");
     project.baseline();

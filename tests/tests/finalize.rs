@@ -209,7 +209,7 @@ fn what_no_longer_pays_and_is_built_upon_stays_and_is_named() {
 
 #[test]
 fn a_keep_for_now_is_told_with_the_bundle_in_which_it_held() {
-    let toy = Scratch::toy_with("[noise]", "[rule]\npreset = \"provisional\"\n[noise]");
+    let toy = Scratch::toy_with("[machine]", "[rule]\npreset = \"provisional\"\n[machine]");
     toy.git(&["config", "user.name", "Nadia"]);
     toy.git(&["config", "user.email", "nadia@example.org"]);
     toy.baseline();

@@ -23,8 +23,8 @@ fn piton(toy: &Scratch, args: &[&str]) -> Said {
 /// A toy whose measuring command is `script`, after `s` was read, with a run begun.
 fn toy(format: &str, script: &str) -> Scratch {
     let toy = Scratch::toy_with(
-        "timeout_s = 20\n[noise]",
-        &format!("timeout_s = 600\nformat = \"{format}\"\n[noise]"),
+        "timeout_s = 20\n[machine]",
+        &format!("timeout_s = 600\nformat = \"{format}\"\n[machine]"),
     );
     toy.write("measure.sh", &format!("s=$(cat \"$1\")\n{script}\n"));
     toy.commit("another measurement");

@@ -23,9 +23,9 @@ impl Watched {
         let gate = toy.path().join(".git/gate");
         fs::create_dir(&gate).unwrap();
         let text = toy.read("piton.toml");
-        let open = format!("timeout_s = 100\nwrite = [\"{}\"]\n[noise]", gate.display());
-        assert!(text.contains("timeout_s = 20\n[noise]"));
-        toy.write("piton.toml", &text.replace("timeout_s = 20\n[noise]", &open));
+        let open = format!("timeout_s = 100\nwrite = [\"{}\"]\n[machine]", gate.display());
+        assert!(text.contains("timeout_s = 20\n[machine]"));
+        toy.write("piton.toml", &text.replace("timeout_s = 20\n[machine]", &open));
         let look = format!(
             "g={}\nif [ -e $g/watch ]; then\n: > $g/come\nwhile [ -e $g/shut ]; do sleep 0.02; done\n\
              a=$(cat $g/count.*); sleep 0.2; b=$(cat $g/count.*)\n\

@@ -20,8 +20,8 @@ fn aging(rule: &str, cases: &str) -> Scratch {
     let toy = Scratch::toy();
     let time = time_of(&toy);
     fs::write(&time, "0").unwrap();
-    let open = format!("timeout_s = 20\nwrite = [\"{time}\"]\n{rule}[noise]");
-    toy.write("piton.toml", &toy.read("piton.toml").replace("timeout_s = 20\n[noise]", &open));
+    let open = format!("timeout_s = 20\nwrite = [\"{time}\"]\n{rule}[machine]");
+    toy.write("piton.toml", &toy.read("piton.toml").replace("timeout_s = 20\n[machine]", &open));
     let text = toy.read("measure.sh");
     let text = text.replace("q=1\n", &format!("q=1; T={time}; t=$(cat $T)\ncase $s-$t in\n{cases}\nesac\n"));
     assert!(text.contains("esac\ncase"), "{text}");

@@ -96,7 +96,7 @@ fn a_bundle_that_failed_is_taken_back_wherever_piton_was_ended() {
         return;
     }
     for point in ["decided@2", "moved@3", "reset@3", "printed@3"] {
-        let toy = Scratch::toy_with("[noise]", "[rule]\npreset = \"provisional\"\n[noise]");
+        let toy = Scratch::toy_with("[machine]", "[rule]\npreset = \"provisional\"\n[machine]");
         let turn = toy.path().join(".git/turn");
         std::fs::write(&turn, "0").unwrap();
         let open = format!("timeout_s = 20\nwrite = [\"{}\"]\n[rule]", turn.display());

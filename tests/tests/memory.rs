@@ -151,7 +151,7 @@ const EDIT: &str = "printf 'const SPEED: u32 = %s;\\nfn a(rows: &[Row]) -> f32 {
 #[test]
 fn an_edit_like_one_judged_before_is_named_and_refused_only_where_the_experiment_says_so() {
     let like = |answer: &str| {
-        let toy = Scratch::toy_with("[noise]", &format!("[search]\nlike = \"{answer}\"\n[noise]"));
+        let toy = Scratch::toy_with("[machine]", &format!("[search]\nlike = \"{answer}\"\n[machine]"));
         let first = format!("{EDIT} 90 '' > src/speed.rs");
         let again = format!("{EDIT} 90 '    // the same, said otherwise' > src/speed.rs");
         let other = format!("{EDIT} 80 '' > src/speed.rs");
@@ -204,8 +204,8 @@ fn an_edit_in_the_checkout_is_held_against_what_was_tried() {
 /// A toy in which gains below 5 % are not looked for, so that a near miss can be had: `src/more` holds what is added to the speed.
 fn misses() -> Scratch {
     let toy = Scratch::toy_with(
-        "[noise]",
-        "[search]\nplateau = 2\n[rule]\ndelta_min_pct = 5\nrecheck = \"off\"\n[noise]",
+        "[machine]",
+        "[search]\nplateau = 2\n[rule]\ndelta_min_pct = 5\nrecheck = \"off\"\n[machine]",
     );
     toy.write(
         "build.sh",

@@ -118,7 +118,7 @@ fn daemons() -> usize {
 }
 
 fn night(proposals: usize, seed: u64) {
-    let toy = Scratch::toy_with("timeout_s = 20\n[noise]", "timeout_s = 1\n[noise]");
+    let toy = Scratch::toy_with("timeout_s = 20\n[machine]", "timeout_s = 1\n[machine]");
     let scripts = tempfile::tempdir().unwrap();
     let plan = plan(scripts.path(), proposals, seed);
     let trials = plan.iter().filter(|(_, counts)| *counts).count();

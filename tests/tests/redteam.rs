@@ -15,7 +15,7 @@ max_file_bytes = 10000
 [measure]
 command = ["sh", "{sealed}/measure.sh", "{tree}"]
 timeout_s = 10
-[noise]
+[machine]
 steal_pct = 100
 pressure_pct = 100
 [[gate]]

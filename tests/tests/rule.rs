@@ -144,9 +144,9 @@ fn provisional_keeps_are_tested_together_and_taken_back_when_they_do_not_hold() 
     // It counts its samples, in a file that the experiment lets it write.
     let count = toy.path().join(".git/count");
     std::fs::write(&count, "0").unwrap();
-    let open = format!("timeout_s = 20\nwrite = [\"{}\"]\n[noise]", count.display());
-    assert!(config.contains("timeout_s = 20\n[noise]"));
-    toy.write("piton.toml", &config.replace("timeout_s = 20\n[noise]", &open));
+    let open = format!("timeout_s = 20\nwrite = [\"{}\"]\n[machine]", count.display());
+    assert!(config.contains("timeout_s = 20\n[machine]"));
+    toy.write("piton.toml", &config.replace("timeout_s = 20\n[machine]", &open));
     // A number above 1000 measures as 200 in its first two samples, and as 90 from then on: luck, then the truth.
     toy.write(
         "measure.sh",

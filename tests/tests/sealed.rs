@@ -12,7 +12,7 @@ max_file_bytes = 10000
 [measure]
 command = ["sh", "{tree}/bench.sh", "{tree}"]
 timeout_s = 20
-[noise]
+[machine]
 steal_pct = 100
 pressure_pct = 100
 "#;
@@ -256,7 +256,8 @@ fn who_writes_nothing_to_the_descriptor_is_told_how() {
 
 #[test]
 fn a_forged_line_beside_the_true_one_is_a_fault_however_they_are_glued() {
-    let lines = EXPERIMENT.replace("timeout_s = 20\n[noise]", "timeout_s = 20\nformat = \"lines\"\n[noise]");
+    let lines =
+        EXPERIMENT.replace("timeout_s = 20\n[machine]", "timeout_s = 20\nformat = \"lines\"\n[machine]");
     let scratch = Scratch::empty();
     scratch.git(&["init", "--quiet", "--initial-branch=main"]);
     scratch.write("piton.toml", &lines);

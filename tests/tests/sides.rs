@@ -56,7 +56,7 @@ impl Looking {
         let rule = if measure.contains("[rule]") { "" } else { "[rule]\nrecheck = \"off\"\n" };
         let text = format!(
             "name = \"looks\"\n[metric]\nname = \"speed\"\ndirection = \"higher\"\n[scope]\neditable = [\"src\"]\n{build}[measure]\n\
-             command = [\"sh\", \"{engine}\"]\nformat = \"metric_lines\"\nwrite = [\"{}\"]\ntimeout_s = 20\n{measure}{rule}[noise]\nsteal_pct = 100\npressure_pct = 100\n",
+             command = [\"sh\", \"{engine}\"]\nformat = \"metric_lines\"\nwrite = [\"{}\"]\ntimeout_s = 20\n{measure}{rule}[machine]\nsteal_pct = 100\npressure_pct = 100\n",
             looking.out.display(),
         );
         looking.toy.write("piton.toml", &text);

@@ -45,7 +45,7 @@ pub struct Apart {
     pub challenger: Conditions,
 }
 
-/// When a pair says nothing: `[noise]` in `piton.toml`.
+/// When a pair says nothing: `[machine]` in `piton.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
@@ -72,20 +72,20 @@ impl Limits {
         named
             .iter()
             .find(|(_, value)| !(0.0..=100.0).contains(value))
-            .map(|(name, value)| format!("noise.{name} is {value}; it lies between 0 and 100"))
+            .map(|(name, value)| format!("machine.{name} is {value}; it lies between 0 and 100"))
     }
 
     /// Why a pair that was measured under these conditions says nothing; `None` where it counts.
     pub fn void(&self, conditions: &Conditions) -> Option<String> {
         if conditions.steal_pct > self.steal_pct {
             return Some(format!(
-                "{:.0} % of the processor was given to other machines (limit {} %: [noise] steal_pct)",
+                "{:.0} % of the processor was given to other machines (limit {} %: [machine] steal_pct)",
                 conditions.steal_pct, self.steal_pct
             ));
         }
         conditions.waiting().filter(|pressure| *pressure > self.pressure_pct).map(|pressure| {
             format!(
-                "processes waited for a core {pressure:.0} % of the time (limit {} %: [noise] pressure_pct)",
+                "processes waited for a core {pressure:.0} % of the time (limit {} %: [machine] pressure_pct)",
                 self.pressure_pct
             )
         })

@@ -213,7 +213,7 @@ fn replicates(settings: &Settings) -> String {
          are kept at alpha 0.05, and 1.6 % at 0.02. It does not hold for each run by itself: 9 % of baselines show half of the true spread or less, and \
          at half of it 11 % of such changes are kept at alpha 0.05, and 5.5 % at 0.02 (`piton simulate`, 20,000 trials each)\n\
          a change's runs are on prompts that runs of the incumbent had; that is fair as long as luck with a seed is not the opposite for the two\n\
-         a guard is asked by the same kind of test at 0.05, and plainly where its metric does not vary; [noise] voids single runs as it does pairs\n\
+         a guard is asked by the same kind of test at 0.05, and plainly where its metric does not vary; [machine] voids single runs as it does pairs\n\
          [[second]] and as_good are not asked, and no blind trials are made: three runs cannot show that a change is as good\n",
         number(settings.alpha)
     )

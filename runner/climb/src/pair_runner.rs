@@ -99,7 +99,7 @@ impl<'a> Duel<'a> {
         Self {
             world,
             bench,
-            limits: &config.noise,
+            limits: &config.machine,
             incumbent,
             challenger,
             seed,
@@ -222,7 +222,7 @@ impl<'a> Duel<'a> {
             self.void_pairs.push(VoidPair { draw, reason: reason.clone(), conditions, apart, values });
             if self.void_pairs.len() > self.limits.void_pairs as usize {
                 return Ok(Round::Void(format!(
-                    "{} pairs were void, more than [noise] void_pairs = {}; the last because {reason}",
+                    "{} pairs were void, more than [machine] void_pairs = {}; the last because {reason}",
                     self.void_pairs.len(),
                     self.limits.void_pairs
                 )));
@@ -242,7 +242,7 @@ impl<'a> Duel<'a> {
 /// Waits until the machine is calm, or long enough. False when the user asked to stop.
 pub fn wait_until_calm(world: &World, limits: &Limits, reason: &str) -> bool {
     let watch = Stopwatch::start();
-    let told = format!("paused for {} s at most ([noise] pause_s): {reason}", limits.pause_s);
+    let told = format!("paused for {} s at most ([machine] pause_s): {reason}", limits.pause_s);
     world.progress.line(Tone::Dim, &told);
     while watch.elapsed() < Duration::from_secs(limits.pause_s) {
         world.doing(&told);

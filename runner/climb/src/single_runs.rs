@@ -33,7 +33,7 @@ impl<'a> Alone<'a> {
     /// Of nothing yet.
     pub fn new(world: &'a World, config: &'a Config, harness: &'a Built) -> Self {
         let bench = world.bench(config, harness);
-        Self { world, bench, limits: &config.noise, void_runs: vec![], taken: 0 }
+        Self { world, bench, limits: &config.machine, void_runs: vec![], taken: 0 }
     }
 
     /// A run of `side` on the prompts of this seed that counts.

@@ -55,9 +55,9 @@ pub struct Config {
     /// Metrics that a keep may not make worse.
     #[serde(default, rename = "guard")]
     pub guards: Vec<Guard>,
-    /// What voids a pair.
-    #[serde(default)]
-    pub noise: Limits,
+    /// What the machine may do during a pair before the pair is void. `[noise]` is its old name.
+    #[serde(default, alias = "noise")]
+    pub machine: Limits,
     /// Bounds on the challenger's metrics.
     #[serde(default, rename = "gate")]
     pub gates: Vec<Gate>,
@@ -207,7 +207,11 @@ impl Config {
     /// # Errors
     /// An unknown key, a missing one, an impossible value: each by name, with its line where there is one.
     pub fn parse(text: &str) -> Result<Self> {
-        let config: Self = toml::from_str(text).map_err(|e| bad(e.to_string()))?;
+        let config: Self = toml::from_str(text).map_err(|e| {
+            // TOML itself refuses a second [machine]: what serde finds twice stands there by both of its names.
+            let twice = "[machine] and its old name [noise] are both there; write all of it under [machine]";
+            bad(e.to_string().replace("duplicate field `machine`", twice))
+        })?;
         match config.problem() {
             Some(problem) => Err(bad(problem)),
             None => Ok(config),
@@ -312,7 +316,7 @@ impl Config {
             .or_else(|| positive("measure.timeout_s", self.measure.timeout_s))
             .or_else(|| self.scope.problem())
             .or_else(|| self.rule.problem())
-            .or_else(|| self.noise.problem())
+            .or_else(|| self.machine.problem())
             .or_else(|| self.guards.iter().find_map(Guard::problem))
             .or_else(|| self.gates.iter().find_map(Gate::problem))
             .or_else(|| {
@@ -523,7 +527,8 @@ mod tests {
         assert!(refusal("timeout_s = 10", "timeout_s = 10\n[rule]\nn_max = 2").contains("rule.n_max is 2"));
         assert!(refusal("timeout_s = 10", "timeout_s = 10\n[rule]\nalpha = 2.0").contains("rule.alpha is 2"));
         assert!(
-            refusal("timeout_s = 10", "timeout_s = 10\n[noise]\nsteal_pct = -1").contains("noise.steal_pct")
+            refusal("timeout_s = 10", "timeout_s = 10\n[machine]\nsteal_pct = -1")
+                .contains("machine.steal_pct")
         );
         let guard = "timeout_s = 10\n[[guard]]\nmetric = \"m\"\ndirection = \"lower\"\nlimit_pct = 200";
         assert!(refusal("timeout_s = 10", guard).contains("limit_pct 200"));
@@ -532,6 +537,19 @@ mod tests {
             refusal("timeout_s = 10", "timeout_s = 10\n[[gate]]\nmetric = \"x\"")
                 .contains("neither min nor max")
         );
+    }
+
+    #[test]
+    fn the_old_name_of_the_machines_limits_is_read_and_both_names_at_once_are_refused() {
+        let old = "timeout_s = 10\n[noise]\nsteal_pct = 7";
+        let machine = Config::parse(&GOOD.replace("timeout_s = 10", old)).unwrap().machine;
+        assert_eq!(machine, Limits { steal_pct: 7.0, ..Limits::default() });
+        for both in [format!("{old}\n[machine]\npause_s = 1"), format!("{old}\n[machine]\nsteal_pct = 7")] {
+            assert!(
+                refusal("timeout_s = 10", &both)
+                    .contains("[machine] and its old name [noise] are both there")
+            );
+        }
     }
 
     fn fresh_refusal(from: &str, to: &str) -> String {

@@ -14,7 +14,7 @@ fn experiment(more: &str) -> Scratch {
     toy.write(
         "piton.toml",
         &format!(
-            "name = 'toy'\n[metric]\nname = 'score'\ndirection = 'higher'\n[scope]\neditable = ['src']\n{more}\n[measure]\ncommand = ['sh', '{{sealed}}/measure.sh', '{{tree}}']\ntimeout_s = 20\n[noise]\nsteal_pct = 100\npressure_pct = 100\n[rule]\nalpha = 0.001\nrecheck = 'off'\nas_good = true\nmargin_pct = 2\nmargin_budget_pct = 90\n"
+            "name = 'toy'\n[metric]\nname = 'score'\ndirection = 'higher'\n[scope]\neditable = ['src']\n{more}\n[measure]\ncommand = ['sh', '{{sealed}}/measure.sh', '{{tree}}']\ntimeout_s = 20\n[machine]\nsteal_pct = 100\npressure_pct = 100\n[rule]\nalpha = 0.001\nrecheck = 'off'\nas_good = true\nmargin_pct = 2\nmargin_budget_pct = 90\n"
         ),
     );
     toy.write("measure.sh", MEASURE);

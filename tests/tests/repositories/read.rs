@@ -12,7 +12,7 @@ editable = ["src"]
 [measure]
 command = ["sh", "{sealed}/measure.sh", "{tree}"]
 timeout_s = 20
-[noise]
+[machine]
 steal_pct = 100
 pressure_pct = 100
 "#;
@@ -65,8 +65,8 @@ fn shapes_of_other_tools_are_read_by_a_path_or_by_a_pattern() {
     let toy = plain(&PLAIN.replace("name = \"score\"", "name = \"results.0.mean\""), nested);
     assert_eq!(toy.baseline().status, 0);
     let go = "printf 'BenchmarkA-2 \\t 200000 \\t 16.17 ns/op\\n\\033[32mPASS\\033[0m\\n'\n";
-    let patterns = "[measure.patterns]\nscore = '^BenchmarkA-\\d+ .* ([0-9.]+) ns/op'\n[noise]";
-    let toy = plain(&PLAIN.replace("[noise]", patterns), go);
+    let patterns = "[measure.patterns]\nscore = '^BenchmarkA-\\d+ .* ([0-9.]+) ns/op'\n[machine]";
+    let toy = plain(&PLAIN.replace("[machine]", patterns), go);
     has(&toy.baseline(), 0, &["16.17"]);
 }
 
@@ -133,7 +133,7 @@ fn a_gain_for_lower_is_held_below_a_quarter_and_not_above_it_nor_where_nothing_i
     };
     assert_eq!(ends(&lower, "20\n"), "held_implausible");
     assert_eq!(ends(&lower, "30\n"), "better");
-    assert_eq!(ends(&lower.replace("[noise]", "[rule]\nimplausible_pct = 0\n[noise]"), "20\n"), "better");
+    assert_eq!(ends(&lower.replace("[machine]", "[rule]\nimplausible_pct = 0\n[machine]"), "20\n"), "better");
 }
 
 #[test]

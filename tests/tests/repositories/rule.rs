@@ -15,7 +15,7 @@ impl Shop {
                 "name = \"shop\"\n[metric]\n{metric}\n[scope]\neditable = [\"src\"]\n[build]\n\
                  command = [\"cp\", \"{{tree}}/src/value\", \"{{target}}/value\"]\nartifact = \"{{target}}/value\"\ntimeout_s = 20\n\
                  [measure]\ncommand = [\"sh\", \"{{sealed}}/measure.sh\", \"{{artifact}}\"]\ntimeout_s = 20\n\
-                 [noise]\nsteal_pct = 100\npressure_pct = 100\n{more}\n"
+                 [machine]\nsteal_pct = 100\npressure_pct = 100\n{more}\n"
             ),
         );
         scratch.write("measure.sh", &format!("read m g < \"$1\"\n{print}\n"));

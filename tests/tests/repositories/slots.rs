@@ -16,7 +16,7 @@ fn experiment(more: &str, measure: &str) -> Scratch {
     toy.write(
         "piton.toml",
         &format!(
-            "name = \"e\"\n[metric]\nname = \"score\"\ndirection = \"higher\"\n[measure]\ncommand = [\"sh\", \"{{sealed}}/measure.sh\", \"{{tree}}\"]\ntimeout_s = 20\n[noise]\nsteal_pct = 100.0\npressure_pct = 100.0\n[scope]\neditable = [\"src\"]\n{more}"
+            "name = \"e\"\n[metric]\nname = \"score\"\ndirection = \"higher\"\n[measure]\ncommand = [\"sh\", \"{{sealed}}/measure.sh\", \"{{tree}}\"]\ntimeout_s = 20\n[machine]\nsteal_pct = 100.0\npressure_pct = 100.0\n[scope]\neditable = [\"src\"]\n{more}"
         ),
     );
     toy.commit("an experiment");

@@ -22,7 +22,7 @@ fn write(toy: &Scratch, command: &[&str], keys: &str) {
     toy.write(
         "piton.toml",
         &format!(
-            "name = \"toy\"\n[metric]\nname = \"score\"\ndirection = \"higher\"\n[scope]\neditable = [\"src\"]\n[measure]\ncommand = {command:?}\nformat = \"lines\"\ntimeout_s = 60\n{keys}\n[noise]\nsteal_pct = 100.0\npressure_pct = 100.0\npause_s = 1\n"
+            "name = \"toy\"\n[metric]\nname = \"score\"\ndirection = \"higher\"\n[scope]\neditable = [\"src\"]\n[measure]\ncommand = {command:?}\nformat = \"lines\"\ntimeout_s = 60\n{keys}\n[machine]\nsteal_pct = 100.0\npressure_pct = 100.0\npause_s = 1\n"
         ),
     );
     toy.commit("toy");

@@ -125,7 +125,7 @@ impl Paired<'_> {
         });
         let apart: Vec<Apart> = self.pairs.iter().filter_map(|pair| pair.apart).collect();
         let plain: Vec<f64> = self.pairs.iter().map(|p| p.gain + p.first.sign() * p.position).collect();
-        unfair(&apart, &plain, &voided.collect::<Vec<_>>(), &self.config.noise)
+        unfair(&apart, &plain, &voided.collect::<Vec<_>>(), &self.config.machine)
     }
 
     /// What a round that is no pair makes of the trial.
