@@ -27,10 +27,6 @@ pub(super) fn run(show: Option<&str>, json: bool) -> Result<u8> {
         agents.extend(Kind::known(name).map(|kind| installed::look(&kind, &runner)).transpose()?);
     }
     progress.idle();
-    if json {
-        terminal::json(&agents);
-    } else {
-        terminal::answer(&installed::words(&agents));
-    }
+    terminal::either(json, &agents, || installed::words(&agents));
     Ok(exit::DONE)
 }

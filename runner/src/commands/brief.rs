@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::args::Which;
-use super::chosen;
+use super::chosen::chosen;
 use piton_climb::briefing;
 use piton_climb::run_store::Book;
 use piton_climb::run_trial::from_incumbent;
@@ -24,8 +24,9 @@ pub(super) fn run(dir: &Path, which: &Which) -> Result<u8> {
     let next = book.ledger.next_trial(&book.run.name)?;
     let step = from_incumbent(book.tally.frontier.step(book.config.search.plateau));
     let text = briefing::text(&book, &repo, next, Left::default(), &step, None)?;
-    if which.json {
-        terminal::json(&json!({
+    terminal::either(
+        which.json,
+        &json!({
             "run": book.run.name,
             "trial": next,
             "directive": step.directive,
@@ -34,9 +35,8 @@ pub(super) fn run(dir: &Path, which: &Which) -> Result<u8> {
             "bytes": text.len(),
             "tokens": text.len().div_ceil(3),
             "text": text,
-        }));
-    } else {
-        terminal::answer(&text);
-    }
+        }),
+        || text,
+    );
     Ok(exit::DONE)
 }

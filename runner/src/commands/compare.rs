@@ -6,7 +6,8 @@ use std::path::Path;
 use serde_json::Value;
 
 use super::args::Which;
-use super::{find, import, report};
+use super::chosen::find;
+use super::{import, report};
 use piton_core::base::error::{Context, Result, exit};
 use piton_core::report::compare::{self, ComparedRun};
 use piton_system::terminal;
@@ -30,10 +31,6 @@ pub(super) fn run(dir: &Path, names: [&str; 2], json: bool) -> Result<u8> {
         Ok(ComparedRun { facts, settings, claimed: None })
     };
     let comparison = compare::compare([&side(names[0])?, &side(names[1])?]);
-    if json {
-        terminal::json(&comparison);
-    } else {
-        terminal::answer(&compare::words(&comparison));
-    }
+    terminal::either(json, &comparison, || compare::words(&comparison));
     Ok(exit::DONE)
 }

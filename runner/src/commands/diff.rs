@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::args::Which;
-use super::find;
+use super::chosen::find;
 use piton_core::base::error::{Error, Result, exit};
 use piton_core::run::rechecks;
 use piton_system::git::{Id, Repo};

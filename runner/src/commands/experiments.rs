@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::args::LogArgs;
-use super::chosen;
+use super::chosen::chosen;
 use piton_core::base::error::{Context, Error, Result, exit};
 use piton_core::report::decision_log::{Experiments, Human, Trouble};
 use piton_core::report::finalize::measured;

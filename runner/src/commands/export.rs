@@ -6,7 +6,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use super::args::{Export, Format, Which};
-use super::find;
+use super::chosen::find;
 use piton_core::base::error::{Context, Result, exit};
 use piton_core::base::metric::Metric;
 use piton_core::report::tables::{self, LogLine};

@@ -8,7 +8,8 @@ use std::path::Path;
 use piton_core::base::level::Level;
 
 use super::args::Finalize;
-use super::{chosen, world};
+use super::chosen::chosen;
+use super::world;
 use piton_climb::context::World;
 use piton_climb::finalize_git::{Composer, Edit, WHAT};
 use piton_core::base::error::{Error, Result, exit};
@@ -70,11 +71,7 @@ pub(super) fn run(dir: &Path, least: Level, args: &Finalize) -> Result<u8> {
         // Those of a plan stand in memory: nobody could look at them.
         plan.branches.iter_mut().flat_map(|branch| &mut branch.commits).for_each(|step| step.commit = None);
     }
-    if args.which.json {
-        terminal::json(&plan);
-    } else {
-        terminal::answer(&text::printable(&plan.words()));
-    }
+    terminal::either(args.which.json, &plan, || text::printable(&plan.words()));
     Ok(exit::DONE)
 }
 

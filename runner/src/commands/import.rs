@@ -62,11 +62,10 @@ pub(super) fn run(dir: &Path, args: &Import) -> Result<u8> {
     file.write_all(terminal::pretty(&imported).as_bytes()).context(&what)?;
     file.as_file().sync_all().context(&what)?;
     file.persist(&path).map_err(|e| Error::new(&what).cause(e.error))?;
-    if args.json {
-        terminal::json(&json!({
-            "run": imported.name, "trials": imported.claims.len(), "skipped": imported.skipped, "earlier": imported.earlier, "measured_by_piton": false
-        }));
-    } else {
+    let facts = json!({
+        "run": imported.name, "trials": imported.claims.len(), "skipped": imported.skipped, "earlier": imported.earlier, "measured_by_piton": false
+    });
+    terminal::either(args.json, &facts, || {
         let mut asides = String::new();
         if imported.skipped > 0 {
             asides.push_str(&format!("; {} could not be read", plural(imported.skipped, "line")));
@@ -77,13 +76,13 @@ pub(super) fn run(dir: &Path, args: &Import) -> Result<u8> {
                 plural(imported.earlier, "trial")
             ));
         }
-        terminal::answer(&format!(
+        format!(
             "{} of {} imported as {}{asides}\nthey are claims: piton measured none of them\nnext: piton log --run {2}, piton report --run {2}",
             plural(imported.claims.len(), "trial"),
             args.from.word(),
             imported.name
-        ));
-    }
+        )
+    });
     Ok(exit::DONE)
 }
 

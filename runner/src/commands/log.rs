@@ -6,7 +6,8 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 
 use super::args::LogArgs;
-use super::{experiments, find, import};
+use super::chosen::find;
+use super::{experiments, import};
 use piton_core::base::error::{Error, Result, exit};
 use piton_core::report::tables::{Filter, LogLine, log_header, log_line};
 use piton_core::trial::record::Record;
@@ -23,11 +24,7 @@ pub(super) fn run(dir: &Path, args: &LogArgs) -> Result<u8> {
         return experiments::run(dir, args);
     }
     if let Some(imported) = import::find(dir, args.which.run.as_deref())? {
-        if args.which.json {
-            terminal::json(&imported);
-        } else {
-            terminal::answer(&imported.log());
-        }
+        terminal::either(args.which.json, &imported, || imported.log());
         return Ok(exit::DONE);
     }
     let (ledger, run, config) = find(dir, &args.which)?;

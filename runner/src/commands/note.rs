@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::args::Which;
-use super::chosen;
+use super::chosen::chosen;
 use piton_agent::guard;
 use piton_core::base::error::{Error, Result, exit};
 use piton_core::base::note::{self, Note};
@@ -17,11 +17,7 @@ use piton_system::terminal;
 /// No run, no text, or a disk that refuses.
 pub(super) fn leave(dir: &Path, text: &str, by: Option<&str>, which: &Which) -> Result<u8> {
     let note = keep(dir, text, by, which)?;
-    if which.json {
-        terminal::json(&note);
-    } else {
-        terminal::answer(&kept(&note));
-    }
+    terminal::either(which.json, &note, || kept(&note));
     Ok(exit::DONE)
 }
 
@@ -54,13 +50,10 @@ pub(super) fn list(dir: &Path, which: &Which) -> Result<u8> {
     let mut notes = ledger.notes(&run.name, false, usize::MAX)?;
     notes.extend(ledger.notes(&run.name, true, usize::MAX)?);
     notes.sort_by(|a, b| a.at.cmp(&b.at));
-    if which.json {
-        terminal::json(&notes);
-    } else if notes.is_empty() {
-        terminal::answer(&format!("run {} has no notes", run.name));
-    } else {
-        terminal::answer(&notes.iter().map(line).collect::<String>());
-    }
+    terminal::either(which.json, &notes, || match notes.is_empty() {
+        true => format!("run {} has no notes", run.name),
+        false => notes.iter().map(line).collect(),
+    });
     Ok(exit::DONE)
 }
 

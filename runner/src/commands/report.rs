@@ -7,7 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::args::ReportArgs;
-use super::{import, reading};
+use super::chosen::reading;
+use super::import;
 use piton_core::base::error::{Context, Error, Result, exit};
 use piton_core::report::html::{self, View};
 use piton_core::report::import::Imported;

@@ -5,7 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::args::SearchArgs;
-use super::chosen;
+use super::chosen::chosen;
 use piton_climb::recall;
 use piton_climb::run_store::Book;
 use piton_core::base::error::{Error, Result, exit};
@@ -50,18 +50,15 @@ impl SearchArgs {
             true => (self.by_edit(&repo, ledger, run)?, true),
             false => self.by_words(&ledger, &run)?,
         };
-        if self.which.json {
-            terminal::json(&found);
-            return Ok(exit::DONE);
-        }
-        let mut text = String::new();
-        if found.is_empty() {
-            text.push_str("nothing like it was tried\n");
-        } else if !all {
-            text.push_str("no trial holds all the words; these hold some\n\n");
-        }
-        found.iter().for_each(|found| text.push_str(&found.words(self.all)));
-        terminal::answer(&text);
+        terminal::either(self.which.json, &found, || {
+            let head = match (found.is_empty(), all) {
+                (true, _) => "nothing like it was tried\n",
+                (false, false) => "no trial holds all the words; these hold some\n\n",
+                (false, true) => "",
+            };
+            let lines: String = found.iter().map(|found| found.words(self.all)).collect();
+            format!("{head}{lines}")
+        });
         Ok(exit::DONE)
     }
 

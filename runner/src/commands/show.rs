@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::args::Which;
-use super::reading;
+use super::chosen::reading;
 use piton_core::base::error::{Error, Result, exit};
 use piton_core::report::tables;
 use piton_core::rule::keep::{self, Case};

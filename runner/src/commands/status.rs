@@ -5,7 +5,8 @@ use std::path::Path;
 use serde_json::json;
 
 use super::args::Which;
-use super::{import, reading, wait};
+use super::chosen::reading;
+use super::{import, wait};
 use piton_climb::status_file;
 use piton_core::base::error::{Result, exit};
 use piton_core::report::live_state::Now;
@@ -27,26 +28,21 @@ use piton_system::terminal;
 pub(super) fn run(dir: &Path, plot: bool, which: &Which) -> Result<u8> {
     if let Some(imported) = import::find(dir, which.run.as_deref())? {
         let facts = imported.facts();
-        if which.json {
-            terminal::json(&json!({ "run": imported.name, "measured_by_piton": false, "facts": facts }));
-        } else {
-            terminal::answer(&imported.status(&facts));
-        }
+        terminal::either(
+            which.json,
+            &json!({ "run": imported.name, "measured_by_piton": false, "facts": facts }),
+            || imported.status(&facts),
+        );
         return Ok(exit::DONE);
     }
     let beginning = beginning(&Repo::open(dir)?, which.run.as_deref())?;
     let chosen = match (reading(dir, which), &beginning) {
         (Err(_), Some(now)) => {
-            if which.json {
-                terminal::json(
-                    &json!({ "run": now.run, "begun": false, "doing": now.stage, "since": now.since }),
-                );
-            } else {
-                terminal::answer(&format!(
-                    "{}\nnothing is recorded of it before its baseline is measured",
-                    words_of(now)
-                ));
-            }
+            terminal::either(
+                which.json,
+                &json!({ "run": now.run, "begun": false, "doing": now.stage, "since": now.since }),
+                || format!("{}\nnothing is recorded of it before its baseline is measured", words_of(now)),
+            );
             return Ok(exit::DONE);
         }
         (chosen, _) => chosen?,
@@ -62,11 +58,9 @@ pub(super) fn run(dir: &Path, plot: bool, which: &Which) -> Result<u8> {
         status.climb = Some(summary::Climb { runs, lines: ascent.lines(runs), ascent });
     }
     let now = wait::of_run(&repo, &run.name);
-    if which.json {
-        let mut value = serde_json::to_value(&status).expect("our own types serialise");
-        value["under_way"] = json!(now);
-        terminal::json(&value);
-    } else {
+    let mut value = serde_json::to_value(&status).expect("our own types serialise");
+    value["under_way"] = json!(now);
+    terminal::either(which.json, &value, || {
         let mut text = summary::status_words(&status, &config.metric);
         let other = beginning.iter().map(|now| format!("  {:<12} {}\n", "now", words_of(now)));
         other.for_each(|line| text.push_str(&line));
@@ -80,8 +74,8 @@ pub(super) fn run(dir: &Path, plot: bool, which: &Which) -> Result<u8> {
                 plot::text(&plot::staircase(&stairs, Medium::cells(columns, 24)))
             ));
         }
-        terminal::answer(&text);
-    }
+        text
+    });
     Ok(exit::DONE)
 }
 

@@ -33,11 +33,7 @@ pub(super) struct Done {
 /// Another command at work, or another run than the one named.
 pub(super) fn run(dir: &Path, now: bool, run: Option<&str>, json: bool) -> Result<u8> {
     let done = ask(&Repo::open(dir)?.state_dir(), now, run)?;
-    if json {
-        terminal::json(&json!({ "did": done.did, "run": done.run }));
-    } else {
-        terminal::answer(&done.words);
-    }
+    terminal::either(json, &json!({ "did": done.did, "run": done.run }), || done.words);
     Ok(exit::DONE)
 }
 

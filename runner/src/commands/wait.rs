@@ -9,7 +9,8 @@ use std::time::Duration;
 use piton_core::base::level::Level;
 use serde_json::{Value, json};
 
-use super::{answer, status_of, world};
+use super::verdict::{answer, status_of};
+use super::world;
 use piton_climb::background::{End, Errand, Errands};
 use piton_core::base::error::{Error, Result, exit};
 use piton_core::trial::record::Record;
@@ -123,11 +124,7 @@ impl<'a> Waiter<'a> {
     /// Says that a trial is still under way.
     fn running(&self, errand: &Errand) -> u8 {
         let now = under_way(&self.errands, errand);
-        if self.json {
-            terminal::json(&now);
-        } else {
-            terminal::answer(&format!("{}\nnext: piton wait", under_way_words(&now)));
-        }
+        terminal::either(self.json, &now, || format!("{}\nnext: piton wait", under_way_words(&now)));
         exit::RUNNING
     }
 
@@ -158,13 +155,9 @@ impl<'a> Waiter<'a> {
     }
 
     fn show(&self, record: &Record, words: &str) {
-        if self.json {
-            let mut value = serde_json::to_value(record).expect("our own types serialise");
-            value["words"] = json!(words);
-            terminal::json(&value);
-        } else {
-            terminal::answer(words);
-        }
+        let mut value = serde_json::to_value(record).expect("our own types serialise");
+        value["words"] = json!(words);
+        terminal::either(self.json, &value, || words.to_owned());
     }
 
     /// The record of an errand's trial, where it is decided and carried out, and the answer in words.
@@ -221,15 +214,13 @@ impl<'a> Waiter<'a> {
             Some(errand) => self.record(&errand)?,
             None => None,
         };
-        if self.json {
-            let last = last.map(|(record, words)| {
-                json!({ "run": record.run, "trial": record.trial, "reason": record.outcome.reason(), "words": words })
-            });
-            terminal::json(&json!({ "state": "none", "last": last }));
-        } else {
+        let facts = last.as_ref().map(|(record, words)| {
+            json!({ "run": record.run, "trial": record.trial, "reason": record.outcome.reason(), "words": words })
+        });
+        terminal::either(self.json, &json!({ "state": "none", "last": facts }), || {
             let last = last.map_or_else(String::new, |(_, words)| format!("; the last one:\n{words}"));
-            terminal::answer(&format!("no trial is under way{last}"));
-        }
+            format!("no trial is under way{last}")
+        });
         Ok(exit::NOT_JUDGED)
     }
 }

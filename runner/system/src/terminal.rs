@@ -114,6 +114,11 @@ pub fn json(value: &impl serde::Serialize) {
     answer(&pretty(value));
 }
 
+/// Prints an answer: the value for a program that asked for JSON, the text for a person.
+pub fn either(as_json: bool, value: &impl serde::Serialize, text: impl FnOnce() -> String) {
+    if as_json { json(value) } else { answer(&text()) }
+}
+
 /// A JSON document as programs are given it.
 pub fn pretty(value: &impl serde::Serialize) -> String {
     plain_json(&serde_json::to_string_pretty(value).expect("our own types serialise"))

@@ -1,0 +1,28 @@
+//! `piton rule explain`: when a change of this experiment is kept.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::chosen::experiment;
+use piton_core::base::error::{Result, exit};
+use piton_core::run::power;
+use piton_lab::doctor::Known;
+use piton_system::terminal;
+
+/// Explains the rule in figures of this experiment.
+///
+/// # Errors
+/// No experiment at HEAD.
+pub(super) fn run(dir: &Path, json: bool) -> Result<u8> {
+    let (config, Known { tau, seeded, pair_s, .. }) = experiment(dir)?;
+    let forecast = tau
+        .filter(|tau| *tau > 0.0 && !seeded)
+        .map(|tau| power::forecast(&config.rule, config.metric.scale(), tau));
+    let facts = json!({ "settings": config.rule, "tau": tau, "forecast": forecast });
+    terminal::either(json, &facts, || {
+        let rule = power::explain(&config.rule, &config.metric, (tau, seeded), pair_s);
+        format!("{}\n\nwhose word the figure is: {}\n", rule.trim_end(), config.trust())
+    });
+    Ok(exit::DONE)
+}

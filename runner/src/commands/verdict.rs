@@ -1,0 +1,52 @@
+//! What is answered when a trial is decided.
+
+use piton_core::base::error::exit;
+use piton_core::trial::record::{Outcome, Record, Status};
+use piton_core::trial::text;
+use piton_system::config::Config;
+
+/// The verdict of a trial in an agent's or a person's checkout, and what comes next.
+pub(super) fn answer(record: &Record, config: &Config) -> String {
+    let verdict = text::verdict(record, &config.metric, config.rule.alpha);
+    let next = match &record.outcome {
+        outcome if outcome.kept() => {
+            format!("piton/{} is now at {}", record.run, record.commit.as_deref().unwrap_or("-"))
+        }
+        Outcome::OutOfScope { .. } => format!(
+            "your files are as they were; only {} may be edited{}: put the others back, e.g. `git restore PATH`",
+            config.editable_paths().join(", "),
+            config
+                .scope
+                .locked_words()
+                .map_or_else(String::new, |locked| format!(", and not {locked} (`[scope] locked`)"))
+        ),
+        Outcome::NoEdit => "edit first; nothing was reset".to_owned(),
+        Outcome::Interrupted { .. }
+        | Outcome::Void { .. }
+        | Outcome::Duplicate { .. }
+        | Outcome::Alike { .. } => "your edit is as it was".to_owned(),
+        _ => format!(
+            "the checkout is back at the incumbent; the edit is kept: git diff HEAD refs/piton/{}/trials/{} -- {} | git apply",
+            record.run,
+            record.trial,
+            pathspecs(config)
+        ),
+    };
+    format!("trial {}: {verdict}\n{next}", record.trial)
+}
+
+/// The editable paths for git, from wherever one stands.
+fn pathspecs(config: &Config) -> String {
+    let one = |path: &String| if config.within.is_empty() { path.clone() } else { format!(":/{path}") };
+    config.scope.editable.iter().map(one).collect::<Vec<_>>().join(" ")
+}
+
+/// The exit status that says what became of a trial.
+pub(super) fn status_of(record: &Record) -> u8 {
+    match (&record.outcome, record.outcome.status()) {
+        (outcome, _) if outcome.kept() => exit::DONE,
+        (_, Status::Crash) => exit::CRASHED,
+        (Outcome::Judged { .. } | Outcome::Held { .. } | Outcome::GateFailed { .. }, _) => exit::DISCARDED,
+        _ => exit::NOT_JUDGED,
+    }
+}
