@@ -134,6 +134,7 @@ fn long_night(trials: u32) -> Vec<Record> {
     (0..=trials).map(trial).collect()
 }
 
+#[expect(clippy::disallowed_macros, reason = "says what it measured")]
 #[test]
 fn a_brief_is_as_long_after_a_thousand_trials_as_after_a_hundred_and_below_six_thousand_tokens() {
     let metric = Metric {

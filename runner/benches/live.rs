@@ -4,6 +4,8 @@
 //! time from the end of each transaction until its row, the new top of the page and the strip have come is taken, as a browser on this
 //! machine would get them.
 
+#![allow(clippy::disallowed_types, clippy::disallowed_methods, clippy::disallowed_macros)]
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;

@@ -4,6 +4,8 @@
 //! process alone, without what it starts; what it spends on a sample is measured by trials that are rehearsed, which are samples and little
 //! else, and told apart. Where the path of a labloop is given, it runs on a toy of its own in turns, each trial with its one sample.
 
+#![allow(clippy::disallowed_types, clippy::disallowed_methods, clippy::disallowed_macros)]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};

@@ -1,5 +1,7 @@
 //! The bars of the rule as a benchmark: `cargo bench -p piton`. The time is that of 20,000 trials a cell.
 
+#![allow(clippy::disallowed_types, clippy::disallowed_methods, clippy::disallowed_macros)]
+
 use std::time::Instant;
 
 use piton_lab::simulate::{SimulateOptions, run, table};

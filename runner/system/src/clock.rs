@@ -1,5 +1,7 @@
 //! The only module that asks what time it is.
 
+#![expect(clippy::disallowed_types, clippy::disallowed_methods, reason = "owns the time")]
+
 use std::time::{Duration, Instant, SystemTime};
 
 /// Now, UTC, RFC 3339 to the second.

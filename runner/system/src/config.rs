@@ -1,5 +1,7 @@
 //! The experiment, read from `piton.toml` and checked before anything starts.
 
+#![expect(clippy::disallowed_methods, reason = "reads configuration")]
+
 mod opens;
 mod placeholders;
 

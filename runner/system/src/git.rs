@@ -2,6 +2,8 @@
 //!
 //! libgit2 rather than the git command, because hooks, filters and replace refs that an agent may plant run nothing here.
 
+#![expect(clippy::disallowed_types, reason = "owns git2")]
+
 mod claims;
 mod compose;
 mod content;

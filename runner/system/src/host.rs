@@ -223,6 +223,7 @@ mod tests {
     use super::*;
 
     #[cfg(target_os = "linux")]
+    #[expect(clippy::disallowed_types, reason = "what it measures is started past `process`")]
     #[test]
     fn the_time_of_what_was_started_and_has_ended_is_ones_own_and_nobody_elses() {
         let before = Counted::now();

@@ -4,6 +4,8 @@
 //! Beside it stand the trials on their way, and what can be computed from the entries again. `results.tsv` is printed from it
 //! and never read back.
 
+#![expect(clippy::disallowed_types, reason = "owns SQLite and csv")]
+
 mod lock;
 mod memory;
 mod notes;

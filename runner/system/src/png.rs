@@ -3,6 +3,8 @@
 //! Letters are outlines of a font of this machine; piton brings none along. resvg would draw the SVG, and shape every script that
 //! there is; it would also double what a fresh clone has to build. Pictures of piton's are lines, marks and short labels.
 
+#![expect(clippy::disallowed_types, reason = "owns tiny-skia")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

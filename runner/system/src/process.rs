@@ -4,6 +4,8 @@
 //! its time and on what it may write. When it ends, however it ends, none of its descendants is left: piton is
 //! the subreaper of all that it starts, so that a daemon which left its group is found and ended too.
 
+#![expect(clippy::disallowed_types, reason = "owns processes")]
+
 mod attend;
 mod detach;
 

@@ -4,6 +4,8 @@
 //! `piton log --json | jq` sees nothing else. Colours and the moving line appear on a terminal only. Whatever goes through here as text
 //! can move no cursor, turn no line around and hide nothing: what another wrote may be in any of it.
 
+#![expect(clippy::disallowed_methods, reason = "owns the standard streams")]
+
 use std::fmt;
 use std::fs::{self, File, Metadata};
 use std::io::{IsTerminal, Read, Write};

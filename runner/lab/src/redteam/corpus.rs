@@ -325,6 +325,7 @@ mod tests {
         }
     }
 
+    #[expect(clippy::disallowed_types, reason = "runs the script as a shell would, past `process`")]
     #[test]
     fn the_script_leaves_the_files_as_the_attack_wants_them_whatever_they_hold() {
         let dir = tempfile::tempdir().unwrap();

@@ -264,6 +264,7 @@ mod tests {
         (dir, held)
     }
 
+    #[expect(clippy::disallowed_types, reason = "dates a file, as an attacker does")]
     fn dated(path: &Path, time: std::time::SystemTime) {
         File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
     }
