@@ -447,6 +447,9 @@ pub fn toml_as<T: serde::de::DeserializeOwned>(text: &str) -> std::result::Resul
 }
 
 #[cfg(test)]
+mod documented;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
