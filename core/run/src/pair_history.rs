@@ -8,7 +8,7 @@ use piton_base::metric::{Direction, Metric, Scale, Values};
 use piton_base::stats;
 use piton_rule::keep::{Case, First, History, Ordered, Track};
 use piton_rule::settings::{Guard, SecondaryMetric, Settings};
-use piton_trial::record::{Outcome, Pair, Record};
+use piton_trial::record::{Outcome, Pair, RawPair, Record};
 
 /// tau this many times the run's median is a noisy spell.
 const SPELL: f64 = 2.0;
@@ -117,6 +117,12 @@ impl Course {
         self.orders.extend(before.map(|before| self.ordered(before, first, gain)));
         self.order_effects.push(first.sign() * gain);
         Some((d, b))
+    }
+
+    /// Takes in what was measured of a pair, and says what its gain is. `None` where a value is missing or no number.
+    pub fn judge(&mut self, raw: RawPair) -> Option<Pair> {
+        let gain = self.pair_after(raw.before, raw.first, &raw.incumbent, &raw.challenger)?;
+        Some(raw.judged(gain))
     }
 
     /// A pair by what ran before: its plain gain, less what being second is worth to a program against itself.
@@ -228,17 +234,14 @@ pub fn noisy_spell(tau: f64, taus: &[f64]) -> Option<f64> {
 /// Whether every metric that judges came out the same on both sides of each of these pairs of one commit with itself: such metrics are exact
 /// for a seed, and nothing that the machine does meanwhile can move them. Too few pairs say nothing.
 pub fn exact(pairs: &[Pair], judging: &[&str]) -> bool {
-    pairs.len() >= EXACT && alike(pairs, judging)
+    pairs.len() >= EXACT && pairs.iter().all(|pair| same(&pair.incumbent, &pair.challenger, judging))
 }
 
 /// The same while a baseline is held against itself: by its warm-up, which is a pair that is not timed, and until a pair differs. There
 /// is nothing to choose by looking at such values.
-pub fn exact_so_far(warm: &[Values], pairs: &[Pair], judging: &[&str]) -> bool {
-    matches!(warm, [one, other] if same(one, other, judging)) && alike(pairs, judging)
-}
-
-fn alike(pairs: &[Pair], judging: &[&str]) -> bool {
-    pairs.iter().all(|pair| same(&pair.incumbent, &pair.challenger, judging))
+pub fn exact_so_far(warm: &[Values], pairs: &[RawPair], judging: &[&str]) -> bool {
+    matches!(warm, [one, other] if same(one, other, judging))
+        && pairs.iter().all(|pair| same(&pair.incumbent, &pair.challenger, judging))
 }
 
 fn same(one: &Values, other: &Values, judging: &[&str]) -> bool {
@@ -329,6 +332,13 @@ impl Courses {
             course.pair_after(before, first, incumbent, challenger);
         });
         self.primary.pair_after(before, first, incumbent, challenger)
+    }
+
+    /// Takes in what was measured of a pair, and says what its gain in the primary metric is. `None` where that value is missing or no
+    /// number.
+    pub fn judge(&mut self, raw: RawPair) -> Option<Pair> {
+        let gain = self.pair_after(raw.before, raw.first, &raw.incumbent, &raw.challenger)?;
+        Some(raw.judged(gain))
     }
 
     /// A guard whose metric the pairs so far do not all have.

@@ -22,6 +22,25 @@ use piton_rule::keep::{Asked, First, Path, Verdict};
 pub use kind::{Kind, counted};
 pub use outcome::{Outcome, Stage, Status};
 
+/// What was measured of a pair, before the metric's history says what its gain is: nothing of it is a verdict yet.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RawPair {
+    /// Which side ran first: the coin.
+    pub first: First,
+    /// Whose sample came directly before the pair; absent where none did.
+    pub before: Option<First>,
+    /// Seed of the prompts.
+    pub prompts: u64,
+    /// All values of the incumbent's sample.
+    pub incumbent: Values,
+    /// All values of the challenger's sample.
+    pub challenger: Values,
+    /// What the machine was doing.
+    pub conditions: Conditions,
+    /// The same of each sample.
+    pub apart: Option<Apart>,
+}
+
 /// One pair: both sides on the same prompts, back to back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Pair {
@@ -48,6 +67,14 @@ pub struct Pair {
     /// The same of each sample; absent in rows from before piton recorded it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub apart: Option<Apart>,
+}
+
+impl RawPair {
+    /// The pair with d and b: see [`Pair::gain`] and [`Pair::position`].
+    pub fn judged(self, (gain, position): (f64, f64)) -> Pair {
+        let Self { first, before, prompts, incumbent, challenger, conditions, apart } = self;
+        Pair { first, before, prompts, incumbent, challenger, gain, position, conditions, apart }
+    }
 }
 
 /// A pair that does not count, and why: decided before its values were looked at.

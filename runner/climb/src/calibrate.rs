@@ -2,7 +2,7 @@
 
 use crate::build::Built;
 use crate::context::World;
-use crate::pair_runner::{Duel, Round};
+use crate::pair_runner::{PairResult, PairRunner};
 use crate::sample::Sampled;
 use crate::single_runs::{Alone, RunResult};
 use piton_core::base::error::Result;
@@ -15,7 +15,7 @@ use piton_core::rule::settings::Preset;
 use piton_core::run::few_runs::BASELINE_RUNS;
 use piton_core::run::pair_history;
 use piton_core::run::pair_history::exact_so_far;
-use piton_core::trial::record::{Record, medians};
+use piton_core::trial::record::{RawPair, Record, medians};
 use piton_core::trial::text::number;
 use piton_system::config::Config;
 
@@ -33,16 +33,22 @@ impl World {
         seed: u64,
         record: &mut Record,
     ) -> Result<Option<String>> {
-        let mut sides = Samples::default();
+        let (mut sides, mut pairs) = (Samples::default(), vec![]);
         let why = if config.rule.preset == Preset::Replicates {
             self.single_runs(config, harness, builds.0, seed, record)?
         } else {
-            self.null_pairs(config, Duel::new(self, config, harness, builds, seed), &mut sides, record)?
+            self.null_pairs(
+                config,
+                PairRunner::new(self, config, harness, builds, seed),
+                &mut sides,
+                &mut pairs,
+                record,
+            )?
         };
         if why.is_some() {
             return Ok(why);
         }
-        let both = record.pairs.iter().flat_map(|pair| [&pair.incumbent, &pair.challenger]);
+        let both = pairs.iter().flat_map(|raw: &RawPair| [&raw.incumbent, &raw.challenger]);
         let samples: Vec<Values> = both.chain(&record.runs).cloned().collect();
         record.metrics = medians(&samples);
         record.gates = gate::read_all(&config.gates, &samples);
@@ -51,7 +57,7 @@ impl World {
             Ok(scales) => record.scales = scales,
             Err(why) => return Ok(Some(why)),
         }
-        if let Some(why) = gains(&config.clone().with_scales_of(Some(record)), record) {
+        if let Some(why) = judge(&config.clone().with_scales_of(Some(record)), pairs, record) {
             return Ok(Some(why));
         }
         let pooled = record.gates.iter().find(|reading| !reading.pass).cloned();
@@ -66,8 +72,9 @@ impl World {
     fn null_pairs(
         &self,
         config: &Config,
-        mut duel: Duel,
+        mut runner: PairRunner,
         sides: &mut Samples,
+        pairs: &mut Vec<RawPair>,
         record: &mut Record,
     ) -> Result<Option<String>> {
         // Read when all of them are there, which says more: a baseline that fails is refused.
@@ -75,18 +82,18 @@ impl World {
             sides.look(&config.gates, side, values);
             true
         };
-        let mut ended = duel.warm_up(&mut look)?;
+        let mut ended = runner.warm_up(&mut look)?;
         let wanted = config.rule.calibration_pairs;
-        while ended.is_none() && record.pairs.len() < wanted as usize {
-            duel.exact = exact_so_far(&duel.warm, &record.pairs, &config.judging());
-            let doing = format!("the baseline against itself, pair {} of {wanted}", record.pairs.len() + 1);
-            match duel.round(&doing, &mut look)? {
-                Round::Pair(pair) => record.pairs.push(pair),
+        while ended.is_none() && pairs.len() < wanted as usize {
+            runner.exact = exact_so_far(&runner.warm, pairs, &config.judging());
+            let doing = format!("the baseline against itself, pair {} of {wanted}", pairs.len() + 1);
+            match runner.next_pair(&doing, &mut look)? {
+                PairResult::Pair(raw) => pairs.push(raw),
                 other => ended = Some(other),
             }
         }
-        record.void_pairs = duel.void_pairs;
-        Ok(ended.map(|round| round.words(config.measure.timeout_s)))
+        record.void_pairs = runner.void_pairs;
+        Ok(ended.map(|result| result.words(config.measure.timeout_s)))
     }
 
     fn single_runs(
@@ -115,12 +122,12 @@ impl World {
     }
 }
 
-/// Fills in what the baseline's pairs come to, now that it is known how values are compared. Returns why they come to nothing, where they do.
-fn gains(config: &Config, record: &mut Record) -> Option<String> {
+/// Judges the baseline's pairs, now that it is known how values are compared. Returns why they come to nothing, where they do.
+fn judge(config: &Config, pairs: Vec<RawPair>, record: &mut Record) -> Option<String> {
     let mut courses = config.courses(&[], false);
-    for pair in &mut record.pairs {
-        match courses.pair(pair.first, &pair.incumbent, &pair.challenger) {
-            Some(gain) => (pair.gain, pair.position) = gain,
+    for raw in pairs {
+        match courses.judge(raw) {
+            Some(pair) => record.pairs.push(pair),
             None => return Some(format!("{} is missing, or no number", config.metric.name)),
         }
     }

@@ -5,7 +5,7 @@ mod single;
 
 use crate::build::{BuildEnd, Built};
 use crate::context::World;
-use crate::pair_runner::Duel;
+use crate::pair_runner::PairRunner;
 use crate::run_store::Book;
 use crate::sample::Sampled;
 use piton_core::base::error::Result;
@@ -216,7 +216,7 @@ impl Evaluator<'_> {
         record.seed = Some(seed);
         let measuring = Stopwatch::start();
         let config = &self.book.config;
-        let mut duel = Duel::new(self.world, config, self.harness, (incumbent, challenger), seed);
+        let mut runner = PairRunner::new(self.world, config, self.harness, (incumbent, challenger), seed);
         let mut trial = Paired {
             config,
             by,
@@ -228,15 +228,15 @@ impl Evaluator<'_> {
             tail: String::new(),
         };
         // By what the baseline showed, before this trial's values are there.
-        duel.exact = exact(&self.book.record(0)?.pairs, &config.judging());
+        runner.exact = exact(&self.book.record(0)?.pairs, &config.judging());
         let taus: Vec<f64> = self.book.tally.taus.iter().copied().collect();
         if let Some(times) = noisy_spell(trial.courses.primary.tau, &taus) {
             let reason = format!("tau is {times:.1} times what it mostly was in this run");
-            if !duel.wait_until_calm(&reason) {
+            if !runner.wait_until_calm(&reason) {
                 return Ok(Outcome::Interrupted { stage: Stage::Measure });
             }
         }
-        let outcome = trial.run(&mut duel, &self.world.status_file)?;
+        let outcome = trial.run(&mut runner, &self.world.status_file)?;
         let Paired { samples, pairs, asked, courses, tail, ill, .. } = trial;
         record.doubt = ill.filter(|(side, _)| doubted.contains(side)).map(|(_, why)| why);
         record.incumbent_gates = gate::read(&config.gates, &samples.incumbent);
@@ -259,7 +259,7 @@ impl Evaluator<'_> {
         record.resolves = known.then(|| power::resolved(&question(), config.rule.both_orders));
         record.pairs = pairs;
         record.asked = asked;
-        record.void_pairs = duel.void_pairs;
+        record.void_pairs = runner.void_pairs;
         record.seconds.measure = measuring.seconds();
         Ok(outcome)
     }

@@ -9,7 +9,7 @@ use piton_core::base::conditions::{Apart, Limits};
 use piton_core::base::error::{Error, Result};
 use piton_core::base::metric::Values;
 use piton_core::rule::keep::{self, First};
-use piton_core::trial::record::{Pair, VoidPair};
+use piton_core::trial::record::{RawPair, VoidPair};
 use piton_system::clock::{self, Stopwatch};
 use piton_system::config::Config;
 use piton_system::host::{Meter, MeterReading};
@@ -17,7 +17,7 @@ use piton_system::process;
 use piton_system::terminal::Tone;
 
 /// Two sides and the stream that their coins come from.
-pub struct Duel<'a> {
+pub struct PairRunner<'a> {
     /// Tells what is going on, and knows whether the user asked to stop.
     world: &'a World,
     /// What measures.
@@ -44,11 +44,11 @@ pub struct Duel<'a> {
     last: Option<First>,
 }
 
-/// How a round ended.
+/// What came of measuring a pair.
 #[derive(Debug, Clone, PartialEq)]
-pub enum Round {
-    /// A pair. Its gain is still 0: whoever knows the metric fills it in.
-    Pair(Pair),
+pub enum PairResult {
+    /// Both sides gave their values; the metric's history says what the gain is.
+    Pair(RawPair),
     /// Whoever looked at this side's samples has seen enough.
     Enough(First),
     /// A side gave no values.
@@ -59,7 +59,7 @@ pub enum Round {
     Interrupted,
 }
 
-impl Round {
+impl PairResult {
     /// Why there is no pair, in words; `limit_s` is the limit of a sample.
     pub fn words(&self, limit_s: u64) -> String {
         match self {
@@ -85,8 +85,8 @@ pub const CLOCK: &str = "clock";
 /// How long the machine is watched before a pause ends.
 const WATCH: Duration = Duration::from_secs(2);
 
-impl<'a> Duel<'a> {
-    /// A duel that has not begun.
+impl<'a> PairRunner<'a> {
+    /// A runner that has not begun.
     pub fn new(
         world: &'a World,
         config: &'a Config,
@@ -121,7 +121,7 @@ impl<'a> Duel<'a> {
     ///
     /// # Errors
     /// When the command cannot be started at all.
-    pub fn warm_up(&mut self, look: &mut dyn FnMut(First, &Values) -> bool) -> Result<Option<Round>> {
+    pub fn warm_up(&mut self, look: &mut dyn FnMut(First, &Values) -> bool) -> Result<Option<PairResult>> {
         let draw = keep::draw(self.seed, WARM_UP);
         for side in [First::Challenger, First::Incumbent] {
             // Which side it is stands nowhere that an agent may read.
@@ -130,11 +130,11 @@ impl<'a> Duel<'a> {
             self.last = Some(side);
             match self.bench.sample(self.side(side), draw.prompts, draw.padding)? {
                 Sampled::Measured(values) if !look(side, &values) => {
-                    return Ok(Some(Round::Enough(side)));
+                    return Ok(Some(PairResult::Enough(side)));
                 }
                 Sampled::Measured(values) => self.warm.push(values),
-                Sampled::Interrupted => return Ok(Some(Round::Interrupted)),
-                other => return Ok(Some(Round::Failed(side, other))),
+                Sampled::Interrupted => return Ok(Some(PairResult::Interrupted)),
+                other => return Ok(Some(PairResult::Failed(side, other))),
             }
         }
         Ok(None)
@@ -144,7 +144,11 @@ impl<'a> Duel<'a> {
     ///
     /// # Errors
     /// When the command cannot be started at all.
-    pub fn round(&mut self, doing: &str, look: &mut dyn FnMut(First, &Values) -> bool) -> Result<Round> {
+    pub fn next_pair(
+        &mut self,
+        doing: &str,
+        look: &mut dyn FnMut(First, &Values) -> bool,
+    ) -> Result<PairResult> {
         loop {
             let draw = keep::draw(self.seed, self.drawn);
             let order = match draw.first {
@@ -158,8 +162,8 @@ impl<'a> Duel<'a> {
                 self.last = Some(First::Incumbent);
                 match self.bench.sample(self.incumbent, warm.prompts, warm.padding)? {
                     Sampled::Measured(_) => {}
-                    Sampled::Interrupted => return Ok(Round::Interrupted),
-                    other => return Ok(Round::Failed(First::Incumbent, other)),
+                    Sampled::Interrupted => return Ok(PairResult::Interrupted),
+                    other => return Ok(PairResult::Failed(First::Incumbent, other)),
                 }
             }
             let before = self.last;
@@ -173,15 +177,15 @@ impl<'a> Duel<'a> {
                 spent[usize::from(side == First::Challenger)] = Some(meter.reading());
                 let sampled = match sampled {
                     Sampled::Measured(sampled) => sampled,
-                    Sampled::Interrupted => return Ok(Round::Interrupted),
+                    Sampled::Interrupted => return Ok(PairResult::Interrupted),
                     Sampled::Failed { how, reason, .. } if how == CLOCK => {
                         clock = Some(format!("{how}: {reason}"));
                         break;
                     }
-                    other => return Ok(Round::Failed(side, other)),
+                    other => return Ok(PairResult::Failed(side, other)),
                 };
                 if !look(side, &sampled) {
-                    return Ok(Round::Enough(side));
+                    return Ok(PairResult::Enough(side));
                 }
                 values[usize::from(side == First::Challenger)] = Some(sampled);
             }
@@ -199,18 +203,8 @@ impl<'a> Duel<'a> {
             let (reason, values) = match (clock.or(disturbed).or(busy), values) {
                 (None, [Some(incumbent), Some(challenger)]) => {
                     let (first, prompts) = (draw.first, draw.prompts);
-                    let (gain, position) = (0.0, 0.0);
-                    return Ok(Round::Pair(Pair {
-                        before,
-                        first,
-                        prompts,
-                        incumbent,
-                        challenger,
-                        gain,
-                        position,
-                        conditions,
-                        apart,
-                    }));
+                    let raw = RawPair { first, before, prompts, incumbent, challenger, conditions, apart };
+                    return Ok(PairResult::Pair(raw));
                 }
                 (reason, values) => (reason.expect("both sides ran, or the clock moved"), values),
             };
@@ -221,14 +215,14 @@ impl<'a> Duel<'a> {
             let draw = self.drawn - 1;
             self.void_pairs.push(VoidPair { draw, reason: reason.clone(), conditions, apart, values });
             if self.void_pairs.len() > self.limits.void_pairs as usize {
-                return Ok(Round::Void(format!(
+                return Ok(PairResult::Void(format!(
                     "{} pairs were void, more than [machine] void_pairs = {}; the last because {reason}",
                     self.void_pairs.len(),
                     self.limits.void_pairs
                 )));
             }
             if !self.wait_until_calm(&reason) {
-                return Ok(Round::Interrupted);
+                return Ok(PairResult::Interrupted);
             }
         }
     }

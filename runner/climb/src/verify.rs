@@ -1,7 +1,7 @@
 //! Verification: HEAD of a run against its baseline in fresh pairs, and each keep measured once more.
 
 use crate::build::{BuildEnd, Built};
-use crate::pair_runner::{Duel, Round};
+use crate::pair_runner::{PairResult, PairRunner};
 use crate::run_trial::Session;
 use piton_core::base::error::{Error, Result};
 use piton_core::base::metric::Values;
@@ -170,19 +170,19 @@ impl Session<'_> {
         let gates = &self.book.config.gates;
         let mut samples = Samples::default();
         let mut look = |side, values: &Values| samples.look(gates, side, values);
-        let mut duel = Duel::new(self.world, &self.book.config, &self.harness, (from, to), seed);
-        duel.exact = records.first().is_some_and(|first| exact(&first.pairs, &self.book.config.judging()));
+        let mut runner = PairRunner::new(self.world, &self.book.config, &self.harness, (from, to), seed);
+        runner.exact = records.first().is_some_and(|first| exact(&first.pairs, &self.book.config.judging()));
         let metric = &self.book.config.metric;
         let mut course = Course::begin(&metric.name, metric.direction, metric.scale(), records);
-        let mut ended = duel.warm_up(&mut look)?;
+        let mut ended = runner.warm_up(&mut look)?;
         let mut pairs = vec![];
         while ended.is_none() && more(&pairs) {
-            match duel.round(&format!("{doing}, pair {}", pairs.len() + 1), &mut look)? {
-                Round::Pair(mut pair) => {
-                    let gain = course.pair(pair.first, &pair.incumbent, &pair.challenger);
-                    (pair.gain, pair.position) =
-                        gain.ok_or_else(|| Error::new(WHAT).cause("a value is missing, or no number"))?;
-                    pairs.push(pair);
+            match runner.next_pair(&format!("{doing}, pair {}", pairs.len() + 1), &mut look)? {
+                PairResult::Pair(raw) => {
+                    let pair = course.judge(raw);
+                    pairs.push(
+                        pair.ok_or_else(|| Error::new(WHAT).cause("a value is missing, or no number"))?,
+                    );
                 }
                 other => ended = Some(other),
             }
@@ -197,7 +197,7 @@ impl Session<'_> {
                 Some(sick) => Err(sick),
                 None => Ok(pairs),
             }),
-            Some(Round::Enough(side)) => {
+            Some(PairResult::Enough(side)) => {
                 let failed = samples.failing(gates, side).ok_or_else(|| Error::new(WHAT))?;
                 Ok(Err((side, failed)))
             }

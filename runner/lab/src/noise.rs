@@ -4,7 +4,7 @@ use std::fs;
 
 use piton_climb::build::Built;
 use piton_climb::context::{World, experiment};
-use piton_climb::pair_runner::{Duel, Round};
+use piton_climb::pair_runner::{PairResult, PairRunner};
 use piton_climb::recover::Entered;
 use piton_core::base::error::{Context, Result};
 use piton_core::base::metric::{Scale, Values};
@@ -66,7 +66,7 @@ pub fn run(world: &World, pairs: u32) -> Result<NoiseReport> {
         samples.look(&config.gates, side, values);
         true
     };
-    let mut duel = Duel::new(world, &config, &harness, (&built, &again), seed);
+    let mut runner = PairRunner::new(world, &config, &harness, (&built, &again), seed);
     let mut noise = NoiseReport {
         metric: config.metric.name.clone(),
         seed,
@@ -77,32 +77,31 @@ pub fn run(world: &World, pairs: u32) -> Result<NoiseReport> {
         conditions: vec![],
         void_pairs: 0,
     };
-    if let Some(other) = duel.warm_up(&mut look)? {
+    if let Some(other) = runner.warm_up(&mut look)? {
         return Err(other.error(what, config.measure.timeout_s));
     }
     let mut measured = vec![];
     for pair in 0..pairs {
         let watch = Stopwatch::start();
-        let voided = duel.void_pairs.len();
-        let pair = match duel.round(&format!("pair {} of {pairs}", pair + 1), &mut look)? {
-            Round::Pair(pair) => pair,
+        let voided = runner.void_pairs.len();
+        let raw = match runner.next_pair(&format!("pair {} of {pairs}", pair + 1), &mut look)? {
+            PairResult::Pair(raw) => raw,
             other => return Err(other.error(what, config.measure.timeout_s)),
         };
-        if duel.void_pairs.len() == voided {
+        if runner.void_pairs.len() == voided {
             noise.seconds.push(watch.seconds() / 2.0);
         }
         noise
             .values
-            .extend([&pair.incumbent, &pair.challenger].iter().filter_map(|v| v.get(&config.metric.name)));
-        noise.conditions.push(pair.conditions);
-        measured.push(pair);
+            .extend([&raw.incumbent, &raw.challenger].iter().filter_map(|v| v.get(&config.metric.name)));
+        noise.conditions.push(raw.conditions);
+        measured.push(raw);
     }
     let metric = &config.metric;
     noise.scale = metric.scale.unwrap_or_else(|| Scale::of(&metric.name, &metric.unit, &noise.values));
     let mut course = Course::begin(&metric.name, metric.direction, noise.scale, &[]);
-    let gains = measured.iter().filter_map(|pair| course.pair(pair.first, &pair.incumbent, &pair.challenger));
-    noise.gains = gains.map(|(gain, _)| gain).collect();
-    noise.void_pairs = duel.void_pairs.len();
+    noise.gains = measured.into_iter().filter_map(|raw| course.judge(raw)).map(|pair| pair.gain).collect();
+    noise.void_pairs = runner.void_pairs.len();
     world.progress.idle();
     let sides = [First::Incumbent, First::Challenger];
     if let Some(failed) = sides.iter().find_map(|side| samples.failing(&config.gates, *side)) {

@@ -6,7 +6,7 @@ use crate::discriminate::{self, Variant};
 use crate::noise::Bare;
 use piton_climb::build::Built;
 use piton_climb::context::World;
-use piton_climb::pair_runner::{Duel, Round};
+use piton_climb::pair_runner::{PairResult, PairRunner};
 use piton_core::base::error::{Error, Result};
 use piton_core::base::metric::{Metric, Scale};
 use piton_core::base::stats;
@@ -38,21 +38,21 @@ pub fn run(
     let again = world.workshop().again(head, &[&incumbent], &config)?.built(WHAT, "HEAD")?;
     let (metric, limit_s) = (&config.metric, config.measure.timeout_s);
     let mut rows = vec![];
-    let mut duel = Duel::new(world, &config, &harness, (&incumbent, &again), host::fresh_seed()?);
+    let mut runner = PairRunner::new(world, &config, &harness, (&incumbent, &again), host::fresh_seed()?);
     let mut calibration = vec![];
     for pair in 1..=config.rule.calibration_pairs {
         let doing = format!("calibration, pair {pair} of {}", config.rule.calibration_pairs);
-        match duel.round(&doing, &mut |_, _| true)? {
-            Round::Pair(pair) => calibration.push(pair),
+        match runner.next_pair(&doing, &mut |_, _| true)? {
+            PairResult::Pair(raw) => calibration.push(raw),
             other => return Err(other.error(WHAT, limit_s)),
         }
     }
-    let both = calibration.iter().flat_map(|pair| [&pair.incumbent, &pair.challenger]);
+    let both = calibration.iter().flat_map(|raw| [&raw.incumbent, &raw.challenger]);
     let values: Vec<f64> = both.filter_map(|values| values.get(&metric.name).copied()).collect();
     let scale = metric.scale.unwrap_or_else(|| Scale::of(&metric.name, &metric.unit, &values));
     let mut course = Course::begin(&metric.name, metric.direction, scale, &[]);
-    calibration.iter().for_each(|pair| {
-        course.pair(pair.first, &pair.incumbent, &pair.challenger);
+    calibration.into_iter().for_each(|raw| {
+        course.judge(raw);
     });
     course.end(true);
     for variant in variants.iter().filter(|v| only.is_none_or(|only| v.name().contains(only))) {
@@ -82,17 +82,17 @@ pub fn run(
         let mut cases = vec![];
         for trial in 1..=trials {
             let sides = if reversed { (&built, &held) } else { (&held, &built) };
-            let mut duel = Duel::new(world, &config, &harness, sides, host::fresh_seed()?);
-            if let Some(round) = duel.warm_up(&mut |_, _| true)? {
-                return Err(round.error(WHAT, config.measure.timeout_s));
+            let mut runner = PairRunner::new(world, &config, &harness, sides, host::fresh_seed()?);
+            if let Some(result) = runner.warm_up(&mut |_, _| true)? {
+                return Err(result.error(WHAT, config.measure.timeout_s));
             }
             loop {
                 let doing =
                     format!("{}, trial {trial} of {trials}, pair {}", variant.name(), course.gains.len() + 1);
-                next(&mut duel, &mut course, limit_s, &doing)?;
+                next(&mut runner, &mut course, limit_s, &doing)?;
                 let case = Case::of(config.rule.clone(), course.track());
                 let (verdict, estimate, asked) = keep::hear(&case);
-                duel.spaced = config.rule.both_orders && keep::waits_for_order(&asked);
+                runner.spaced = config.rule.both_orders && keep::waits_for_order(&asked);
                 if verdict != Verdict::Continue {
                     kept += u32::from(matches!(verdict, Verdict::Keep(_)));
                     pairs.push(estimate.pairs);
@@ -101,7 +101,7 @@ pub fn run(
                     break;
                 }
             }
-            void_pairs += duel.void_pairs.len();
+            void_pairs += runner.void_pairs.len();
             all.extend_from_slice(&course.gains);
             course.end(false);
         }
@@ -127,16 +127,14 @@ pub fn run(
 }
 
 /// One more pair.
-fn next(duel: &mut Duel, course: &mut Course, limit_s: u64, doing: &str) -> Result<()> {
-    match duel.round(doing, &mut |_, _| true)? {
-        Round::Pair(pair) => {
-            match course.pair_after(pair.before, pair.first, &pair.incumbent, &pair.challenger) {
-                Some(_) => Ok(()),
-                None => Err(Error::new(WHAT)
-                    .cause("a value is missing, or no number")
-                    .note("nothing was recorded")),
+fn next(runner: &mut PairRunner, course: &mut Course, limit_s: u64, doing: &str) -> Result<()> {
+    match runner.next_pair(doing, &mut |_, _| true)? {
+        PairResult::Pair(raw) => match course.judge(raw) {
+            Some(_) => Ok(()),
+            None => {
+                Err(Error::new(WHAT).cause("a value is missing, or no number").note("nothing was recorded"))
             }
-        }
+        },
         other => Err(other.error(WHAT, limit_s)),
     }
 }

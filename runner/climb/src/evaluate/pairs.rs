@@ -1,7 +1,7 @@
 //! A trial in the course of its pairs: when there are enough, and what a side that fails makes of it.
 
 use super::{blamed, failed, unreadable};
-use crate::pair_runner::{Duel, Round};
+use crate::pair_runner::{PairResult, PairRunner};
 use crate::status_file::StatusFile;
 use piton_core::base::conditions::{Apart, Voided, unfair};
 use piton_core::base::error::Result;
@@ -41,13 +41,13 @@ pub(super) struct Paired<'a> {
 }
 
 impl Paired<'_> {
-    pub fn run(&mut self, duel: &mut Duel, status_file: &StatusFile) -> Result<Outcome> {
+    pub fn run(&mut self, runner: &mut PairRunner, status_file: &StatusFile) -> Result<Outcome> {
         let (gates, tau) = (&self.config.gates, self.courses.primary.tau);
         let samples = &mut self.samples;
         let warm = (self.by != By::TwoPairs)
-            .then(|| duel.warm_up(&mut |side, values| samples.look(gates, side, values)));
-        if let Some(round) = warm.transpose()?.flatten() {
-            return Ok(self.ended(round));
+            .then(|| runner.warm_up(&mut |side, values| samples.look(gates, side, values)));
+        if let Some(result) = warm.transpose()?.flatten() {
+            return Ok(self.ended(result));
         }
         loop {
             let metric = &self.config.metric;
@@ -60,24 +60,22 @@ impl Paired<'_> {
                 text::size(tau, 2, metric)
             );
             let samples = &mut self.samples;
-            let mut pair = match duel.round(&doing, &mut |side, values| samples.look(gates, side, values))? {
-                Round::Pair(pair) => pair,
+            let raw = match runner.next_pair(&doing, &mut |side, values| samples.look(gates, side, values))? {
+                PairResult::Pair(raw) => raw,
                 other => return Ok(self.ended(other)),
             };
-            let (first, sides) = (pair.first, (&pair.incumbent, &pair.challenger));
-            let Some((gain, position)) = self.courses.pair_after(pair.before, first, sides.0, sides.1) else {
+            let Some(pair) = self.courses.judge(raw) else {
                 return Ok(unreadable(&format!("{} is missing, or no number", self.config.metric.name)));
             };
             if let Some(guard) = self.courses.unread() {
                 return Ok(unreadable(&format!("the guard's metric {guard} is missing, or no number")));
             }
-            (pair.gain, pair.position) = (gain, position);
             self.pairs.push(pair);
             let (verdict, estimate) = self.hear();
             let better = self.asked.first().filter(|_| self.by != By::TwoPairs);
             status_file.measured(&self.courses.primary.gains, better.map(Evidence::of));
             if verdict == Verdict::Continue {
-                duel.spaced = self.config.rule.both_orders && keep::waits_for_order(&self.asked);
+                runner.spaced = self.config.rule.both_orders && keep::waits_for_order(&self.asked);
                 continue;
             }
             // Nothing is kept before every gate has been read, however few samples there are.
@@ -87,7 +85,7 @@ impl Paired<'_> {
                 Some(failed) if matches!(verdict, Verdict::Keep(_)) => {
                     Outcome::GateFailed { gate: failed.metric, estimate: Some(estimate) }
                 }
-                None if matches!(verdict, Verdict::Keep(_)) => match self.unfair(duel) {
+                None if matches!(verdict, Verdict::Keep(_)) => match self.unfair(runner) {
                     Some(reason) => Outcome::Void { reason },
                     None => Outcome::Judged { verdict, estimate },
                 },
@@ -113,13 +111,13 @@ impl Paired<'_> {
     }
 
     /// Why the sides had not the same machine, where they had not.
-    fn unfair(&self, duel: &Duel) -> Option<String> {
-        if duel.exact {
+    fn unfair(&self, runner: &PairRunner) -> Option<String> {
+        if runner.exact {
             return None;
         }
         let metric = &self.config.metric;
         let value = |values: &Values| values.get(&metric.name).copied();
-        let voided = duel.void_pairs.iter().map(|pair| Voided {
+        let voided = runner.void_pairs.iter().map(|pair| Voided {
             apart: pair.apart,
             gain: pair.values.as_ref().and_then(|[one, other]| metric.gain(value(one)?, value(other)?)),
         });
@@ -128,13 +126,13 @@ impl Paired<'_> {
         unfair(&apart, &plain, &voided.collect::<Vec<_>>(), &self.config.machine)
     }
 
-    /// What a round that is no pair makes of the trial.
-    fn ended(&mut self, round: Round) -> Outcome {
-        match round {
-            Round::Pair(_) => unreachable!("a pair does not end a trial"),
-            Round::Interrupted => Outcome::Interrupted { stage: Stage::Measure },
-            Round::Void(reason) => Outcome::Void { reason },
-            Round::Enough(side) => {
+    /// What a result that is no pair makes of the trial.
+    fn ended(&mut self, result: PairResult) -> Outcome {
+        match result {
+            PairResult::Pair(_) => unreachable!("a pair does not end a trial"),
+            PairResult::Interrupted => Outcome::Interrupted { stage: Stage::Measure },
+            PairResult::Void(reason) => Outcome::Void { reason },
+            PairResult::Enough(side) => {
                 let failed = self.samples.failing(&self.config.gates, side);
                 let why = failed.as_ref().map_or_else(String::new, GateResult::words);
                 self.ill = Some((side, why.clone()));
@@ -145,12 +143,12 @@ impl Paired<'_> {
                 let estimate = (!self.pairs.is_empty()).then(|| self.hear().1);
                 Outcome::GateFailed { gate, estimate }
             }
-            Round::Failed(First::Incumbent, how) => {
+            PairResult::Failed(First::Incumbent, how) => {
                 let why = how.words(self.config.measure.timeout_s);
                 self.ill = blamed(&how).then(|| (First::Incumbent, why.clone()));
                 Outcome::Void { reason: format!("the incumbent was not measured: {why}") }
             }
-            Round::Failed(First::Challenger, how) => {
+            PairResult::Failed(First::Challenger, how) => {
                 self.tail = how.tail().to_owned();
                 let why = how.words(self.config.measure.timeout_s);
                 self.ill = blamed(&how).then_some((First::Challenger, why));
