@@ -5,13 +5,13 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::events::{AgentEnd, Heard};
+use super::events::{AgentEnd, CallOutput};
 use super::faults::asks_user;
 use super::home::{self, Home, User};
 use super::kind::{Filling, Kind};
 use super::proposal;
 use super::vigil::{Vigil, Why};
-use super::{Desk, Known, Reply, Room};
+use super::{Desk, Known, Reply, Workspace};
 use piton_core::base::error::{Context, Result};
 use piton_core::run::stopping::Call;
 use piton_core::trial::record::Cost;
@@ -33,7 +33,7 @@ pub(super) enum Asked<'a> {
 pub(super) fn ask(who: &Asked, desk: &Desk) -> Result<Reply> {
     let what = "the agent was not started";
     // The brief lies where the agent cannot write, the proposal where it can.
-    let (told, own) = (desk.dir.join(".piton"), Room::own_dir(desk.dir));
+    let (told, own) = (desk.dir.join(".piton"), Workspace::own_dir(desk.dir));
     let (brief, proposal) = (told.join(BRIEF), own.join(PROPOSAL));
     let write = || -> io::Result<()> {
         // Whatever somebody left in their place goes; a link is not followed.
@@ -54,7 +54,7 @@ pub(super) fn ask(who: &Asked, desk: &Desk) -> Result<Reply> {
         }
         _ => None,
     };
-    let room = Room {
+    let workspace = Workspace {
         worktree: desk.worktree,
         dir: desk.dir,
         editable: desk.editable,
@@ -63,7 +63,7 @@ pub(super) fn ask(who: &Asked, desk: &Desk) -> Result<Reply> {
         more: desk.more,
         least: desk.least,
     };
-    let policy = room.policy()?;
+    let policy = workspace.policy()?;
     let mut env = process::full_env();
     let (argv, kind) = match who {
         Asked::Command(command) => (vec!["/bin/sh".to_owned(), "-c".to_owned(), (*command).to_owned()], None),
@@ -74,7 +74,7 @@ pub(super) fn ask(who: &Asked, desk: &Desk) -> Result<Reply> {
             (known.argv(&prompt, &prompt_file, &own, desk), Some(&known.kind))
         }
     };
-    env.extend(room.env());
+    env.extend(workspace.env());
     env.push(("PITON_BRIEF".into(), brief.into()));
     env.push(("PITON_PROPOSAL".into(), proposal.clone().into()));
     let (stdout, stderr) = (desk.logs.join("agent.out"), desk.logs.join("agent.log"));
@@ -94,13 +94,13 @@ pub(super) fn ask(who: &Asked, desk: &Desk) -> Result<Reply> {
         watch: Some(&|elapsed| vigil.look(elapsed)),
         heedless: false,
     })?;
-    let (heard, why) = vigil.end(&done);
+    let (output, why) = vigil.end(&done);
     let proposal = proposal::read(desk.dir, below(desk.dir, &proposal)).unwrap_or_default();
     let ended = match (&done.end, why) {
         (End::Interrupted, _) => Some(Call::Interrupted),
         // codex reports a limit and then sleeps until it ends: what was heard last is why it is silent.
         (End::TimedOut, Some(Why::Stalled) | None)
-            if matches!(heard.last, Some(AgentEnd::Limited { .. })) =>
+            if matches!(output.last, Some(AgentEnd::Limited { .. })) =>
         {
             None
         }
@@ -110,15 +110,15 @@ pub(super) fn ask(who: &Asked, desk: &Desk) -> Result<Reply> {
         (End::TimedOut, None) => Some(Call::TimedOut(desk.timeout.as_secs())),
         _ => None,
     };
-    let cost = Cost { calls: 1, usd: heard.usd, tokens_in: heard.tokens_in, tokens_out: heard.tokens_out };
-    let model = heard.model.clone().or(match who {
+    let cost = Cost { calls: 1, usd: output.usd, tokens_in: output.tokens_in, tokens_out: output.tokens_out };
+    let model = output.model.clone().or(match who {
         Asked::Known(known) => known.model.clone(),
         Asked::Command(_) => None,
     });
     let model = model.map(|model| clean(&model, 200));
     let (call, idle) = match (ended, kind, &done.end) {
         (Some(call), _, _) => (call.clone(), call),
-        (None, Some(_), _) => judged(&heard),
+        (None, Some(_), _) => judged(&output),
         (None, None, End::Exited(0)) => (Call::Done, Call::Done),
         (None, None, end) => {
             let why = match end {
@@ -132,17 +132,17 @@ pub(super) fn ask(who: &Asked, desk: &Desk) -> Result<Reply> {
     // What a command line edited before it failed is judged like any edit: its status says little. Of an agent that piton reads, a call
     // that failed leaves half an edit, unless it had come as far as its proposal.
     let whole = kind.is_none() || !call.failed() || proposal.description.is_some();
-    Ok(Reply { call, idle, proposal, whole, cost, model, session: heard.session })
+    Ok(Reply { call, idle, proposal, whole, cost, model, session: output.session })
 }
 
 /// How a call ended, by what was heard of it: with an edit, and without.
-fn judged(heard: &Heard) -> (Call, Call) {
-    match heard.last.clone() {
+fn judged(output: &CallOutput) -> (Call, Call) {
+    match output.last.clone() {
         Some(AgentEnd::Done) => {
-            let denied: Vec<String> = heard.denied.iter().cloned().collect();
-            let idle = match (denied.is_empty(), asks_user(&heard.said)) {
+            let denied: Vec<String> = output.denied.iter().cloned().collect();
+            let idle = match (denied.is_empty(), asks_user(&output.said)) {
                 (false, _) => Call::Denied(denied),
-                (true, true) => Call::Asked(clean(&heard.said, 400)),
+                (true, true) => Call::Asked(clean(&output.said, 400)),
                 (true, false) => Call::Done,
             };
             (Call::Done, idle)
@@ -204,10 +204,11 @@ mod tests {
 
     #[test]
     fn a_question_counts_only_where_there_is_no_edit() {
-        let heard = Heard { last: Some(AgentEnd::Done), said: "Shall I go on?".into(), ..Heard::default() };
-        let (with, without) = judged(&heard);
+        let output =
+            CallOutput { last: Some(AgentEnd::Done), said: "Shall I go on?".into(), ..CallOutput::default() };
+        let (with, without) = judged(&output);
         assert_eq!((with, without.word()), (Call::Done, "asked"));
-        let denied = Heard { denied: ["Bash".to_owned()].into(), ..heard };
+        let denied = CallOutput { denied: ["Bash".to_owned()].into(), ..output };
         assert_eq!(judged(&denied).1, Call::Denied(vec!["Bash".to_owned()]));
     }
 }

@@ -12,8 +12,8 @@ impl Listener {
     pub(super) fn claude(&mut self, event: &Value) {
         match kind_of(event) {
             "system" if event["subtype"] == "init" => {
-                self.heard.model = text(&event["model"]);
-                self.heard.session = text(&event["session_id"]);
+                self.output.model = text(&event["model"]);
+                self.output.session = text(&event["session_id"]);
             }
             "assistant" => {
                 let message = &event["message"];
@@ -40,14 +40,16 @@ impl Listener {
                 };
             }
             "result" => {
-                self.heard.usd = event["total_cost_usd"].as_f64();
+                self.output.usd = event["total_cost_usd"].as_f64();
                 let (read, wrote) = claude_usage(&event["usage"]);
-                (self.heard.tokens_in, self.heard.tokens_out) = (Some(read), Some(wrote));
-                self.heard.turns = event["num_turns"].as_u64().map(|n| n as u32);
+                (self.output.tokens_in, self.output.tokens_out) = (Some(read), Some(wrote));
+                self.output.turns = event["num_turns"].as_u64().map(|n| n as u32);
                 let denials = event["permission_denials"].as_array();
-                self.heard.denied.extend(denials.into_iter().flatten().filter_map(|d| name(&d["tool_name"])));
+                self.output
+                    .denied
+                    .extend(denials.into_iter().flatten().filter_map(|d| name(&d["tool_name"])));
                 let why = text(&event["result"]).or_else(|| text(&event["errors"][0]));
-                self.heard.last = Some(match event["subtype"].as_str().unwrap_or_default() {
+                self.output.last = Some(match event["subtype"].as_str().unwrap_or_default() {
                     "error_max_turns" | "error_max_budget_usd" => AgentEnd::Spent,
                     "success" if event["is_error"] != true => AgentEnd::Done,
                     subtype => fault(&why.unwrap_or_else(|| subtype.to_owned()), self.resets, self.now),
@@ -62,8 +64,8 @@ impl Listener {
 
     pub(super) fn codex(&mut self, event: &Value) {
         match kind_of(event) {
-            "thread.started" => self.heard.session = text(&event["thread_id"]),
-            "turn.started" => self.heard.last = None,
+            "thread.started" => self.output.session = text(&event["thread_id"]),
+            "turn.started" => self.output.last = None,
             "item.completed" => {
                 let item = &event["item"];
                 match kind_of(item) {
@@ -74,21 +76,21 @@ impl Listener {
                     }
                     "error" => self.trouble = text(&item["message"]),
                     kind if item["status"] == "declined" => {
-                        self.heard.denied.insert(clean(kind, 60));
+                        self.output.denied.insert(clean(kind, 60));
                     }
                     _ => {}
                 }
             }
             "turn.completed" => {
                 let usage = &event["usage"];
-                add(&mut self.heard.tokens_in, usage["input_tokens"].as_u64());
-                add(&mut self.heard.tokens_out, usage["output_tokens"].as_u64());
-                add(&mut self.heard.turns, Some(1));
-                self.heard.last = Some(AgentEnd::Done);
+                add(&mut self.output.tokens_in, usage["input_tokens"].as_u64());
+                add(&mut self.output.tokens_out, usage["output_tokens"].as_u64());
+                add(&mut self.output.turns, Some(1));
+                self.output.last = Some(AgentEnd::Done);
             }
             "turn.failed" => {
                 let why = text(&event["error"]["message"]).or(self.trouble.take()).unwrap_or_default();
-                self.heard.last = Some(fault(&why, None, self.now));
+                self.output.last = Some(fault(&why, None, self.now));
             }
             "error" => self.trouble = text(&event["message"]),
             _ => {}
@@ -104,8 +106,11 @@ impl Listener {
                     blocks.into_iter().flatten().filter_map(|block| block["text"].as_str()).collect();
                 // A message comes in pieces that bear its id.
                 let id = message["id"].as_str().unwrap_or_default();
-                let whole =
-                    if !id.is_empty() && id == self.message { self.heard.said.clone() + &said } else { said };
+                let whole = if !id.is_empty() && id == self.message {
+                    self.output.said.clone() + &said
+                } else {
+                    said
+                };
                 id.clone_into(&mut self.message);
                 self.say(&whole);
                 // What it says for itself bears no id; the model may write what it likes.
@@ -114,14 +119,14 @@ impl Listener {
             }
             "error" => {
                 let why = text(&event["error"]).unwrap_or_default();
-                self.heard.last = Some(fault(&why, None, self.now));
+                self.output.last = Some(fault(&why, None, self.now));
             }
             "complete" => {
                 let count = |name: &str| event[name].as_u64();
-                self.heard.tokens_in = count("input_tokens").or(count("total_tokens"));
-                self.heard.tokens_out = count("output_tokens");
-                let earlier = self.heard.last.take();
-                self.heard.last = Some(match self.trouble.take() {
+                self.output.tokens_in = count("input_tokens").or(count("total_tokens"));
+                self.output.tokens_out = count("output_tokens");
+                let earlier = self.output.last.take();
+                self.output.last = Some(match self.trouble.take() {
                     Some(why) => fault(&why, None, self.now),
                     None => earlier.unwrap_or(AgentEnd::Done),
                 });
@@ -131,12 +136,12 @@ impl Listener {
     }
 
     pub(super) fn opencode(&mut self, event: &Value) {
-        if self.heard.session.is_none() {
-            self.heard.session = text(&event["sessionID"]);
+        if self.output.session.is_none() {
+            self.output.session = text(&event["sessionID"]);
         }
         let part = &event["part"];
         match kind_of(event) {
-            "step_start" => self.heard.last = None,
+            "step_start" => self.output.last = None,
             "text" => {
                 if let Some(said) = text(&part["text"]) {
                     self.say(&said);
@@ -145,19 +150,22 @@ impl Listener {
             "tool_use" => {
                 let why = part["state"]["error"].as_str().unwrap_or_default();
                 if why.contains("permission") || why.contains("rejected") {
-                    self.heard.denied.extend(name(&part["tool"]));
+                    self.output.denied.extend(name(&part["tool"]));
                 }
             }
             "step_finish" => {
                 let tokens = &part["tokens"];
                 let count = |value: &Value| value.as_u64().unwrap_or(0);
                 let cached = count(&tokens["cache"]["read"]) + count(&tokens["cache"]["write"]);
-                add(&mut self.heard.tokens_in, Some(count(&tokens["input"]) + cached));
-                add(&mut self.heard.tokens_out, Some(count(&tokens["output"]) + count(&tokens["reasoning"])));
-                add(&mut self.heard.turns, Some(1));
-                self.heard.usd = Some(self.heard.usd.unwrap_or(0.0) + part["cost"].as_f64().unwrap_or(0.0));
+                add(&mut self.output.tokens_in, Some(count(&tokens["input"]) + cached));
+                add(
+                    &mut self.output.tokens_out,
+                    Some(count(&tokens["output"]) + count(&tokens["reasoning"])),
+                );
+                add(&mut self.output.turns, Some(1));
+                self.output.usd = Some(self.output.usd.unwrap_or(0.0) + part["cost"].as_f64().unwrap_or(0.0));
                 let goes_on = part["reason"] == "tool-calls";
-                self.heard.last = (!goes_on).then_some(AgentEnd::Done);
+                self.output.last = (!goes_on).then_some(AgentEnd::Done);
             }
             "error" => {
                 let error = &event["error"];
@@ -171,7 +179,7 @@ impl Listener {
                     "{status}{}{after}",
                     message.or_else(|| text(&error["name"])).unwrap_or_default()
                 );
-                self.heard.last = Some(fault(&why, None, self.now));
+                self.output.last = Some(fault(&why, None, self.now));
             }
             _ => {}
         }
@@ -180,13 +188,13 @@ impl Listener {
     pub(super) fn gemini(&mut self, event: &Value) {
         match kind_of(event) {
             "init" => {
-                self.heard.model = text(&event["model"]);
-                self.heard.session = text(&event["session_id"]);
+                self.output.model = text(&event["model"]);
+                self.output.session = text(&event["session_id"]);
             }
             "message" if event["role"] == "assistant" => {
                 let piece = event["content"].as_str().unwrap_or_default();
                 let goes_on = event["delta"] == true && self.message == "assistant";
-                let whole = if goes_on { self.heard.said.clone() + piece } else { piece.to_owned() };
+                let whole = if goes_on { self.output.said.clone() + piece } else { piece.to_owned() };
                 "assistant".clone_into(&mut self.message);
                 self.say(&whole);
             }
@@ -194,16 +202,16 @@ impl Listener {
             "tool_result" => {
                 let why = event["error"]["message"].as_str().unwrap_or_default();
                 if why.contains("denied") {
-                    self.heard.denied.insert("tool".to_owned());
+                    self.output.denied.insert("tool".to_owned());
                 }
             }
             "error" if event["severity"] != "warning" => self.trouble = text(&event["message"]),
             "result" => {
                 let stats = &event["stats"];
-                self.heard.tokens_in = stats["input_tokens"].as_u64();
-                self.heard.tokens_out = stats["output_tokens"].as_u64();
+                self.output.tokens_in = stats["input_tokens"].as_u64();
+                self.output.tokens_out = stats["output_tokens"].as_u64();
                 let why = text(&event["error"]["message"]).or(self.trouble.take());
-                self.heard.last = Some(match event["status"].as_str() {
+                self.output.last = Some(match event["status"].as_str() {
                     Some("success") => AgentEnd::Done,
                     _ => fault(&why.unwrap_or_default(), None, self.now),
                 });

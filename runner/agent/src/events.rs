@@ -15,7 +15,7 @@ pub(super) const SAID: usize = 2000;
 
 /// What was heard of a call.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Heard {
+pub struct CallOutput {
     /// The model, by its own name.
     pub model: Option<String>,
     /// Its session.
@@ -62,7 +62,7 @@ pub struct Listener {
     dialect: Dialect,
     /// Seconds since 1970.
     pub(super) now: u64,
-    pub(super) heard: Heard,
+    pub(super) output: CallOutput,
     /// What it said last of something that went wrong.
     pub(super) trouble: Option<String>,
     /// When its limit resets, by an event of its own.
@@ -82,7 +82,7 @@ impl Listener {
         Self {
             dialect: kind.events,
             now,
-            heard: Heard::default(),
+            output: CallOutput::default(),
             trouble: None,
             resets: None,
             message: String::new(),
@@ -93,7 +93,7 @@ impl Listener {
 
     /// Whether its last event says that it ended.
     pub fn has_ended(&self) -> bool {
-        self.heard.last.is_some()
+        self.output.last.is_some()
     }
 
     /// Takes in a line of its standard output.
@@ -129,28 +129,28 @@ impl Listener {
     }
 
     /// What was heard of an agent that has gone. `errors` is the end of its standard error, `exited` its exit status where it has one.
-    pub fn close(mut self, errors: &str, exited: Option<i32>) -> Heard {
+    pub fn close(mut self, errors: &str, exited: Option<i32>) -> CallOutput {
         if self.dialect == Dialect::Text {
             errors.lines().for_each(|line| self.text(line));
-            self.heard.last = Some(match (self.trouble.take(), exited) {
+            self.output.last = Some(match (self.trouble.take(), exited) {
                 (Some(why), _) => fault(&why, None, self.now),
                 (None, Some(0)) => AgentEnd::Done,
                 (None, status) => fault(&last_words(errors, status), None, self.now),
             });
         }
-        if self.heard.last.is_none() {
+        if self.output.last.is_none() {
             let why = self.trouble.take().unwrap_or_else(|| last_words(errors, exited));
-            self.heard.last = Some(fault(&why, self.resets, self.now));
+            self.output.last = Some(fault(&why, self.resets, self.now));
         }
-        if self.heard.tokens_in.is_none() && self.so_far != (0, 0) {
-            (self.heard.tokens_in, self.heard.tokens_out) = (Some(self.so_far.0), Some(self.so_far.1));
+        if self.output.tokens_in.is_none() && self.so_far != (0, 0) {
+            (self.output.tokens_in, self.output.tokens_out) = (Some(self.so_far.0), Some(self.so_far.1));
         }
-        self.heard
+        self.output
     }
 
     pub(super) fn say(&mut self, text: &str) {
         let skipped = text.chars().count().saturating_sub(SAID);
-        self.heard.said = text.chars().skip(skipped).collect();
+        self.output.said = text.chars().skip(skipped).collect();
     }
 
     fn text(&mut self, line: &str) {
@@ -159,10 +159,10 @@ impl Listener {
             amount(regex.as_ref()?.captures(line)?.get(1)?.as_str())
         };
         if let Some(usd) = read(usd) {
-            self.heard.usd = Some(self.heard.usd.unwrap_or(0.0) + usd);
+            self.output.usd = Some(self.output.usd.unwrap_or(0.0) + usd);
         }
-        add(&mut self.heard.tokens_in, read(tokens_in).map(|n| n as u64));
-        add(&mut self.heard.tokens_out, read(tokens_out).map(|n| n as u64));
+        add(&mut self.output.tokens_in, read(tokens_in).map(|n| n as u64));
+        add(&mut self.output.tokens_out, read(tokens_out).map(|n| n as u64));
         if failed.as_ref().is_some_and(|failed| failed.is_match(line)) {
             self.trouble = Some(line.trim().to_owned());
         }
@@ -206,18 +206,18 @@ mod tests {
 
     const NOW: u64 = 1_800_000_000;
 
-    fn heard(kind: &str, lines: &[&str]) -> Heard {
+    fn output(kind: &str, lines: &[&str]) -> CallOutput {
         closed(kind, lines, "", Some(0))
     }
 
-    fn closed(kind: &str, lines: &[&str], errors: &str, exited: Option<i32>) -> Heard {
+    fn closed(kind: &str, lines: &[&str], errors: &str, exited: Option<i32>) -> CallOutput {
         let mut listener = Listener::new(&Kind::known(kind).unwrap(), NOW);
         lines.iter().for_each(|line| listener.line(line));
         listener.close(errors, exited)
     }
 
-    fn limited(heard: &Heard) -> Option<u64> {
-        match &heard.last {
+    fn limited(output: &CallOutput) -> Option<u64> {
+        match &output.last {
             Some(AgentEnd::Limited { until, .. }) => *until,
             other => panic!("{other:?}"),
         }
@@ -228,11 +228,11 @@ mod tests {
     #[test]
     fn claude_tells_money_tokens_turns_and_what_it_was_refused_in_its_last_event() {
         let result = r#"{"type":"result","subtype":"success","is_error":false,"num_turns":4,"result":"Unrolled the loop.","session_id":"s-1","total_cost_usd":0.1234,"usage":{"input_tokens":30,"cache_creation_input_tokens":2000,"cache_read_input_tokens":10000,"output_tokens":450},"permission_denials":[{"tool_name":"WebFetch","tool_use_id":"t","tool_input":{}}]}"#;
-        let heard = heard("claude", &[CLAUDE_INIT, result]);
-        assert_eq!((heard.model.as_deref(), heard.usd), (Some("claude-opus-4-6"), Some(0.1234)));
-        assert_eq!((heard.tokens_in, heard.tokens_out, heard.turns), (Some(12_030), Some(450), Some(4)));
-        assert_eq!(heard.denied.iter().next().unwrap(), "WebFetch");
-        assert_eq!((heard.last, heard.said.as_str()), (Some(AgentEnd::Done), "Unrolled the loop."));
+        let output = output("claude", &[CLAUDE_INIT, result]);
+        assert_eq!((output.model.as_deref(), output.usd), (Some("claude-opus-4-6"), Some(0.1234)));
+        assert_eq!((output.tokens_in, output.tokens_out, output.turns), (Some(12_030), Some(450), Some(4)));
+        assert_eq!(output.denied.iter().next().unwrap(), "WebFetch");
+        assert_eq!((output.last, output.said.as_str()), (Some(AgentEnd::Done), "Unrolled the loop."));
     }
 
     #[test]
@@ -242,7 +242,7 @@ mod tests {
                 r#"{{"type":"result","subtype":"success","is_error":true,"num_turns":1,"result":"{text}","total_cost_usd":0,"usage":{{}}}}"#
             )
         };
-        let last = |text: &str| heard("claude", &[CLAUDE_INIT, &error(text)]).last.unwrap();
+        let last = |text: &str| output("claude", &[CLAUDE_INIT, &error(text)]).last.unwrap();
         assert!(matches!(
             last("API Error: 401 authentication_error: invalid x-api-key"),
             AgentEnd::Unauthorised(_)
@@ -250,7 +250,7 @@ mod tests {
         assert!(matches!(last("Invalid API key · Please run /login"), AgentEnd::Unauthorised(_)));
         assert!(matches!(last("API Error: 529 overloaded_error"), AgentEnd::Failed(_)));
         assert!(matches!(last("API Error: 429 rate_limit_error"), AgentEnd::Limited { until: None, .. }));
-        let old = heard("claude", &[&error("Claude AI usage limit reached|1800003600")]);
+        let old = output("claude", &[&error("Claude AI usage limit reached|1800003600")]);
         assert_eq!(limited(&old), Some(NOW + 3600));
     }
 
@@ -261,12 +261,12 @@ mod tests {
             format!(r#"{{"type":"assistant","message":{{"content":[{{"type":"text","text":"half{event}"#);
         let result = r#"{"type":"result","subtype":"success","is_error":true,"result":"You've hit your limit · resets 2pm (Asia/Shanghai)","total_cost_usd":0.01,"usage":{}}"#;
         for line in [event, &split] {
-            assert_eq!(limited(&heard("claude", &[CLAUDE_INIT, line, result])), Some(NOW + 7200));
+            assert_eq!(limited(&output("claude", &[CLAUDE_INIT, line, result])), Some(NOW + 7200));
         }
         let allowed = event.replace("rejected", "allowed_warning");
         let done = result.replace("true", "false");
         assert_eq!(
-            heard("claude", &[CLAUDE_INIT, &allowed, &done]).last,
+            output("claude", &[CLAUDE_INIT, &allowed, &done]).last,
             Some(AgentEnd::Done),
             "a warning is no limit"
         );
@@ -279,9 +279,9 @@ mod tests {
                 r#"{{"type":"assistant","message":{{"id":"{id}","content":[{{"type":"text","text":"x"}}],"usage":{{"input_tokens":100,"output_tokens":7}}}}}}"#
             )
         };
-        let heard = closed("claude", &[CLAUDE_INIT, &message("a"), &message("a"), &message("b")], "", None);
-        assert_eq!((heard.tokens_in, heard.tokens_out, heard.usd), (Some(200), Some(14), None));
-        assert_eq!(heard.last, Some(AgentEnd::Failed("no last event, it was ended".to_owned())));
+        let output = closed("claude", &[CLAUDE_INIT, &message("a"), &message("a"), &message("b")], "", None);
+        assert_eq!((output.tokens_in, output.tokens_out, output.usd), (Some(200), Some(14), None));
+        assert_eq!(output.last, Some(AgentEnd::Failed("no last event, it was ended".to_owned())));
     }
 
     #[test]
@@ -290,13 +290,13 @@ mod tests {
             let line = format!(
                 r#"{{"type":"result","subtype":"{subtype}","is_error":true,"num_turns":9,"total_cost_usd":1.5,"usage":{{}}}}"#
             );
-            assert_eq!(heard("claude", &[&line]).last, Some(AgentEnd::Spent));
+            assert_eq!(output("claude", &[&line]).last, Some(AgentEnd::Spent));
         }
     }
 
     #[test]
     fn codex_tells_tokens_turn_by_turn_and_why_a_turn_failed() {
-        let done = heard(
+        let done = output(
             "codex",
             &[
                 r#"{"type":"thread.started","thread_id":"0199"}"#,
@@ -309,7 +309,7 @@ mod tests {
         assert_eq!((done.tokens_in, done.tokens_out, done.usd), (Some(24_763), Some(122), None));
         assert_eq!((done.last, done.session.as_deref()), (Some(AgentEnd::Done), Some("0199")));
         let failed = |why: &str| {
-            heard("codex", &[&format!(r#"{{"type":"turn.failed","error":{{"message":"{why}"}}}}"#)])
+            output("codex", &[&format!(r#"{{"type":"turn.failed","error":{{"message":"{why}"}}}}"#)])
         };
         let limit = failed("exceeded retry limit, last status: 429 Too Many Requests");
         assert_eq!(limited(&limit), None);
@@ -324,13 +324,13 @@ mod tests {
 
     #[test]
     fn codex_whose_server_died_ends_without_a_last_event() {
-        let heard = closed(
+        let output = closed(
             "codex",
             &[r#"{"type":"error","message":"stream disconnected before completion"}"#],
             "",
             Some(1),
         );
-        assert_eq!(heard.last, Some(AgentEnd::Failed("stream disconnected before completion".to_owned())));
+        assert_eq!(output.last, Some(AgentEnd::Failed("stream disconnected before completion".to_owned())));
     }
 
     #[test]
@@ -341,24 +341,24 @@ mod tests {
             )
         };
         let complete = r#"{"type":"complete","total_tokens":321}"#;
-        let done = heard("goose", &[&message("I have "), &message("finished."), complete]);
+        let done = output("goose", &[&message("I have "), &message("finished."), complete]);
         assert_eq!(
             (done.said.as_str(), done.tokens_in, done.last),
             ("I have finished.", Some(321), Some(AgentEnd::Done))
         );
         // Its own words bear no id, and come behind what the model was saying.
         let own = |text: &str| message(text).replace("\"id\":\"m\"", "\"id\":null");
-        let after = |text: &str| heard("goose", &[&message("I tr"), &own(text), complete]);
+        let after = |text: &str| output("goose", &[&message("I tr"), &own(text), complete]);
         let shut = after("Ran into this error: Authentication error: Status: 401 Unauthorized");
         assert!(matches!(shut.last, Some(AgentEnd::Unauthorised(_))), "{shut:?}");
         let limit = "Ran into this error: Rate limit exceeded: Rate limit reached. Please try again in 30s..\\n\\nPlease retry.";
         assert_eq!(limited(&after(limit)), Some(NOW + 30));
         let full = after("Ran into this error trying to compact: Failed to compact: context limit exceeded.");
         assert!(matches!(full.last, Some(AgentEnd::Failed(_))), "{full:?}");
-        let told = heard("goose", &[&message("Ran into this error: 401, and mended it."), complete]);
+        let told = output("goose", &[&message("Ran into this error: 401, and mended it."), complete]);
         assert_eq!(told.last, Some(AgentEnd::Done), "the model may write what it likes");
         let lost =
-            heard("goose", &[r#"{"type":"error","error":"Server error: connection closed"}"#, complete]);
+            output("goose", &[r#"{"type":"error","error":"Server error: connection closed"}"#, complete]);
         assert_eq!(lost.last, Some(AgentEnd::Failed("Server error: connection closed".to_owned())));
     }
 
@@ -374,10 +374,10 @@ mod tests {
         assert!(!listener.has_ended());
         listener.line(&step("stop"));
         assert!(listener.has_ended(), "it may never exit");
-        let heard = listener.close("", None);
-        assert_eq!((heard.tokens_in, heard.tokens_out, heard.usd), (Some(300), Some(30), Some(0.02)));
+        let output = listener.close("", None);
+        assert_eq!((output.tokens_in, output.tokens_out, output.usd), (Some(300), Some(30), Some(0.02)));
         let error = r#"{"type":"error","sessionID":"ses_1","error":{"name":"APIError","data":{"message":"Too Many Requests","statusCode":429,"isRetryable":true,"responseHeaders":{"retry-after":"90"}}}}"#;
-        assert_eq!(limited(&self::heard("opencode", &[error])), Some(NOW + 90));
+        assert_eq!(limited(&self::output("opencode", &[error])), Some(NOW + 90));
     }
 
     #[test]
@@ -386,7 +386,7 @@ mod tests {
             format!(r#"{{"type":"message","role":"assistant","content":"{text}","delta":true}}"#)
         };
         let result = r#"{"type":"result","status":"success","stats":{"total_tokens":60,"input_tokens":50,"output_tokens":10}}"#;
-        let done = heard(
+        let done = output(
             "gemini",
             &[
                 r#"{"type":"init","session_id":"x","model":"gemini-3-pro"}"#,
@@ -401,7 +401,7 @@ mod tests {
         );
         assert!(asks_user(&done.said));
         let quota = r#"{"type":"result","status":"error","error":{"type":"Error","message":"You exceeded your current quota. Please retry in 37.5s."}}"#;
-        assert_eq!(limited(&heard("gemini", &[quota])), Some(NOW + 38));
+        assert_eq!(limited(&output("gemini", &[quota])), Some(NOW + 38));
         let shut = closed(
             "gemini",
             &[],
@@ -413,7 +413,7 @@ mod tests {
 
     #[test]
     fn aider_is_read_by_its_patterns_alone() {
-        let done = heard(
+        let done = output(
             "aider",
             &[
                 "Applied edit to src/a.rs",
@@ -423,7 +423,7 @@ mod tests {
         );
         assert_eq!((done.tokens_in, done.tokens_out), (Some(3100), Some(1120)));
         assert!((done.usd.unwrap() - 0.0112).abs() < 1e-9 && done.last == Some(AgentEnd::Done));
-        let shut = heard(
+        let shut = output(
             "aider",
             &["litellm.AuthenticationError: AuthenticationError: OpenAIException - Incorrect API key"],
         );
@@ -440,8 +440,8 @@ mod tests {
                 listener.line(line);
                 listener.line(&format!("{{\"type\":{line:?}}}"));
             });
-            let heard = listener.close(&lines.concat(), None);
-            proptest::prop_assert!(heard.last.is_some() && heard.said.chars().count() <= SAID);
+            let output = listener.close(&lines.concat(), None);
+            proptest::prop_assert!(output.last.is_some() && output.said.chars().count() <= SAID);
         }
     }
 }

@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use piton_core::base::error::{Context, Result};
 use piton_system::clock::{self, Stopwatch};
-use piton_system::freeze::{Herd, Process, is_walled};
+use piton_system::freeze::{FreezableProcesses, Process, is_walled};
 
 /// Where guards are written down, in the state directory.
 const GUARDS: &str = "guards";
@@ -46,7 +46,7 @@ struct Guard {
 }
 
 /// Holds a guard's agent for others.
-pub struct Keeper {
+pub struct AgentFreezer {
     file: PathBuf,
     listener: UnixListener,
     kept: Mutex<Kept>,
@@ -54,7 +54,7 @@ pub struct Keeper {
 }
 
 struct Kept {
-    herd: Herd,
+    processes: FreezableProcesses,
     guard: Guard,
     holders: usize,
     /// The connections, to hang up.
@@ -63,7 +63,7 @@ struct Kept {
     moved: Vec<String>,
 }
 
-impl Keeper {
+impl AgentFreezer {
     /// Of what stands behind walls below this process. `own` is a directory that the agent cannot write.
     ///
     /// # Errors
@@ -79,13 +79,19 @@ impl Keeper {
         let guard = Guard { process, socket, group: group_dir, stopped: vec![] };
         let file = dir.join(format!("{pid}.json"));
         guard.write(&file).context(what)?;
-        let kept = Kept { herd: Herd::new(pid, group), guard, holders: 0, streams: vec![], moved: vec![] };
+        let kept = Kept {
+            processes: FreezableProcesses::new(pid, group),
+            guard,
+            holders: 0,
+            streams: vec![],
+            moved: vec![],
+        };
         Ok(Self { file, listener, kept: Mutex::new(kept), closed: AtomicBool::new(false) })
     }
 
     /// Whether this system lets an agent be stopped.
     pub fn can_stop(&self) -> bool {
-        self.kept().herd.can()
+        self.kept().processes.can()
     }
 
     /// What starts the agent, so that it is in its group.
@@ -93,10 +99,10 @@ impl Keeper {
         &self,
         wrap: impl FnOnce(Option<&Freezer>) -> Vec<std::ffi::OsString>,
     ) -> Vec<std::ffi::OsString> {
-        wrap(self.kept().herd.group())
+        wrap(self.kept().processes.group())
     }
 
-    /// Answers those who measure until [`Keeper::close`].
+    /// Answers those who measure until [`AgentFreezer::close`].
     pub fn serve(&self) {
         std::thread::scope(|scope| {
             for stream in self.listener.incoming() {
@@ -149,9 +155,9 @@ impl Keeper {
         kept.streams.push(stream);
         kept.holders += 1;
         let first = kept.holders == 1;
-        let stopped = if first { kept.herd.stop() } else { Ok(()) };
+        let stopped = if first { kept.processes.stop() } else { Ok(()) };
         *told = kept.moved.len();
-        kept.guard.stopped = kept.herd.members();
+        kept.guard.stopped = kept.processes.members();
         // Written down before anybody counts on it.
         let written = kept
             .guard
@@ -162,9 +168,9 @@ impl Keeper {
 
     fn ask(&self, told: &mut usize) -> String {
         let mut kept = self.kept();
-        if let Some(why) = kept.herd.moved() {
+        if let Some(why) = kept.processes.moved() {
             kept.moved.push(why);
-            kept.guard.stopped = kept.herd.members();
+            kept.guard.stopped = kept.processes.members();
             let _ = kept.guard.write(&self.file);
         }
         let answer = kept.moved.get(*told).cloned().unwrap_or_else(|| STILL.to_owned());
@@ -176,7 +182,7 @@ impl Keeper {
         let mut kept = self.kept();
         kept.holders -= 1;
         if kept.holders == 0 {
-            kept.herd.release();
+            kept.processes.release();
             kept.guard.stopped.clear();
             if !self.closed.load(Ordering::Relaxed) {
                 let _ = kept.guard.write(&self.file);
@@ -189,7 +195,7 @@ impl Keeper {
     }
 }
 
-impl Drop for Keeper {
+impl Drop for AgentFreezer {
     fn drop(&mut self) {
         let _ = fs::remove_file(&self.file);
     }
@@ -236,7 +242,7 @@ fn files(state: &Path) -> Vec<PathBuf> {
 
 /// Has every guarded agent of a repository stand still while somebody measures there: from the first sample until this is dropped.
 #[derive(Debug)]
-pub struct Stillness {
+pub struct AgentPause {
     state: PathBuf,
     held: RefCell<Option<Vec<Held>>>,
 }
@@ -250,7 +256,7 @@ struct Held {
     why: Option<String>,
 }
 
-impl Stillness {
+impl AgentPause {
     /// Of the repository whose state is in `state`. Nobody is held yet.
     pub fn of(state: PathBuf) -> Self {
         Self { state, held: RefCell::new(None) }

@@ -34,7 +34,7 @@ use piton_system::process::{self, Runner};
 use ask::{Asked, ask};
 use kind::{Figure, Kind};
 
-pub use walls::Room;
+pub use walls::Workspace;
 
 /// A proposer.
 #[derive(Debug, Clone, PartialEq)]

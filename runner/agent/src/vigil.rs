@@ -8,7 +8,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::events::{Heard, Listener};
+use super::events::{CallOutput, Listener};
 use super::kind::Kind;
 use piton_system::beneath;
 use piton_system::clock;
@@ -110,11 +110,11 @@ impl Vigil {
     }
 
     /// What was heard, now that it is gone, and why it was ended where it was.
-    pub fn end(self, done: &Done) -> (Heard, Option<Why>) {
+    pub fn end(self, done: &Done) -> (CallOutput, Option<Why>) {
         let mut state = self.state.into_inner();
         while state.read_on(&self.out) {}
         let rest = std::mem::take(&mut state.line);
-        let Some(mut listener) = state.listener else { return (Heard::default(), state.why) };
+        let Some(mut listener) = state.listener else { return (CallOutput::default(), state.why) };
         if !rest.is_empty() {
             listener.line(&String::from_utf8_lossy(&rest));
         }

@@ -16,7 +16,7 @@ const DEVICES: [&str; 3] = ["/dev/null", "/dev/zero", "/dev/full"];
 
 /// Where an agent works and what it may write besides its edit.
 #[derive(Debug, Clone)]
-pub struct Room<'a> {
+pub struct Workspace<'a> {
     /// Its worktree.
     pub worktree: &'a Path,
     /// The directory of the experiment there, where it is started and has a directory of its own.
@@ -33,7 +33,7 @@ pub struct Room<'a> {
     pub least: Level,
 }
 
-impl Room<'_> {
+impl Workspace<'_> {
     /// The directory that is its own, in that of the experiment: proposals, and what it builds to try its edit.
     pub fn own_dir(dir: &Path) -> PathBuf {
         dir.join(".piton/agent")
@@ -93,7 +93,7 @@ mod tests {
         let worktree = dir.path().join("w");
         fs::create_dir_all(worktree.join("src")).unwrap();
         let editable = ["src".to_owned(), "absent".to_owned()];
-        let room = Room {
+        let workspace = Workspace {
             worktree: &worktree,
             dir: &worktree,
             editable: &editable,
@@ -102,10 +102,10 @@ mod tests {
             more: &[],
             least: Level::Strong,
         };
-        assert!(room.env().contains(&("PWD".into(), worktree.clone().into())));
-        let write = room.policy().unwrap().write;
+        assert!(workspace.env().contains(&("PWD".into(), worktree.clone().into())));
+        let write = workspace.policy().unwrap().write;
         assert!(
-            write.contains(&worktree.join("src")) && write.contains(&Room::own_dir(&worktree)),
+            write.contains(&worktree.join("src")) && write.contains(&Workspace::own_dir(&worktree)),
             "{write:?}"
         );
         assert!(!write.contains(&worktree) && !write.contains(&worktree.join("absent")), "{write:?}");

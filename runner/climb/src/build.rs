@@ -22,7 +22,7 @@ use piton_system::beneath;
 use piton_system::config::{Build, Config, fill};
 use piton_system::git::{Id, Repo};
 use piton_system::process::{self, Done, End, Job, Runner};
-use piton_system::sandbox::{self, Own, Walls};
+use piton_system::sandbox::{self, JobAccess, Walls};
 use piton_system::state_home::Place;
 use piton_system::terminal::Progress;
 use piton_system::toolchains;
@@ -37,7 +37,7 @@ const MARK: &str = "holds";
 const SLOTS: [&str; 8] = ["a", "b", "c", "d", "e", "f", "g", "h"];
 
 /// Where things are built and kept.
-pub struct Workshop<'a> {
+pub struct BuildStore<'a> {
     /// `.git/piton`.
     pub dir: PathBuf,
     /// Where trees lie, outside of every repository.
@@ -144,7 +144,7 @@ impl BuildEnd {
     }
 }
 
-impl Workshop<'_> {
+impl BuildStore<'_> {
     /// Exports the sealed tree and builds the harness in it, if there is one.
     ///
     /// # Errors
@@ -398,7 +398,7 @@ impl Workshop<'_> {
                 write.extend([tree.clone(), toolchains::cargo_home()]);
             }
             let network = build.network || fetching;
-            let own = Own { read, write, network, private: &private, env: &env };
+            let own = JobAccess { read, write, network, private: &private, env: &env };
             let mut policy = self.walls.build(&opens, own);
             policy.opened.held.clone_from(&list);
             let done = self.runner.run(&Job {

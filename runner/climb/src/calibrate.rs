@@ -4,7 +4,7 @@ use crate::build::Built;
 use crate::context::World;
 use crate::pair_runner::{PairResult, PairRunner};
 use crate::sample::Sampled;
-use crate::single_runs::{Alone, RunResult};
+use crate::single_runs::{RunResult, SingleRunner};
 use piton_core::base::error::Result;
 use piton_core::base::metric::Values;
 use piton_core::rule::gate;
@@ -104,11 +104,11 @@ impl World {
         seed: u64,
         record: &mut Record,
     ) -> Result<Option<String>> {
-        let mut alone = Alone::new(self, config, harness);
+        let mut single_runner = SingleRunner::new(self, config, harness);
         for run in 0..BASELINE_RUNS {
             let doing = format!("the baseline, run {} of {BASELINE_RUNS}", run + 1);
             let prompts = keep::draw(seed, run).prompts;
-            match alone.sample(baseline, prompts, &doing)? {
+            match single_runner.sample(baseline, prompts, &doing)? {
                 RunResult::Counts(Sampled::Measured(values)) => {
                     record.runs.push(values);
                     record.run_seeds.push(prompts);
@@ -117,7 +117,7 @@ impl World {
                 RunResult::Void(reason) => return Ok(Some(format!("the machine is too busy: {reason}"))),
             }
         }
-        record.void_pairs = alone.void_runs;
+        record.void_pairs = single_runner.void_runs;
         Ok(None)
     }
 }

@@ -1,9 +1,9 @@
 //! What every command needs that builds and measures.
 
-use crate::build::{Built, Workshop};
+use crate::build::{BuildStore, Built};
 use crate::sample::{Bench, Wash};
 use crate::status_file::StatusFile;
-use piton_agent::hold::Stillness;
+use piton_agent::hold::AgentPause;
 use piton_core::base::error::{Error, Result};
 use piton_core::trial::scope;
 use piton_system::config::{self, Config};
@@ -43,8 +43,8 @@ impl World {
     }
 
     /// Where things are built.
-    pub fn workshop(&self) -> Workshop<'_> {
-        Workshop {
+    pub fn build_store(&self) -> BuildStore<'_> {
+        BuildStore {
             dir: self.repo.state_dir(),
             place: &self.place,
             repo: &self.repo,
@@ -64,7 +64,7 @@ impl World {
             walls: &self.walls,
             place: &self.place,
             logs: self.repo.state_dir().join("logs"),
-            stillness: Stillness::of(self.repo.state_dir()),
+            agent_pause: AgentPause::of(self.repo.state_dir()),
             wash: Wash::default(),
         }
     }

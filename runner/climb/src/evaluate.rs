@@ -62,12 +62,12 @@ impl Evaluator<'_> {
         let challenger = work.commit_id(record.commit.as_deref().unwrap_or_default())?;
         let building = Stopwatch::start();
         world.doing("building the challenger");
-        let workshop = world.workshop();
+        let build_store = world.build_store();
         // What it is held against must still be there when it is built.
         let incumbent = self.book.incumbent();
-        let other = workshop.existing(base, incumbent.artifact.as_deref(), &[], config)?;
+        let other = build_store.existing(base, incumbent.artifact.as_deref(), &[], config)?;
         let keep: Vec<&Built> = other.iter().collect();
-        let built = workshop.challenger(challenger, &keep, config, false)?;
+        let built = build_store.challenger(challenger, &keep, config, false)?;
         record.seconds.build = building.seconds();
         let limit_s = config.build.as_ref().map_or(0, |build| build.timeout_s);
         let challenger = match built {
@@ -194,12 +194,12 @@ impl Evaluator<'_> {
     }
 
     fn in_place(&self, base: Id, incumbent: &Record, keep: &[&Built]) -> Result<Option<Built>> {
-        let (workshop, config) = (self.world.workshop(), &self.book.config);
-        if let Some(built) = workshop.existing(base, incumbent.artifact.as_deref(), keep, config)? {
+        let (build_store, config) = (self.world.build_store(), &self.book.config);
+        if let Some(built) = build_store.existing(base, incumbent.artifact.as_deref(), keep, config)? {
             return Ok(Some(built));
         }
         // Only after somebody cleared what piton keeps, or where a tree without an artifact made room for others.
-        Ok(match workshop.challenger(base, keep, config, true)? {
+        Ok(match build_store.challenger(base, keep, config, true)? {
             BuildEnd::Built(built) => Some(built),
             _ => None,
         })

@@ -11,7 +11,7 @@ use piton_core::rule::settings::Preset;
 use piton_core::run::summary::Verification;
 use piton_core::trial::text;
 use piton_system::config::Config;
-use piton_system::git::{Carried, Id, Repo};
+use piton_system::git::{AppliedEdit, Id, Repo};
 use piton_system::ledger::Run;
 
 /// What did not happen, where it fails.
@@ -127,8 +127,8 @@ impl Composer<'_> {
         let mut trees = vec![];
         for at in ideas {
             match self.repo.apply_edit(tree, self.edits[*at].from, self.edits[*at].to)? {
-                Carried::Tree(made) => tree = made,
-                Carried::Conflict(files) => return Ok(Err((*at, files))),
+                AppliedEdit::Tree(made) => tree = made,
+                AppliedEdit::Conflict(files) => return Ok(Err((*at, files))),
             }
             trees.push(tree);
         }
@@ -165,8 +165,8 @@ impl Composer<'_> {
         let mut wanted = self.repo.tree_id(self.head)?;
         for at in (0..fates.len()).rev().filter(out) {
             match self.repo.apply_edit(wanted, self.edits[at].to, self.edits[at].from)? {
-                Carried::Tree(tree) => wanted = tree,
-                Carried::Conflict(files) => {
+                AppliedEdit::Tree(tree) => wanted = tree,
+                AppliedEdit::Conflict(files) => {
                     return Ok(Some(format!("what came later builds on it in {}", files.join(", "))));
                 }
             }
@@ -182,7 +182,7 @@ impl Composer<'_> {
         let (mut alone, mut rest, mut branches) = (vec![], vec![], vec![]);
         for (at, apart) in taken.iter().zip(finalize::alone(&files)) {
             match self.repo.apply_edit(base, self.edits[*at].from, self.edits[*at].to)? {
-                Carried::Tree(tree) if apart && tree != base => alone.push((*at, tree)),
+                AppliedEdit::Tree(tree) if apart && tree != base => alone.push((*at, tree)),
                 _ => rest.push(*at),
             }
         }

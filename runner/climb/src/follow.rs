@@ -27,7 +27,7 @@ const ALIVE: f64 = 1.0;
 
 /// A run, as it is seen.
 #[derive(Debug, Clone)]
-pub struct Scene {
+pub struct FollowedRun {
     /// The run.
     pub run: Run,
     /// Its experiment.
@@ -65,7 +65,7 @@ pub struct RunFollower {
     alive: Stopwatch,
     /// The run that began last, when it was looked.
     latest: Option<String>,
-    scene: Option<Arc<Scene>>,
+    followed: Option<Arc<FollowedRun>>,
     live: Live,
 }
 
@@ -75,8 +75,8 @@ impl RunFollower {
     pub fn new(repo: Repo, wanted: Option<String>) -> Self {
         let state = repo.state_dir();
         let (ledger, version, said) = (None, None, None);
-        let (alive, scene, live) = (Stopwatch::start(), None, Live::default());
-        Self { repo, state, wanted, ledger, version, said, alive, latest: None, scene, live }
+        let (alive, followed, live) = (Stopwatch::start(), None, Live::default());
+        Self { repo, state, wanted, ledger, version, said, alive, latest: None, followed, live }
     }
 
     /// The repository.
@@ -85,8 +85,8 @@ impl RunFollower {
     }
 
     /// The run; none where none has begun.
-    pub fn scene(&self) -> Option<&Arc<Scene>> {
-        self.scene.as_ref()
+    pub fn followed(&self) -> Option<&Arc<FollowedRun>> {
+        self.followed.as_ref()
     }
 
     /// What goes on.
@@ -145,7 +145,7 @@ impl RunFollower {
         }
         let Some((ledger, _)) = &self.ledger else {
             self.live = Live { now: self.live.now.take(), asked: self.live.asked, ..Live::default() };
-            return Ok(if self.scene.take().is_some() { Change::Run } else { Change::Nothing });
+            return Ok(if self.followed.take().is_some() { Change::Run } else { Change::Nothing });
         };
         let version = ledger.version()?;
         if self.version == Some(version) && !again && self.live.trouble.is_none() {
@@ -158,7 +158,7 @@ impl RunFollower {
         self.latest = latest.map(|run| run.name);
         let change = match chosen {
             None => {
-                if self.scene.take().is_some() {
+                if self.followed.take().is_some() {
                     Change::Run
                 } else {
                     Change::Nothing
@@ -181,7 +181,7 @@ impl RunFollower {
             return Ok(Some(run));
         }
         // What is shown is gone on with, also when its climb has ended, until another has begun.
-        let shown = self.scene.as_ref().map(|scene| scene.run.name.as_str());
+        let shown = self.followed.as_ref().map(|followed| followed.run.name.as_str());
         let here = || Some(self.repo.head().ok()?.branch.strip_prefix("piton/")?.to_owned());
         let meant = |run: &Run| self.meant(run);
         let name = match (shown, latest) {
@@ -202,31 +202,31 @@ impl RunFollower {
     fn follow(&mut self, run: Run) -> Result<Change> {
         let Some((ledger, _)) = &self.ledger else { return Ok(Change::Nothing) };
         let mut change = Change::Nothing;
-        let mut scene = match self.scene.take().filter(|scene| scene.run == run) {
-            Some(scene) => scene,
+        let mut followed = match self.followed.take().filter(|followed| followed.run == run) {
+            Some(followed) => followed,
             None => {
                 change = Change::Run;
                 let config = ledger.config(&run)?;
-                Arc::new(Scene { run, config, records: vec![], verification: None })
+                Arc::new(FollowedRun { run, config, records: vec![], verification: None })
             }
         };
-        let from = scene.records.last().map_or(0, |record| record.trial + 1);
+        let from = followed.records.last().map_or(0, |record| record.trial + 1);
         let mut new = vec![];
-        let name = scene.run.name.clone();
+        let name = followed.run.name.clone();
         ledger.each(&name, from, &mut |record| {
             new.push(record);
             Ok(())
         })?;
         let verification = ledger.last_verification(&name)?;
-        if !new.is_empty() || verification != scene.verification {
+        if !new.is_empty() || verification != followed.verification {
             change = change.max(Change::Trials);
-            let scene = Arc::make_mut(&mut scene);
-            scene.records.extend(new);
-            scene.verification = verification;
+            let followed = Arc::make_mut(&mut followed);
+            followed.records.extend(new);
+            followed.verification = verification;
         }
         let mut line = BranchState::default();
         if change > Change::Nothing {
-            scene.records.iter().for_each(|record| line.take(record));
+            followed.records.iter().for_each(|record| line.take(record));
             self.live.bundle = line.waiting.len();
         }
         let live = Live {
@@ -235,14 +235,14 @@ impl RunFollower {
             // A ledger from before there were notes has no place for them.
             notes: ledger.pending_notes(&name).unwrap_or(0),
             bundle: self.live.bundle,
-            last: scene.records.last().map(|record| record.trial),
+            last: followed.records.last().map(|record| record.trial),
             asked: self.live.asked,
             trouble: None,
         };
         if live != self.live {
             change = change.max(Change::Live);
         }
-        (self.live, self.scene) = (live, Some(scene));
+        (self.live, self.followed) = (live, Some(followed));
         Ok(change)
     }
 }
@@ -261,7 +261,7 @@ pub fn no_run_text(wanted: Option<&str>, now: Option<&Now>) -> String {
 /// # Errors
 /// When it is not there.
 pub fn require_named_run(follower: &RunFollower) -> Result<()> {
-    match (&follower.wanted, &follower.ledger, &follower.scene) {
+    match (&follower.wanted, &follower.ledger, &follower.followed) {
         (Some(name), Some(_), None) => {
             Err(Error::refused(format!("there is no run {name}")).hint("piton log shows the latest"))
         }

@@ -197,7 +197,7 @@ impl<'a> PairRunner<'a> {
                 }
                 _ => None,
             };
-            let disturbed = self.bench.stillness.disturbed();
+            let disturbed = self.bench.agent_pause.disturbed();
             self.drawn += 1;
             let busy = if self.exact { None } else { self.limits.void(&conditions) };
             let (reason, values) = match (clock.or(disturbed).or(busy), values) {

@@ -26,20 +26,20 @@ use piton_system::terminal::Tone;
 use piton_system::tree::sha256;
 
 /// A repository that is ours: nobody else writes, and nothing is left undone.
-pub struct Entered {
+pub struct LockedRepo {
     /// The ledger. It is closed before the lock goes.
     pub ledger: Ledger,
     /// Held for as long as the command lives.
     pub lock: Lock,
     /// What was mended on the way in.
-    pub mended: Vec<Mended>,
+    pub mended: Vec<Repair>,
     /// Whether everything was looked at.
     pub thorough: bool,
 }
 
 /// Something that was left undone, and what was done about it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Mended {
+pub struct Repair {
     /// One word, for programs: `process`, `lock`, `object`, `trial`, `ref`, `branch`, `worktree`, `table`.
     pub kind: &'static str,
     /// What was found.
@@ -65,14 +65,14 @@ impl World {
     ///
     /// # Errors
     /// When another piton is at work, the ledger cannot be used, or something cannot be mended.
-    pub fn lock_and_recover(&self, who: &str, all: bool) -> Result<Entered> {
+    pub fn lock_and_recover(&self, who: &str, all: bool) -> Result<LockedRepo> {
         let state = self.repo.state_dir();
         self.runner.mark(&state);
         let lock = Lock::take(&state, who)?;
         // Before anything is changed: what is mended is mended by the ledger.
         ledger_witness::check_ledger_is_current(&self.repo)?;
         self.repo.remember_outputs();
-        self.workshop().evict()?;
+        self.build_store().evict()?;
         let mut ledger = Ledger::open_or_create(&state)?;
         let boot = host::boot();
         let last: Option<PreviousProcess> = ledger.mark(SESSION)?;
@@ -118,10 +118,10 @@ impl World {
                 ledger = book.ledger;
             }
         }
-        for Mended { found, did, .. } in &mended {
+        for Repair { found, did, .. } in &mended {
             self.progress.line(Tone::Dim, &format!("recovered: {found}: {did}"));
         }
-        Ok(Entered { ledger, lock, mended, thorough })
+        Ok(LockedRepo { ledger, lock, mended, thorough })
     }
 }
 
@@ -142,17 +142,17 @@ pub fn open_settled(repo: &Repo) -> Result<Option<Ledger>> {
     Ok((ended && ledger.unfinished()?.is_empty()).then_some(ledger))
 }
 
-fn mended(kind: &'static str, found: impl Into<String>, did: impl Into<String>) -> Mended {
-    Mended { kind, found: found.into(), did: did.into() }
+fn mended(kind: &'static str, found: impl Into<String>, did: impl Into<String>) -> Repair {
+    Repair { kind, found: found.into(), did: did.into() }
 }
 
-fn table(path: &Path) -> Mended {
+fn table(path: &Path) -> Repair {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     mended("table", format!("{name} is not what was printed last"), "printed anew from the ledger")
 }
 
 /// What a kill or a power cut leaves around the trials.
-fn left_behind(repo: &Repo) -> Result<Vec<Mended>> {
+fn left_behind(repo: &Repo) -> Result<Vec<Repair>> {
     let mut found = vec![];
     let ended = orphans::end(&repo.state_dir());
     if ended > 0 {
@@ -181,7 +181,7 @@ fn remove(path: &Path) -> Result<()> {
 
 /// Removes lock files of git's that nobody holds: piton's own, and, where the last piton was `cut_off`, those that it shares with
 /// git commands of the user's. Returns whether none is left that may be the last piton's.
-fn locks(repo: &Repo, cut_off: bool, found: &mut Vec<Mended>) -> Result<bool> {
+fn locks(repo: &Repo, cut_off: bool, found: &mut Vec<Repair>) -> Result<bool> {
     let mut settled = true;
     for lock in if cut_off { repo.lock_files() } else { vec![] } {
         let name = format!("{} is locked", lock.path.display());
@@ -197,14 +197,14 @@ fn locks(repo: &Repo, cut_off: bool, found: &mut Vec<Mended>) -> Result<bool> {
 }
 
 /// A climb that was killed leaves its worktree, and half an edit in it.
-fn worktree(book: &Book, repo: &Repo) -> Result<Option<Mended>> {
+fn worktree(book: &Book, repo: &Repo) -> Result<Option<Repair>> {
     let path = worktree_path(&repo.directory(&book.run.site(repo)), &book.run.name);
     let removed = repo.remove_worktree(&format!("piton-{}", book.run.name), &path)?;
     Ok(removed.then(|| mended("worktree", format!("{} is left from a climb", path.display()), "removed")))
 }
 
 /// Ends a trial that is on its way, or carries it out.
-fn finish(book: &mut Book, repo: &Repo, flight: Flight) -> Result<Mended> {
+fn finish(book: &mut Book, repo: &Repo, flight: Flight) -> Result<Repair> {
     let Flight { state, mut record, tree, work, owner } = flight;
     let number = record.trial;
     let found = format!("trial {number} of run {} is {}, and no further", record.run, state.word());
@@ -286,7 +286,7 @@ fn drop_ref(book: &Book, repo: &Repo, number: u32) -> Result<()> {
 }
 
 /// Holds every ref of a run against the ledger.
-fn refs(book: &mut Book, repo: &Repo) -> Result<Vec<Mended>> {
+fn refs(book: &mut Book, repo: &Repo) -> Result<Vec<Repair>> {
     let mut found = vec![];
     for adopted in adopt(book, repo)? {
         let at = |number| format!("{} is not known to the ledger", book.trial_ref(number));
@@ -317,7 +317,7 @@ fn refs(book: &mut Book, repo: &Repo) -> Result<Vec<Mended>> {
 }
 
 /// Puts the branch of a run back where it is gone. One that somebody moved is his work, and stays.
-fn branch(book: &Book, repo: &Repo) -> Result<Option<Mended>> {
+fn branch(book: &Book, repo: &Repo) -> Result<Option<Repair>> {
     let name = format!("refs/heads/{}", book.branch());
     repo.remove_broken_ref(&name)?;
     if let Some(is) = repo.raw_ref(&name) {

@@ -137,19 +137,24 @@ impl Session<'_> {
             usd: left.usd,
             session,
         };
-        let (thinking, stance) = (Stopwatch::start(), work.stance(&self.branch()));
+        let (thinking, repo_state) = (Stopwatch::start(), work.repo_state(&self.branch()));
         let reply = agent.propose(&desk)?;
         self.turn.seconds = thinking.seconds();
-        self.turn.moved = stance.moved(&work.stance(&self.branch()));
+        self.turn.moved = repo_state.moved(&work.repo_state(&self.branch()));
         if !self.turn.moved.is_empty() {
-            work.put_back(&stance)?;
+            work.restore_state(&repo_state)?;
         }
         self.world.progress.idle();
         Ok(reply)
     }
 
     /// Makes of a reply what it is: a trial, a failed call, or the end.
-    fn take(&mut self, climber: &mut Climber, reply: Reply, session: &mut Option<String>) -> Result<Made> {
+    fn take(
+        &mut self,
+        climber: &mut Climber,
+        reply: Reply,
+        session: &mut Option<String>,
+    ) -> Result<ReplyOutcome> {
         let (work, owner, ascent) = (climber.work, climber.owner, &mut climber.ascent);
         let left = |call: &Call| call.failed() || reply.idle != *call;
         let edited = !left(&reply.call) || !self.turn.moved.is_empty() || !self.untouched(work)?;
@@ -164,7 +169,7 @@ impl Session<'_> {
         }
         if call == Call::Exhausted {
             ascent.spent.exhausted = true;
-            return Ok(Made { call, note: None });
+            return Ok(ReplyOutcome { call, note: None });
         }
         // A failed call is no trial, unless what it left is a whole edit, or it moved what is not its own.
         let nothing = call.failed() && (!edited || !reply.whole) && self.turn.moved.is_empty();
@@ -179,10 +184,10 @@ impl Session<'_> {
                 ascent.spent.idle += u32::from(!climber.agent.may_recover() || call == Call::Spent);
                 if let Some((trouble, note)) = self.denied() {
                     ascent.trouble = Some(trouble);
-                    return Ok(Made { note: Some(note), call });
+                    return Ok(ReplyOutcome { note: Some(note), call });
                 }
             }
-            return Ok(Made { note: stopping::note(&call), call });
+            return Ok(ReplyOutcome { note: stopping::note(&call), call });
         }
         self.turn.agent = climber.agent.program().map(|name| Proposer {
             name,
@@ -200,10 +205,10 @@ impl Session<'_> {
             Outcome::NoEdit | Outcome::Duplicate { .. } | Outcome::Alike { .. } | Outcome::OutOfScope { .. }
         );
         let Some((trouble, more)) = again.then(|| self.denied()).flatten() else {
-            return Ok(Made { call, note });
+            return Ok(ReplyOutcome { call, note });
         };
         climber.ascent.trouble = Some(trouble);
-        Ok(Made { call, note: Some(note.map_or(more.clone(), |note| format!("{note}\n{more}"))) })
+        Ok(ReplyOutcome { call, note: Some(note.map_or(more.clone(), |note| format!("{note}\n{more}"))) })
     }
 
     /// Tells what the agent was not let do, where what it printed says so. Returns the same for the status, and for the next brief.
@@ -262,7 +267,7 @@ impl Session<'_> {
 const TAIL: u64 = 64 << 10;
 
 /// What became of a reply.
-struct Made {
+struct ReplyOutcome {
     call: Call,
     /// What the agent is told of it next time.
     note: Option<String>,

@@ -212,7 +212,7 @@ impl Session<'_> {
         self.world.progress.idle();
         flight.record = flight.record.bounded();
         // Where there is still none, the row is not written, and that error says so.
-        let _ = self.world.workshop().evict();
+        let _ = self.world.build_store().evict();
         self.book.ledger.progress(State::Measured, &flight.record)?;
         failpoint::point("measured");
         let record = self.book.decide(work, flight.record, flight.tree.as_deref())?;

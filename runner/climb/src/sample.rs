@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::build::Built;
-use piton_agent::hold::Stillness;
+use piton_agent::hold::AgentPause;
 use piton_core::base::error::{self, Context};
 use piton_core::base::metric::{self, LONGEST_LINE, OVERLAP, ReadError, Reader, Values, Wants};
 use piton_core::trial::crash::Crash;
@@ -18,7 +18,7 @@ use piton_core::trial::text::clean;
 use piton_system::beneath;
 use piton_system::config::{Measure, fill};
 use piton_system::process::{self, Done, End, Job, Runner};
-use piton_system::sandbox::{self, Own, Walls};
+use piton_system::sandbox::{self, JobAccess, Walls};
 use piton_system::state_home::Place;
 use piton_system::toolchains;
 use piton_system::tree::{self, Seal};
@@ -43,7 +43,7 @@ pub struct Bench<'a> {
     /// Where output goes.
     pub logs: PathBuf,
     /// Has guarded agents stand still, from the first sample on.
-    pub stillness: Stillness,
+    pub agent_pause: AgentPause,
     /// Undoes what the sample before may have done to the machine.
     pub wash: Wash,
 }
@@ -104,7 +104,7 @@ impl Bench<'_> {
         if let Some(what) = side.changed().or_else(|| self.harness.changed()) {
             return Ok(Sampled::Changed(what));
         }
-        self.stillness.begin();
+        self.agent_pause.begin();
         let place = self.place.at()?;
         let here = LaidSide::lay(self.place, side, self.measure.tree)?;
         let what = "no sample was taken: what is sealed in its tree was not held";
@@ -176,7 +176,7 @@ impl Bench<'_> {
         .concat();
         let mut write = vec![private.to_owned()];
         write.extend(laid.writable().cloned());
-        let own = Own { read, write, network: self.measure.network, private, env: &env };
+        let own = JobAccess { read, write, network: self.measure.network, private, env: &env };
         let mut policy = self.walls.measure(&opens, own);
         policy.opened.held = list;
         if self.measure.result() {

@@ -11,7 +11,7 @@ use piton_system::config::Config;
 use piton_system::host::Meter;
 
 /// What takes single runs.
-pub struct Alone<'a> {
+pub struct SingleRunner<'a> {
     world: &'a World,
     bench: Bench<'a>,
     limits: &'a Limits,
@@ -29,7 +29,7 @@ pub enum RunResult {
     Void(String),
 }
 
-impl<'a> Alone<'a> {
+impl<'a> SingleRunner<'a> {
     /// Of nothing yet.
     pub fn new(world: &'a World, config: &'a Config, harness: &'a Built) -> Self {
         let bench = world.bench(config, harness);
@@ -47,7 +47,7 @@ impl<'a> Alone<'a> {
             let padding = (prompts % 4096) as u32;
             let sampled = self.bench.sample(side, prompts, padding)?;
             let conditions = meter.stop();
-            let disturbed = self.bench.stillness.disturbed();
+            let disturbed = self.bench.agent_pause.disturbed();
             self.taken += 1;
             // Read before the values are looked at.
             let clock = match &sampled {

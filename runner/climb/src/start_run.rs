@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::build::{BuildEnd, Built};
 use crate::context::{self, World};
-use crate::recover::{Entered, open_settled};
+use crate::recover::{LockedRepo, open_settled};
 use crate::run_store::{self, Book, Files};
 use crate::run_trial::{ProposalMeta, Session, blank, worktree_path};
 use crate::sample::Sampled;
@@ -21,7 +21,7 @@ use piton_system::clock::{self, Stopwatch};
 use piton_system::config::{self, Config};
 use piton_system::failpoint;
 use piton_system::fsync;
-use piton_system::git::{Clash, Id, Repo, Site};
+use piton_system::git::{Id, RefConflict, Repo, Site};
 use piton_system::host;
 use piton_system::ledger::{Ledger, Run};
 use piton_system::process;
@@ -77,11 +77,11 @@ impl World {
     ///
     /// # Errors
     /// A tree that is not clean, a name that is taken, a harness or baseline that does not build, run or pass.
-    pub fn begin(&self, entered: Entered, name: Option<&str>, owner: Owner) -> Result<Session<'_>> {
+    pub fn begin(&self, locked_repo: LockedRepo, name: Option<&str>, owner: Owner) -> Result<Session<'_>> {
         let head = self.repo.head()?;
         let (text, config) = context::experiment(&self.repo, head.commit)?;
         let untracked = self.stand_clean(&config, owner)?;
-        let Entered { lock, ledger, .. } = entered;
+        let LockedRepo { lock, ledger, .. } = locked_repo;
         let state = self.repo.state_dir();
         let name = self.free_name(name, Some(&ledger))?;
         fit(&self.repo, head.commit, &config)?;
@@ -104,7 +104,7 @@ impl World {
         if config.harness.is_some() {
             self.begin_long("building the harness from the sealed tree; minutes the first time");
         }
-        let harness = self.workshop().harness(head.commit, &config)?;
+        let harness = self.build_store().harness(head.commit, &config)?;
         if let Some(hash) = &harness.hash {
             self.progress.line(
                 Tone::Plain,
@@ -127,7 +127,7 @@ impl World {
             BuildEnd::TimedOut => Err(broken("its build took too long".to_owned())),
             BuildEnd::Interrupted => Err(broken(process::STOPPED.to_owned())),
         };
-        let baseline = build(self.workshop().challenger(head.commit, &[], &config, true)?)?;
+        let baseline = build(self.build_store().challenger(head.commit, &[], &config, true)?)?;
         let build_s = built_from.seconds();
         self.progress.line(Tone::Plain, &format!("baseline built in {}", seconds(build_s)));
         if !config.scope.from_checkout.is_empty() {
@@ -146,7 +146,7 @@ impl World {
             return Err(broken(why));
         }
         self.doing("building the baseline a second time");
-        let again = build(self.workshop().again(head.commit, &[&baseline], &config)?)?;
+        let again = build(self.build_store().again(head.commit, &[&baseline], &config)?)?;
 
         let measured_from = Stopwatch::start();
         let seed: u64 = host::fresh_seed()?;
@@ -328,8 +328,8 @@ impl World {
     ///
     /// # Errors
     /// No such run, another piton at work, a branch that somebody moved, a harness that is not the run's.
-    pub fn resume(&self, entered: Entered, name: &str) -> Result<Session<'_>> {
-        let Entered { lock, ledger, .. } = entered;
+    pub fn resume(&self, locked_repo: LockedRepo, name: &str) -> Result<Session<'_>> {
+        let LockedRepo { lock, ledger, .. } = locked_repo;
         let run = ledger.run(name)?.ok_or_else(|| {
             Error::refused(format!("there is no run {name}"))
                 .note("nothing was changed")
@@ -340,7 +340,7 @@ impl World {
         let files = self.create_dirs(&ledger, &run.site(&self.repo))?;
         fs::create_dir_all(self.repo.state_dir().join("logs")).context("the run was not taken up")?;
         self.runner.transcribe(&files.log())?;
-        let harness = self.workshop().harness(self.repo.commit_id(&run.base)?, &config)?;
+        let harness = self.build_store().harness(self.repo.commit_id(&run.base)?, &config)?;
         if harness.hash != run.harness {
             return Err(Error::refused(format!(
                 "run {name} was not taken up: its harness is another one now"
@@ -364,15 +364,18 @@ impl World {
             Ok(known(name)?.is_some() || self.repo.has_branch(&format!("piton/{name}")))
         };
         // A branch called piton stands in the way of every run.
-        let blocked = |name: &str| -> Result<Option<Clash>> {
-            Ok(self.repo.clash(name)?.filter(|clash| clash.with != format!("refs/heads/piton/{name}")))
+        let blocked = |name: &str| -> Result<Option<RefConflict>> {
+            Ok(self
+                .repo
+                .conflict(name)?
+                .filter(|conflict| conflict.with != format!("refs/heads/piton/{name}")))
         };
         let Some(name) = name else {
             let today = clock::today();
             for n in 1.. {
                 let name = if n == 1 { today.clone() } else { format!("{today}-{n}") };
-                if let Some(clash) = blocked(&name)?.filter(|clash| !clash.with.contains(&name)) {
-                    return Err(in_the_way(&clash));
+                if let Some(conflict) = blocked(&name)?.filter(|conflict| !conflict.with.contains(&name)) {
+                    return Err(in_the_way(&conflict));
                 }
                 if !taken(&name)? && blocked(&name)?.is_none() {
                     return Ok(name);
@@ -398,7 +401,7 @@ impl World {
                 .hint(format!("choose another name, or go on with it: piton climb --run {name}")));
         }
         match blocked(name)? {
-            Some(clash) => Err(in_the_way(&clash)),
+            Some(conflict) => Err(in_the_way(&conflict)),
             None => Ok(name.to_owned()),
         }
     }
@@ -433,11 +436,11 @@ fn is_own_directory(own: &Path) -> Result<()> {
     Ok(())
 }
 
-fn in_the_way(clash: &Clash) -> Error {
+fn in_the_way(conflict: &RefConflict) -> Error {
     Error::refused("the run did not begin: its branch and its refs cannot be made")
-        .cause(format!("there is {}, and git cannot hold {} beside it", clash.with, clash.wanted))
+        .cause(format!("there is {}, and git cannot hold {} beside it", conflict.with, conflict.wanted))
         .note("nothing was measured, and every ref is as it was")
-        .hint(clash.hint())
+        .hint(conflict.hint())
 }
 
 /// Refuses an experiment whose scope no edit could ever be judged in.

@@ -146,7 +146,7 @@ impl Session<'_> {
         to: &Built,
         records: &[Record],
         doing: &str,
-    ) -> Result<std::result::Result<(f64, u32, bool), Sick>> {
+    ) -> Result<std::result::Result<(f64, u32, bool), FailedSide>> {
         let course = self.book.config.courses(records, false).primary;
         let hear =
             |pairs: &[Pair]| keep::hear(&Case::of(self.book.config.rule.clone(), course.track_of(pairs)));
@@ -166,7 +166,7 @@ impl Session<'_> {
         seed: u64,
         more: &mut dyn FnMut(&[Pair]) -> bool,
         doing: &str,
-    ) -> Result<std::result::Result<Vec<Pair>, Sick>> {
+    ) -> Result<std::result::Result<Vec<Pair>, FailedSide>> {
         let gates = &self.book.config.gates;
         let mut samples = Samples::default();
         let mut look = |side, values: &Values| samples.look(gates, side, values);
@@ -211,19 +211,19 @@ impl Session<'_> {
     }
 
     fn build(&self, commit: Id, hash: Option<&str>, keep: &[&Built]) -> Result<BuildEnd> {
-        let (workshop, config) = (self.world.workshop(), &self.book.config);
-        match workshop.existing(commit, hash, keep, config)? {
+        let (build_store, config) = (self.world.build_store(), &self.book.config);
+        match build_store.existing(commit, hash, keep, config)? {
             Some(built) => Ok(BuildEnd::Built(built)),
-            None => workshop.challenger(commit, keep, config, true),
+            None => build_store.challenger(commit, keep, config, true),
         }
     }
 }
 
 /// A side that failed a gate, and what it read.
-type Sick = (First, GateResult);
+type FailedSide = (First, GateResult);
 
 /// What is said of a verification in which a side failed a gate: `to` is the challenger, `from` the incumbent of the pairs.
-fn fails((side, reading): Sick, to: (&str, u32), from: (&str, u32), run: &str) -> Error {
+fn fails((side, reading): FailedSide, to: (&str, u32), from: (&str, u32), run: &str) -> Error {
     let (name, trial) = if side == First::Challenger { to } else { from };
     Error::new("nothing was verified: what was measured fails a gate")
         .cause(format!("{name} (trial {trial}) fails {}", reading.words()))

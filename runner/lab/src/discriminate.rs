@@ -67,14 +67,14 @@ struct Edit {
 pub fn run(world: &World, file: &Path, only: Option<&str>, samples: u32) -> Result<Vec<Discrimination>> {
     let what = "the gates were not tried";
     let variants = variants(file, what)?;
-    let Bare { head, config, harness, entered: _entered } = Bare::begin(world, "piton discriminate")?;
+    let Bare { head, config, harness, locked_repo: _entered } = Bare::begin(world, "piton discriminate")?;
     let mut rows = vec![];
     let mut exact_speed = None;
     let wanted = variants.iter().filter(|v| only.is_none_or(|only| v.name.contains(only)));
     for variant in wanted {
         world.progress.doing(&format!("{}: building", variant.name));
         let commit = variant.commit(world, &config, head)?.unwrap_or(head);
-        let end = world.workshop().challenger(commit, &[], &config, rows.is_empty())?;
+        let end = world.build_store().challenger(commit, &[], &config, rows.is_empty())?;
         let built = end.built(what, &variant.name)?;
         let Measured { values: measured, outcome, unmeasured } =
             measure(world, &config, &harness, &built, samples, &variant.name)?;

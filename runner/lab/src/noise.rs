@@ -5,7 +5,7 @@ use std::fs;
 use piton_climb::build::Built;
 use piton_climb::context::{World, experiment};
 use piton_climb::pair_runner::{PairResult, PairRunner};
-use piton_climb::recover::Entered;
+use piton_climb::recover::LockedRepo;
 use piton_core::base::error::{Context, Result};
 use piton_core::base::metric::{Scale, Values};
 use piton_core::report::tables::NoiseReport;
@@ -27,7 +27,7 @@ pub struct Bare {
     /// Its sealed tree and harness.
     pub harness: Built,
     /// The repository is ours until this is dropped.
-    pub entered: Entered,
+    pub locked_repo: LockedRepo,
 }
 
 impl Bare {
@@ -39,13 +39,13 @@ impl Bare {
         let head = world.repo.head()?.commit;
         let (_, config) = experiment(&world.repo, head)?;
         let state = world.repo.state_dir();
-        let entered = world.lock_and_recover(who, false)?;
+        let locked_repo = world.lock_and_recover(who, false)?;
         fs::create_dir_all(state.join("logs")).context("nothing was measured")?;
         if config.harness.is_some() {
             world.progress.begin_long("building the harness from the committed tree; minutes the first time");
         }
-        let harness = world.workshop().harness(head, &config)?;
-        Ok(Self { head, config, harness, entered })
+        let harness = world.build_store().harness(head, &config)?;
+        Ok(Self { head, config, harness, locked_repo })
     }
 }
 
@@ -55,11 +55,11 @@ impl Bare {
 /// When it does not build, or a sample fails.
 pub fn run(world: &World, pairs: u32) -> Result<NoiseReport> {
     let what = "the noise was not measured";
-    let Bare { head, config, harness, entered: _entered } = Bare::begin(world, "piton noise")?;
+    let Bare { head, config, harness, locked_repo: _entered } = Bare::begin(world, "piton noise")?;
     world.progress.doing("building the candidate");
-    let built = world.workshop().challenger(head, &[], &config, true)?.built(what, "HEAD")?;
+    let built = world.build_store().challenger(head, &[], &config, true)?.built(what, "HEAD")?;
     world.progress.doing("building the candidate a second time");
-    let again = world.workshop().again(head, &[&built], &config)?.built(what, "HEAD")?;
+    let again = world.build_store().again(head, &[&built], &config)?.built(what, "HEAD")?;
     let seed = host::fresh_seed()?;
     let mut samples = Samples::default();
     let mut look = |side, values: &Values| {

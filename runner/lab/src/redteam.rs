@@ -17,7 +17,7 @@ pub use listing::{list, listing};
 pub use row::{AttackResult, AttackRow, RedteamReport, table};
 
 use corpus::{Attack, Corpus, Ground};
-use piton_climb::build::Workshop;
+use piton_climb::build::BuildStore;
 use piton_climb::context::{World, experiment};
 use piton_core::base::error::{Context, Error, Result, exit};
 use piton_core::base::metric::{Direction, Format};
@@ -278,8 +278,8 @@ impl Range<'_> {
     fn look(&self, run: &str) -> Result<RunSnapshot> {
         let World { runner, progress, walls, .. } = self.world;
         let (dir, place) = (self.copy.state_dir(), Place::of(&self.copy.state_dir()));
-        let workshop = Workshop { dir, place: &place, repo: &self.copy, runner, progress, walls };
-        RunSnapshot::look(&self.copy, &workshop, run)
+        let build_store = BuildStore { dir, place: &place, repo: &self.copy, runner, progress, walls };
+        RunSnapshot::look(&self.copy, &build_store, run)
     }
 
     /// The run under attack, begun if there is none.

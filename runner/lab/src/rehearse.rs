@@ -32,10 +32,10 @@ pub fn run(
     told: &mut dyn FnMut(&Rehearsal),
 ) -> Result<(Vec<Rehearsal>, Metric, f64)> {
     let variants = discriminate::variants(file, WHAT)?;
-    let Bare { head, config, harness, entered: _entered } = Bare::begin(world, "piton rehearse")?;
+    let Bare { head, config, harness, locked_repo: _entered } = Bare::begin(world, "piton rehearse")?;
     world.progress.doing("building the candidate");
-    let incumbent = world.workshop().challenger(head, &[], &config, true)?.built(WHAT, "HEAD")?;
-    let again = world.workshop().again(head, &[&incumbent], &config)?.built(WHAT, "HEAD")?;
+    let incumbent = world.build_store().challenger(head, &[], &config, true)?.built(WHAT, "HEAD")?;
+    let again = world.build_store().again(head, &[&incumbent], &config)?.built(WHAT, "HEAD")?;
     let (metric, limit_s) = (&config.metric, config.measure.timeout_s);
     let mut rows = vec![];
     let mut runner = PairRunner::new(world, &config, &harness, (&incumbent, &again), host::fresh_seed()?);
@@ -59,7 +59,7 @@ pub fn run(
         let build = |variant: &Variant, keep: &[&Built]| -> Result<Built> {
             match variant.commit(world, &config, head)? {
                 Some(commit) => world
-                    .workshop()
+                    .build_store()
                     .challenger(commit, &[&[&incumbent, &again], keep].concat(), &config, false)?
                     .built(WHAT, variant.name()),
                 None if variant.rebuilt() => Ok(again.clone()),

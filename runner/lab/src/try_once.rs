@@ -3,7 +3,7 @@
 use std::fs;
 
 use crate::doctor::{Attempt, RefusedAccess};
-use piton_climb::build::{BuildEnd, Workshop};
+use piton_climb::build::{BuildEnd, BuildStore};
 use piton_climb::context::World;
 use piton_climb::sample::{Bench, Sampled};
 use piton_core::base::error::{Context, Result};
@@ -23,11 +23,11 @@ pub fn attempt(world: World, config: &Config) -> Result<Attempt> {
     let world = World { walls: world.walls.recording_refusals(), ..world };
     fs::create_dir_all(dir.join("logs")).context("the commit was not tried")?;
     let place = Place::of(&dir);
-    let workshop = Workshop { dir: dir.clone(), place: &place, ..world.workshop() };
+    let build_store = BuildStore { dir: dir.clone(), place: &place, ..world.build_store() };
     world.begin_long("building and measuring the present commit once");
     let measured = || -> Result<std::result::Result<String, String>> {
-        let harness = workshop.harness(commit, config)?;
-        let side = match workshop.challenger(commit, &[], config, true)? {
+        let harness = build_store.harness(commit, config)?;
+        let side = match build_store.challenger(commit, &[], config, true)? {
             BuildEnd::Built(built) => built,
             BuildEnd::Failed(error) => return Ok(Err(format!("it does not build: {}", error.reason))),
             BuildEnd::TimedOut => return Ok(Err("its build took too long".to_owned())),

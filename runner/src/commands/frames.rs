@@ -9,7 +9,7 @@ use serde_json::json;
 use tokio::sync::watch;
 
 use super::report;
-use piton_climb::follow::{Change, RunFollower, Scene};
+use piton_climb::follow::{Change, FollowedRun, RunFollower};
 use piton_core::report::html::{self, View};
 use piton_core::trial::text::plain_json;
 use piton_system::clock;
@@ -37,22 +37,23 @@ pub(super) struct Frame {
 impl Frame {
     /// The frame after this one. `fresh` where nobody has seen this one.
     pub fn next(&self, follower: &RunFollower, change: Change, fresh: bool) -> Self {
-        let metric = follower.scene().map(|scene| &scene.config.metric);
+        let metric = follower.followed().map(|followed| &followed.config.metric);
         let strip = html::strip(follower.live(), metric, clock::unix()).into();
-        let Some(scene) = follower.scene() else { return Self { strip, ..Self::default() } };
+        let Some(followed) = follower.followed() else { return Self { strip, ..Self::default() } };
         let fresh = fresh || change == Change::Run;
         let mut next = if fresh {
-            let last = scene.records.last().map_or(0, |record| record.trial);
+            let last = followed.records.last().map_or(0, |record| record.trial);
             let first = (last + 1).saturating_sub(BEHIND);
-            Self { run: Some(scene.run.name.clone()), strip, top: None, first, rows: Arc::default() }
+            Self { run: Some(followed.run.name.clone()), strip, top: None, first, rows: Arc::default() }
         } else {
             Self { strip, ..self.clone() }
         };
         if fresh || change == Change::Trials {
             let seen = next.first + next.rows.len() as u32;
-            let new: Vec<_> = scene.records.iter().filter(|record| record.trial >= seen).cloned().collect();
+            let new: Vec<_> =
+                followed.records.iter().filter(|record| record.trial >= seen).cloned().collect();
             let diffs = report::diffs(follower.repo(), &new);
-            let view = of(scene, &diffs);
+            let view = of(followed, &diffs);
             let mut rows = next.rows.to_vec();
             rows.extend(new.iter().map(|record| html::row(&view, record)));
             let (top, kinds) = html::news(&view);
@@ -63,9 +64,9 @@ impl Frame {
     }
 }
 
-/// A scene, as a page shows it.
-pub(super) fn of<'a>(scene: &'a Scene, diffs: &'a BTreeMap<u32, String>) -> View<'a> {
-    report::view(&scene.run, &scene.config, &scene.records, scene.verification.as_ref(), diffs)
+/// A followed run, as a page shows it.
+pub(super) fn of<'a>(followed: &'a FollowedRun, diffs: &'a BTreeMap<u32, String>) -> View<'a> {
+    report::view(&followed.run, &followed.config, &followed.records, followed.verification.as_ref(), diffs)
 }
 
 /// Somebody who has the page open.

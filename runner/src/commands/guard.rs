@@ -11,9 +11,9 @@ use piton_core::base::level::Level;
 
 use super::args::{Cli, Command, RuleCommand};
 use super::world;
-use piton_agent::Room;
+use piton_agent::Workspace;
 use piton_agent::guard::{self, Supervisor};
-use piton_agent::hold::Keeper;
+use piton_agent::hold::AgentFreezer;
 use piton_agent::home::{self, Home, User};
 use piton_climb::background::Errands;
 use piton_climb::context::World;
@@ -47,7 +47,7 @@ pub(super) fn run(dir: &Path, command: &[OsString], more: &[PathBuf], least: Lev
         Some(user) => Home::of(&program, &world.place.at()?.join("agents/guard"), false, user)?,
         None => None,
     };
-    let room = Room {
+    let room = Workspace {
         worktree: world.repo.root(),
         dir: root,
         editable: &config.scope.editable,
@@ -57,7 +57,7 @@ pub(super) fn run(dir: &Path, command: &[OsString], more: &[PathBuf], least: Lev
         least: world.walls.found().level,
     };
     let policy = room.policy()?;
-    let keeper = Keeper::open(&world.repo.state_dir(), scratch.path(), freezer())?;
+    let keeper = AgentFreezer::open(&world.repo.state_dir(), scratch.path(), freezer())?;
     if !keeper.can_stop() {
         let told = "what runs inside the walls is not stopped here while samples are taken: what it does then disturbs them";
         world.progress.line(Tone::Neutral, told);

@@ -178,15 +178,15 @@ impl ServerState {
     /// The page as it is now; with buttons for who is `known`.
     fn page(&self, known: bool, nonce: &str) -> Result<String> {
         let _drawing = self.drawing.lock().unwrap_or_else(PoisonError::into_inner);
-        let (scene, live) = {
+        let (followed, live) = {
             let eye = self.look();
-            (eye.follower.scene().cloned(), eye.follower.live().clone())
+            (eye.follower.followed().cloned(), eye.follower.live().clone())
         };
-        let diffs = match &scene {
-            Some(scene) => report::diffs(&Repo::open(&self.dir)?, &scene.records),
+        let diffs = match &followed {
+            Some(followed) => report::diffs(&Repo::open(&self.dir)?, &followed.records),
             None => Default::default(),
         };
-        let view = scene.as_ref().map(|scene| frames::of(scene, &diffs));
+        let view = followed.as_ref().map(|followed| frames::of(followed, &diffs));
         let nothing = follow::no_run_text(self.wanted.as_deref(), live.now.as_ref());
         let key = known.then_some(self.door.key.as_str());
         let served = Served { key, nonce, at: clock::unix(), nothing: &nothing };

@@ -154,8 +154,9 @@ pub(super) fn carry(dir: &Path, least: Level, away: bool) -> Result<()> {
 
 fn judge(dir: &Path, least: Level, errands: &Errands, errand: &mut Errand) -> Result<()> {
     let world = world(dir, least)?;
-    let ear = errands.clone();
-    let world = World { progress: world.progress.with_listener(move |doing| ear.set_doing(doing)), ..world };
+    let listener = errands.clone();
+    let world =
+        World { progress: world.progress.with_listener(move |doing| listener.set_doing(doing)), ..world };
     // A branch that a power cut broke is put back before HEAD is read.
     let entered = world.lock_and_recover("piton trial", false)?;
     let name = &on_a_run(&world.repo)?;

@@ -73,7 +73,7 @@ fn follow(
         let now = clock::unix();
         // While something is at work its time goes on.
         if anew || (follower.live().now.is_some() && drawn != Some(now)) {
-            let view = follower.scene().map(|scene| frames::of(scene, &diffs));
+            let view = follower.followed().map(|followed| frames::of(followed, &diffs));
             let nothing = follow::no_run_text(wanted, follower.live().now.as_ref());
             screen
                 .0
@@ -83,7 +83,7 @@ fn follow(
         }
         let Some(key) = pressed(&mut anew)? else { continue };
         anew = true;
-        let run = follower.scene().map(|scene| scene.run.name.clone());
+        let run = follower.followed().map(|followed| followed.run.name.clone());
         let done = match panel.press(key) {
             None => continue,
             Some(Deed::Quit) => return Ok(()),

@@ -68,7 +68,7 @@ type Threads = BTreeMap<(i32, i32), (char, String)>;
 
 /// Processes that can be stopped together.
 #[derive(Debug)]
-pub struct Herd {
+pub struct FreezableProcesses {
     root: i32,
     /// Those that are in it, where there is one; else what stands behind walls below `root`.
     group: Option<Freezer>,
@@ -78,7 +78,7 @@ pub struct Herd {
     seen: Threads,
 }
 
-impl Herd {
+impl FreezableProcesses {
     /// What stands behind walls below the process `root`, or is in `group`.
     pub fn new(root: i32, group: Option<Freezer>) -> Self {
         Self { root, group, stopped: vec![], seen: Threads::new() }
@@ -105,7 +105,7 @@ impl Herd {
         }
     }
 
-    /// Stops them all. They stay stopped until [`Herd::release`], also where this fails.
+    /// Stops them all. They stay stopped until [`FreezableProcesses::release`], also where this fails.
     ///
     /// # Errors
     /// What would not stop, in words.
@@ -186,7 +186,7 @@ impl Herd {
     }
 }
 
-impl Drop for Herd {
+impl Drop for FreezableProcesses {
     fn drop(&mut self) {
         self.release();
     }

@@ -37,13 +37,13 @@ use piton_core::base::error::{Context, Error, Result};
 use piton_core::trial::leftovers;
 use piton_core::trial::scope::Scope;
 
-pub use claims::{Clash, clash};
-pub use compose::Carried;
+pub use claims::{RefConflict, conflict};
+pub use compose::AppliedEdit;
 pub use content::{Diff, Entry};
 pub use mend::{Commit, StaleLock};
 use outputs::Output;
 pub use place::Site;
-pub use stance::Stance;
+pub use stance::RepoState;
 pub use witness::Claim;
 pub use work::Converted;
 

@@ -48,7 +48,7 @@ pub fn helper() -> std::io::Result<PathBuf> {
 }
 
 /// What jobs were refused, by their sections.
-type Noted = Vec<(String, Denied)>;
+type RefusalNotes = Vec<(String, Denied)>;
 
 /// What the walls are worth here, and what the user accepts.
 #[derive(Debug, Clone)]
@@ -60,11 +60,11 @@ pub struct Walls {
     /// The checkout, where what git ignores lies.
     checkout: PathBuf,
     /// What jobs were refused, by their sections, where somebody wants to know.
-    refused: Option<Arc<Mutex<Noted>>>,
+    refused: Option<Arc<Mutex<RefusalNotes>>>,
 }
 
 /// What a job has besides what everybody may read and what its section opens.
-pub struct Own<'a> {
+pub struct JobAccess<'a> {
     /// What it may read.
     pub read: Vec<PathBuf>,
     /// What it may write.
@@ -194,17 +194,17 @@ impl Walls {
     }
 
     /// What a build may do: read the system, the toolchains and `own.read`, write `own.write`, and what its section opens.
-    pub fn build(&self, opens: &Opens, own: Own) -> Policy {
+    pub fn build(&self, opens: &Opens, own: JobAccess) -> Policy {
         self.policy(Role::Build, opens, own)
     }
 
     /// What a measuring command may do.
-    pub fn measure(&self, opens: &Opens, own: Own) -> Policy {
+    pub fn measure(&self, opens: &Opens, own: JobAccess) -> Policy {
         self.policy(Role::Measure, opens, own)
     }
 
-    fn policy(&self, role: Role, opens: &Opens, own: Own) -> Policy {
-        let Own { mut read, mut write, network, private, env } = own;
+    fn policy(&self, role: Role, opens: &Opens, own: JobAccess) -> Policy {
+        let JobAccess { mut read, mut write, network, private, env } = own;
         read.extend_from_slice(&self.common);
         read.extend(opens.read.iter().map(|path| placed(path)));
         // What the machine does not have is left out; what a job must write has to be there.

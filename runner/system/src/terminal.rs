@@ -175,15 +175,15 @@ pub fn tells_a_terminal() -> bool {
 #[derive(Debug)]
 pub struct Progress {
     bar: Option<ProgressBar>,
-    ear: Option<Ear>,
+    listener: Option<ProgressListener>,
 }
 
 /// Somebody who is told what is being done, too.
-struct Ear(Box<dyn Fn(&str) + Send + Sync>);
+struct ProgressListener(Box<dyn Fn(&str) + Send + Sync>);
 
-impl fmt::Debug for Ear {
+impl fmt::Debug for ProgressListener {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Ear")
+        f.write_str("ProgressListener")
     }
 }
 
@@ -198,12 +198,12 @@ impl Progress {
             );
             bar
         });
-        Self { bar, ear: None }
+        Self { bar, listener: None }
     }
 
-    /// Has `ear` told what is being done, too.
-    pub fn with_listener(mut self, ear: impl Fn(&str) + Send + Sync + 'static) -> Self {
-        self.ear = Some(Ear(Box::new(ear)));
+    /// Has `listener` told what is being done, too.
+    pub fn with_listener(mut self, listener: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.listener = Some(ProgressListener(Box::new(listener)));
         self
     }
 
@@ -229,8 +229,8 @@ impl Progress {
 
     /// What is being done now: a moving line on a terminal; nothing in a log.
     pub fn doing(&self, text: &str) {
-        if let Some(Ear(ear)) = &self.ear {
-            ear(text);
+        if let Some(ProgressListener(listener)) = &self.listener {
+            listener(text);
         }
         if let Some(bar) = &self.bar {
             bar.reset_elapsed();

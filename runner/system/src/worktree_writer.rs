@@ -49,7 +49,7 @@ pub enum Deed {
 
 /// One path, and what is to be there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Order {
+pub struct PathWrite {
     /// Relative to the root of the worktree.
     pub path: PathBuf,
     /// What is to be there.
@@ -58,14 +58,14 @@ pub struct Order {
     pub content: Vec<u8>,
 }
 
-/// An order without its content, as it is sent.
+/// A write without its content, as it is sent.
 #[derive(Serialize, Deserialize)]
 struct Head {
     path: Vec<u8>,
     deed: Deed,
 }
 
-/// An order that was not carried out.
+/// A write that was not made.
 #[derive(Debug, Serialize, Deserialize)]
 struct Failure {
     path: Vec<u8>,
@@ -73,7 +73,7 @@ struct Failure {
     code: Option<i32>,
 }
 
-impl Order {
+impl PathWrite {
     /// Nothing there.
     pub fn nothing(path: PathBuf) -> Self {
         Self { path, deed: Deed::Nothing, content: vec![] }
@@ -111,11 +111,11 @@ pub fn serve_if_asked() {
     exit(i32::from(done.is_err()))
 }
 
-fn serve(root: &Path, orders: &mut dyn BufRead, answers: &mut dyn Write) -> io::Result<()> {
+fn serve(root: &Path, writes: &mut dyn BufRead, answers: &mut dyn Write) -> io::Result<()> {
     let root = Dir::open(root)?;
     loop {
         let mut line = vec![];
-        orders.read_until(b'\n', &mut line)?;
+        writes.read_until(b'\n', &mut line)?;
         if line.is_empty() {
             return answers.flush();
         }
@@ -124,7 +124,7 @@ fn serve(root: &Path, orders: &mut dyn BufRead, answers: &mut dyn Write) -> io::
             Deed::File { bytes, .. } | Deed::Link { bytes } => bytes,
             Deed::Nothing | Deed::Dir => 0,
         };
-        let mut content = (&mut *orders).take(bytes);
+        let mut content = (&mut *writes).take(bytes);
         let path = OsString::from_vec(head.path.clone());
         if let Err(error) = carry_out(&root, Path::new(&path), &head.deed, &mut content) {
             let code = error.raw_os_error();
@@ -132,7 +132,7 @@ fn serve(root: &Path, orders: &mut dyn BufRead, answers: &mut dyn Write) -> io::
             serde_json::to_writer(&mut *answers, &failure)?;
             answers.write_all(b"\n")?;
         }
-        // What was not taken is still in the way of the next order.
+        // What was not taken is still in the way of the next write.
         io::copy(&mut content, &mut io::sink())?;
     }
 }
@@ -167,37 +167,37 @@ fn carry_out(root: &Dir, path: &Path, deed: &Deed, content: &mut dyn Read) -> io
     }
 }
 
-/// Carries out what is ordered in the worktree at `root`.
+/// Makes the writes in the worktree at `root`.
 ///
 /// # Errors
 /// What could not be done, the first of it by name; everything else was.
-pub fn lay(root: &Path, orders: &[Order]) -> Result<()> {
-    if orders.is_empty() {
+pub fn lay(root: &Path, writes: &[PathWrite]) -> Result<()> {
+    if writes.is_empty() {
         return Ok(());
     }
-    let left = match SERVES.get().and_then(|()| by_helper(root, orders)) {
+    let left = match SERVES.get().and_then(|()| by_helper(root, writes)) {
         Some(failures) => failures,
         // The walls are a second line: without them every path is still walked by descriptors.
-        None => orders.iter().map(|order| (order, String::new(), None)).collect(),
+        None => writes.iter().map(|write| (write, String::new(), None)).collect(),
     };
     let what = || format!("{} was not made what it should be", root.display());
     let dir = Dir::open(root).context(what())?;
-    for (order, why, code) in left {
+    for (write, why, code) in left {
         // Behind the walls nobody is root: what is another user's is refused there to whom it is not here.
         let refused = [Errno::ACCESS, Errno::PERM].map(|errno| Some(errno.raw_os_error()));
         let done = match why.is_empty() || refused.contains(&code) {
             true => {
-                carry_out(&dir, &order.path, &order.deed, &mut &*order.content).map_err(|e| e.to_string())
+                carry_out(&dir, &write.path, &write.deed, &mut &*write.content).map_err(|e| e.to_string())
             }
             false => Err(why),
         };
-        done.map_err(|why| Error::new(what()).cause(format!("{}: {why}", order.path.display())))?;
+        done.map_err(|why| Error::new(what()).cause(format!("{}: {why}", write.path.display())))?;
     }
     Ok(())
 }
 
 /// Has the helper do it. Returns what it could not do; nothing where it did not start or did not get to its end.
-fn by_helper<'o>(root: &Path, orders: &'o [Order]) -> Option<Vec<(&'o Order, String, Option<i32>)>> {
+fn by_helper<'o>(root: &Path, writes: &'o [PathWrite]) -> Option<Vec<(&'o PathWrite, String, Option<i32>)>> {
     let exe = sandbox::helper().ok()?;
     let program = std::fs::canonicalize(&exe).unwrap_or_else(|_| exe.clone());
     let mut read = linked(&program);
@@ -213,11 +213,11 @@ fn by_helper<'o>(root: &Path, orders: &'o [Order]) -> Option<Vec<(&'o Order, Str
     };
     let argv = policy.wrap(&exe, &[exe.clone().into(), LAY.into(), root.into()]);
     let mut send = |to: &mut dyn Write| -> io::Result<()> {
-        for order in orders {
-            let head = Head { path: order.path.as_os_str().as_bytes().to_vec(), deed: order.deed.clone() };
+        for write in writes {
+            let head = Head { path: write.path.as_os_str().as_bytes().to_vec(), deed: write.deed.clone() };
             serde_json::to_writer(&mut *to, &head)?;
             to.write_all(b"\n")?;
-            to.write_all(&order.content)?;
+            to.write_all(&write.content)?;
         }
         to.flush()
     };
@@ -226,8 +226,8 @@ fn by_helper<'o>(root: &Path, orders: &'o [Order]) -> Option<Vec<(&'o Order, Str
     let failures = answer.out.lines().map(|line| {
         let failure: Failure = serde_json::from_str(line).ok()?;
         let path = PathBuf::from(OsString::from_vec(failure.path));
-        let order = orders.iter().find(|order| order.path == path)?;
-        Some((order, failure.why, failure.code))
+        let write = writes.iter().find(|write| write.path == path)?;
+        Some((write, failure.why, failure.code))
     });
     failures.collect()
 }
@@ -244,20 +244,20 @@ mod tests {
         fs::write(outside.path().join("victim"), "kept").unwrap();
         symlink(outside.path(), dir.path().join("way")).unwrap();
         symlink(outside.path().join("victim"), dir.path().join("file")).unwrap();
-        let orders = [
-            Order::file("file".into(), true, b"one\ntwo".to_vec()),
-            Order::file("way/victim".into(), false, b"mine".to_vec()),
-            Order::nothing("gone/deep".into()),
-            Order::nothing("../victim".into()),
-            Order::link("link".into(), b"file".to_vec()),
-            Order::dir("empty".into()),
+        let writes = [
+            PathWrite::file("file".into(), true, b"one\ntwo".to_vec()),
+            PathWrite::file("way/victim".into(), false, b"mine".to_vec()),
+            PathWrite::nothing("gone/deep".into()),
+            PathWrite::nothing("../victim".into()),
+            PathWrite::link("link".into(), b"file".to_vec()),
+            PathWrite::dir("empty".into()),
         ];
         let mut sent = vec![];
-        for order in &orders {
-            let head = Head { path: order.path.as_os_str().as_bytes().to_vec(), deed: order.deed.clone() };
+        for write in &writes {
+            let head = Head { path: write.path.as_os_str().as_bytes().to_vec(), deed: write.deed.clone() };
             serde_json::to_writer(&mut sent, &head).unwrap();
             sent.push(b'\n');
-            sent.extend_from_slice(&order.content);
+            sent.extend_from_slice(&write.content);
         }
         let mut said = vec![];
         serve(dir.path(), &mut &*sent, &mut said).unwrap();

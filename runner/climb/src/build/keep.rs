@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Built, MARK, Workshop, linked};
+use super::{BuildStore, Built, MARK, linked};
 use piton_core::base::error::{Context, Result};
 use piton_system::beneath;
 use piton_system::config::Config;
@@ -16,7 +16,7 @@ use piton_system::tree::{Held, TreeSnapshot, hash_open, sha256};
 /// Artifacts that lie ready to be measured.
 const READY: usize = 8;
 
-impl Workshop<'_> {
+impl BuildStore<'_> {
     /// Notes which tree a slot holds, and what that comes to.
     pub(super) fn mark(&self, slot: &Path, built: &Built) -> Result<()> {
         let text = format!("{} {}\n", built.of, built.laid.digest());

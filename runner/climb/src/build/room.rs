@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{MARK, Workshop};
+use super::{BuildStore, MARK};
 use piton_core::base::error::{Context, Result};
 use piton_system::host;
 use piton_system::sandbox;
@@ -11,7 +11,7 @@ use piton_system::sandbox;
 /// With less room than this, what can be made again is removed, in bytes.
 const RESERVE: u64 = 16 << 20;
 
-impl Workshop<'_> {
+impl BuildStore<'_> {
     /// Removes what builds and samples left, where a disk is nearly full: all of it can be made again.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use super::{Evaluator, blamed, failed, some, unreadable};
 use crate::build::Built;
 use crate::sample::Sampled;
-use crate::single_runs::{Alone, RunResult};
+use crate::single_runs::{RunResult, SingleRunner};
 use piton_core::base::error::Result;
 use piton_core::rule::gate::{self, Samples};
 use piton_core::rule::keep::{self, Estimate, First, Path, Verdict};
@@ -27,16 +27,16 @@ impl Evaluator<'_> {
         let seed = host::fresh_seed()?;
         record.seed = Some(seed);
         let measuring = Stopwatch::start();
-        let mut alone = Alone::new(self.world, config, self.harness);
-        let outcome = self.runs(&mut alone, (incumbent, challenger), seed, record);
-        record.void_pairs = alone.void_runs;
+        let mut single_runner = SingleRunner::new(self.world, config, self.harness);
+        let outcome = self.runs(&mut single_runner, (incumbent, challenger), seed, record);
+        record.void_pairs = single_runner.void_runs;
         record.seconds.measure = measuring.seconds();
         outcome
     }
 
     fn runs(
         &self,
-        alone: &mut Alone,
+        single_runner: &mut SingleRunner,
         (incumbent, challenger): (&Built, &Built),
         seed: u64,
         record: &mut Record,
@@ -53,7 +53,7 @@ impl Evaluator<'_> {
         let mut seeds = runs_before.seeds().to_vec();
         while known.runs < FRESH_RUNS {
             let prompts = keep::draw(seed, record.reference.len() as u32).prompts;
-            match alone.sample(incumbent, prompts, "the incumbent once more")? {
+            match single_runner.sample(incumbent, prompts, "the incumbent once more")? {
                 RunResult::Counts(Sampled::Measured(values)) => {
                     let Some(fresh) = side.of(&values) else { return Ok(unreadable(side.metric)) };
                     if known.runs > 0 && known.drifts(fresh) {
@@ -89,15 +89,18 @@ impl Evaluator<'_> {
             let turn = record.trial as usize + runs.len();
             let fresh = || keep::draw(seed, FRESH_RUNS + runs.len() as u32).prompts;
             let prompts = seeds.get(turn % seeds.len().max(1)).copied().unwrap_or_else(fresh);
-            let values =
-                match alone.sample(challenger, prompts, &format!("run {} of at most 3", runs.len() + 1))? {
-                    RunResult::Counts(Sampled::Measured(values)) => values,
-                    RunResult::Counts(other) => {
-                        record.tail = some(other.tail().to_owned());
-                        return Ok(failed(other, limit_s));
-                    }
-                    RunResult::Void(reason) => return Ok(Outcome::Void { reason }),
-                };
+            let values = match single_runner.sample(
+                challenger,
+                prompts,
+                &format!("run {} of at most 3", runs.len() + 1),
+            )? {
+                RunResult::Counts(Sampled::Measured(values)) => values,
+                RunResult::Counts(other) => {
+                    record.tail = some(other.tail().to_owned());
+                    return Ok(failed(other, limit_s));
+                }
+                RunResult::Void(reason) => return Ok(Outcome::Void { reason }),
+            };
             let Some(run) = side.of(&values) else { return Ok(unreadable(side.metric)) };
             runs.push(run);
             record.runs.push(values);
@@ -153,7 +156,7 @@ impl Evaluator<'_> {
         let seed = host::fresh_seed()?;
         record.seed = Some(seed);
         let measuring = Stopwatch::start();
-        let mut alone = Alone::new(self.world, config, self.harness);
+        let mut single_runner = SingleRunner::new(self.world, config, self.harness);
         let (mut failed, mut why, mut draws) = (vec![], String::new(), 0);
         for of in way.iter().rev() {
             let id = self.world.repo.commit_id(of.commit.as_deref().unwrap_or_default())?;
@@ -170,7 +173,7 @@ impl Evaluator<'_> {
                 let prompts = keep::draw(seed, draws).prompts;
                 draws += 1;
                 let doing = format!("trial {} alone, sample {} of {wanted}", of.trial, samples.len() + 1);
-                match alone.sample(&built, prompts, &doing)? {
+                match single_runner.sample(&built, prompts, &doing)? {
                     RunResult::Counts(Sampled::Measured(values)) => {
                         samples.push(values);
                         record.run_seeds.push(prompts);
@@ -194,7 +197,7 @@ impl Evaluator<'_> {
                 record.gates.retain(|_| !samples.is_empty());
             }
             record.runs.append(&mut samples);
-            record.void_pairs.append(&mut alone.void_runs);
+            record.void_pairs.append(&mut single_runner.void_runs);
             record.seconds.measure = measuring.seconds();
             let Some(fails) = fails else {
                 return Ok(Some(Outcome::Regate { failed, to: of.trial, why }));

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use piton_climb::audit;
-use piton_climb::build::Workshop;
+use piton_climb::build::BuildStore;
 use piton_climb::run_store::table_path;
 use piton_core::base::error::Result;
 use piton_core::run::rechecks;
@@ -38,13 +38,13 @@ impl RunSnapshot {
     ///
     /// # Errors
     /// When the repository or the ledger cannot be read any more.
-    pub fn look(repo: &Repo, workshop: &Workshop, run: &str) -> Result<Self> {
+    pub fn look(repo: &Repo, build_store: &BuildStore, run: &str) -> Result<Self> {
         let faults = audit::examine(repo, Some(run))?.faults;
         let ledger = Ledger::open(&repo.state_dir())?;
         let sealed = ledger.run(run)?;
         let harness = sealed.as_ref().and_then(|run| {
             let hash = run.harness.as_deref()?;
-            workshop.kept_artifact(hash).map(|_| hash.to_owned())
+            build_store.kept_artifact(hash).map(|_| hash.to_owned())
         });
         let table = sealed.as_ref().map(|run| table_path(&ledger, repo, run)).transpose()?;
         let table = table.and_then(|path| std::fs::read_to_string(path).ok()).unwrap_or_default();

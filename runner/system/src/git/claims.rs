@@ -7,14 +7,14 @@ use piton_core::base::error::{Error, Result};
 
 /// Why git cannot hold a ref beside those that it has.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Clash {
+pub struct RefConflict {
     /// The ref in the way.
     pub with: String,
     /// The ref that is to be made.
     pub wanted: String,
 }
 
-impl Clash {
+impl RefConflict {
     /// What to do about it.
     pub fn hint(&self) -> String {
         match self.with.strip_prefix("refs/heads/") {
@@ -29,7 +29,7 @@ impl Clash {
 
 /// The first of `refs` that git cannot hold beside `wanted`: one of the same name, or one whose name is a directory of the other's.
 /// `folded` where the file system takes letters of either case for the same.
-pub fn clash<'a>(wanted: &str, refs: impl Iterator<Item = &'a str>, folded: bool) -> Option<Clash> {
+pub fn conflict<'a>(wanted: &str, refs: impl Iterator<Item = &'a str>, folded: bool) -> Option<RefConflict> {
     let fold = |text: &str| if folded { text.to_lowercase() } else { text.to_owned() };
     let name = fold(wanted);
     let within = |one: &str, other: &str| other.strip_prefix(one).is_some_and(|rest| rest.starts_with('/'));
@@ -37,7 +37,7 @@ pub fn clash<'a>(wanted: &str, refs: impl Iterator<Item = &'a str>, folded: bool
         let other = fold(other);
         other == name || within(&other, &name) || within(&name, &other)
     };
-    refs.into_iter().find(taken).map(|with| Clash { with: with.to_owned(), wanted: wanted.to_owned() })
+    refs.into_iter().find(taken).map(|with| RefConflict { with: with.to_owned(), wanted: wanted.to_owned() })
 }
 
 impl Repo {
@@ -45,7 +45,7 @@ impl Repo {
     ///
     /// # Errors
     /// When the refs cannot be read.
-    pub fn clash(&self, run: &str) -> Result<Option<Clash>> {
+    pub fn conflict(&self, run: &str) -> Result<Option<RefConflict>> {
         let refs = self.refs()?;
         let folded = self.git.config().and_then(|config| config.get_bool("core.ignorecase")).unwrap_or(false);
         let wanted = [format!("refs/heads/piton/{run}"), format!("refs/piton/{run}/trials/1")];
@@ -54,7 +54,7 @@ impl Repo {
                 // A run of this name is told of otherwise, and what an earlier one left below its refs is no obstacle.
                 *name != "HEAD" && !name.starts_with(&format!("refs/piton/{run}/"))
             });
-            clash(wanted, others, folded)
+            conflict(wanted, others, folded)
         }))
     }
 
@@ -88,7 +88,7 @@ mod tests {
 
     #[test]
     fn a_ref_is_in_the_way_of_its_own_name_and_of_every_name_below_or_above_it() {
-        let found = |refs: &[&str], folded| clash("refs/heads/piton/r", refs.iter().copied(), folded);
+        let found = |refs: &[&str], folded| conflict("refs/heads/piton/r", refs.iter().copied(), folded);
         assert_eq!(found(&["refs/heads/main", "refs/heads/piton/r2", "refs/heads/pito"], false), None);
         for taken in ["refs/heads/piton", "refs/heads/piton/r", "refs/heads/piton/r/old"] {
             assert_eq!(found(&["refs/heads/main", taken], false).unwrap().with, taken);
@@ -100,9 +100,10 @@ mod tests {
 
     #[test]
     fn what_is_in_the_way_is_renamed_by_a_command_that_works() {
-        let clash = Clash { with: "refs/heads/piton/r/old".into(), wanted: "refs/heads/piton/r".into() };
-        assert_eq!(clash.hint(), "rename it, e.g.: git branch -m piton/r/old piton-r-old-1");
-        let clash = Clash { with: "refs/piton/r".into(), wanted: "refs/piton/r/trials/1".into() };
-        assert!(clash.hint().contains("git update-ref -d refs/piton/r"));
+        let conflict =
+            RefConflict { with: "refs/heads/piton/r/old".into(), wanted: "refs/heads/piton/r".into() };
+        assert_eq!(conflict.hint(), "rename it, e.g.: git branch -m piton/r/old piton-r-old-1");
+        let conflict = RefConflict { with: "refs/piton/r".into(), wanted: "refs/piton/r/trials/1".into() };
+        assert!(conflict.hint().contains("git update-ref -d refs/piton/r"));
     }
 }

@@ -14,7 +14,7 @@ const FIRST: i32 = 1000;
 
 /// What one edit comes to on another tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Carried {
+pub enum AppliedEdit {
     /// A tree.
     Tree(Oid),
     /// Nothing: these files were changed otherwise.
@@ -42,12 +42,12 @@ impl Repo {
     ///
     /// # Errors
     /// When git cannot read the trees, or refuses an object.
-    pub fn apply_edit(&self, onto: Oid, from: Oid, to: Oid) -> Result<Carried> {
+    pub fn apply_edit(&self, onto: Oid, from: Oid, to: Oid) -> Result<AppliedEdit> {
         let what = "an edit was not carried over";
         let tree = |id: Oid| self.git.find_tree(id).context(what);
         let mut index = self.git.merge_trees(&tree(from)?, &tree(onto)?, &tree(to)?, None).context(what)?;
         if !index.has_conflicts() {
-            return index.write_tree_to(&self.git).map(Carried::Tree).context(what);
+            return index.write_tree_to(&self.git).map(AppliedEdit::Tree).context(what);
         }
         let mut files = vec![];
         for conflict in index.conflicts().context(what)? {
@@ -57,7 +57,7 @@ impl Repo {
         }
         files.sort();
         files.dedup();
-        Ok(Carried::Conflict(files))
+        Ok(AppliedEdit::Conflict(files))
     }
 
     /// The name that the user's commits carry: by git's variables and configuration, as git itself has it.

@@ -11,7 +11,7 @@ use super::view::WorktreeView;
 use super::{Repo, content::index_entry};
 use crate::beneath::{DEEPEST, Dir, Kind};
 use crate::tree::LINK;
-use crate::worktree_writer::{self, Order};
+use crate::worktree_writer::{self, PathWrite};
 use piton_core::base::error::{Context, Error, Result};
 use piton_core::trial::scope::{EXECUTABLE, FILE, Scope};
 
@@ -47,7 +47,7 @@ impl Repo {
         let mut found = compare(&view, &wanted, &starts, own, true, 0)?;
         for _ in 0..DEEPEST {
             let closed = found.iter().filter(|(_, differs)| *differs == Differs::Closed);
-            let closed: Vec<Order> = closed.map(|(path, _)| Order::dir(path.clone())).collect();
+            let closed: Vec<PathWrite> = closed.map(|(path, _)| PathWrite::dir(path.clone())).collect();
             if closed.is_empty() {
                 break;
             }
@@ -55,11 +55,11 @@ impl Repo {
             worktree_writer::lay(&self.root, &closed)?;
             found = compare(&view, &wanted, &starts, own, true, 0)?;
         }
-        let mut orders: Vec<Order> = vec![];
+        let mut writes: Vec<PathWrite> = vec![];
         // What is in the way goes first.
         for (path, differs) in &found {
             if matches!(differs, Differs::Strange | Differs::Overlooked) {
-                orders.push(Order::nothing(path.clone()));
+                writes.push(PathWrite::nothing(path.clone()));
             }
         }
         let mut laid: Files = found
@@ -69,8 +69,8 @@ impl Repo {
             .collect();
         // A submodule that piton did not check out is empty.
         let full = laid.iter().filter(|(_, (mode, _))| *mode == SUBMODULE);
-        orders.extend(full.map(|(path, _)| Order::nothing(path.clone())));
-        worktree_writer::lay(&self.root, &orders)?;
+        writes.extend(full.map(|(path, _)| PathWrite::nothing(path.clone())));
+        worktree_writer::lay(&self.root, &writes)?;
         let all: Vec<(PathBuf, (u32, Oid))> = laid.clone().into_iter().collect();
         for some in all.chunks(AT_ONCE) {
             let some = some.iter().cloned().collect();
@@ -107,13 +107,13 @@ impl Repo {
         if let Some((path, _)) = edited.first().or(in_the_way) {
             return Err(Error::new(what).cause(format!("{} is edited, or in the way", path.display())));
         }
-        let mut orders: Vec<Order> = old
+        let mut writes: Vec<PathWrite> = old
             .keys()
             .filter(|path| !to.contains_key(*path))
-            .map(|path| Order::nothing(path.clone()))
+            .map(|path| PathWrite::nothing(path.clone()))
             .collect();
-        orders.extend(self.laying(&view, &new)?);
-        worktree_writer::lay(&self.root, &orders)?;
+        writes.extend(self.laying(&view, &new)?);
+        worktree_writer::lay(&self.root, &writes)?;
         for path in old.keys().flat_map(|path| path.ancestors().skip(1)) {
             // git keeps no empty directory; one that holds something stays.
             let dir = view.root.descend(path.parent().unwrap_or(Path::new("")));
@@ -123,20 +123,20 @@ impl Repo {
     }
 
     /// What lays these files, links last.
-    fn laying(&self, view: &WorktreeView, files: &Files) -> Result<Vec<Order>> {
-        let (mut orders, mut links) = (vec![], vec![]);
+    fn laying(&self, view: &WorktreeView, files: &Files) -> Result<Vec<PathWrite>> {
+        let (mut writes, mut links) = (vec![], vec![]);
         for (path, (mode, id)) in files {
             match *mode {
-                SUBMODULE => orders.push(Order::dir(path.clone())),
+                SUBMODULE => writes.push(PathWrite::dir(path.clone())),
                 LINK => {
                     let blob = self.git.find_blob(*id).context(format!("{} was not read", path.display()))?;
-                    links.push(Order::link(path.clone(), blob.content().to_vec()));
+                    links.push(PathWrite::link(path.clone(), blob.content().to_vec()));
                 }
-                mode => orders.push(Order::file(path.clone(), mode == EXECUTABLE, view.laid(path, *id)?)),
+                mode => writes.push(PathWrite::file(path.clone(), mode == EXECUTABLE, view.laid(path, *id)?)),
             }
         }
-        orders.extend(links);
-        Ok(orders)
+        writes.extend(links);
+        Ok(writes)
     }
 
     /// Makes the index that of `tree`; the files `laid` are noted as they lie, so that git need not read them.

@@ -17,7 +17,7 @@ const MOST: u64 = 64 << 20;
 
 /// How a repository stands, apart from its objects.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stance {
+pub struct RepoState {
     /// What HEAD of the worktree says, e.g. `ref: refs/heads/piton/r`.
     head: String,
     /// Name of the run's branch, and the commit that it stands at.
@@ -28,7 +28,7 @@ pub struct Stance {
     modes: BTreeMap<PathBuf, u32>,
 }
 
-impl Stance {
+impl RepoState {
     /// What differs in `after`, one line each.
     pub fn moved(&self, after: &Self) -> Vec<String> {
         let mut moved = vec![];
@@ -59,7 +59,7 @@ fn differing<T: PartialEq>(
 
 impl Repo {
     /// How it stands, seen from this worktree; `branch` is the run's.
-    pub fn stance(&self, branch: &str) -> Stance {
+    pub fn repo_state(&self, branch: &str) -> RepoState {
         let common = self.git.commondir();
         let mut files: BTreeMap<PathBuf, Vec<u8>> = BTreeMap::new();
         let hooks = fs::read_dir(common.join("hooks")).into_iter().flatten().flatten();
@@ -77,7 +77,7 @@ impl Repo {
         let name = format!("refs/heads/{branch}");
         let at = self.get_ref(&name).map(|commit| commit.to_string());
         let head = beneath::read_following(&self.git.path().join("HEAD"), MOST).unwrap_or_default();
-        Stance {
+        RepoState {
             head: String::from_utf8_lossy(&head).trim().to_owned(),
             branch: (name, at),
             files,
@@ -89,7 +89,7 @@ impl Repo {
     ///
     /// # Errors
     /// When a file or a ref cannot be written.
-    pub fn put_back(&self, before: &Stance) -> Result<()> {
+    pub fn restore_state(&self, before: &RepoState) -> Result<()> {
         self.check_not_moved()?;
         let what = "the repository was not put back";
         let common = self.git.commondir();
@@ -103,7 +103,7 @@ impl Repo {
                 fs::set_permissions(&full, fs::Permissions::from_mode(*mode)).context(what)?;
             }
         }
-        let after = self.stance(before.branch.0.trim_start_matches("refs/heads/"));
+        let after = self.repo_state(before.branch.0.trim_start_matches("refs/heads/"));
         for path in after.files.keys().filter(|path| !before.files.contains_key(*path)) {
             beneath::remove(common, path).context(what)?;
         }
