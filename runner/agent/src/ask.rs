@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::events::{AgentEnd, CallOutput};
 use super::faults::asks_user;
-use super::home::{self, Home, User};
+use super::home::{Home, User};
 use super::kind::{Filling, Kind};
 use super::proposal;
 use super::vigil::{Vigil, Why};
@@ -50,7 +50,7 @@ pub(super) fn ask(who: &Asked, desk: &Desk) -> Result<Reply> {
     // A command line of the user's own has nothing of any agent's.
     let home = match (who, User::own()) {
         (Asked::Known(known), Some(user)) => {
-            Home::of(&home::program(known.program.as_ref()), desk.homes, desk.session.is_none(), user)?
+            Home::of_kind(&known.kind, desk.homes, desk.session.is_none(), user)?
         }
         _ => None,
     };

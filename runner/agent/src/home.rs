@@ -16,8 +16,9 @@ use rustix::fs::Mode;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::kept::{self, Keeps, Lies};
+use super::kind::Kind;
 use super::login::refreshed;
+use super::private_home::{self, PrivateHome, SettingsDir, below_home, variable_path};
 use piton_core::base::error::{Context, Result};
 use piton_system::beneath::{self, Dir};
 
@@ -31,7 +32,7 @@ const LOGIN: u64 = 256 << 10;
 /// The private directory of one agent. Dropping it brings the login back.
 #[derive(Debug)]
 pub struct Home {
-    keeps: &'static Keeps,
+    spec: PrivateHome,
     root: PathBuf,
     /// What the user had when it was lent: beside the directory, where the agent does not write.
     lent: PathBuf,
@@ -60,14 +61,17 @@ impl User {
     }
 
     /// Where what lies at `place` is.
-    fn at(&self, place: &Lies) -> PathBuf {
-        let moved = place.moved.and_then(|(name, below)| Some(PathBuf::from((self.env)(name)?).join(below)));
-        moved.filter(|path| path.is_absolute()).unwrap_or_else(|| self.below(place.user))
+    fn at(&self, place: &SettingsDir) -> PathBuf {
+        let moved = place.moved.as_deref().and_then(|moved| {
+            let (name, below) = variable_path(moved);
+            Some(PathBuf::from((self.env)(name?)?).join(below))
+        });
+        moved.filter(|path| path.is_absolute()).unwrap_or_else(|| self.below(below_home(&place.user)))
     }
 
     /// A path below the home directory, or where the user has moved such things.
     fn below(&self, path: &str) -> PathBuf {
-        let moved = kept::BASES.iter().find_map(|(variable, base)| {
+        let moved = private_home::BASES.iter().find_map(|(variable, base)| {
             let below = Path::new(path).strip_prefix(base).ok()?;
             Some(PathBuf::from((self.env)(variable)?).join(below)).filter(|path| path.is_absolute())
         });
@@ -86,13 +90,28 @@ impl Home {
     /// # Errors
     /// When it cannot be made, or another agent is at work in each that could be had.
     pub fn of(program: &str, dir: &Path, anew: bool, user: User) -> Result<Option<Self>> {
+        private_home::of(program).map(|spec| Self::open(program, spec, dir, anew, user)).transpose()
+    }
+
+    /// The same of an agent with this adapter: its `[home]`, else what is known of the program that it starts.
+    ///
+    /// # Errors
+    /// As [`Home::of`].
+    pub fn of_kind(kind: &Kind, dir: &Path, anew: bool, user: User) -> Result<Option<Self>> {
+        match &kind.home {
+            Some(spec) => Self::open(&kind.name, spec.clone(), dir, anew, user).map(Some),
+            None => Self::of(&program(kind.command[0].as_ref()), dir, anew, user),
+        }
+    }
+
+    /// That of the agent `name`, made as `spec` says, below `dir`. With `anew`, nothing of an earlier call stays.
+    fn open(name: &str, spec: PrivateHome, dir: &Path, anew: bool, user: User) -> Result<Self> {
         let what = "the agent was not started: its private settings were not laid";
-        let Some(keeps) = kept::of(program) else { return Ok(None) };
         fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).context(what)?;
         // Usually the first: another is at work only beside a second guard.
         let (root, lock) = (1..100)
             .find_map(|n| {
-                let root = dir.join(format!("{program}-{n}"));
+                let root = dir.join(format!("{name}-{n}"));
                 let mut options = File::options();
                 let lock = options
                     .write(true)
@@ -104,14 +123,14 @@ impl Home {
             })
             .ok_or_else(|| io::Error::other("no directory could be locked"))
             .context(what)?;
-        let home = Self { keeps, lent: root.with_extension("lent"), root, user, _lock: lock };
+        let home = Self { spec, lent: root.with_extension("lent"), root, user, _lock: lock };
         // What an agent refreshed whose piton was killed.
         home.bring_back();
         if anew {
             beneath::remove_at(&home.root).context(what)?;
         }
         home.lay().context(what)?;
-        Ok(Some(home))
+        Ok(home)
     }
 
     /// The directory that it may write.
@@ -121,24 +140,24 @@ impl Home {
 
     /// What points the agent there.
     pub fn env(&self) -> Vec<(OsString, OsString)> {
-        self.keeps.env.iter().map(|(name, below)| ((*name).into(), self.root.join(below).into())).collect()
+        self.spec.env.iter().map(|(name, below)| (name.into(), self.root.join(below).into())).collect()
     }
 
     /// Lays settings and logins anew.
     fn lay(&self) -> io::Result<()> {
-        for made in self.keeps.makes {
+        for made in &self.spec.dirs {
             directory(&self.root, made)?;
         }
         let mut lent = Lent::default();
-        for place in self.keeps.lies {
-            let (from, to) = (self.user.at(place), directory(&self.root, place.own)?);
-            for name in place.settings {
+        for place in &self.spec.settings {
+            let (from, to) = (self.user.at(place), directory(&self.root, &place.own)?);
+            for name in &place.copied {
                 let (from, to) = (from.join(name), to.join(name));
                 beneath::remove_at(&to)?;
                 show(&from, &to)?;
             }
-            for name in place.logins {
-                let below = Path::new(place.own).join(name);
+            for name in &place.lent {
+                let below = Path::new(&place.own).join(name);
                 let parent = below.parent().unwrap_or(Path::new(""));
                 let to = directory(&self.root, parent)?.join(below.file_name().unwrap_or_default());
                 // One that was made in here stays in here.
@@ -148,11 +167,13 @@ impl Home {
                 lent.0.insert(below.to_string_lossy().into_owned(), digest(&bytes));
             }
         }
-        for (base, own, but) in self.keeps.links {
-            let (from, to) = (self.user.below(base), directory(&self.root, own)?);
+        for place in &self.spec.links {
+            let (from, to) = (self.user.below(below_home(&place.user)), directory(&self.root, &place.own)?);
             for entry in fs::read_dir(&from).into_iter().flatten().flatten() {
                 let (name, there) = (entry.file_name(), to.join(entry.file_name()));
-                if !but.iter().any(|but| name == *but) && fs::symlink_metadata(&there).is_err() {
+                if !place.except.iter().any(|except| name == **except)
+                    && fs::symlink_metadata(&there).is_err()
+                {
                     symlink(entry.path(), there)?;
                 }
             }
@@ -164,9 +185,9 @@ impl Home {
     fn bring_back(&self) {
         let lent: Lent =
             fs::read(&self.lent).ok().and_then(|text| serde_json::from_slice(&text).ok()).unwrap_or_default();
-        for place in self.keeps.lies {
-            for name in place.logins {
-                let below = Path::new(place.own).join(name);
+        for place in &self.spec.settings {
+            for name in &place.lent {
+                let below = Path::new(&place.own).join(name);
                 let Some(known) = lent.0.get(&*below.to_string_lossy()) else { continue };
                 let theirs = self.user.at(place).join(name);
                 if let (Some(new), Ok(old)) = (plain(&self.root, &below), fs::read(&theirs))

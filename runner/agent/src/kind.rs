@@ -1,15 +1,22 @@
-//! What is known of each agent, as data: how it is started without a person, limited, told what to do, and read.
+//! What is known of each agent, as data: how it is started without a person, limited, told what to do, and read; what `piton init --agents`
+//! writes for it; and where its settings and its login lie.
 //!
-//! The known ones stand in `runner/agents/`, one file each; a user's own file of the same shape makes an adapter for any other
-//! command. All that differs in code is how the events of each are read.
+//! The known ones stand in `runner/agent/agents/`, one file each; a user's own file of the same shape makes an adapter for any other
+//! command. All that differs in code is how the events of each are read: `events = "..."` chooses one of those dialects.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use piton_core::base::error::Error;
+use piton_core::trial::text::clean;
+
+use super::private_home::{PrivateHome, is_below};
 use piton_system::config;
 
-/// The adapters that piton brings along: name and text.
+/// The adapters that piton brings along: name and text. A new agent is one file and one line here.
 pub const KNOWN: [(&str, &str); 6] = [
     ("claude", include_str!("../agents/claude.toml")),
     ("codex", include_str!("../agents/codex.toml")),
@@ -56,6 +63,53 @@ pub struct Kind {
     /// How `text` is read.
     #[serde(default)]
     pub patterns: Patterns,
+    /// What `piton init --agents` writes and prints for it.
+    #[serde(default)]
+    pub init: Pointers,
+    /// Its private directory, and what of its user's settings is copied or lent there. Where absent, that of the known agent whose
+    /// program it starts; of a program that nobody knows there is none.
+    pub home: Option<PrivateHome>,
+}
+
+/// `[init]`: where an agent looks for what it is to do, and how a person starts it with piton's MCP server.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pointers {
+    /// A file that leads to AGENTS.md, for an agent that does not read that one by itself: *.md, from the root of the repository.
+    pub instructions: Option<String>,
+    /// A directory of skills.
+    pub skills: Option<String>,
+    /// A file with an object `mcpServers`: *.json.
+    pub mcp: Option<String>,
+    /// The command line that a person pastes; `{say}` is what is said to the agent.
+    pub start: Option<String>,
+}
+
+impl Pointers {
+    fn check(&self) -> Result<(), String> {
+        let git = |path: &str| path.split('/').any(|part| part.eq_ignore_ascii_case(".git"));
+        let each = [
+            ("instructions", &self.instructions, ".md"),
+            ("skills", &self.skills, ""),
+            ("mcp", &self.mcp, ".json"),
+        ];
+        for (name, path, suffix) in each {
+            let Some(path) = path else { continue };
+            if !is_below(path) || git(path) {
+                return Err(format!("init.{name}: `{path}` is no path in the repository"));
+            }
+            if !path.ends_with(suffix) {
+                return Err(format!("init.{name}: `{path}` does not end in {suffix}"));
+            }
+        }
+        match &self.start {
+            Some(start) if !start.contains("{say}") => {
+                Err("init.start does not say where the words for the agent stand: {say}".to_owned())
+            }
+            Some(start) if start.contains(char::is_control) => Err("init.start is not one line".to_owned()),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// How an agent's output is read.
@@ -128,6 +182,11 @@ impl Kind {
         Some(Self::parse(text).expect("a test parses them all"))
     }
 
+    /// All that piton brings along, in the order of [`KNOWN`].
+    pub fn all_known() -> impl Iterator<Item = Self> {
+        KNOWN.iter().filter_map(|(name, _)| Self::known(name))
+    }
+
     /// Reads and checks the text of an adapter.
     ///
     /// # Errors
@@ -151,7 +210,32 @@ impl Kind {
                 return Err(format!("patterns.{name} has no group: ( ) around the number"));
             }
         }
+        kind.init.check()?;
+        if let Some(home) = &kind.home {
+            home.check()?;
+            let fit = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+            if kind.name.is_empty() || kind.name.starts_with('.') || !kind.name.chars().all(fit) {
+                return Err(format!(
+                    "name: `{}` names no directory, which [home] needs: letters, digits, - _ .",
+                    kind.name
+                ));
+            }
+        }
         Ok(kind)
+    }
+
+    /// Reads and checks a file with an adapter; an error says that `what` did not happen.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn read(file: &Path, dir: &Path, what: &str) -> piton_core::base::error::Result<Self> {
+        let text = fs::read_to_string(dir.join(file)).map_err(|e| e.to_string());
+        text.and_then(|text| Self::parse(&text)).map_err(|why| {
+            Error::usage(what)
+                .cause(format!("{}: {why}", clean(&file.to_string_lossy(), 200)))
+                .note("nothing was started and nothing was changed")
+                .hint("`piton agents --show aider` prints an adapter to begin with")
+        })
     }
 
     /// The command line.
@@ -234,5 +318,14 @@ mod tests {
         assert!(own("command = [\"x\"]\nmoney_limit = 3").contains("money_limit"));
         assert!(own("command = [\"x\"]\n[patterns]\nusd = \"cost\"").contains("patterns.usd has no group"));
         assert!(own("command = [\"x\"]\n[patterns]\nfailed = \"(\"").contains("patterns.failed"));
+        let table = |table: &str| own(&format!("command = [\"x\"]\n{table}"));
+        assert!(table("[home]\nenv = { A = \"a\" }\nwrite = [\"~\"]").contains("write"));
+        assert!(table("[home]\nenv = { A = \"../a\" }").contains("home.env.A"));
+        assert!(table("[init]\ninstructions = \".git/hooks/x.md\"").contains("init.instructions"));
+        assert!(table("[init]\nmcp = \"piton.toml\"").contains("init.mcp"));
+        assert!(table("[init]\nstart = \"x\"").contains("{say}"));
+        let named =
+            Kind::parse("name = \"../x\"\ncommand = [\"x\"]\nevents = \"text\"\n[home]\nenv = { A = \"a\" }");
+        assert!(named.unwrap_err().starts_with("name: "));
     }
 }

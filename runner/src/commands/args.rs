@@ -99,9 +99,9 @@ pub(super) enum Command {
     /// program.md and piton; in files that are there, a marked block is added, or written anew, and the rest stays as it is.
     #[command(after_help = "Example: piton init && piton init --agents")]
     Init {
-        /// Write what agents read, instead.
-        #[arg(long)]
-        agents: bool,
+        /// Write what agents read, instead: those that piton knows, and those of these adapters.
+        #[arg(long, num_args = 0.., value_name = "FILE")]
+        agents: Option<Vec<PathBuf>>,
     },
     /// Accept, as a person, a trial that is held for one: its edit is measured again, and kept where the rule says so.
     ///
@@ -148,6 +148,9 @@ pub(super) enum Command {
     /// that it started stands still.
     #[command(after_help = "Example: piton baseline --run nov20 && piton guard -- claude")]
     Guard {
+        /// An adapter, *.toml, whose `[home]` says which settings it gets: for one that piton does not know by its name.
+        #[arg(long, value_name = "FILE")]
+        agent: Option<PathBuf>,
         /// Let it write this too. May be given again.
         #[arg(long = "allow-write", value_name = "PATH")]
         more: Vec<PathBuf>,

@@ -15,6 +15,7 @@ use piton_agent::Workspace;
 use piton_agent::guard::{self, Supervisor};
 use piton_agent::hold::AgentFreezer;
 use piton_agent::home::{self, Home, User};
+use piton_agent::kind::Kind;
 use piton_climb::background::Errands;
 use piton_climb::context::World;
 use piton_core::base::error::{Context, Error, Result, exit};
@@ -33,8 +34,15 @@ const BEGINNING: Duration = Duration::from_secs(10);
 ///
 /// # Errors
 /// No run on this branch, walls below `least`, a command that cannot be started.
-pub(super) fn run(dir: &Path, command: &[OsString], more: &[PathBuf], least: Level) -> Result<u8> {
+pub(super) fn run(
+    dir: &Path,
+    command: &[OsString],
+    agent: Option<&Path>,
+    more: &[PathBuf],
+    least: Level,
+) -> Result<u8> {
     let what = "the command was not started";
+    let adapter = agent.map(|file| Kind::read(file, dir, what)).transpose()?;
     let world = world(dir, least)?;
     let config = experiment(&world, what)?;
     let scratch = tempfile::Builder::new().prefix("piton-guard-").tempdir().context(what)?;
@@ -43,9 +51,11 @@ pub(super) fn run(dir: &Path, command: &[OsString], more: &[PathBuf], least: Lev
     let listener = UnixListener::bind(&socket).context(what)?;
     let root = &*scope::below(world.repo.root(), &config.within);
     let program = command.first().map(|word| home::program(word)).unwrap_or_default();
-    let home = match User::own() {
-        Some(user) => Home::of(&program, &world.place.at()?.join("agents/guard"), false, user)?,
-        None => None,
+    let homes = world.place.at()?.join("agents/guard");
+    let home = match (User::own(), &adapter) {
+        (Some(user), Some(kind)) => Home::of_kind(kind, &homes, false, user)?,
+        (Some(user), None) => Home::of(&program, &homes, false, user)?,
+        (None, _) => None,
     };
     let room = Workspace {
         worktree: world.repo.root(),

@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::io::{ErrorKind, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use super::pointers;
+use piton_agent::kind::Kind;
 use piton_core::base::error::{Context, Result};
 use piton_core::trial::scope::Scope;
 use piton_core::trial::scope::below;
@@ -20,12 +21,13 @@ const PROGRAM: &str = "program.md";
 const MEASURE: &str = "measure.sh";
 
 /// `piton init`.
-pub(super) fn run(dir: &Path, agents: bool) -> Result<()> {
+pub(super) fn run(dir: &Path, agents: Option<&[PathBuf]>) -> Result<()> {
     let repo = Repo::open(dir)?;
-    if agents {
-        return pointers::write(
-            &repo.within().map_or_else(|| dir.to_owned(), |within| below(repo.root(), within)),
-        );
+    if let Some(own) = agents {
+        let own = own.iter().map(|file| Kind::read(file, dir, "nothing was written"));
+        let kinds = Kind::all_known().map(Ok).chain(own).collect::<Result<Vec<Kind>>>()?;
+        let root = repo.within().map_or_else(|| dir.to_owned(), |within| below(repo.root(), within));
+        return pointers::write(&root, &kinds);
     }
     let root = dir;
     let mut project = Project::of(root);

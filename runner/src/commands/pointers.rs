@@ -1,6 +1,7 @@
 //! `piton init --agents`: the files in which agents look, each of which leads to program.md and to piton.
 //!
-//! Nothing of the user's is overwritten: text goes into a block between two marks, which is written anew each time.
+//! What each agent looks for stands in its adapter, `[init]`. Nothing of the user's is overwritten: text goes into a block between two
+//! marks, which is written anew each time.
 
 use std::fs;
 use std::io::{ErrorKind, Write};
@@ -8,6 +9,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use piton_agent::kind::{Kind, Pointers};
 use piton_core::base::error::{Context, Result};
 use piton_system::terminal;
 
@@ -52,10 +54,20 @@ enum Did {
 }
 
 /// Writes them below `root`, and says what to paste.
-pub(super) fn write(root: &Path) -> Result<()> {
-    let skills = [".claude/skills/piton/SKILL.md", ".agents/skills/piton/SKILL.md"];
-    let mut files = vec![("AGENTS.md", "", AGENTS), ("CLAUDE.md", "", SEE), ("GEMINI.md", "", SEE)];
-    files.extend(skills.map(|path| (path, SKILL, HOW)));
+///
+/// # Errors
+/// A file that cannot be written.
+pub(super) fn write(root: &Path, kinds: &[Kind]) -> Result<()> {
+    let named = |of: fn(&Pointers) -> Option<&String>| kinds.iter().filter_map(move |kind| of(&kind.init));
+    let mut files = vec![("AGENTS.md".to_owned(), "", AGENTS)];
+    let mut add = |path: String, head, text| {
+        if !files.iter().any(|(known, ..)| *known == path) {
+            files.push((path, head, text));
+        }
+    };
+    named(|init| init.instructions.as_ref()).for_each(|path| add(path.clone(), "", SEE));
+    let skills = named(|init| init.skills.as_ref()).map(String::as_str).chain([".agents/skills"]);
+    skills.for_each(|path| add(format!("{path}/piton/SKILL.md"), SKILL, HOW));
     let mut done = vec![];
     for (path, head, text) in files {
         let make = |old: Option<&str>| match old {
@@ -66,10 +78,16 @@ pub(super) fn write(root: &Path) -> Result<()> {
             }
             Some(old) => with(old, text),
         };
-        done.push((path, change(&root.join(path), &make)?));
+        let did = change(&root.join(&path), &make)?;
+        done.push((path, did));
     }
-    done.push((".mcp.json", change(&root.join(".mcp.json"), &|old| served(old))?));
-    terminal::answer(&told(&done, root.join("program.md").is_file()));
+    for path in named(|init| init.mcp.as_ref()) {
+        if done.iter().any(|(known, _)| known == path) {
+            continue;
+        }
+        done.push((path.clone(), change(&root.join(path), &|old| served(old))?));
+    }
+    terminal::answer(&told(&done, kinds, root.join("program.md").is_file()));
     Ok(())
 }
 
@@ -157,7 +175,7 @@ fn served(old: Option<&str>) -> std::result::Result<String, &'static str> {
     }
 }
 
-fn told(done: &[(&str, Did)], program: bool) -> String {
+fn told(done: &[(String, Did)], kinds: &[Kind], program: bool) -> String {
     let mut text = String::new();
     for (path, did) in done {
         text.push_str(&match did {
@@ -169,18 +187,17 @@ fn told(done: &[(&str, Did)], program: bool) -> String {
     if !program {
         text.push_str("there is no program.md yet: piton init writes one\n");
     }
+    let lines = kinds.iter().filter_map(|kind| Some((kind.name.as_str(), kind.init.start.as_deref()?)));
+    let lines: String = lines
+        .chain([("any", "COMMAND \"{say}\"")])
+        .map(|(name, start)| format!("  {name:<9} {}\n", start.replace("{say}", PASTE)))
+        .collect();
     text.push_str(&format!(
         r#"
 commit them before a run begins: git add --all && git commit -m "piton: for agents"
 then begin one, piton baseline --run NAME, and paste the line for your agent:
 
-  claude    claude "{PASTE}"
-  codex     codex -c 'mcp_servers.piton={{command="piton", args=["mcp"], env_vars=["PITON_SOCKET"]}}' "{PASTE}"
-  goose     goose run --with-extension "piton mcp" --text "{PASTE}"
-  gemini    gemini mcp add piton piton mcp && gemini --prompt-interactive "{PASTE}"
-  opencode  opencode run "{PASTE}"
-  any       COMMAND "{PASTE}"
-
+{lines}
 piton guard -- COMMAND starts it behind walls; piton climb --agent COMMAND drives it all night.
 "#
     ));
