@@ -134,7 +134,7 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
         Command::Status { plot, which } => status::run(dir, plot, &which),
         Command::Brief { which } => brief::run(dir, &which),
         Command::Search(search) => search.run(dir),
-        Command::Note { text, by, which } => note::leave(dir, &text, by.as_deref(), &which),
+        Command::Note { text, by, which } => note::add(dir, &text, by.as_deref(), &which),
         Command::Notes { which } => note::list(dir, &which),
         Command::Recover { json } => recover::run(dir, json),
         Command::Audit { which } => audit::run(dir, &which),
@@ -143,7 +143,7 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
 
 fn world(dir: &Path, least: Level) -> Result<World> {
     let repo = Repo::open(dir)?;
-    let walls = Walls::look(&repo.state_dir(), &repo.main_root(), least)?;
+    let walls = Walls::probe(&repo.state_dir(), &repo.main_root(), least)?;
     let (status_file, place) = (StatusFile::new(repo.state_dir()), Place::of(&repo.state_dir()));
     Ok(World { place, repo, runner: Runner::install()?, progress: Progress::new(), status_file, walls })
 }

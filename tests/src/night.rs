@@ -67,7 +67,7 @@ fn noise(a: u32, b: u32) -> f64 {
 
 /// One trial to be: how it ends, and what it is held against.
 #[derive(Debug, Clone)]
-struct Step {
+struct NightStep {
     trial: u32,
     parent: u32,
     /// The branch's level before it, natural logarithm over the baseline.
@@ -94,7 +94,7 @@ enum End {
     Blind,
 }
 
-impl Step {
+impl NightStep {
     /// Whether it has an edit of its own.
     fn edits(&self) -> bool {
         !matches!(self.end, End::NoEdit | End::Blind | End::Bundle(_) | End::Baseline)
@@ -107,8 +107,8 @@ impl Step {
 }
 
 /// All of them, and where the branch stands in the end: trial and level.
-fn steps(plan: Plan) -> (Vec<Step>, (u32, f64)) {
-    let start = Step { trial: 0, parent: 0, level: 0.0, gain: 0.0, end: End::Baseline };
+fn steps(plan: Plan) -> (Vec<NightStep>, (u32, f64)) {
+    let start = NightStep { trial: 0, parent: 0, level: 0.0, gain: 0.0, end: End::Baseline };
     let (mut steps, mut line, mut kept) = (vec![start], vec![(0, 0.0)], 0);
     let mut aside = false;
     for trial in 1..=plan.trials {
@@ -150,13 +150,13 @@ fn steps(plan: Plan) -> (Vec<Step>, (u32, f64)) {
             line.pop();
             aside = false;
         }
-        steps.push(Step { trial, parent, level, gain, end });
+        steps.push(NightStep { trial, parent, level, gain, end });
     }
     (steps, line[line.len() - 1])
 }
 
 /// The commits of all trials, by number, each an edit of the file of the incumbent.
-fn commits(toy: &Scratch, steps: &[Step]) -> BTreeMap<u32, String> {
+fn commits(toy: &Scratch, steps: &[NightStep]) -> BTreeMap<u32, String> {
     let base = toy.git(&["rev-parse", "HEAD"]);
     let mut stream = String::new();
     for step in steps.iter().filter(|step| step.edits()) {
@@ -203,7 +203,7 @@ fn values(trial: u32, sample: u32, level: f64) -> Value {
     })
 }
 
-fn outcome(step: &Step, estimate: &Value) -> Value {
+fn outcome(step: &NightStep, estimate: &Value) -> Value {
     let judged = |verdict: Value| json!({ "kind": "judged", "verdict": verdict, "estimate": estimate });
     match &step.end {
         End::Baseline => json!({ "kind": "baseline" }),
@@ -230,8 +230,8 @@ fn outcome(step: &Step, estimate: &Value) -> Value {
     }
 }
 
-fn record(step: &Step, commits: &BTreeMap<u32, String>) -> Record {
-    let Step { trial, gain, .. } = *step;
+fn record(step: &NightStep, commits: &BTreeMap<u32, String>) -> Record {
+    let NightStep { trial, gain, .. } = *step;
     let (family, what, why) = IDEAS[(chance(trial, 5) * 8.0) as usize];
     let edits = step.edits();
     let description = match step.end {
@@ -376,7 +376,7 @@ pub fn one_more(toy: &Scratch, like: u32) {
 }
 
 /// The night's figure: what is left of the sum of the keeps when it is measured anew.
-fn verified(steps: &[Step], naive: f64, (baseline, head): (String, String)) -> Verification {
+fn verified(steps: &[NightStep], naive: f64, (baseline, head): (String, String)) -> Verification {
     let pair = |n: u32| json!({ "first": "incumbent", "prompts": n, "incumbent": values(0, n, 0.0), "challenger": values(0, n, naive), "gain": naive * 0.86 });
     let each = steps.iter().filter(|step| matches!(step.end, End::Keep(path) if path != "provisional"));
     let each = each.map(|step| {

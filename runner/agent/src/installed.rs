@@ -37,7 +37,7 @@ pub struct Installed {
 ///
 /// # Errors
 /// When piton cannot make a temporary directory.
-pub fn look(kind: &Kind, runner: &Runner) -> Result<Installed> {
+pub fn detect(kind: &Kind, runner: &Runner) -> Result<Installed> {
     let program = process::absolute(&kind.command[0]);
     let path = Path::new(&program).is_file().then(|| program.clone());
     let version = match path {

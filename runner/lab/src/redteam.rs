@@ -232,7 +232,7 @@ impl Range<'_> {
         let loot = ground.fill("@LOOT@");
         let traces: Vec<String> = attack.traces.iter().map(|path| ground.fill(path)).chain([loot]).collect();
         watch::traces(&traces);
-        let before = self.look(&run)?;
+        let before = self.snapshot(&run)?;
         self.world.progress.doing(&attack.name);
         let (times, limit) = (attack.times.to_string(), format!("{}s", attack.agent_timeout_s));
         let mut climb = vec!["climb", "--run", &run, "--trials", &times, "--agent-timeout", &limit];
@@ -244,7 +244,7 @@ impl Range<'_> {
             return Err(Error::new(WHAT).cause(process::STOPPED).status(130));
         }
         let traces = watch::traces(&traces);
-        let (new, after) = match self.look(&run) {
+        let (new, after) = match self.snapshot(&run) {
             Ok(after) => {
                 let new = after.records.get(before.records.len()..).unwrap_or_default().to_vec();
                 (new, watch::compare(&run, &before, &after, done.survivors, &traces))
@@ -275,11 +275,11 @@ impl Range<'_> {
         Ok(new)
     }
 
-    fn look(&self, run: &str) -> Result<RunSnapshot> {
+    fn snapshot(&self, run: &str) -> Result<RunSnapshot> {
         let World { runner, progress, walls, .. } = self.world;
         let (dir, place) = (self.copy.state_dir(), Place::of(&self.copy.state_dir()));
         let build_store = BuildStore { dir, place: &place, repo: &self.copy, runner, progress, walls };
-        RunSnapshot::look(&self.copy, &build_store, run)
+        RunSnapshot::take(&self.copy, &build_store, run)
     }
 
     /// The run under attack, begun if there is none.

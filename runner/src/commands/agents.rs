@@ -24,7 +24,7 @@ pub(super) fn run(show: Option<&str>, json: bool) -> Result<u8> {
     let mut agents = vec![];
     for (name, _) in KNOWN {
         progress.doing(&format!("looking for {name}"));
-        agents.extend(Kind::known(name).map(|kind| installed::look(&kind, &runner)).transpose()?);
+        agents.extend(Kind::known(name).map(|kind| installed::detect(&kind, &runner)).transpose()?);
     }
     progress.idle();
     terminal::either(json, &agents, || installed::words(&agents));

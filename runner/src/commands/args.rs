@@ -11,7 +11,8 @@ use clap::{Parser, Subcommand};
 use piton_core::base::level::Level;
 
 pub(super) use options::{
-    Climb, Export, Finalize, Format, Import, LogArgs, ProposalWords, ReportArgs, SearchArgs, Serve, Which,
+    Climb, ExportArgs, FinalizeArgs, Format, ImportArgs, LogArgs, ProposalWords, ReportArgs, SearchArgs,
+    ServeArgs, Which,
 };
 use values::duration;
 
@@ -242,7 +243,7 @@ pub(super) enum Command {
     ///
     /// Not as Parquet: the lightest crate that writes it brings twenty others, and any tool that reads Parquet reads CSV.
     #[command(after_help = "Example: piton export --format jsonl -o night.jsonl")]
-    Export(Export),
+    Export(ExportArgs),
     /// Keep the results of another tool as a run to look at: karpathy/autoresearch, labloop or pi-autoresearch.
     ///
     /// They are that tool's claims: `log` and `report` show them as such, and nothing that climbs, verifies or audits sees them. They
@@ -250,7 +251,7 @@ pub(super) enum Command {
     #[command(
         after_help = "Example: piton import results.tsv --from autoresearch --name march\n         piton report --run march"
     )]
-    Import(Import),
+    Import(ImportArgs),
     /// Write the report of a run: one page that needs no network, with the staircase, every trial and its evidence.
     ///
     /// Written to .piton/report.html, which git overlooks; its path is printed. --md and --json go to standard output.
@@ -267,7 +268,7 @@ pub(super) enum Command {
     /// that address finds the buttons. Without the token, only this machine may look, and off loopback (--listen) nobody may. There is no
     /// TLS: over a network that others can read, use `ssh -L`. Ctrl-C ends it.
     #[command(after_help = "Example: piton serve\n         piton serve --listen 192.168.1.5:7480")]
-    Serve(Serve),
+    Serve(ServeArgs),
     /// Follow a run in the terminal: the staircase, what goes on now, the last trials and what is left of the budget.
     ///
     /// Reads only, as `piton serve` does. Keys: q ends it, s asks the climb to end after the trial in progress, n leaves a note.
@@ -332,7 +333,7 @@ pub(super) enum Command {
     #[command(
         after_help = "Examples: piton finalize --verify\n          piton finalize --apply && git log -p main..piton-final/nov20/all"
     )]
-    Finalize(Finalize),
+    Finalize(FinalizeArgs),
     /// Explain the rule: what its settings mean, on this machine.
     Rule {
         #[command(subcommand)]

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use super::args::{Export, Format, Which};
+use super::args::{ExportArgs, Format, Which};
 use super::chosen::find;
 use piton_core::base::error::{Context, Result, exit};
 use piton_core::base::metric::Metric;
@@ -22,7 +22,7 @@ const COLUMNS: usize = 200;
 ///
 /// # Errors
 /// No run, or a file that cannot be written.
-pub(super) fn run(dir: &Path, args: &Export) -> Result<u8> {
+pub(super) fn run(dir: &Path, args: &ExportArgs) -> Result<u8> {
     let which = Which { run: args.run.clone(), json: false };
     let (ledger, run, config) = find(dir, &which)?;
     let Some(file) = args.output.as_deref().filter(|file| *file != Path::new("-")) else {

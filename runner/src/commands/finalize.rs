@@ -7,7 +7,7 @@ use std::path::Path;
 
 use piton_core::base::level::Level;
 
-use super::args::Finalize;
+use super::args::FinalizeArgs;
 use super::chosen::chosen;
 use super::world;
 use piton_climb::context::World;
@@ -25,7 +25,7 @@ use piton_system::terminal::{self, Tone};
 ///
 /// # Errors
 /// Nothing kept, a trial under way, branches that are there already, nobody to commit as.
-pub(super) fn run(dir: &Path, least: Level, args: &Finalize) -> Result<u8> {
+pub(super) fn run(dir: &Path, least: Level, args: &FinalizeArgs) -> Result<u8> {
     let (repo, ledger, run) = chosen(dir, &args.which)?;
     // Nobody else writes until the branches are made. What measures nothing needs no walls.
     let world = (args.verify || args.apply)

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::args::Import;
+use super::args::ImportArgs;
 use piton_core::base::error::{Context, Error, Result, exit};
 use piton_core::report::import::{self, Imported};
 use piton_core::trial::text::plural;
@@ -23,7 +23,7 @@ const BYTES: u64 = 64 << 20;
 ///
 /// # Errors
 /// A file that is none of that tool's, a name that is taken, a disk that refuses.
-pub(super) fn run(dir: &Path, args: &Import) -> Result<u8> {
+pub(super) fn run(dir: &Path, args: &ImportArgs) -> Result<u8> {
     let what = format!("{} was not imported", args.file.display());
     let mut bytes = vec![];
     let file = fs::File::open(dir.join(&args.file)).context(&what)?;

@@ -15,7 +15,7 @@ use piton_system::terminal;
 ///
 /// # Errors
 /// No run, no text, or a disk that refuses.
-pub(super) fn leave(dir: &Path, text: &str, by: Option<&str>, which: &Which) -> Result<u8> {
+pub(super) fn add(dir: &Path, text: &str, by: Option<&str>, which: &Which) -> Result<u8> {
     let note = keep(dir, text, by, which)?;
     terminal::either(which.json, &note, || kept(&note));
     Ok(exit::DONE)

@@ -25,7 +25,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 
-use super::args::{Serve, Which};
+use super::args::{ServeArgs, Which};
 use super::frames::{self, Frame, Viewer};
 use super::guests::{Guest, Guests, Patient, Welcome};
 use super::{note, report, stop};
@@ -60,7 +60,7 @@ const WHAT: &str = "nothing is served";
 ///
 /// # Errors
 /// No repository, a run that is not there, an address that cannot be had.
-pub(super) fn run(dir: &Path, args: &Serve) -> Result<u8> {
+pub(super) fn run(dir: &Path, args: &ServeArgs) -> Result<u8> {
     let repo = Repo::open(dir)?;
     let asked = Asked::install()?;
     let mut follower = RunFollower::new(repo, args.run.clone());

@@ -94,7 +94,7 @@ impl Walls {
     ///
     /// # Errors
     /// Where they hold less than `least`, and where the temporary directory cannot be used.
-    pub fn look(state: &Path, checkout: &Path, least: Level) -> Result<Self> {
+    pub fn probe(state: &Path, checkout: &Path, least: Level) -> Result<Self> {
         host::check_temporary_directory()?;
         let found = remembered(state)?;
         if let Some(why) = found.unsound().filter(|_| found.level < least) {

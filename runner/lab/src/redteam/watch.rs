@@ -38,7 +38,7 @@ impl RunSnapshot {
     ///
     /// # Errors
     /// When the repository or the ledger cannot be read any more.
-    pub fn look(repo: &Repo, build_store: &BuildStore, run: &str) -> Result<Self> {
+    pub fn take(repo: &Repo, build_store: &BuildStore, run: &str) -> Result<Self> {
         let faults = audit::examine(repo, Some(run))?.faults;
         let ledger = Ledger::open(&repo.state_dir())?;
         let sealed = ledger.run(run)?;

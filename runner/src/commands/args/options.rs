@@ -141,7 +141,7 @@ pub struct LogArgs {
 }
 
 #[derive(Debug, Args)]
-pub struct Export {
+pub struct ExportArgs {
     /// How it is written.
     #[arg(long, value_enum, default_value_t = Format::Csv)]
     pub format: Format,
@@ -162,7 +162,7 @@ pub enum Format {
 }
 
 #[derive(Debug, Args)]
-pub struct Import {
+pub struct ImportArgs {
     /// The file: results.tsv, labloop.jsonl or autoresearch.jsonl.
     pub file: PathBuf,
     /// Whose it is.
@@ -201,7 +201,7 @@ pub struct ReportArgs {
 }
 
 #[derive(Debug, Args)]
-pub struct Finalize {
+pub struct FinalizeArgs {
     /// Make the branches.
     #[arg(long)]
     pub apply: bool,
@@ -213,7 +213,7 @@ pub struct Finalize {
 }
 
 #[derive(Debug, Args)]
-pub struct Serve {
+pub struct ServeArgs {
     /// Listen here; 127.0.0.1:7480 where absent, or another port where that one is taken.
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = address)]
     pub listen: Option<SocketAddr>,
