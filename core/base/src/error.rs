@@ -14,7 +14,7 @@ pub mod exit {
     /// Something failed that should not have: the disk, the repository, piton itself.
     pub const FAILED: u8 = 1;
     /// A wrong argument, or a `piton.toml` that cannot be used.
-    pub const USAGE: u8 = 2;
+    pub(crate) const USAGE: u8 = 2;
     /// piton refuses to work on this tree, branch or run.
     pub const REFUSED: u8 = 3;
     /// The harness or the baseline could not be built or measured, or fails a gate itself.

@@ -23,7 +23,7 @@ pub use human::{Human, Trouble};
 
 /// What has become of an idea.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum IdeaStatus {
+pub(crate) enum IdeaStatus {
     /// A keep of it is in what a run has come to.
     Shipping,
     /// Kept for now, by two pairs.
@@ -136,7 +136,7 @@ enum Came {
 }
 
 /// The name of the idea that a trial belongs to: the family that its proposer named; else the one constant that it changed; else its words.
-pub fn idea_of(record: &Record) -> String {
+pub(crate) fn idea_of(record: &Record) -> String {
     let constant = record.changes.as_ref().and_then(|changes| match &changes.constants[..] {
         [constant] => proposal::family(&constant.name),
         _ => None,

@@ -47,7 +47,7 @@ pub struct Rect {
 
 impl Rect {
     /// Whether the two have an area in common.
-    pub fn overlaps(&self, other: &Self) -> bool {
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
         self.left < other.right
             && other.left < self.right
             && self.top < other.bottom
@@ -176,7 +176,7 @@ impl Medium {
     }
 
     /// Width of a text: never less than what a common sans-serif font takes. The widths are those of DejaVu Sans, which is wide.
-    pub fn width_of(&self, text: &str, scale: f64) -> f64 {
+    pub(crate) fn width_of(&self, text: &str, scale: f64) -> f64 {
         if self.cells {
             return text.chars().map(|c| c.width().unwrap_or(0) as f64).sum();
         }
@@ -199,7 +199,7 @@ impl Medium {
     }
 
     /// The rectangle of a text that stands at `at`.
-    pub fn rect_of(&self, text: &str, scale: f64, at: Point, anchor: Anchor) -> Rect {
+    pub(crate) fn rect_of(&self, text: &str, scale: f64, at: Point, anchor: Anchor) -> Rect {
         let (width, half) = (self.width_of(text, scale), self.line() * scale / 2.0);
         let left = match anchor {
             Anchor::Start => at.x,

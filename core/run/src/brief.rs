@@ -27,9 +27,9 @@ const FAMILIES: usize = 12;
 
 /// Most bytes of each part; with their headings they are below [`MOST`].
 mod part {
-    pub const GOAL: usize = 2_200;
-    pub const GUIDANCE: usize = 1_700;
-    pub const DIFF: usize = 3_400;
+    pub(crate) const GOAL: usize = 2_200;
+    pub(crate) const GUIDANCE: usize = 1_700;
+    pub(crate) const DIFF: usize = 3_400;
     pub const KEPT: usize = 1_300;
     pub const LAST: usize = 2_500;
     pub const OUTPUT: usize = 1_200;

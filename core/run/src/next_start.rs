@@ -163,7 +163,7 @@ impl Frontier {
     }
 
     /// Whether no keep has come for `plateau` proposals; 0 is never.
-    pub fn on_plateau(&self, plateau: u32) -> bool {
+    pub(crate) fn on_plateau(&self, plateau: u32) -> bool {
         plateau > 0 && self.since_keep >= plateau
     }
 

@@ -161,9 +161,9 @@ impl Stop {
 /// Proposals in a row without an edit after which a climb ends.
 pub const IDLE_LIMIT: u32 = 5;
 /// Failed calls in a row after which a climb ends: with the pauses between them, most of a night.
-pub const FAILING_LIMIT: u32 = 20;
+pub(crate) const FAILING_LIMIT: u32 = 20;
 /// Calls in a row that found nobody logged in, after which a climb ends.
-pub const UNAUTHORISED_LIMIT: u32 = 2;
+pub(crate) const UNAUTHORISED_LIMIT: u32 = 2;
 /// Trials in a row that crash, after which a climb ends.
 pub const CRASHING_LIMIT: u32 = 8;
 /// Proposals of an agent in a row that had been judged before, after which a climb ends.

@@ -79,7 +79,7 @@ fn declaration(name: &str) -> Regex {
 }
 
 /// The value of the constant `name` in `source`, as it stands there.
-pub fn value_of(source: &str, name: &str) -> Option<String> {
+pub(crate) fn value_of(source: &str, name: &str) -> Option<String> {
     Some(declaration(name).captures(source)?[2].to_owned())
 }
 

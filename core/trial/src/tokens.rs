@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Languages whose code is counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Language {
+pub(crate) enum Language {
     /// Rust.
     Rust,
     /// C and C++.
@@ -54,7 +54,7 @@ impl Language {
 
 /// What a scan of sources found.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Scan<'a> {
+pub(crate) struct Scan<'a> {
     /// Names, numbers, literals and operators. Brackets, commas and semicolons are layout: formatters add and remove them.
     pub tokens: u64,
     /// Names and numbers, each once.
@@ -94,7 +94,7 @@ impl<'a> Scan<'a> {
 
 /// How much code an edit left.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Weighed {
+pub(crate) struct Weighed {
     /// Tokens before.
     pub before: u64,
     /// Tokens after.
@@ -113,7 +113,7 @@ impl Weighed {
 }
 
 /// Weighs the sources `after` an edit against those `before`.
-pub fn weigh(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> Weighed {
+pub(crate) fn weigh(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) -> Weighed {
     let (mut old, mut new) = (Scan::default(), Scan::default());
     let mut uncounted = vec![];
     for (path, text) in after {

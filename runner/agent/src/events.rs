@@ -15,7 +15,7 @@ pub(super) const SAID: usize = 2000;
 
 /// What was heard of a call.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct CallOutput {
+pub(crate) struct CallOutput {
     /// The model, by its own name.
     pub model: Option<String>,
     /// Its session.
@@ -58,7 +58,7 @@ pub enum AgentEnd {
 
 /// Reads an agent's output line by line.
 #[derive(Debug)]
-pub struct Listener {
+pub(crate) struct Listener {
     dialect: Dialect,
     /// Seconds since 1970.
     pub(super) now: u64,
@@ -92,7 +92,7 @@ impl Listener {
     }
 
     /// Whether its last event says that it ended.
-    pub fn has_ended(&self) -> bool {
+    pub(crate) fn has_ended(&self) -> bool {
         self.output.last.is_some()
     }
 

@@ -95,7 +95,7 @@ pub fn until(text: &str, now: u64) -> Option<u64> {
 }
 
 /// Whether these last words ask something of a person.
-pub fn asks_user(said: &str) -> bool {
+pub(crate) fn asks_user(said: &str) -> bool {
     let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
     last.trim_end().ends_with('?') || ASKS.is_match(last)
 }

@@ -262,7 +262,7 @@ impl Kind {
     }
 
     /// Whether the prompt goes to standard input.
-    pub fn by_stdin(&self) -> bool {
+    pub(crate) fn by_stdin(&self) -> bool {
         !self.command.iter().any(|word| word.contains("{prompt}") || word.contains("{prompt_file}"))
     }
 

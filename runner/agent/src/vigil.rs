@@ -33,7 +33,7 @@ pub enum Why {
 }
 
 /// An agent being watched.
-pub struct Vigil {
+pub(crate) struct Vigil {
     out: PathBuf,
     err: PathBuf,
     edits: Vec<PathBuf>,

@@ -35,7 +35,7 @@ pub struct Workspace<'a> {
 
 impl Workspace<'_> {
     /// The directory that is its own, in that of the experiment: proposals, and what it builds to try its edit.
-    pub fn own_dir(dir: &Path) -> PathBuf {
+    pub(crate) fn own_dir(dir: &Path) -> PathBuf {
         dir.join(".piton/agent")
     }
 

@@ -20,7 +20,7 @@ use piton_system::ledger::Ledger;
 const GUIDANCE_BYTES: u64 = 64 << 10;
 
 /// Where a human writes what later proposals should know: in the repository's own checkout, where no agent of a climb can write.
-pub fn guidance_path(main_root: &Path) -> PathBuf {
+pub(crate) fn guidance_path(main_root: &Path) -> PathBuf {
     main_root.join(".piton/guidance.md")
 }
 

@@ -84,7 +84,7 @@ impl Built {
 
     /// Why this cannot be held against `other`, whatever was edited; `None` where it can. Submodules are sealed, but lie outside of the
     /// repository: one side may have been laid while one was checked out, the other while it was not.
-    pub fn unlike(&self, other: &Self) -> Option<String> {
+    pub(crate) fn unlike(&self, other: &Self) -> Option<String> {
         let (one, other) = (&self.absent, &other.absent);
         let differs =
             one.iter().find(|name| !other.contains(name)).or(other.iter().find(|name| !one.contains(name)));

@@ -25,7 +25,7 @@ use piton_system::host;
 use pairs::{By, Paired, readings};
 
 /// What a challenger is judged by.
-pub struct Evaluator<'a> {
+pub(crate) struct Evaluator<'a> {
     /// Where it happens.
     pub world: &'a World,
     /// The run: its experiment, and what was judged before.

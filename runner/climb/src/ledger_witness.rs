@@ -32,7 +32,7 @@ impl Default for Known {
 }
 
 /// What is not known, one line each: refs and branches of no run, and commits that name a head which the chain never had.
-pub fn unknown_refs(known: &Known, refs: &BTreeMap<String, String>, claims: &[Claim]) -> Vec<String> {
+pub(crate) fn unknown_refs(known: &Known, refs: &BTreeMap<String, String>, claims: &[Claim]) -> Vec<String> {
     let mut faults = vec![];
     for (name, at) in refs {
         let told = clean(name, 200);
@@ -204,7 +204,7 @@ fn restore(repo: &Repo) -> String {
 ///
 /// # Errors
 /// When the ledger cannot be read.
-pub fn stray_tables(repo: &Repo, ledger: Option<&Ledger>) -> Result<Vec<PathBuf>> {
+pub(crate) fn stray_tables(repo: &Repo, ledger: Option<&Ledger>) -> Result<Vec<PathBuf>> {
     let mut sites = vec![repo.present(repo.site())];
     if let Ok(head) = repo.head() {
         let within = repo.experiments(head.commit).unwrap_or_default();

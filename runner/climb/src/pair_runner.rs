@@ -81,7 +81,7 @@ impl PairResult {
 /// The draw of the warm-up: no pair gets so far.
 const WARM_UP: u32 = u32::MAX;
 /// The harness's word for a clock that ran at another rate meanwhile, whatever it measured: that voids a pair.
-pub const CLOCK: &str = "clock";
+pub(crate) const CLOCK: &str = "clock";
 /// How long the machine is watched before a pause ends.
 const WATCH: Duration = Duration::from_secs(2);
 
@@ -228,13 +228,13 @@ impl<'a> PairRunner<'a> {
     }
 
     /// Waits until the machine is calm, or long enough. False when the user asked to stop.
-    pub fn wait_until_calm(&self, reason: &str) -> bool {
+    pub(crate) fn wait_until_calm(&self, reason: &str) -> bool {
         wait_until_calm(self.world, self.limits, reason)
     }
 }
 
 /// Waits until the machine is calm, or long enough. False when the user asked to stop.
-pub fn wait_until_calm(world: &World, limits: &Limits, reason: &str) -> bool {
+pub(crate) fn wait_until_calm(world: &World, limits: &Limits, reason: &str) -> bool {
     let watch = Stopwatch::start();
     let told = format!("paused for {} s at most ([machine] pause_s): {reason}", limits.pause_s);
     world.progress.line(Tone::Dim, &told);

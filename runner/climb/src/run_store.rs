@@ -81,7 +81,7 @@ impl Book {
     }
 
     /// The ref of a trial.
-    pub fn trial_ref(&self, number: u32) -> String {
+    pub(crate) fn trial_ref(&self, number: u32) -> String {
         format!("refs/piton/{}/trials/{number}", self.run.name)
     }
 
@@ -224,7 +224,7 @@ impl Book {
     ///
     /// # Errors
     /// When somebody moved it.
-    pub fn settle_branch(&self, repo: &Repo) -> Result<()> {
+    pub(crate) fn settle_branch(&self, repo: &Repo) -> Result<()> {
         self.branch_may_go_on(repo)?;
         let (branch, should) = (self.branch(), self.should(repo)?);
         match repo.get_ref(&format!("refs/heads/{branch}")) {
@@ -238,7 +238,7 @@ impl Book {
     ///
     /// # Errors
     /// When somebody moved it.
-    pub fn branch_may_go_on(&self, repo: &Repo) -> Result<()> {
+    pub(crate) fn branch_may_go_on(&self, repo: &Repo) -> Result<()> {
         let (branch, should) = (self.branch(), self.should(repo)?);
         match repo.get_ref(&format!("refs/heads/{branch}")) {
             None => Ok(()),
@@ -302,7 +302,7 @@ impl Book {
     ///
     /// # Errors
     /// A disk that refuses; the file is then as it was.
-    pub fn reprint_table(&self, repo: &Repo) -> Result<()> {
+    pub(crate) fn reprint_table(&self, repo: &Repo) -> Result<()> {
         let site = self.run.site(repo);
         let path = settle(&self.ledger, repo, &site)?.0.table();
         let table = Table { path: &path, metric: &self.config.metric, columns: &self.tally.columns };
@@ -312,7 +312,7 @@ impl Book {
 }
 
 /// Where the artifact of this hash lies.
-pub fn artifact_dir(repo: &Repo, hash: &str) -> PathBuf {
+pub(crate) fn artifact_dir(repo: &Repo, hash: &str) -> PathBuf {
     repo.state_dir().join("artifacts").join(hash)
 }
 
@@ -340,7 +340,7 @@ pub fn tables(ledger: &Ledger, repo: &Repo) -> Result<Vec<(Run, Printed)>> {
 ///
 /// # Errors
 /// When the ledger cannot be read.
-pub fn table_is_settled(ledger: &Ledger, repo: &Repo, run: &Run, then: &Printed) -> Result<bool> {
+pub(crate) fn table_is_settled(ledger: &Ledger, repo: &Repo, run: &Run, then: &Printed) -> Result<bool> {
     let path = table_path(ledger, repo, run)?;
     Ok(then.untouched(&path) && then.last + 1 == ledger.next_trial(&then.run)?)
 }

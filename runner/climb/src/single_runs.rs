@@ -11,7 +11,7 @@ use piton_system::config::Config;
 use piton_system::host::Meter;
 
 /// What takes single runs.
-pub struct SingleRunner<'a> {
+pub(crate) struct SingleRunner<'a> {
     world: &'a World,
     bench: Bench<'a>,
     limits: &'a Limits,

@@ -73,7 +73,7 @@ impl StatusFile {
     }
 
     /// Another proposal is waited for: no trial is under way.
-    pub fn waiting_for_proposal(&self, stage: &str, deadline: Option<u64>) {
+    pub(crate) fn waiting_for_proposal(&self, stage: &str, deadline: Option<u64>) {
         self.say(|now| {
             (now.trial, now.deadline) = (None, deadline);
             now.go_on(stage, clock::unix());
@@ -143,7 +143,7 @@ fn whole(bytes: &[u8]) -> Option<Now> {
 }
 
 /// Whether it is still at work.
-pub fn is_at_work(state: &Path, now: &Now) -> bool {
+pub(crate) fn is_at_work(state: &Path, now: &Now) -> bool {
     // Whoever takes the lock writes down who it is.
     let holder = fs::read_to_string(state.join("lock")).unwrap_or_default();
     now.boot == host::boot()

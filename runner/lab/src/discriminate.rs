@@ -117,7 +117,7 @@ impl Variant {
     }
 
     /// Whether it is HEAD, built a second time.
-    pub fn rebuilt(&self) -> bool {
+    pub(crate) fn rebuilt(&self) -> bool {
         self.rebuilt
     }
 

@@ -19,7 +19,7 @@ use piton_system::host;
 use piton_system::terminal::Tone;
 
 /// The committed experiment at HEAD with its harness built, and no run.
-pub struct Bare {
+pub(crate) struct Bare {
     /// The commit.
     pub head: Id,
     /// Its experiment.

@@ -140,7 +140,8 @@ impl Bar {
     }
 
     /// Whether the figure keeps to the bound but for so many standard errors: for short runs.
-    pub fn holds_within(&self, sigmas: f64) -> bool {
+    #[cfg(test)]
+    fn holds_within(&self, sigmas: f64) -> bool {
         let over = if self.at_most { self.measured - self.bound } else { self.bound - self.measured };
         over <= sigmas * self.error
     }

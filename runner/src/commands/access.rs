@@ -13,7 +13,7 @@ use core::net::SocketAddr;
 
 /// What keeps a server's user apart from everybody else.
 #[derive(Debug, Clone)]
-pub struct Door {
+pub(crate) struct Door {
     /// Whether it is reached from this machine alone.
     pub loopback: bool,
     /// Whether those who do not know the token may look.
@@ -30,7 +30,7 @@ pub struct Door {
 
 /// What a request says of itself.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Knock<'a> {
+pub(crate) struct Knock<'a> {
     /// The name and port that it was sent to; absent where it names none, or more than one.
     pub host: Option<&'a str>,
     /// The name and port in its first line, where that holds a whole address.
@@ -125,7 +125,7 @@ impl Door {
 }
 
 /// Whether `host` is `name`, `name:port`, `[address]` or `[address]:port`, and nothing besides.
-pub fn is_name(host: &str) -> bool {
+pub(crate) fn is_name(host: &str) -> bool {
     let (name, port) = match host.strip_prefix('[').map(|rest| rest.split_once(']')) {
         Some(None) => return false,
         Some(Some((address, rest))) => match (address.parse::<core::net::Ipv6Addr>(), rest.strip_prefix(':'))

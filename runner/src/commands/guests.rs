@@ -79,7 +79,7 @@ impl Guests {
     }
 
     /// Lets one in, in the place of another where there is no room; `None` where all who are here know the token.
-    pub fn welcome(self: &Arc<Self>) -> Option<Welcome> {
+    pub(crate) fn welcome(self: &Arc<Self>) -> Option<Welcome> {
         let mut here = self.here.lock().unwrap_or_else(PoisonError::into_inner);
         let (next, guests) = &mut *here;
         if guests.len() >= self.most {
@@ -106,12 +106,12 @@ pub(super) struct Welcome {
 
 impl Welcome {
     /// Whose it is.
-    pub fn guest(&self) -> Arc<Guest> {
+    pub(crate) fn guest(&self) -> Arc<Guest> {
         Arc::clone(&self.guest)
     }
 
     /// Waits until another one needs the place.
-    pub async fn sent_away(&self) {
+    pub(crate) async fn sent_away(&self) {
         self.guest.away.notified().await;
     }
 }

@@ -146,7 +146,7 @@ impl<'a> Waiter<'a> {
     }
 
     /// Tells how an errand ended, in passing.
-    pub fn mention(&self, errand: &Errand) -> Result<()> {
+    pub(crate) fn mention(&self, errand: &Errand) -> Result<()> {
         if let Some((_, words)) = self.record(errand)? {
             let verdict = words.lines().next().unwrap_or_default();
             self.progress.line(Tone::Dim, &format!("not told yet: {verdict}"));

@@ -24,7 +24,7 @@ pub use remove::{remove, remove_at};
 pub use write::{create_file, is_temporary, open, open_read_write, put};
 
 /// How deep directories may lie in each other before what is in them counts as no part of a tree: git's own paths end long before.
-pub const DEEPEST: usize = 256;
+pub(crate) const DEEPEST: usize = 256;
 
 /// A directory that is open.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl Dir {
     ///
     /// # Errors
     /// When it is no directory, or cannot be opened.
-    pub fn open_across(path: &Path) -> io::Result<Self> {
+    pub(crate) fn open_across(path: &Path) -> io::Result<Self> {
         Ok(Self { across: true, ..Self::open(path)? })
     }
 
@@ -129,7 +129,7 @@ impl Dir {
     }
 
     /// Whether something may stand under a name of which nothing is told, since the directory may not be searched.
-    pub fn may_hide(&self, name: &OsStr) -> bool {
+    pub(crate) fn may_hide(&self, name: &OsStr) -> bool {
         rustix::fs::statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).err() == Some(Errno::ACCESS)
     }
 
@@ -201,7 +201,7 @@ pub fn read(root: &Path, path: &Path, most: u64) -> io::Result<Vec<u8>> {
 ///
 /// # Errors
 /// When there is no plain file, or it is longer.
-pub fn read_following(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+pub(crate) fn read_following(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = vec![];
     open_following(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {

@@ -26,12 +26,12 @@ fn opens_an_account(name: &str) -> bool {
 }
 
 /// Which devices are meant, as whoever started piton said.
-pub fn device_env() -> Vec<(OsString, OsString)> {
+pub(crate) fn device_env() -> Vec<(OsString, OsString)> {
     chosen(&["CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"])
 }
 
 /// Whether a variable says how a network is reached: proxies, certificates, and where packages come from.
-pub fn configures_network(name: &str) -> bool {
+pub(crate) fn configures_network(name: &str) -> bool {
     const NAMES: [&str; 25] = [
         "HTTP_PROXY",
         "HTTPS_PROXY",

@@ -59,7 +59,7 @@ pub fn sync_one(path: &Path) -> io::Result<()> {
 ///
 /// # Errors
 /// A disk that refuses.
-pub fn sync_up(dir: &Path, top: &Path) -> io::Result<()> {
+pub(crate) fn sync_up(dir: &Path, top: &Path) -> io::Result<()> {
     dir.ancestors().take_while(|dir| dir.starts_with(top)).try_for_each(sync_one)
 }
 

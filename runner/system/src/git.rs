@@ -83,11 +83,6 @@ impl Repo {
         &self.root
     }
 
-    /// The repository's `.git`, shared by all worktrees.
-    pub fn git_dir(&self) -> PathBuf {
-        self.git.commondir().to_owned()
-    }
-
     /// Whether it is still where it was opened. What is missing may be made anew only where the rest still is.
     ///
     /// # Errors
@@ -235,15 +230,6 @@ impl Repo {
     /// Whether a branch exists.
     pub fn has_branch(&self, name: &str) -> bool {
         self.git.find_branch(name, git2::BranchType::Local).is_ok()
-    }
-
-    /// Removes a branch that piton made for a run that did not begin.
-    ///
-    /// # Errors
-    /// When git refuses.
-    pub fn delete_branch(&self, name: &str) -> Result<()> {
-        let deleted = self.git.find_branch(name, git2::BranchType::Local).and_then(|mut b| b.delete());
-        deleted.context(format!("the branch {name} was not removed"))
     }
 
     /// Opens, or makes, a worktree at `path` with `branch` checked out.

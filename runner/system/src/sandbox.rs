@@ -42,7 +42,7 @@ pub fn level() -> Level {
 ///
 /// # Errors
 /// Where the system does not say.
-pub fn helper() -> std::io::Result<PathBuf> {
+pub(crate) fn helper() -> std::io::Result<PathBuf> {
     let link = PathBuf::from("/proc/self/exe");
     if link.exists() { Ok(link) } else { std::env::current_exe() }
 }

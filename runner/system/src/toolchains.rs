@@ -92,13 +92,13 @@ pub fn cargo_home() -> PathBuf {
 }
 
 /// Where rustup keeps its toolchains.
-pub fn rustup() -> PathBuf {
+pub(crate) fn rustup() -> PathBuf {
     std::env::var_os("RUSTUP_HOME").map_or_else(|| home().join(".rustup"), PathBuf::from)
 }
 
 /// Where this user's programs are that are not the system's: of each directory in PATH, what belongs to it, and of each version
 /// manager what it installed.
-pub fn everywhere() -> Vec<PathBuf> {
+pub(crate) fn everywhere() -> Vec<PathBuf> {
     let home = home();
     let mut all = BTreeSet::from([rustup()]);
     all.extend(cargo());

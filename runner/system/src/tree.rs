@@ -20,7 +20,7 @@ use crate::beneath;
 pub use seal::{Held, Seal};
 
 /// Git's mode of a symbolic link.
-pub const LINK: u32 = 0o120_000;
+pub(crate) const LINK: u32 = 0o120_000;
 /// The time of everything in a copy, in seconds since 1970: long ago, so that nothing which a tool noted down is older.
 pub const WHEN: u64 = 1_000_000_000;
 const TIMES: Timestamps = {

@@ -15,7 +15,7 @@ pub const OVERLAP: usize = 4096;
 
 /// Finds names in raw output.
 #[derive(Debug, Clone)]
-pub struct Sights<'a> {
+pub(crate) struct Sights<'a> {
     /// Whether any of them may be there.
     any: Option<Regex>,
     each: BTreeMap<&'a str, Regex>,

@@ -18,7 +18,7 @@ pub fn gigabytes(unit: &str) -> Option<f64> {
 
 /// Gigabytes in one of what a name says that it counts: `peak_vram_mb`, `memory.bytes`, `peakMB`, `rss (KiB)`; absent where it does
 /// not say, and for a single letter, which says too little.
-pub fn of_name(name: &str) -> Option<f64> {
+pub(crate) fn of_name(name: &str) -> Option<f64> {
     let last = name.rsplit(|c: char| !c.is_alphanumeric()).find(|part| !part.is_empty())?;
     let camel = ["MiB", "GiB", "KiB", "TiB", "MB", "GB", "KB", "kB", "TB", "Bytes", "Megabytes", "Gigabytes"];
     let unit =

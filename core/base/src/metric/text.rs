@@ -54,7 +54,7 @@ fn without_escapes(line: &str) -> String {
 }
 
 /// What stands in the way of reading `text` as a number, as words for an error; absent where it is none of what people write.
-pub fn oddity(text: &str) -> Option<&'static str> {
+pub(crate) fn oddity(text: &str) -> Option<&'static str> {
     let text = text.trim();
     let digits = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
     let unsigned = text.trim_start_matches(['+', '-', '$', '~', '<', '>', '(', '[']);
@@ -79,7 +79,7 @@ pub fn oddity(text: &str) -> Option<&'static str> {
 }
 
 /// A number as people write it, which a pattern of the experiment's own has picked out: `1234.5`, and `1,234.5` in groups of three.
-pub fn picked(text: &str) -> Option<f64> {
+pub(crate) fn picked(text: &str) -> Option<f64> {
     let text = text.trim();
     let plain = text.parse().ok();
     let number = plain.or_else(|| {

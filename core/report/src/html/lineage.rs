@@ -7,7 +7,7 @@ use piton_trial::record::Record;
 
 /// The way of a run through its keeps.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lineage {
+pub(crate) struct Lineage {
     /// From the baseline to the incumbent.
     pub line: Vec<u32>,
     /// Keeps that do not lie on it: each with the one that it was built on.
@@ -15,7 +15,7 @@ pub struct Lineage {
 }
 
 /// The lineage of a run; `None` where every keep stands on the one before.
-pub fn lineage(records: &[Record]) -> Option<Lineage> {
+pub(crate) fn lineage(records: &[Record]) -> Option<Lineage> {
     let (parents, line) = (rechecks::parents(records), rechecks::commits(records));
     let aside: Vec<(u32, u32)> = parents
         .iter()

@@ -13,7 +13,7 @@ pub struct Wanted {
 
 /// A label that has its place.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Placed {
+pub(crate) struct Placed {
     /// Where.
     pub at: Point,
     /// What of it stands there.

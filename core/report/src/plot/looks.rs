@@ -127,7 +127,7 @@ impl Glyph {
     }
 
     /// As a character.
-    pub fn character(self) -> char {
+    pub(crate) fn character(self) -> char {
         match self {
             Self::Disc => '●',
             Self::Ring => '○',

@@ -28,7 +28,7 @@ pub struct Spot {
 
 impl Scatter {
     /// The trials that no other beats in one metric without being worse in the other, by rising x. Those that failed a gate do not count.
-    pub fn front(&self) -> Vec<Spot> {
+    pub(crate) fn front(&self) -> Vec<Spot> {
         let fit = |spot: &&Spot| matches!(spot.kind, Kind::Kept | Kind::Discarded);
         let mut spots: Vec<Spot> = self.spots.iter().filter(fit).copied().collect();
         let good = |spot: &Spot| (self.x.1.sign() * spot.at.0, self.y.1.sign() * spot.at.1);

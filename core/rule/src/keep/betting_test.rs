@@ -140,7 +140,7 @@ impl Question {
 
     /// The same where pairs have scales of their own, each known before its pair; tau for those that have none. One that is infinite bets
     /// nothing on its pair.
-    pub fn ask_by(&self, gains: &[f64], scales: &[f64]) -> (Answer, Evidence) {
+    pub(crate) fn ask_by(&self, gains: &[f64], scales: &[f64]) -> (Answer, Evidence) {
         let wanted = (1.0 / self.alpha).ln();
         let most_per_pair = self.most_per_pair();
         let mut sums = Evidence::default();
@@ -167,7 +167,7 @@ impl Question {
     }
 
     /// The same where pairs have scales of their own.
-    pub fn lower_bound_by(&self, gains: &[f64], scales: &[f64]) -> Option<f64> {
+    pub(crate) fn lower_bound_by(&self, gains: &[f64], scales: &[f64]) -> Option<f64> {
         let scale = |pair: usize| scales.get(pair).copied().unwrap_or(self.tau);
         let reaches = |c: f64| {
             let steps = gains.iter().enumerate();
@@ -194,7 +194,7 @@ impl Question {
     }
 
     /// The same where pairs have scales of their own.
-    pub fn upper_bound_by(&self, gains: &[f64], scales: &[f64]) -> Option<f64> {
+    pub(crate) fn upper_bound_by(&self, gains: &[f64], scales: &[f64]) -> Option<f64> {
         let mirrored: Vec<f64> = gains.iter().map(|gain| -gain).collect();
         self.lower_bound_by(&mirrored, scales).map(|bound| -bound)
     }

@@ -205,7 +205,7 @@ pub fn shell(lines: OutputLines) -> Option<String> {
 }
 
 /// The first line that says error in one of the usual ways.
-pub fn general(lines: OutputLines) -> Option<String> {
+pub(crate) fn general(lines: OutputLines) -> Option<String> {
     let says = |line: &&Cow<'_, str>| GENERAL.is_match(line) && !NOISE.is_match(line);
     let line = lines.iter().find(says)?;
     Some(NPM.captures(line).map_or_else(|| line.trim().to_owned(), |npm| format!("npm: {}", npm[1].trim())))

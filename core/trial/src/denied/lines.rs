@@ -20,7 +20,7 @@ pub(super) enum Kind {
 
 impl Kind {
     /// Whether somebody said no.
-    pub fn is_refusal(self) -> bool {
+    pub(crate) fn is_refusal(self) -> bool {
         matches!(self, Self::Refused | Self::ReadOnly)
     }
 }

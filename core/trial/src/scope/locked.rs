@@ -4,7 +4,7 @@
 pub const DEFAULT: &str = "@default";
 
 /// Tests, benches and their configuration, build manifests, CI, and settings of agents and editors. The last pattern that fits decides; `!` opens.
-pub const DEFAULTS: [&str; 112] = [
+pub(crate) const DEFAULTS: [&str; 112] = [
     // tests and benches
     "test/",
     "tests/",

@@ -88,7 +88,7 @@ const IMPORTED: [&str; 5] = ["py", "js", "mjs", "cjs", "ts"];
 
 impl Scope {
     /// Whether a build or a measuring command may make or rewrite `path`, whatever it is.
-    pub fn may_be_made(&self, path: &str) -> bool {
+    pub(crate) fn may_be_made(&self, path: &str) -> bool {
         locked::by(self.made.iter().map(String::as_str), path, 0).is_some()
     }
 

@@ -62,7 +62,7 @@ impl Found {
 }
 
 /// A trial as the ledger has it.
-pub struct LedgerTrial {
+pub(crate) struct LedgerTrial {
     /// The record, without what is large.
     pub record: Record,
     /// Its entry.

@@ -16,7 +16,7 @@ impl BuildStore<'_> {
     ///
     /// # Errors
     /// A disk that refuses.
-    pub fn evict(&self) -> Result<()> {
+    pub(crate) fn evict(&self) -> Result<()> {
         // Where there is no place yet, there is nothing to remove.
         let Some(place) = self.place.known() else { return Ok(()) };
         let full = || {

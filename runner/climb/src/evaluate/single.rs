@@ -151,7 +151,7 @@ impl Evaluator<'_> {
     ///
     /// # Errors
     /// When piton itself fails.
-    pub fn recheck_gates(&self, way: &[Record], record: &mut Record) -> Result<Option<Outcome>> {
+    pub(crate) fn recheck_gates(&self, way: &[Record], record: &mut Record) -> Result<Option<Outcome>> {
         let config = &self.book.config;
         let seed = host::fresh_seed()?;
         record.seed = Some(seed);

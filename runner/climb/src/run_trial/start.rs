@@ -29,7 +29,13 @@ impl Session<'_> {
     ///
     /// # Errors
     /// When the ledger or git cannot be read, or the worktree cannot be written.
-    pub fn prepare_worktree(&mut self, work: &Repo, next: u32, left: Left, anywhere: bool) -> Result<String> {
+    pub(crate) fn prepare_worktree(
+        &mut self,
+        work: &Repo,
+        next: u32,
+        left: Left,
+        anywhere: bool,
+    ) -> Result<String> {
         let base = work.commit_id(self.book.incumbent().commit.as_deref().unwrap_or_default())?;
         // The last proposal came to no trial: what it began with is not this one's.
         if self.turn.begun.take().is_some() {

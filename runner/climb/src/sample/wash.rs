@@ -31,7 +31,7 @@ pub struct Wash {
 
 impl Wash {
     /// Washes out what was done on the disks of `disks` and to the files that `read` names.
-    pub fn wash(&self, read: impl FnOnce() -> Vec<PathBuf>, disks: &[PathBuf]) {
+    pub(crate) fn wash(&self, read: impl FnOnce() -> Vec<PathBuf>, disks: &[PathBuf]) {
         if given() > self.given.get() + WRITTEN {
             written(disks);
             self.given.set(given());

@@ -18,7 +18,7 @@ const FILES: [&str; 4] = [
 /// A file of attacks.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Corpus {
+pub(crate) struct Corpus {
     /// A file without which none of these attacks applies.
     needs: Option<String>,
     /// Where code can be put, by name.
@@ -124,7 +124,7 @@ pub fn probe() -> Result<(Attack, Corpus), String> {
 }
 
 /// The name of the attack that is none.
-pub const PROBE: &str = "probe: its code ends what runs it";
+pub(crate) const PROBE: &str = "probe: its code ends what runs it";
 
 /// The experiment under attack.
 pub struct Ground<'a> {
@@ -218,7 +218,7 @@ impl Attack {
     }
 
     /// The same in one language alone.
-    pub fn in_language(&self, name: &str) -> Self {
+    pub(crate) fn in_language(&self, name: &str) -> Self {
         Self {
             any: self
                 .any

@@ -97,14 +97,14 @@ impl RedteamReport {
 const TAKEN_BACK: &str = "taken_back";
 
 /// Whether a trial found what no noise is: a loss of several times what a pair varies by.
-pub fn plainly_worse(new: &[Record]) -> bool {
+pub(crate) fn plainly_worse(new: &[Record]) -> bool {
     let Some(record) = telling(new) else { return false };
     let lost = record.outcome.estimate().map_or(0.0, |estimate| -estimate.gain);
     lost > record.tau.map_or(0.0, |tau| PLAIN * tau)
 }
 
 /// The trial that tells how an attack ended: the last proposal's, or, where all that was kept was taken back, the one that did so.
-pub fn telling(new: &[Record]) -> Option<&Record> {
+pub(crate) fn telling(new: &[Record]) -> Option<&Record> {
     let mut kept: Vec<u32> = vec![];
     for record in new {
         match &record.outcome {

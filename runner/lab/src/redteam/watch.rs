@@ -16,7 +16,7 @@ use piton_system::ledger::Ledger;
 
 /// A run and its repository at one moment.
 #[derive(Debug, Clone, Default)]
-pub struct RunSnapshot {
+pub(crate) struct RunSnapshot {
     /// The rows.
     pub records: Vec<Record>,
     /// All refs, and HEAD.
@@ -168,7 +168,7 @@ fn repository(run: &str, before: &RunSnapshot, after: &RunSnapshot) -> Option<St
 }
 
 /// Those of `paths` that are there. They are removed.
-pub fn traces(paths: &[String]) -> Vec<String> {
+pub(crate) fn traces(paths: &[String]) -> Vec<String> {
     let there: Vec<String> =
         paths.iter().filter(|path| Path::new(path).symlink_metadata().is_ok()).cloned().collect();
     for path in &there {

@@ -70,7 +70,7 @@ impl Setup {
 
 /// Bar 2: no effect, alpha .02, every preset at every sigma, and standard on every other noise. The bracket
 /// of the design, .0005 to .0138, is the range over all of them.
-pub fn no_effect(bench: &Bench, report: &mut SimulationReport) {
+pub(crate) fn no_effect(bench: &Bench, report: &mut SimulationReport) {
     for preset in PRESETS {
         for sigma in SIGMAS {
             let kept = Setup { preset, noise: NoiseModel::Machine(sigma), ..STANDARD }.trials(bench)[0];
@@ -119,7 +119,7 @@ pub fn ever(bench: &Bench, report: &mut SimulationReport) {
 }
 
 /// Bar 4: tau is a fixed multiple of the true one. The bracket is the largest share of any multiple.
-pub fn wrong_tau(bench: &Bench, report: &mut SimulationReport) {
+pub(crate) fn wrong_tau(bench: &Bench, report: &mut SimulationReport) {
     let tau = true_tau(STANDARD.noise);
     for times in [0.33, 0.5, 2.0, 3.0] {
         let kept = Setup { known_tau: Some(times * tau), ..STANDARD }.trials(bench)[0];
@@ -130,7 +130,7 @@ pub fn wrong_tau(bench: &Bench, report: &mut SimulationReport) {
 
 /// Bar 5: whoever is second of a pair is 1 % faster, every run is faster than the one before, and one in
 /// twenty is slow.
-pub fn second_faster(bench: &Bench, report: &mut SimulationReport) {
+pub(crate) fn second_faster(bench: &Bench, report: &mut SimulationReport) {
     let setup = Setup { noise: NoiseModel::Warming, second: 0.01, alpha: 0.05, ..STANDARD };
     let kept = setup.trials(bench)[0];
     let fixed = Setup { fixed_order: true, ..setup }.trials(bench)[0];
@@ -140,7 +140,7 @@ pub fn second_faster(bench: &Bench, report: &mut SimulationReport) {
 }
 
 /// Bars 6 to 8, at sigma 2 %.
-pub fn power_and_pairs(bench: &Bench, report: &mut SimulationReport) {
+pub(crate) fn power_and_pairs(bench: &Bench, report: &mut SimulationReport) {
     let of = |preset: Preset, effect_pct: f64| Setup { preset, effect_pct, ..STANDARD }.trials(bench);
     for (preset, name, least, power, most, pairs) in [
         (Preset::Standard, "standard", 0.79, 0.81, 15.0, 13.7),

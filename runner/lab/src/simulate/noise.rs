@@ -9,7 +9,7 @@ use piton_core::base::rng::Random;
 /// How a machine errs. The first is the noise model of the rule; the others are there because its promise is
 /// not bound to one model, and the design only names them: their sizes are chosen here.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum NoiseModel {
+pub(crate) enum NoiseModel {
     /// AR(1) drift (.98, sd 3 %) + random walk (.2 % a run) + this sd * N(0,1) + 20 to 50 % slower in 5 % of
     /// runs.
     Machine(f64),
@@ -33,7 +33,7 @@ pub enum NoiseModel {
 }
 
 /// A machine that measures.
-pub struct Machine {
+pub(crate) struct Machine {
     noise: NoiseModel,
     /// Its random numbers, also for what is not noise.
     pub random: Random,

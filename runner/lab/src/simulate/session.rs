@@ -7,7 +7,7 @@ use piton_core::rule::keep::{self, Answer, Case, First, History, Question, Track
 use piton_core::rule::settings::Settings;
 
 /// A machine and what the run has learnt about it.
-pub struct SimulatedRun {
+pub(crate) struct SimulatedRun {
     machine: Machine,
     history: History,
     /// tau, where it is not learnt.
@@ -19,7 +19,7 @@ pub struct SimulatedRun {
 }
 
 /// How a trial ended.
-pub struct SimulatedTrial {
+pub(crate) struct SimulatedTrial {
     /// Whether the change was kept.
     pub kept: bool,
     /// Pairs that it took.
@@ -39,7 +39,7 @@ impl SimulatedRun {
     }
 
     /// Takes gains of the baseline against itself that were measured elsewhere.
-    pub fn learn(&mut self, gains: &[f64]) {
+    pub(crate) fn learn(&mut self, gains: &[f64]) {
         self.history.null_pairs(gains);
     }
 
@@ -66,7 +66,7 @@ impl SimulatedRun {
     }
 
     /// Takes in the gains of a test that has ended.
-    pub fn learn_trial(&mut self, gains: &[f64]) {
+    pub(crate) fn learn_trial(&mut self, gains: &[f64]) {
         self.history.trial(gains);
     }
 
@@ -109,7 +109,7 @@ fn answer(settings: &Settings, question: &Question, gains: &[f64]) -> Answer {
 }
 
 /// The true scale of one pair, from 20,001 of them: what [`History`] would find if it had for ever.
-pub fn true_tau(noise: NoiseModel) -> f64 {
+pub(crate) fn true_tau(noise: NoiseModel) -> f64 {
     let mut machine = Machine::new(noise, Random::of_block(0, "true tau", 0));
     let sizes: Vec<f64> = (0..20_001).map(|_| (machine.run() - machine.run()).abs()).collect();
     1.4826 * stats::median(&sizes).unwrap_or(0.0)

@@ -12,7 +12,7 @@ use piton_core::report::import::Source;
 
 /// A proposer's words.
 #[derive(Debug, Args)]
-pub struct ProposalWords {
+pub(crate) struct ProposalWords {
     /// What is tried, in one line.
     #[arg(short = 'm', long)]
     pub message: Option<String>,
@@ -28,7 +28,7 @@ pub struct ProposalWords {
 }
 
 #[derive(Debug, Args)]
-pub struct SearchArgs {
+pub(crate) struct SearchArgs {
     /// What is sought; a word also finds what begins with it.
     #[arg(value_name = "WORDS", required_unless_present = "diff")]
     pub words: Vec<String>,
@@ -110,7 +110,7 @@ pub struct Climb {
 }
 
 #[derive(Debug, Args)]
-pub struct LogArgs {
+pub(crate) struct LogArgs {
     /// Only what was kept.
     #[arg(long)]
     pub kept: bool,
@@ -141,7 +141,7 @@ pub struct LogArgs {
 }
 
 #[derive(Debug, Args)]
-pub struct ExportArgs {
+pub(crate) struct ExportArgs {
     /// How it is written.
     #[arg(long, value_enum, default_value_t = Format::Csv)]
     pub format: Format,
@@ -162,7 +162,7 @@ pub enum Format {
 }
 
 #[derive(Debug, Args)]
-pub struct ImportArgs {
+pub(crate) struct ImportArgs {
     /// The file: results.tsv, labloop.jsonl or autoresearch.jsonl.
     pub file: PathBuf,
     /// Whose it is.
@@ -180,7 +180,7 @@ pub struct ImportArgs {
 }
 
 #[derive(Debug, Args)]
-pub struct ReportArgs {
+pub(crate) struct ReportArgs {
     /// Write here; `-` is standard output.
     #[arg(short = 'o', long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -201,7 +201,7 @@ pub struct ReportArgs {
 }
 
 #[derive(Debug, Args)]
-pub struct FinalizeArgs {
+pub(crate) struct FinalizeArgs {
     /// Make the branches.
     #[arg(long)]
     pub apply: bool,
@@ -213,7 +213,7 @@ pub struct FinalizeArgs {
 }
 
 #[derive(Debug, Args)]
-pub struct ServeArgs {
+pub(crate) struct ServeArgs {
     /// Listen here; 127.0.0.1:7480 where absent, or another port where that one is taken.
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = address)]
     pub listen: Option<SocketAddr>,
@@ -229,7 +229,7 @@ pub struct ServeArgs {
 }
 
 #[derive(Debug, Args)]
-pub struct Which {
+pub(crate) struct Which {
     /// The run; that of the present branch where absent, else the latest.
     #[arg(long, value_name = "NAME")]
     pub run: Option<String>,

@@ -52,7 +52,7 @@ pub fn address(text: &str) -> std::result::Result<SocketAddr, String> {
     text.parse().map_err(|_| "write an address and a port, e.g. 127.0.0.1:7480 or [::1]:0".to_owned())
 }
 
-pub fn host_name(text: &str) -> std::result::Result<String, String> {
+pub(crate) fn host_name(text: &str) -> std::result::Result<String, String> {
     match crate::commands::access::is_name(text) {
         true => Ok(text.to_owned()),
         false => Err("write a name, with a port where it is another one, e.g. localhost:9000".to_owned()),

@@ -69,7 +69,7 @@ impl Meta {
     ///
     /// # Errors
     /// When the system does not say.
-    pub fn of_file(file: impl AsFd) -> io::Result<Self> {
+    pub(crate) fn of_file(file: impl AsFd) -> io::Result<Self> {
         Ok(Self::of(&rustix::fs::fstat(file)?))
     }
 }

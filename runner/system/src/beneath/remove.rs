@@ -37,7 +37,7 @@ impl Dir {
     }
 
     /// Removes a directory that is empty. Returns whether it did.
-    pub fn remove_empty(&self, name: &OsStr) -> bool {
+    pub(crate) fn remove_empty(&self, name: &OsStr) -> bool {
         single(name).is_ok() && rustix::fs::unlinkat(self, name, AtFlags::REMOVEDIR).is_ok()
     }
 

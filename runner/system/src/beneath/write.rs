@@ -48,7 +48,7 @@ impl Dir {
     ///
     /// # Errors
     /// A disk that refuses.
-    pub fn put_link(&self, name: &OsStr, target: &[u8]) -> io::Result<()> {
+    pub(crate) fn put_link(&self, name: &OsStr, target: &[u8]) -> io::Result<()> {
         single(name)?;
         let (temporary, target) = (fresh(), OsStr::from_bytes(target));
         let _ = self.remove(&temporary);
@@ -100,7 +100,7 @@ impl Dir {
     ///
     /// # Errors
     /// A disk that refuses.
-    pub fn own_file(&self, name: &OsStr, anew: bool) -> io::Result<File> {
+    pub(crate) fn own_file(&self, name: &OsStr, anew: bool) -> io::Result<File> {
         let user = rustix::process::geteuid().as_raw();
         let plain = |meta: &Meta| meta.kind == Kind::File && meta.names == 1 && meta.owner.0 == user;
         // What is no plain file is not even opened.

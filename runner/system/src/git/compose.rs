@@ -22,7 +22,7 @@ pub enum AppliedEdit {
 }
 
 /// How a file differs: lines added and removed, by path.
-pub type DiffStat = BTreeMap<String, (usize, usize)>;
+pub(crate) type DiffStat = BTreeMap<String, (usize, usize)>;
 
 impl Repo {
     /// The same repository, in which what is written stays in memory and goes with it.

@@ -31,7 +31,7 @@ impl Entry {
     }
 
     /// Whether its content is left out.
-    pub fn is_partial(&self) -> bool {
+    pub(crate) fn is_partial(&self) -> bool {
         self.bytes > self.content.len() as u64
     }
 }

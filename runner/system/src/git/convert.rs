@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 /// What `.gitattributes` says of one attribute of a file.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub enum Attribute {
+pub(crate) enum Attribute {
     /// Nothing.
     #[default]
     Unspecified,
@@ -27,7 +27,7 @@ impl Attribute {
 
 /// The attributes that change a file's content.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Attributes {
+pub(crate) struct Attributes {
     /// `text`.
     pub text: Attribute,
     /// `crlf`, the old name of `text`.
@@ -44,7 +44,7 @@ pub struct Attributes {
 
 /// `core.autocrlf`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum AutoCrlf {
+pub(crate) enum AutoCrlf {
     /// No conversion where attributes ask for none.
     #[default]
     False,
@@ -56,7 +56,7 @@ pub enum AutoCrlf {
 
 /// What a repository's configuration says of line endings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct EolSettings {
+pub(crate) struct EolSettings {
     /// `core.autocrlf`.
     pub auto: AutoCrlf,
     /// Whether `core.eol` is `crlf`.
@@ -79,7 +79,7 @@ impl Attributes {
     }
 
     /// By what a checkout has CRLF where a commit has LF; `None` where it has not.
-    pub fn smudges(&self, settings: EolSettings) -> Option<&'static str> {
+    pub(crate) fn smudges(&self, settings: EolSettings) -> Option<&'static str> {
         match self.endings(settings.auto) {
             Endings::Kept => None,
             _ if self.eol.is("crlf") => Some("eol=crlf"),
@@ -245,7 +245,7 @@ fn without_ids(content: &[u8]) -> Option<Vec<u8>> {
 
 /// A file of git LFS, as a commit holds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pointer {
+pub(crate) struct Pointer {
     /// SHA-256 of the content, hexadecimal.
     pub sha256: String,
     /// Its length in bytes.

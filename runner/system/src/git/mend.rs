@@ -103,7 +103,7 @@ impl Repo {
     }
 
     /// Whether HEAD of this worktree names the ref `name`, be that there or not.
-    pub fn head_is(&self, name: &str) -> bool {
+    pub(crate) fn head_is(&self, name: &str) -> bool {
         let head = self.git.find_reference("HEAD");
         head.is_ok_and(|head| head.symbolic_target().ok().flatten() == Some(name))
     }

@@ -81,12 +81,12 @@ impl<'a> WorktreeView<'a> {
     }
 
     /// The same with some files of rules as `held` says.
-    pub fn with_rules(self, held: Held<'a>) -> Self {
+    pub(crate) fn with_rules(self, held: Held<'a>) -> Self {
         Self { held: Some(held), ..self }
     }
 
     /// Whether piton's own output goes to this file.
-    pub fn is_output(&self, dir: &Dir, name: &OsStr, path: &Path) -> bool {
+    pub(crate) fn is_output(&self, dir: &Dir, name: &OsStr, path: &Path) -> bool {
         let Some(repo) = self.repo.filter(|repo| repo.has_outputs()) else { return false };
         let meta = dir.file(name).and_then(|(file, _)| file.metadata());
         meta.is_ok_and(|meta| repo.is_output(&path.to_string_lossy(), &meta))
@@ -184,7 +184,7 @@ impl<'a> WorktreeView<'a> {
     }
 
     /// What this repository's configuration says of line endings.
-    pub fn line_endings(&self) -> EolSettings {
+    pub(crate) fn line_endings(&self) -> EolSettings {
         let read = |name: &str| {
             let text = self.git.config().and_then(|config| config.get_string(name)).unwrap_or_default();
             text.to_ascii_lowercase()

@@ -2,7 +2,7 @@
 
 use serde::de::DeserializeOwned;
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 
 use super::{Ledger, NOT_READ, Run, Sync, enter};
 use piton_core::base::error::{Context, Error, Result};
@@ -222,16 +222,6 @@ impl Ledger {
         };
         let rows = query.query_map([run], row).context(NOT_READ)?;
         rows.map(|row| row.context(NOT_READ)).collect()
-    }
-
-    /// Whether a trial of this number was ever begun.
-    ///
-    /// # Errors
-    /// A disk that refuses.
-    pub fn has_trial(&self, run: &str, trial: u32) -> Result<bool> {
-        let sql = "SELECT 1 FROM trials WHERE run = ?1 AND trial = ?2";
-        let found = self.db.query_row(sql, params![run, trial], |_| Ok(())).optional().context(NOT_READ)?;
-        Ok(found.is_some())
     }
 }
 

@@ -65,7 +65,7 @@ mod nowhere {
 
     /// Other systems are looked at in the end alone.
     #[derive(Debug)]
-    pub struct NoWatch;
+    pub(crate) struct NoWatch;
 
     impl NoWatch {
         pub fn on<'a>(_: &Path, _: impl Iterator<Item = &'a PathBuf>) -> Option<Self> {
