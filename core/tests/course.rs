@@ -6,11 +6,11 @@ use piton_core::base::metric::{Direction, Metric, Scale, Values};
 use piton_core::base::stats;
 use piton_core::rule::gate::{Gate, Pool, read, read_all};
 use piton_core::rule::keep::{
-    Answer, Asked, Case, Estimate, Evidence, First, Path, Question, Track, Verdict, Worth,
+    Asked, Case, Estimate, Evidence, First, KeepReason, Question, TestResult, Track, Verdict, Worth,
 };
 use piton_core::rule::settings::{Guard, Preset, Recheck, SecondaryMetric, Settings};
-use piton_core::run::few_runs::{Judgement, Known, Runs, provisional};
-use piton_core::run::pair_history::{Course, Courses};
+use piton_core::run::few_runs::{Judgement, KnownIncumbent, Runs, provisional};
+use piton_core::run::pair_history::{MetricHistories, MetricHistory};
 use piton_core::run::rechecks::{self, BranchState};
 use piton_core::trial::record::{Outcome, Pair, Record};
 use proptest::prelude::*;
@@ -63,7 +63,7 @@ fn close(a: f64, b: f64) -> bool {
 
 #[test]
 fn pairs_of_a_program_against_itself_count_from_zero_and_those_of_a_trial_from_their_middle() {
-    let tau = |record: Record| Course::begin("tps", Direction::Higher, Scale::Ratio, &[record]).tau;
+    let tau = |record: Record| MetricHistory::begin("tps", Direction::Higher, Scale::Ratio, &[record]).tau;
     let gains = [0.05, 0.05, 0.05, 0.06];
     let blind = Outcome::Blind {
         verdict: Verdict::Worse,
@@ -85,31 +85,31 @@ fn pairs_of_a_program_against_itself_count_from_zero_and_those_of_a_trial_from_t
 
 #[test]
 fn tau_is_frozen_within_a_trial_and_its_gains_are_its_own() {
-    let mut course = Course::begin(
+    let mut history = MetricHistory::begin(
         "tps",
         Direction::Higher,
         Scale::Ratio,
         &[with_pairs(0, Outcome::Baseline, &[0.01, -0.02, 0.03])],
     );
-    let before = course.tau;
-    assert!(course.gains.is_empty());
+    let before = history.tau;
+    assert!(history.gains.is_empty());
     for _ in 0..4 {
         let Pair { first, incumbent, challenger, .. } = pair(First::Challenger, 0.5);
-        course.pair(first, &incumbent, &challenger).unwrap();
+        history.pair(first, &incumbent, &challenger).unwrap();
     }
-    assert_eq!((course.tau, course.gains.len(), course.track().d.len()), (before, 4, 4));
+    assert_eq!((history.tau, history.gains.len(), history.track().d.len()), (before, 4, 4));
     assert!(
-        course.gains.iter().all(|gain| close(*gain, 0.5)),
+        history.gains.iter().all(|gain| close(*gain, 0.5)),
         "whichever side ran first: {:?}",
-        course.gains
+        history.gains
     );
-    course.end(true);
-    assert!(course.tau > before && course.gains.is_empty());
+    history.end(true);
+    assert!(history.tau > before && history.gains.is_empty());
 }
 
 #[test]
 fn what_being_second_is_worth_is_learnt_from_both_coins_and_taken_off() {
-    let mut course = Course::begin(
+    let mut history = MetricHistory::begin(
         "tps",
         Direction::Higher,
         Scale::Ratio,
@@ -121,7 +121,7 @@ fn what_being_second_is_worth_is_learnt_from_both_coins_and_taken_off() {
         let (first, gain) =
             if round % 3 == 0 { (First::Challenger, -0.02) } else { (First::Incumbent, 0.02) };
         let Pair { incumbent, challenger, .. } = pair(first, gain);
-        let (gain, worth) = course.pair(first, &incumbent, &challenger).unwrap();
+        let (gain, worth) = history.pair(first, &incumbent, &challenger).unwrap();
         gains.push(gain);
         assert!(round < 8 || (worth > 0.005 && worth < 0.02), "second is faster: {worth}");
     }
@@ -133,15 +133,15 @@ fn a_metric_that_is_missing_has_no_gain_and_takes_none_from_the_others() {
     let metric = metric(Direction::Higher);
     let secondary = [SecondaryMetric { metric: "rss".into(), direction: Direction::Lower, scale: None }];
     let guards = [Guard::percent("gone", Direction::Lower, 5.0)];
-    let mut courses = Courses::begin(&metric, &secondary, &guards, &[], true);
+    let mut histories = MetricHistories::begin(&metric, &secondary, &guards, &[], true);
     let Pair { first, incumbent, challenger, .. } = pair(First::Incumbent, 0.1);
-    assert!(close(courses.pair(first, &incumbent, &challenger).unwrap().0, 0.1));
-    assert_eq!(courses.pair(first, &incumbent, &values(&[("tps", f64::NAN), ("rss", 49.0)])), None);
-    assert_eq!(courses.unread(), Some("gone"));
-    let case = courses.case(&Settings::default());
+    assert!(close(histories.pair(first, &incumbent, &challenger).unwrap().0, 0.1));
+    assert_eq!(histories.pair(first, &incumbent, &values(&[("tps", f64::NAN), ("rss", 49.0)])), None);
+    assert_eq!(histories.unread(), Some("gone"));
+    let case = histories.case(&Settings::default());
     assert_eq!((case.primary.d.len(), case.secondary[0].1.d.len(), case.guards[0].1.d.len()), (1, 2, 0));
     assert!(close(case.secondary[0].1.d[0], (50.0f64 / 49.0).ln()), "less is better there");
-    assert!(case.simpler && !courses.simpler(false).case(&Settings::default()).simpler);
+    assert!(case.simpler && !histories.simpler(false).case(&Settings::default()).simpler);
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn every_metric_of_a_run_learns_from_the_records_before() {
     let secondary = [SecondaryMetric { metric: "rss".into(), direction: Direction::Lower, scale: None }];
     let guards = [Guard::percent("rss", Direction::Lower, 5.0)];
     let records = [with_pairs(0, Outcome::Baseline, &[0.01, -0.01, 0.02])];
-    let case = Courses::begin(&metric(Direction::Higher), &secondary, &guards, &records, false)
+    let case = MetricHistories::begin(&metric(Direction::Higher), &secondary, &guards, &records, false)
         .case(&Settings::default());
     assert!(close(case.primary.tau, 1.4826 * 0.01));
     let other = 1.4826 * (50.0f64 / 49.0).ln();
@@ -162,7 +162,7 @@ fn the_margins_of_as_good_keeps_add_up_over_a_run_and_no_others() {
     let asked = |margin: f64| Asked {
         about: "as good".into(),
         question: Question { margin, ..Question::better(&settings, 0.01) },
-        answer: Answer::Yes,
+        answer: TestResult::Yes,
         evidence: Evidence::default(),
     };
     let keep = |trial, path| Record {
@@ -171,13 +171,13 @@ fn the_margins_of_as_good_keeps_add_up_over_a_run_and_no_others() {
     };
     let records = [
         blank(0, Outcome::Baseline),
-        keep(1, Path::Simpler),
-        keep(2, Path::Better),
-        keep(3, Path::BetterIn("rss".into())),
+        keep(1, KeepReason::Simpler),
+        keep(2, KeepReason::Better),
+        keep(3, KeepReason::BetterIn("rss".into())),
         Record { asked: vec![asked(0.01)], ..blank(4, judged(Verdict::NotShownBetter)) },
     ];
-    let courses = Courses::begin(&metric(Direction::Higher), &[], &[], &records, false);
-    assert!(close(courses.case(&settings).margin_spent, 0.02));
+    let histories = MetricHistories::begin(&metric(Direction::Higher), &[], &[], &records, false);
+    assert!(close(histories.case(&settings).margin_spent, 0.02));
 }
 
 #[test]
@@ -192,7 +192,7 @@ fn the_branch_stands_where_the_last_keep_put_it_and_a_bundle_that_fails_puts_it_
         line.take(&blank(trial, outcome));
         (line.incumbent, line.verified, line.waiting.clone())
     };
-    let for_now = || judged(Verdict::Keep(Path::Provisional));
+    let for_now = || judged(Verdict::Keep(KeepReason::Provisional));
     assert_eq!(take(0, Outcome::Baseline), (0, 0, vec![]));
     assert_eq!(take(1, for_now()), (1, 0, vec![1]));
     assert_eq!(take(2, judged(Verdict::Worse)), (1, 0, vec![1]));
@@ -201,7 +201,7 @@ fn the_branch_stands_where_the_last_keep_put_it_and_a_bundle_that_fails_puts_it_
     assert_eq!(take(5, for_now()), (5, 3, vec![5]));
     assert_eq!(take(6, bundle(false)), (3, 3, vec![]));
     assert_eq!(take(7, for_now()), (7, 3, vec![7]));
-    assert_eq!(take(8, judged(Verdict::Keep(Path::Better))), (8, 8, vec![]));
+    assert_eq!(take(8, judged(Verdict::Keep(KeepReason::Better))), (8, 8, vec![]));
     let records: Vec<Record> =
         (0..3).map(|n| blank(n, if n == 1 { for_now() } else { Outcome::NoEdit })).collect();
     assert_eq!(rechecks::incumbent(&records).unwrap().trial, 1);
@@ -224,7 +224,7 @@ fn two_pairs_that_cost_too_much_for_more_must_both_be_gains() {
     assert_eq!(provisional(&[0.0]), Verdict::NotShownBetter, "nothing gained, nothing lost");
     assert_eq!(provisional(&[-0.1, -0.1]), Verdict::Worse);
     assert_eq!(provisional(&[-0.1, 0.0]), Verdict::NotShownBetter);
-    assert_eq!(provisional(&[0.1, 0.1, 0.1]), Verdict::Keep(Path::Provisional));
+    assert_eq!(provisional(&[0.1, 0.1, 0.1]), Verdict::Keep(KeepReason::Provisional));
 }
 
 #[test]
@@ -248,21 +248,21 @@ fn an_incumbent_is_known_by_runs_that_did_not_choose_it() {
     let known = runs.known((&metric).into()).unwrap();
     assert_eq!(known.runs, 4, "a discard brings fresh runs of the incumbent");
     assert!(close(known.mean, -(0.0 + ln2 + 2.0 * ln2 + 3.0 * ln2) / 4.0));
-    runs.take(&fresh(2, judged(Verdict::Keep(Path::Better))));
+    runs.take(&fresh(2, judged(Verdict::Keep(KeepReason::Better))));
     let known = runs.known((&metric).into()).unwrap();
     assert_eq!((known.runs, known.freedom), (0, 3), "what chose the new one does not count for it");
     let spread = (5.0f64 / 3.0).sqrt() * ln2;
     assert!(known.mean.is_nan() && close(known.sigma, spread), "the spread is that of all incumbents' runs");
-    assert!(Known::of(&[], &metric).is_none());
+    assert!(KnownIncumbent::of(&[], &metric).is_none());
 }
 
-const KNOWN: Known = Known { mean: 10.0, runs: 4, sigma: 2.0, freedom: 4 };
+const KNOWN: KnownIncumbent = KnownIncumbent { mean: 10.0, runs: 4, sigma: 2.0, freedom: 4 };
 
 #[test]
 fn a_fresh_run_moves_the_mean_by_its_share() {
     let once = KNOWN.with(15.0);
     assert_eq!((once.mean, once.runs, once.sigma), (11.0, 5, 2.0));
-    let first = Known { mean: f64::NAN, runs: 0, ..KNOWN }.with(7.0);
+    let first = KnownIncumbent { mean: f64::NAN, runs: 0, ..KNOWN }.with(7.0);
     assert_eq!((first.mean, first.runs), (7.0, 1));
 }
 
@@ -338,8 +338,8 @@ fn the_fewest_pairs_can_keep_and_one_fewer_cannot() {
         for alpha in [0.3, 0.1, 0.05, 0.02, 0.001] {
             let settings = Settings { preset, alpha, ..Settings::default() };
             let (question, fewest) = (Question::better(&settings, 0.01), settings.fewest_pairs() as usize);
-            assert_eq!(question.ask(&vec![9.0; fewest]).0, Answer::Yes, "{preset:?} {alpha}");
-            assert_eq!(question.ask(&vec![9.0; fewest - 1]).0, Answer::Open, "{preset:?} {alpha}");
+            assert_eq!(question.ask(&vec![9.0; fewest]).0, TestResult::Yes, "{preset:?} {alpha}");
+            assert_eq!(question.ask(&vec![9.0; fewest - 1]).0, TestResult::Open, "{preset:?} {alpha}");
         }
     }
 }
@@ -497,7 +497,7 @@ fn stands(outcomes: Vec<Outcome>) -> BranchState {
 
 #[test]
 fn a_keep_is_measured_again_before_the_next_but_one_and_all_are_where_all_are_wanted() {
-    let better = || judged(Verdict::Keep(Path::Better));
+    let better = || judged(Verdict::Keep(KeepReason::Better));
     let line = stands(vec![Outcome::Baseline, better(), better()]);
     let due = |recheck, all| line.recheck_due(&Settings { recheck, ..Settings::default() }, all);
     assert_eq!(
@@ -515,7 +515,7 @@ fn a_keep_is_measured_again_before_the_next_but_one_and_all_are_where_all_are_wa
 
 #[test]
 fn a_keep_that_is_gone_is_taken_back_and_one_that_others_stand_on_has_them_tested() {
-    let better = || judged(Verdict::Keep(Path::Better));
+    let better = || judged(Verdict::Keep(KeepReason::Better));
     let bundle = |holds| Outcome::Bundle {
         holds,
         trials: vec![1, 2],
@@ -538,7 +538,7 @@ fn a_keep_that_is_gone_is_taken_back_and_one_that_others_stand_on_has_them_teste
 
 #[test]
 fn an_incumbent_that_failed_is_doubted_until_it_was_measured_alone() {
-    let better = || judged(Verdict::Keep(Path::Better));
+    let better = || judged(Verdict::Keep(KeepReason::Better));
     let mut line = stands(vec![Outcome::Baseline, better(), better()]);
     line.take(&Record { doubt: Some("wrong".into()), ..blank(3, Outcome::Void { reason: String::new() }) });
     assert!(line.doubted && line.outstanding(&Settings::default())[0].contains("the incumbent alone"));

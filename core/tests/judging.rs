@@ -2,7 +2,8 @@
 
 use piton_core::base::metric::{Direction, Scale};
 use piton_core::rule::keep::{
-    Answer, Asked, Case, Draw, First, History, Path, Question, SECOND_ALPHA, Track, Verdict, draw, hear,
+    Asked, Case, Draw, First, History, KeepReason, Question, SECOND_ALPHA, TestResult, Track, Verdict,
+    decide, draw,
 };
 use piton_core::rule::settings::{Guard, Preset, SecondaryMetric, Settings};
 use proptest::prelude::*;
@@ -26,11 +27,11 @@ fn second(metric: &str, d: &[f64]) -> (SecondaryMetric, Track) {
 }
 
 fn verdict(case: &Case) -> Verdict {
-    hear(case).0
+    decide(case).0
 }
 
 fn about(case: &Case) -> Vec<String> {
-    hear(case).2.into_iter().map(|asked| asked.about).collect()
+    decide(case).2.into_iter().map(|asked| asked.about).collect()
 }
 
 /// Gains about zero: as good, and nothing more, after enough of them.
@@ -41,21 +42,21 @@ fn level(pairs: usize) -> Vec<f64> {
 #[test]
 fn a_guard_that_is_proven_worse_than_its_limit_discards_the_best_of_gains() {
     let mut case = case(&[0.1; 7]);
-    assert_eq!(verdict(&case), Verdict::Keep(Path::Better));
+    assert_eq!(verdict(&case), Verdict::Keep(KeepReason::Better));
     // Ten percent more of what should be low is a loss of .095.
     case.guards = vec![guard("rss", &[-0.09; 7])];
-    assert_eq!(verdict(&case), Verdict::Keep(Path::Better), "a loss within the limit");
+    assert_eq!(verdict(&case), Verdict::Keep(KeepReason::Better), "a loss within the limit");
     case.guards = vec![guard("rss", &[0.3; 7])];
-    assert_eq!(verdict(&case), Verdict::Keep(Path::Better), "a gain is no loss");
+    assert_eq!(verdict(&case), Verdict::Keep(KeepReason::Better), "a gain is no loss");
     case.guards = vec![guard("disk", &[-0.09; 7]), guard("rss", &[-0.2; 7]), guard("ttft", &[-0.2; 7])];
     assert_eq!(verdict(&case), Verdict::Guarded("rss".into()), "the first that is proven is named");
     assert_eq!(about(&case)[..4], ["better", "worse in disk", "worse in rss", "worse in ttft"]);
-    let alphas: Vec<f64> = hear(&case).2.iter().map(|asked| asked.question.alpha).collect();
+    let alphas: Vec<f64> = decide(&case).2.iter().map(|asked| asked.question.alpha).collect();
     assert_eq!(alphas[..2], [0.02, SECOND_ALPHA], "a guard has an error of its own");
     case.guards.iter_mut().for_each(|(_, track)| track.tau = 0.0);
     assert_eq!(verdict(&case), Verdict::Guarded("rss".into()), "what does not vary is compared plainly");
     case.guards.iter_mut().for_each(|(_, track)| track.d.fill(-0.09));
-    assert_eq!(verdict(&case), Verdict::Keep(Path::Better), "a loss within the limit");
+    assert_eq!(verdict(&case), Verdict::Keep(KeepReason::Better), "a loss within the limit");
 }
 
 #[test]
@@ -65,7 +66,7 @@ fn what_is_as_good_is_kept_for_a_second_metric_that_is_proven_better() {
     case.secondary = vec![second("rss", &level(96)), second("ttft", &[0.1; 96]), second("load", &[0.1; 96])];
     assert_eq!(
         verdict(&case),
-        Verdict::Keep(Path::BetterIn("ttft".into())),
+        Verdict::Keep(KeepReason::BetterIn("ttft".into())),
         "the first that is proven is named"
     );
     case.settings.as_good = false;
@@ -74,7 +75,7 @@ fn what_is_as_good_is_kept_for_a_second_metric_that_is_proven_better() {
     case.primary.d = [-0.1; 96].to_vec();
     assert_eq!(verdict(&case), Verdict::Worse, "what is worse is not kept for being better elsewhere");
     case.primary = track(&[0.1; 96]);
-    assert_eq!(verdict(&case), Verdict::Keep(Path::Better), "better comes first");
+    assert_eq!(verdict(&case), Verdict::Keep(KeepReason::Better), "better comes first");
 }
 
 #[test]
@@ -85,11 +86,19 @@ fn while_a_second_metric_may_still_be_shown_better_another_pair_is_wanted() {
     assert_eq!(verdict(&case), Verdict::Continue);
     assert_eq!(about(&case), ["better", "as good", "better in rss", "better in ttft"]);
     case.secondary = vec![second("ttft", &[0.1; 2]), second("rss", &[0.1; 96])];
-    assert_eq!(verdict(&case), Verdict::Keep(Path::BetterIn("rss".into())), "an open one waits for nothing");
+    assert_eq!(
+        verdict(&case),
+        Verdict::Keep(KeepReason::BetterIn("rss".into())),
+        "an open one waits for nothing"
+    );
     case.secondary = vec![second("rss", &level(96))];
     assert_eq!(verdict(&case), Verdict::NotShownBetter, "none is left open");
     case.secondary = vec![(second("ttft", &[0.1; 96]).0, Track::of(0.0, vec![0.1; 96]))];
-    assert_eq!(verdict(&case), Verdict::Keep(Path::BetterIn("ttft".into())), "what does not vary is so");
+    assert_eq!(
+        verdict(&case),
+        Verdict::Keep(KeepReason::BetterIn("ttft".into())),
+        "what does not vary is so"
+    );
     case.secondary[0].1.d[5] = 0.2;
     assert_eq!(verdict(&case), Verdict::NotShownBetter, "of what begins to vary nothing is known");
 }
@@ -98,7 +107,7 @@ fn while_a_second_metric_may_still_be_shown_better_another_pair_is_wanted() {
 fn simpler_is_reason_enough_and_asks_no_second_metric() {
     let mut case = Case { simpler: true, ..case(&level(96)) };
     case.secondary = vec![second("ttft", &[0.1; 96])];
-    assert_eq!(verdict(&case), Verdict::Keep(Path::Simpler));
+    assert_eq!(verdict(&case), Verdict::Keep(KeepReason::Simpler));
     assert_eq!(about(&case), ["better", "as good"]);
     case.settings.margin_pct = Some(0.4);
     case.primary.d.truncate(12);
@@ -116,7 +125,7 @@ fn worse_is_said_only_where_all_of_the_interval_or_every_pair_is_below_zero() {
     // One pair above zero among many below: the interval is what counts as soon as there is one.
     let mut mostly = [-0.012; 20];
     mostly[3] = 0.02;
-    let (verdict, estimate, _) = hear(&case(&mostly));
+    let (verdict, estimate, _) = decide(&case(&mostly));
     assert!(estimate.high.unwrap() < 0.0, "{estimate:?}");
     assert_eq!(verdict, Verdict::Worse);
 }
@@ -124,14 +133,14 @@ fn worse_is_said_only_where_all_of_the_interval_or_every_pair_is_below_zero() {
 #[test]
 fn the_estimate_is_the_median_with_the_ends_of_the_question_that_was_asked() {
     let d = [0.01, 0.05, 0.02, 0.03, 0.02, 0.04, 0.02, 0.03, 0.02];
-    let (_, estimate, asked) = hear(&case(&d));
+    let (_, estimate, asked) = decide(&case(&d));
     assert_eq!((estimate.pairs, estimate.gain), (9, 0.02));
     let Asked { about, question, .. } = &asked[0];
     assert_eq!((about.as_str(), question.tau), ("better", TAU));
     assert_eq!(estimate.low, question.lower_bound(&d));
     assert_eq!(estimate.high, question.upper_bound(&d));
     assert!(estimate.low.unwrap() < 0.02 && 0.02 < estimate.high.unwrap());
-    let (verdict, none, asked) = hear(&case(&[]));
+    let (verdict, none, asked) = decide(&case(&[]));
     assert_eq!((verdict, none.pairs, none.gain, none.low), (Verdict::Continue, 0, 0.0, None));
     assert_eq!(asked[0].evidence.pairs, 0);
 }
@@ -140,13 +149,13 @@ fn the_estimate_is_the_median_with_the_ends_of_the_question_that_was_asked() {
 fn a_metric_without_noise_is_judged_by_two_pairs_and_asks_nothing() {
     let without = |d: &[f64], delta_min_pct: f64| {
         let settings = Settings { delta_min_pct, ..Settings::default() };
-        hear(&Case::of(settings, Track::of(0.0, d.to_vec())))
+        decide(&Case::of(settings, Track::of(0.0, d.to_vec())))
     };
     let bar = 1.01f64.ln();
     assert_eq!(without(&[], 1.0).0, Verdict::Continue);
     assert_eq!(without(&[bar], 1.0).0, Verdict::Continue, "a gain of exactly delta_min is one");
     let (verdict, estimate, asked) = without(&[bar, bar], 1.0);
-    assert_eq!((verdict, asked.len()), (Verdict::Keep(Path::Better), 0));
+    assert_eq!((verdict, asked.len()), (Verdict::Keep(KeepReason::Better), 0));
     assert_eq!((estimate.pairs, estimate.gain, estimate.low), (2, bar, None));
     assert_eq!(without(&[0.0, 0.0], 0.0).0, Verdict::NotShownBetter, "no gain at all, and no bar either");
     assert_eq!(without(&[-0.02, 0.0], 0.0).0, Verdict::NotShownBetter);
@@ -295,9 +304,9 @@ proptest! {
         let reachable = sums.log_e + most >= (1.0 / question.alpha).ln();
         match answer {
             // Without futility there is one reason to give up.
-            Answer::No => prop_assert!(!reachable || sums.pairs == question.n_max),
-            Answer::Open => prop_assert!(reachable && sums.pairs < question.n_max),
-            Answer::Yes => prop_assert!(sums.log_e >= (1.0 / question.alpha).ln()),
+            TestResult::No => prop_assert!(!reachable || sums.pairs == question.n_max),
+            TestResult::Open => prop_assert!(reachable && sums.pairs < question.n_max),
+            TestResult::Yes => prop_assert!(sums.log_e >= (1.0 / question.alpha).ln()),
         }
     }
 }
@@ -308,7 +317,7 @@ fn at_the_last_pair_there_is_an_answer() {
         Question { n_max: 20, beta: 0.0, alpha: 0.4, ..Question::better(&Settings::default(), 0.02) };
     let d = level(40);
     let (answer, sums) = question.ask(&d);
-    assert_eq!((answer, sums.pairs <= 20), (Answer::No, true), "{sums:?}");
+    assert_eq!((answer, sums.pairs <= 20), (TestResult::No, true), "{sums:?}");
 }
 
 #[test]
@@ -379,33 +388,33 @@ fn of_a_metric_that_repeats_itself_for_a_seed_two_lucky_pairs_keep_nothing_and_a
             .map(|pairs| (pairs, verdict(&seeded(tau, &vec![by; pairs as usize]))))
             .find(|(_, verdict)| *verdict != Verdict::Continue)
     };
-    assert_eq!(kept(0.03, 0.2), Some((8, Verdict::Keep(Path::Better))), "a fifth");
+    assert_eq!(kept(0.03, 0.2), Some((8, Verdict::Keep(KeepReason::Better))), "a fifth");
     assert_eq!(
         kept(0.5, 0.01),
-        Some((11, Verdict::Keep(Path::Better))),
+        Some((11, Verdict::Keep(KeepReason::Better))),
         "little, beside what seeds differ by"
     );
-    assert_eq!(hear(&seeded(0.03, &[0.02])).2[0].question.alpha, 0.01, "half of alpha");
+    assert_eq!(decide(&seeded(0.03, &[0.02])).2[0].question.alpha, 0.01, "half of alpha");
 }
 
 #[test]
 fn a_metric_that_never_varied_and_does_now_is_put_to_the_test() {
-    let exact = |d: &[f64]| hear(&Case::of(Settings::default(), Track::of(0.0, d.to_vec())));
-    assert_eq!(exact(&[0.02, 0.02]).0, Verdict::Keep(Path::Better));
+    let exact = |d: &[f64]| decide(&Case::of(Settings::default(), Track::of(0.0, d.to_vec())));
+    assert_eq!(exact(&[0.02, 0.02]).0, Verdict::Keep(KeepReason::Better));
     assert_eq!(exact(&[0.02, 0.03]).0, Verdict::Continue, "two gains that differ are luck or not");
     assert_eq!(exact(&[0.02, 0.03, -0.02, 0.01]).0, Verdict::Continue);
     let (verdict, estimate, asked) =
         exact(&[0.02, 0.03, 0.025, 0.02, 0.03, 0.02, 0.03, 0.025, 0.02, 0.03, 0.02]);
-    assert_eq!((verdict, asked[0].about.as_str()), (Verdict::Keep(Path::Better), "better"));
+    assert_eq!((verdict, asked[0].about.as_str()), (Verdict::Keep(KeepReason::Better), "better"));
     assert!(estimate.low.is_some());
     assert_eq!(exact(&[5e-7, 5e-7]).0, Verdict::NotShownBetter, "less than a millionth is no gain");
-    assert_eq!(exact(&[2e-6, 2e-6]).0, Verdict::Keep(Path::Better));
+    assert_eq!(exact(&[2e-6, 2e-6]).0, Verdict::Keep(KeepReason::Better));
     let simpler = |d: &[f64]| {
         let settings = Settings { as_good: true, ..Settings::default() };
-        hear(&Case { simpler: true, ..Case::of(settings, Track::of(0.0, d.to_vec())) }).0
+        decide(&Case { simpler: true, ..Case::of(settings, Track::of(0.0, d.to_vec())) }).0
     };
     assert_eq!(simpler(&[0.0]), Verdict::Continue);
-    assert_eq!(simpler(&[0.0, 0.0]), Verdict::Keep(Path::Simpler), "the same value, and simpler");
+    assert_eq!(simpler(&[0.0, 0.0]), Verdict::Keep(KeepReason::Simpler), "the same value, and simpler");
     assert_eq!(simpler(&[-0.001, -0.001]), Verdict::Worse, "of what is exact, as good is no loss at all");
 }
 
@@ -418,7 +427,7 @@ fn nothing_is_kept_before_a_guard_could_have_been_proven() {
     (case.primary.d, case.guards[0].1.d) = (vec![0.1; 6], vec![-0.5; 6]);
     assert_eq!(verdict(&case), Verdict::Guarded("rss".into()));
     case.guards[0].1.d.fill(0.0);
-    assert_eq!(verdict(&case), Verdict::Keep(Path::Better));
+    assert_eq!(verdict(&case), Verdict::Keep(KeepReason::Better));
 }
 
 #[test]
@@ -426,7 +435,7 @@ fn differences_are_judged_in_their_unit() {
     let track = |d: &[f64]| Track { scale: Scale::Difference, level: 40.0, ..Track::of(2.0, d.to_vec()) };
     let settings = Settings { as_good: true, ..Settings::default() };
     let case = |d: &[f64]| Case::of(settings.clone(), track(d));
-    assert_eq!(verdict(&case(&[6.0; 7])), Verdict::Keep(Path::Better));
+    assert_eq!(verdict(&case(&[6.0; 7])), Verdict::Keep(KeepReason::Better));
     let mut guarded = case(&[6.0; 7]);
     let limit = |limit: f64| Guard {
         limit_pct: None,
@@ -436,7 +445,7 @@ fn differences_are_judged_in_their_unit() {
     guarded.guards = vec![(limit(5.0), track(&[-12.0; 7]))];
     assert_eq!(verdict(&guarded), Verdict::Guarded("g".into()));
     guarded.guards[0].0 = limit(20.0);
-    assert_eq!(verdict(&guarded), Verdict::Keep(Path::Better));
+    assert_eq!(verdict(&guarded), Verdict::Keep(KeepReason::Better));
     let question = Question::as_good_on(&settings, Scale::Difference, 2.0, 0.0).unwrap();
     assert!((question.margin - 1.2).abs() < 1e-12, "six tenths of tau");
     let spent = |margins: f64| Question::as_good_on(&settings, Scale::Difference, 2.0, 1.2 * margins);
@@ -465,7 +474,7 @@ proptest! {
         let log_e = |last: f64| {
             let d: Vec<f64> = before.iter().copied().chain([last]).collect();
             let case = Case::of(Settings { n_max: Some(1000), ..Settings::default() }, Track { seeded: tau > 0.0, ..Track::of(tau, d) });
-            let asked = hear(&case).2;
+            let asked = decide(&case).2;
             asked.first().map(|asked| (asked.evidence.pairs as usize, asked.evidence.log_e))
         };
         if let (Some((n, up)), Some((m, down)), Some((_, still))) = (log_e(d), log_e(-d), log_e(0.0))

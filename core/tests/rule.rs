@@ -1,6 +1,6 @@
 //! The rule against the published golden cases, and its draws.
 
-use piton_core::rule::keep::{Answer, Case, First, Path, Question, Track, Verdict, draw, hear};
+use piton_core::rule::keep::{Case, First, KeepReason, Question, TestResult, Track, Verdict, decide, draw};
 use piton_core::rule::settings::{Preset, Settings};
 use serde_json::Value;
 
@@ -15,9 +15,9 @@ fn two_hundred_golden_cases_hold_to_one_in_a_billion() {
         let gains: Vec<f64> = serde_json::from_value(case["d"].clone()).unwrap();
         let (answer, evidence) = question.ask(&gains);
         let word = match answer {
-            Answer::Open => "CONTINUE",
-            Answer::Yes => "KEEP",
-            Answer::No => "DISCARD",
+            TestResult::Open => "CONTINUE",
+            TestResult::Yes => "KEEP",
+            TestResult::No => "DISCARD",
         };
         assert_eq!(word, case["verdict"], "{case}");
         assert_eq!(u64::from(evidence.pairs), case["n"].as_u64().unwrap(), "{case}");
@@ -29,14 +29,14 @@ fn two_hundred_golden_cases_hold_to_one_in_a_billion() {
 
 fn verdict(settings: &Settings, tau: f64, gains: &[f64], simpler: bool) -> Verdict {
     let (settings, primary) = (settings.clone(), Track::of(tau, gains.to_vec()));
-    hear(&Case { simpler, ..Case::of(settings, primary) }).0
+    decide(&Case { simpler, ..Case::of(settings, primary) }).0
 }
 
 #[test]
 fn a_clear_gain_is_kept_after_seven_pairs_and_a_clear_loss_goes_after_one() {
     let settings = Settings::default();
     assert_eq!(verdict(&settings, 0.01, &[0.1; 6], false), Verdict::Continue);
-    assert_eq!(verdict(&settings, 0.01, &[0.1; 7], false), Verdict::Keep(Path::Better));
+    assert_eq!(verdict(&settings, 0.01, &[0.1; 7], false), Verdict::Keep(KeepReason::Better));
     assert_eq!(verdict(&settings, 0.01, &[-0.1], false), Verdict::Worse);
 }
 
@@ -44,7 +44,7 @@ fn a_clear_gain_is_kept_after_seven_pairs_and_a_clear_loss_goes_after_one() {
 fn a_metric_without_noise_is_kept_when_a_second_pair_shows_it_again() {
     let settings = Settings { delta_min_pct: 1.0, ..Settings::default() };
     assert_eq!(verdict(&settings, 0.0, &[0.02], false), Verdict::Continue);
-    assert_eq!(verdict(&settings, 0.0, &[0.02, 0.02], false), Verdict::Keep(Path::Better));
+    assert_eq!(verdict(&settings, 0.0, &[0.02, 0.02], false), Verdict::Keep(KeepReason::Better));
     assert_eq!(verdict(&settings, 0.0, &[0.005], false), Verdict::NotShownBetter, "below delta_min");
     assert_eq!(verdict(&Settings::default(), 0.0, &[0.0], false), Verdict::NotShownBetter);
     assert_eq!(verdict(&settings, 0.0, &[0.02, -0.02], false), Verdict::NotShownBetter);
@@ -55,7 +55,7 @@ fn a_metric_without_noise_is_kept_when_a_second_pair_shows_it_again() {
 fn what_is_as_good_is_kept_only_for_a_reason_and_only_where_that_is_asked_for() {
     let gains = [0.002, -0.002].repeat(48);
     let on = Settings { as_good: true, ..Settings::default() };
-    assert_eq!(verdict(&on, 0.01, &gains, true), Verdict::Keep(Path::Simpler));
+    assert_eq!(verdict(&on, 0.01, &gains, true), Verdict::Keep(KeepReason::Simpler));
     assert_eq!(verdict(&on, 0.01, &gains, false), Verdict::NotShownBetter);
     assert_eq!(verdict(&Settings::default(), 0.01, &gains, true), Verdict::NotShownBetter);
     let poor = Settings { margin_budget_pct: 0.5, ..on };

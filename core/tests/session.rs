@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use piton_core::base::conditions::Conditions;
 use piton_core::base::metric::Values;
-use piton_core::rule::keep::{Estimate, First, Path, Verdict};
+use piton_core::rule::keep::{Estimate, First, KeepReason, Verdict};
 use piton_core::run::stopping::{
     Budget, CRASHING_LIMIT, Call, IDLE_LIMIT, REPEATING_LIMIT, Spent, Stop, Unblinded, stop,
 };
@@ -35,7 +35,7 @@ fn crash() -> Record {
 
 #[test]
 fn trials_keeps_and_the_row_since_the_last_keep_are_counted() {
-    let [kept, not] = [Verdict::Keep(Path::Better), Verdict::NotShownBetter].map(judged);
+    let [kept, not] = [Verdict::Keep(KeepReason::Better), Verdict::NotShownBetter].map(judged);
     let spent = after([not.clone(), kept.clone(), not.clone(), kept, not.clone(), not]);
     assert_eq!((spent.trials, spent.keeps, spent.since_keep), (6, 2, 2));
     let mut failed = spent;

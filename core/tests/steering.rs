@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use piton_core::base::metric::{Direction, Metric};
 use piton_core::base::note::Note;
-use piton_core::rule::keep::{Estimate, Path, Verdict};
+use piton_core::rule::keep::{Estimate, KeepReason, Verdict};
 use piton_core::run::lessons::{Expected, Lessons};
 use piton_core::run::next_start::{Directive, Frontier, NextProposal, STARTS};
 use piton_core::trial::changes::Changes;
@@ -22,7 +22,7 @@ fn judged(verdict: Verdict, gain: f64) -> Outcome {
 }
 
 fn keep() -> Outcome {
-    judged(Verdict::Keep(Path::Better), 0.03)
+    judged(Verdict::Keep(KeepReason::Better), 0.03)
 }
 
 fn miss(gain: f64) -> Outcome {
@@ -186,7 +186,7 @@ fn what_is_learnt_stays_small_however_long_the_run_is_and_names_the_failures_of_
 fn expectations_are_held_against_what_was_measured_in_judged_trials_only() {
     let claimed = |n, outcome, pct| Record { claim: Claim::new(None, None, pct), ..blank(n, outcome) };
     let records = [
-        claimed(1, judged(Verdict::Keep(Path::Better), 0.05f64.ln_1p()), Some(2.0)),
+        claimed(1, judged(Verdict::Keep(KeepReason::Better), 0.05f64.ln_1p()), Some(2.0)),
         claimed(2, judged(Verdict::Worse, (-0.01f64).ln_1p()), Some(4.0)),
         claimed(3, Outcome::BuildFailed { error: String::new() }, Some(50.0)),
         claimed(4, miss(0.5), None),

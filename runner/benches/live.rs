@@ -60,10 +60,10 @@ fn toy(root: &Path) {
 fn enter(ledger: &Ledger, repo: &Repo, record: &mut Record) {
     record.trial += 1;
     record.artifact = Some(format!("{:064x}", record.trial));
-    let mut flight = run_store::flight(record, None, repo, Owner::Piton);
-    flight.tree = Some(format!("{:040x}", record.trial));
-    ledger.propose(&flight).expect("a row");
-    ledger.decide(record, flight.tree.as_deref()).expect("an entry");
+    let mut in_progress = run_store::trial_in_progress(record, None, repo, Owner::Piton);
+    in_progress.tree = Some(format!("{:040x}", record.trial));
+    ledger.propose(&in_progress).expect("a row");
+    ledger.decide(record, in_progress.tree.as_deref()).expect("an entry");
     ledger.applied("r", record.trial).expect("a mark");
 }
 

@@ -175,11 +175,11 @@ impl Toy {
         for trial in record.trial + 1..=rows {
             record.trial = trial;
             record.artifact = Some(format!("{trial:064x}"));
-            let mut flight = run_store::flight(&record, None, &repo, Owner::Piton);
-            flight.tree = Some(format!("{trial:040x}"));
-            ledger.propose(&flight).expect("a row");
+            let mut in_progress = run_store::trial_in_progress(&record, None, &repo, Owner::Piton);
+            in_progress.tree = Some(format!("{trial:040x}"));
+            ledger.propose(&in_progress).expect("a row");
             repo.new_ref(&format!("refs/piton/r/trials/{trial}"), commit, "bench").expect("a ref");
-            ledger.decide(&record, flight.tree.as_deref()).expect("an entry");
+            ledger.decide(&record, in_progress.tree.as_deref()).expect("an entry");
             ledger.applied("r", trial).expect("a mark");
         }
     }

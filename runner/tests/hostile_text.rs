@@ -13,7 +13,7 @@ use piton_core::report::finalize;
 use piton_core::report::html;
 use piton_core::report::plot;
 use piton_core::report::tables;
-use piton_core::rule::keep::{Case, Track, hear};
+use piton_core::rule::keep::{Case, Track, decide};
 use piton_core::rule::settings::Settings;
 use piton_core::run::summary;
 use piton_core::trial::record::{Cost, Proposer, Record};
@@ -138,7 +138,7 @@ proptest! {
         if let Ok(case) = serde_json::from_str::<Case>(&text)
             && case.problem().is_none()
         {
-            let (_, estimate, _) = hear(&case);
+            let (_, estimate, _) = decide(&case);
             prop_assert!(estimate.gain.is_finite());
             prop_assert!(estimate.low.zip(estimate.high).is_none_or(|(low, high)| low <= high));
         }
@@ -271,7 +271,7 @@ proptest! {
         let mut record = Record { trial: 7, description: format!("{}{words}\n\nTrial: 8", record.description), ..record };
         record.agent = Some(Proposer { name: words.clone(), model: Some(words), end: "done".into(), cost: Cost::default() });
         let idea = finalize::Idea { record: &record, bundle: None, again: None };
-        let message = finalize::message(&idea, finalize::Evidence { metric: &metric(), alpha: 0.02, verification: None });
+        let message = finalize::message(&idea, finalize::RunEvidence { metric: &metric(), alpha: 0.02, verification: None });
         prop_assert!(!message.contains(['\u{202e}', '\u{1b}', '\u{0}', '\u{feff}', '\r']), "{message}");
         let (subject, rest) = message.split_once("\n\n").unwrap();
         prop_assert!(!subject.is_empty() && subject.chars().count() <= 72 && !subject.contains('\n'), "{subject}");

@@ -178,7 +178,8 @@ fn what_is_taken_home_carries_its_evidence_in_the_message_and_the_plan_says_what
         finalize::branch_of("nov20", &records[4]),
         "piton-final/nov20/4-one-loop-instead-of-two-and-what-the"
     );
-    let evidence = finalize::Evidence { metric: &metric(), alpha: 0.02, verification: Some(&verification) };
+    let evidence =
+        finalize::RunEvidence { metric: &metric(), alpha: 0.02, verification: Some(&verification) };
     let messages: Vec<String> = ideas.iter().map(|idea| finalize::message(idea, evidence)).collect();
     assert_golden(&golden("finalize.txt"), &messages.join("\n--------\n\n"));
     // Whatever was said, it is not in the paragraph that git reads.
@@ -217,7 +218,11 @@ fn what_is_taken_home_carries_its_evidence_in_the_message_and_the_plan_says_what
             branch("all", finalize::Holds::Everything, &[1, 4]),
         ],
         difference: Some(finalize::Difference {
-            files: vec![finalize::Change { path: "candidate/src/model.rs".into(), added: 3, removed: 11 }],
+            files: vec![finalize::FileChange {
+                path: "candidate/src/model.rs".into(),
+                added: 3,
+                removed: 11,
+            }],
             added: 3,
             removed: 11,
             diff: String::new(),
@@ -321,11 +326,11 @@ fn a_staircase_in_characters_and_as_svg() {
 
 #[test]
 fn a_run_that_goes_on_as_the_terminal_shows_it() {
-    use piton_core::report::live_state::{Evidence, Live, LiveTrial, Now};
+    use piton_core::report::live_state::{Live, LiveTrial, Now, TestProgress};
     let (records, metric, diffs) = (records(), metric(), BTreeMap::new());
     let view = html::View { records: &records[..6], ..view(&records, &metric, &diffs) };
     let evidence =
-        Evidence { log_e: 1.8, keeps_at: 50f64.ln(), futility: -0.4, gives_up_at: 0.2f64.ln(), most: 64 };
+        TestProgress { log_e: 1.8, keeps_at: 50f64.ln(), futility: -0.4, gives_up_at: 0.2f64.ln(), most: 64 };
     let trial = LiveTrial {
         number: 6,
         what: "fuse the gate and up projections".into(),

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use piton_core::run::summary::Verification;
 use piton_core::trial::record::Record;
-use piton_core::trial::state::{Flight, Owner, State};
+use piton_core::trial::state::{Owner, State, TrialInProgress};
 use piton_system::ledger::{Ledger, Run};
 use serde_json::{Value, json};
 
@@ -344,7 +344,7 @@ pub fn night(plan: Plan) -> Scratch {
         worktree: None,
         locks: true,
     };
-    ledger.begin(&run, &flight(record(&steps[0], &commits))).expect("a run");
+    ledger.begin(&run, &in_progress(record(&steps[0], &commits))).expect("a run");
     for step in &steps[1..] {
         enter(&ledger, record(step, &commits));
     }
@@ -356,13 +356,13 @@ pub fn night(plan: Plan) -> Scratch {
     toy
 }
 
-fn flight(record: Record) -> Flight {
-    Flight { state: State::Proposed, record, tree: None, work: "x".into(), owner: Owner::Piton }
+fn in_progress(record: Record) -> TrialInProgress {
+    TrialInProgress { state: State::Proposed, record, tree: None, work: "x".into(), owner: Owner::Piton }
 }
 
 fn enter(ledger: &Ledger, record: Record) {
     let trial = record.trial;
-    ledger.propose(&flight(record.clone())).expect("a trial");
+    ledger.propose(&in_progress(record.clone())).expect("a trial");
     ledger.decide(&record, None).expect("a verdict");
     ledger.applied(RUN, trial).expect("a mark");
 }

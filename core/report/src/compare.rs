@@ -6,7 +6,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::html::Facts;
+use crate::html::RunFacts;
 use piton_base::metric::Direction;
 use piton_run::stopping;
 use piton_trial::text::{clean, ends, gain, number, seconds};
@@ -37,7 +37,7 @@ pub struct ComparedRow {
 #[derive(Debug, Clone, PartialEq)]
 pub struct ComparedRun {
     /// Its facts.
-    pub facts: Facts,
+    pub facts: RunFacts,
     /// Its experiment, as JSON; `Null` where piton knows none.
     pub settings: Value,
     /// Whose claims the facts are, where they are not piton's.
@@ -55,8 +55,8 @@ pub fn compare(sides: [&ComparedRun; 2]) -> Comparison {
         };
         figures.push(ComparedRow { name: "figures".to_owned(), values: sides.map(whose) });
     }
-    let mut row = |name: &str, of: &dyn Fn(&Facts) -> String| {
-        let value = |facts: &Facts| {
+    let mut row = |name: &str, of: &dyn Fn(&RunFacts) -> String| {
+        let value = |facts: &RunFacts| {
             Some(of(facts)).filter(|value| !value.is_empty()).unwrap_or_else(|| "-".to_owned())
         };
         figures.push(ComparedRow { name: name.to_owned(), values: facts.map(value) });

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use piton_base::metric::Metric;
 use piton_base::note::Note;
 use piton_rule::gate::GateResult;
-use piton_rule::keep::{Estimate, Path, Verdict};
+use piton_rule::keep::{Estimate, KeepReason, Verdict};
 use piton_run::rechecks;
 use piton_run::summary::Verification;
 use piton_trial::proposal;
@@ -76,7 +76,7 @@ impl IdeaStatus {
 #[derive(Debug, Clone, Default)]
 pub struct Experiments {
     runs: Vec<IdeaRun>,
-    ideas: BTreeMap<String, Idea>,
+    ideas: BTreeMap<String, IdeaHistory>,
     /// The idea of each trial of the present run.
     names: BTreeMap<u32, String>,
     /// The records that say where the branch of the present run stands, without their pairs.
@@ -95,7 +95,7 @@ struct IdeaRun {
 
 /// An idea.
 #[derive(Debug, Clone, Default)]
-struct Idea {
+struct IdeaHistory {
     /// Place of its first trial or note among all.
     first: usize,
     tried: Vec<IdeaTrial>,
@@ -226,8 +226,10 @@ impl Experiments {
         };
         let tried = self.ideas.values_mut().flat_map(|idea| &mut idea.tried);
         for tried in tried.filter(|tried| tried.run == at && line.contains(&tried.trial)) {
-            let for_now =
-                matches!(tried.outcome, Outcome::Judged { verdict: Verdict::Keep(Path::Provisional), .. });
+            let for_now = matches!(
+                tried.outcome,
+                Outcome::Judged { verdict: Verdict::Keep(KeepReason::Provisional), .. }
+            );
             tried.came = match found(tried.trial).filter(|again| !again.pays()) {
                 Some(again) => {
                     let (gain, pairs, _) = again.without.unwrap_or(again.own);
@@ -244,13 +246,13 @@ impl Experiments {
         piton_run::rechecks::incumbent(&self.line)?.commit.as_deref()
     }
 
-    fn idea(&mut self, name: String) -> &mut Idea {
+    fn idea(&mut self, name: String) -> &mut IdeaHistory {
         let first = self.ideas.len();
-        self.ideas.entry(name).or_insert_with(|| Idea { first, ..Idea::default() })
+        self.ideas.entry(name).or_insert_with(|| IdeaHistory { first, ..IdeaHistory::default() })
     }
 }
 
-impl Idea {
+impl IdeaHistory {
     fn status(&self) -> IdeaStatus {
         let any = |of: &dyn Fn(&Came) -> bool| self.tried.iter().any(|tried| of(&tried.came));
         if any(&|came| *came == Came::Ships) {

@@ -9,14 +9,14 @@ mod plan;
 
 use std::collections::BTreeSet;
 
-use piton_rule::keep::{Path, Verdict};
+use piton_rule::keep::{KeepReason, Verdict};
 use piton_run::rechecks;
 use piton_run::summary::{Again, Verification};
 use piton_trial::proposal;
 use piton_trial::record::{Outcome, Record};
 
-pub use message::{Evidence, again, message, subject};
-pub use plan::{Branch, BranchCommit, Change, Difference, Fate, Holds, Plan, Planned};
+pub use message::{RunEvidence, again, message, subject};
+pub use plan::{Branch, BranchCommit, Difference, Fate, FileChange, Holds, Plan, Planned};
 
 /// A name that is longer than this is cut between words, in characters.
 const NAME: usize = 30;
@@ -35,7 +35,7 @@ pub struct Idea<'a> {
 impl Idea<'_> {
     /// Whether it was kept for now.
     pub fn provisional(&self) -> bool {
-        matches!(self.record.outcome, Outcome::Judged { verdict: Verdict::Keep(Path::Provisional), .. })
+        matches!(self.record.outcome, Outcome::Judged { verdict: Verdict::Keep(KeepReason::Provisional), .. })
     }
 
     /// Whether it is still worth having; so is what was not measured once more.

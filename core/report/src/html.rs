@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use crate::plot::{self, Glyph, Ink, Kind, Staircase};
+use crate::plot::{self, Glyph, Ink, Staircase, TrialKind};
 use piton_base::metric::{Direction, Metric};
 use piton_rule::settings::{Guard, SecondaryMetric};
 use piton_run::rechecks;
@@ -23,7 +23,7 @@ use piton_run::summary::Verification;
 use piton_trial::record::Record;
 use piton_trial::text::{clean, ends, gain, noun, number, plural, printable};
 
-pub use facts::{Facts, Provenance, TimeSpent, TrialFacts, Verified};
+pub use facts::{Provenance, RunFacts, TimeSpent, TrialFacts, Verified};
 pub use live::{Served, answer, live, news, row, strip};
 pub use markdown::{cell, code, markdown};
 use pictures::{others, pictures};
@@ -63,8 +63,8 @@ impl View<'_> {
     }
 
     /// The facts.
-    pub fn facts(&self) -> Facts {
-        Facts::of(self)
+    pub fn facts(&self) -> RunFacts {
+        RunFacts::of(self)
     }
 
     /// The other metrics that are worth a picture, with the better direction of each.
@@ -111,7 +111,7 @@ fn title(view: &View) -> String {
     format!("{}: {}", clean(view.run, 60), clean(&view.metric.name, 60))
 }
 
-fn headline(view: &View, facts: &Facts) -> Markup {
+fn headline(view: &View, facts: &RunFacts) -> Markup {
     let unit = clean(&view.metric.unit, 30);
     let values = facts.baseline_value.zip(facts.incumbent_value);
     html! {
@@ -161,7 +161,7 @@ fn headline(view: &View, facts: &Facts) -> Markup {
     }
 }
 
-fn glyph(kind: Kind) -> Markup {
+fn glyph(kind: TrialKind) -> Markup {
     html! { b class={ "f-" (Ink::of(kind).style().0) } aria-hidden="true" { (Glyph::of(kind).character()) } }
 }
 
@@ -217,7 +217,7 @@ fn kept(view: &View) -> Markup {
     }
 }
 
-fn provenance(view: &View, facts: &Facts) -> Markup {
+fn provenance(view: &View, facts: &RunFacts) -> Markup {
     let from = &facts.provenance;
     let row = |name: &str, values: &[String]| {
         html! {

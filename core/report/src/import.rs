@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::html::{Facts, Provenance, TimeSpent};
-use crate::plot::{Kind, Mark, Staircase, drawable};
+use crate::html::{Provenance, RunFacts, TimeSpent};
+use crate::plot::{Mark, Staircase, TrialKind, drawable};
 use piton_base::metric::{Direction, Metric, Scale};
 use piton_trial::record::Cost;
 use piton_trial::text::{clean, gain, noun, number};
@@ -56,7 +56,7 @@ pub struct Imported {
     /// Which way is better.
     pub direction: Direction,
     /// What it tells of its trials, oldest first.
-    pub claims: Vec<Claim>,
+    pub claims: Vec<ImportedTrial>,
     /// Lines that could not be read: cut short, or of something else.
     pub skipped: usize,
     /// Trials of earlier experiments in the same file, which had another metric or another beginning: left out.
@@ -67,7 +67,7 @@ pub struct Imported {
 /// What another tool tells of a trial.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Claim {
+pub struct ImportedTrial {
     /// Its place in the file, from 0.
     pub trial: u32,
     /// The tool's own word for how it ended.
@@ -143,7 +143,7 @@ fn table(text: &str, found: &mut Imported) -> Result<(), String> {
             continue;
         };
         let crashed = status.trim() == "crash";
-        found.claims.push(Claim {
+        found.claims.push(ImportedTrial {
             trial: 0,
             status: status.trim().to_owned(),
             value: value.trim().parse().ok().filter(|value: &f64| !(crashed && *value == 0.0)),
@@ -157,7 +157,7 @@ fn table(text: &str, found: &mut Imported) -> Result<(), String> {
 
 /// What a line of a file is.
 enum Said {
-    Trial(Claim),
+    Trial(ImportedTrial),
     /// Settings, branches, hooks: known, and no trial.
     Aside,
     Nothing,
@@ -205,7 +205,7 @@ fn labloop(value: &Value, found: &mut Imported) -> Said {
         return if value.get("fork").is_some() { Said::Aside } else { Said::Nothing };
     };
     let direction = Some(text_of(value, "direction")).filter(|name| !name.is_empty() && name != "main");
-    Said::Trial(Claim {
+    Said::Trial(ImportedTrial {
         trial: 0,
         status: status.to_owned(),
         value: value.get("metric").and_then(Value::as_f64),
@@ -233,7 +233,7 @@ fn pi(value: &Value, found: &mut Imported) -> Said {
     let (Some(_), Some(status)) = (value.get("run").and_then(Value::as_u64), status) else {
         return if value.get("type").is_some() { Said::Aside } else { Said::Nothing };
     };
-    Said::Trial(Claim {
+    Said::Trial(ImportedTrial {
         trial: 0,
         // A crash is logged with the value 0, the best of all where lower is better.
         value: value
@@ -247,16 +247,16 @@ fn pi(value: &Value, found: &mut Imported) -> Said {
     })
 }
 
-impl Claim {
+impl ImportedTrial {
     /// What it is for the eye. The first that was kept is the baseline.
-    pub fn kind(&self) -> Kind {
+    pub fn kind(&self) -> TrialKind {
         match self.status.as_str() {
-            "keep" | "kept" | "baseline" => Kind::Kept,
-            "discard" | "reverted" => Kind::Discarded,
-            "checks_failed" => Kind::GateFailed,
-            "crash" | "failed" | "timed_out" | "no_metric" | "not_finite" => Kind::Crashed,
-            "interrupted" => Kind::Void,
-            _ => Kind::NotJudged,
+            "keep" | "kept" | "baseline" => TrialKind::Kept,
+            "discard" | "reverted" => TrialKind::Discarded,
+            "checks_failed" => TrialKind::GateFailed,
+            "crash" | "failed" | "timed_out" | "no_metric" | "not_finite" => TrialKind::Crashed,
+            "interrupted" => TrialKind::Void,
+            _ => TrialKind::NotJudged,
         }
     }
 }
@@ -267,13 +267,13 @@ impl Imported {
         let told = self.told();
         let start =
             self.claims.iter().find_map(|claim| claim.value.filter(|value| drawable(told.scale(), *value)));
-        let level = |claim: &Claim| told.gain(start?, claim.value?).filter(|level| level.is_finite());
+        let level = |claim: &ImportedTrial| told.gain(start?, claim.value?).filter(|level| level.is_finite());
         let (mut line, mut before) = (vec![(0, 0.0)], 0.0);
         let mut marks = vec![];
         for claim in &self.claims {
             let (kind, level) = (claim.kind(), level(claim));
             let gain = level.map(|level| level - before);
-            if let (Kind::Kept, Some(level), true) = (kind, level, claim.trial > 0) {
+            if let (TrialKind::Kept, Some(level), true) = (kind, level, claim.trial > 0) {
                 line.push((claim.trial, level));
                 before = level;
             }
@@ -295,7 +295,7 @@ impl Imported {
     }
 
     /// Where the run stands by what its tool claims, for people.
-    pub fn status(&self, facts: &Facts) -> String {
+    pub fn status(&self, facts: &RunFacts) -> String {
         let unit = if self.unit.is_empty() { String::new() } else { format!(" {}", self.unit) };
         let value = |x: Option<f64>| {
             x.map_or_else(|| "-".to_owned(), |x| format!("{}{unit}", piton_trial::text::number(x)))
@@ -315,7 +315,7 @@ impl Imported {
     }
 
     /// The same facts that there are of a run of piton's, as far as it tells any: claims, all of them.
-    pub fn facts(&self) -> Facts {
+    pub fn facts(&self) -> RunFacts {
         let stairs = self.staircase();
         let trials = self.claims.get(1..).unwrap_or_default();
         let (mut counts, mut reasons) = (BTreeMap::new(), BTreeMap::new());
@@ -323,7 +323,7 @@ impl Imported {
             *counts.entry(claim.kind().word()).or_default() += 1;
             *reasons.entry(clean(&claim.status, 40)).or_default() += 1;
         }
-        Facts {
+        RunFacts {
             experiment: self.name.clone(),
             run: self.name.clone(),
             base: self.claims.first().map_or_else(String::new, |claim| claim.commit.clone()),
@@ -401,15 +401,18 @@ mod tests {
     use super::*;
     use crate::plot;
 
-    fn kinds(imported: &Imported) -> Vec<Kind> {
-        imported.claims.iter().map(Claim::kind).collect()
+    fn kinds(imported: &Imported) -> Vec<TrialKind> {
+        imported.claims.iter().map(ImportedTrial::kind).collect()
     }
 
     #[test]
     fn a_table_of_autoresearch_is_read_and_the_zero_of_a_crash_is_no_value() {
         let text = "commit\tval_bpb\tmemory_gb\tstatus\tdescription\na1b2c3d\t0.997900\t44.0\tkeep\tbaseline\nb2c3d4e\t0.993200\t44.2\tkeep\tincrease LR to 0.04\nc3d4e5f\t1.005000\t44.0\tdiscard\tswitch to GeLU\nd4e5f6g\t0.000000\t0.0\tcrash\tdouble model width (OOM)\nhalf a li";
         let found = read(Source::Autoresearch, text, None).unwrap();
-        assert_eq!(kinds(&found), [Kind::Kept, Kind::Kept, Kind::Discarded, Kind::Crashed]);
+        assert_eq!(
+            kinds(&found),
+            [TrialKind::Kept, TrialKind::Kept, TrialKind::Discarded, TrialKind::Crashed]
+        );
         assert_eq!((found.claims[3].value, found.skipped, found.metric.as_str()), (None, 1, "val_bpb"));
         let stairs = found.staircase();
         assert!(stairs.end() > 0.0 && stairs.verification.is_none() && stairs.claimed.is_some());
@@ -424,7 +427,7 @@ mod tests {
     fn a_ledger_of_labloop_is_read_with_the_direction_of_its_manifest() {
         let text = "{\"goal\": \"maximize\", \"manifest\": 1, \"metric\": \"acc\", \"run\": \"python train.py\"}\n{\"commit\": null, \"direction\": \"main\", \"duration_seconds\": 41.2, \"harness\": null, \"incumbent\": null, \"index\": 0, \"metric\": 0.5, \"note\": \"baseline\", \"outcome\": \"kept\", \"stdout_tail\": \"\"}\n{\"commit\": \"a1f4c02\", \"duration_seconds\": 38.9, \"incumbent\": 0.5, \"index\": 1, \"metric\": 0.6, \"note\": \"\", \"outcome\": \"kept\"}\n{\"duration_seconds\": 3.0, \"index\": 2, \"metric\": null, \"outcome\": \"timed_out\"}\n{\"index\": 3, \"outc";
         let found = read(Source::Labloop, text, None).unwrap();
-        assert_eq!(kinds(&found), [Kind::Kept, Kind::Kept, Kind::Crashed]);
+        assert_eq!(kinds(&found), [TrialKind::Kept, TrialKind::Kept, TrialKind::Crashed]);
         assert_eq!((found.direction, found.metric.as_str(), found.skipped), (Direction::Higher, "acc", 1));
         assert!((found.staircase().end() - 1.2f64.ln()).abs() < 1e-12);
     }
@@ -433,7 +436,7 @@ mod tests {
     fn a_log_of_pi_autoresearch_is_read_with_its_configuration() {
         let text = "{\"type\":\"config\",\"name\":\"tests\",\"metricName\":\"total_s\",\"metricUnit\":\"s\",\"bestDirection\":\"lower\"}\n{\"run\":1,\"commit\":\"abc1234\",\"metric\":42.3,\"metrics\":{},\"status\":\"keep\",\"description\":\"baseline\",\"timestamp\":1773000000000,\"segment\":0,\"confidence\":null}\n{\"run\":2,\"commit\":\"abc1235\",\"metric\":0,\"metrics\":{},\"status\":\"crash\",\"description\":\"no\",\"timestamp\":1773000000000}\n{\"run\":3,\"commit\":\"abc1236\",\"metric\":40,\"metrics\":{},\"status\":\"checks_failed\",\"description\":\"skip\"}\n{\"type\":\"hook\"}";
         let found = read(Source::PiAutoresearch, text, None).unwrap();
-        assert_eq!(kinds(&found), [Kind::Kept, Kind::Crashed, Kind::GateFailed]);
+        assert_eq!(kinds(&found), [TrialKind::Kept, TrialKind::Crashed, TrialKind::GateFailed]);
         assert_eq!((found.claims[1].value, found.unit.as_str()), (None, "s"));
     }
 

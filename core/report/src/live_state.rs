@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::plot::Kind;
+use crate::plot::TrialKind;
 use piton_base::metric::Metric;
 use piton_rule::keep::Asked;
 use piton_run::stopping::{self, Ascent};
@@ -50,12 +50,12 @@ pub struct LiveTrial {
     /// d of the last of them, in order, natural logarithm.
     pub gains: Vec<f64>,
     /// What they say so far; absent where the rule asks no question of them.
-    pub evidence: Option<Evidence>,
+    pub evidence: Option<TestProgress>,
 }
 
 /// How far the test by betting is from either of its ends.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Evidence {
+pub struct TestProgress {
     /// log E, natural.
     pub log_e: f64,
     /// Where that keeps: ln(1/alpha).
@@ -68,7 +68,7 @@ pub struct Evidence {
     pub most: u32,
 }
 
-impl Evidence {
+impl TestProgress {
     /// Of the question whether the challenger is better.
     pub fn of(asked: &Asked) -> Self {
         let (question, sums) = (&asked.question, &asked.evidence);
@@ -116,7 +116,7 @@ impl Now {
     }
 
     /// The trial's pairs so far.
-    pub fn measured(&mut self, gains: &[f64], evidence: Option<Evidence>) {
+    pub fn measured(&mut self, gains: &[f64], evidence: Option<TestProgress>) {
         if let Some(trial) = &mut self.trial {
             let finite = gains.iter().copied().filter(|gain| gain.is_finite());
             let from = gains.len().saturating_sub(PAIRS);
@@ -184,7 +184,7 @@ impl Live {
                     "the climb was asked to end, and ends after the trial in progress".to_owned(),
                 ));
             }
-            lines.push(("agent", clean(&climb.order.agent, 120)));
+            lines.push(("agent", clean(&climb.options.agent, 120)));
             lines.push(("spent", stopping::spent(&climb.spent)));
             let left = self.left(climb, at);
             lines.push((
@@ -213,7 +213,7 @@ impl Live {
 
     /// What is left of the budget.
     fn left(&self, climb: &Ascent, at: u64) -> Vec<String> {
-        let mut left = stopping::left(&climb.order.budget, &climb.spent);
+        let mut left = stopping::left(&climb.options.budget, &climb.spent);
         let deadline = self.now.as_ref().and_then(|now| now.deadline);
         let wall = left.wall.take().map(|wall| deadline.map_or(wall.as_secs(), |end| end.saturating_sub(at)));
         let mut words: Vec<String> = wall.map(|wall| seconds(wall as f64)).into_iter().collect();
@@ -223,20 +223,20 @@ impl Live {
 }
 
 /// How a trial ended, in a line for the terminal: number, kind and the rest.
-pub fn verdict(record: &Record, metric: &Metric) -> (u32, Kind, String) {
+pub fn verdict(record: &Record, metric: &Metric) -> (u32, TrialKind, String) {
     let gain =
         record.outcome.estimate().map_or_else(|| "-".to_owned(), |e| piton_trial::text::gain(e.gain, metric));
     let reason = clean(&record.outcome.reason(), 40);
     let what = clean(&record.description, 160);
-    (record.trial, Kind::of(&record.outcome), format!("{gain:>9}  {reason:<18} {what}"))
+    (record.trial, TrialKind::of(&record.outcome), format!("{gain:>9}  {reason:<18} {what}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn evidence(log_e: f64, futility: f64) -> Evidence {
-        Evidence { log_e, keeps_at: 50f64.ln(), futility, gives_up_at: 0.2f64.ln(), most: 64 }
+    fn evidence(log_e: f64, futility: f64) -> TestProgress {
+        TestProgress { log_e, keeps_at: 50f64.ln(), futility, gives_up_at: 0.2f64.ln(), most: 64 }
     }
 
     #[test]

@@ -18,7 +18,7 @@ mod text;
 use unicode_width::UnicodeWidthChar;
 
 pub use card::{Card, card};
-pub use looks::{Glyph, Ink, Kind, Outline, counts};
+pub use looks::{Glyph, Ink, Outline, TrialKind, counts};
 pub use scatter::{Scatter, Spot, scatter};
 pub use small::{Share, pairs, strip};
 pub use staircase::staircase;

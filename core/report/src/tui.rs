@@ -8,7 +8,7 @@ use ratatui::widgets::Paragraph;
 
 use crate::html::View;
 use crate::live_state::{self, Live, LiveTrial};
-use crate::plot::{self, Glyph, Kind, Medium};
+use crate::plot::{self, Glyph, Medium, TrialKind};
 use piton_base::metric::Metric;
 use piton_trial::text::{clean, ends, gain, number, plural, seconds};
 
@@ -36,7 +36,7 @@ pub enum Key {
 
 /// What a key asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Deed {
+pub enum KeyAction {
     /// To look on no longer.
     Quit,
     /// That the climb end after the trial in progress.
@@ -82,16 +82,18 @@ struct Drawn {
 
 impl Panel {
     /// What a key asks for, if anything.
-    pub fn press(&mut self, key: Key) -> Option<Deed> {
+    pub fn press(&mut self, key: Key) -> Option<KeyAction> {
         if key == Key::Interrupt {
-            return Some(Deed::Quit);
+            return Some(KeyAction::Quit);
         }
         match (std::mem::take(&mut self.asking), key) {
-            (Asking::Nothing, Key::Character('q')) => return Some(Deed::Quit),
+            (Asking::Nothing, Key::Character('q')) => return Some(KeyAction::Quit),
             (Asking::Nothing, Key::Character('s')) => self.asking = Asking::Stop,
             (Asking::Nothing, Key::Character('n')) => self.asking = Asking::Note(String::new()),
-            (Asking::Stop, Key::Character('y' | 's') | Key::Enter) => return Some(Deed::Stop),
-            (Asking::Note(text), Key::Enter) if !text.trim().is_empty() => return Some(Deed::Note(text)),
+            (Asking::Stop, Key::Character('y' | 's') | Key::Enter) => return Some(KeyAction::Stop),
+            (Asking::Note(text), Key::Enter) if !text.trim().is_empty() => {
+                return Some(KeyAction::Note(text));
+            }
             (Asking::Note(mut text), Key::Character(c)) => {
                 text.push(c);
                 self.asking = Asking::Note(text);
@@ -195,15 +197,15 @@ fn bold() -> Style {
     Style::new().add_modifier(Modifier::BOLD)
 }
 
-fn colour(kind: Kind) -> Style {
+fn colour(kind: TrialKind) -> Style {
     Style::new().fg(match kind {
-        Kind::Kept => Color::Green,
-        Kind::Discarded => Color::Gray,
-        Kind::GateFailed => Color::Yellow,
-        Kind::Crashed => Color::Red,
-        Kind::Void => Color::Magenta,
-        Kind::NotJudged => Color::Cyan,
-        Kind::Check => Color::Blue,
+        TrialKind::Kept => Color::Green,
+        TrialKind::Discarded => Color::Gray,
+        TrialKind::GateFailed => Color::Yellow,
+        TrialKind::Crashed => Color::Red,
+        TrialKind::Void => Color::Magenta,
+        TrialKind::NotJudged => Color::Cyan,
+        TrialKind::Check => Color::Blue,
     })
 }
 
@@ -211,7 +213,7 @@ fn colour(kind: Kind) -> Style {
 fn painted(line: &str) -> Line<'static> {
     let mut spans: Vec<Span> = vec![];
     for c in line.chars() {
-        let kind = Kind::ALL
+        let kind = TrialKind::ALL
             .into_iter()
             .find(|kind| Glyph::of(*kind) != Glyph::Plus && Glyph::of(*kind).character() == c);
         let style = kind.map_or_else(Style::new, colour);
@@ -278,13 +280,13 @@ fn pairs(trial: &LiveTrial, metric: &Metric) -> Vec<Line<'static>> {
     if let Some(evidence) = &trial.evidence {
         let (keep, give_up) = evidence.shares();
         let (kept, given_up) = evidence.words();
-        lines.push(bar(keep, Kind::Kept, format!("{kept}; at most {} pairs", evidence.most)));
-        lines.push(bar(give_up, Kind::Discarded, given_up));
+        lines.push(bar(keep, TrialKind::Kept, format!("{kept}; at most {} pairs", evidence.most)));
+        lines.push(bar(give_up, TrialKind::Discarded, given_up));
     }
     lines
 }
 
-fn bar(share: f64, kind: Kind, words: String) -> Line<'static> {
+fn bar(share: f64, kind: TrialKind, words: String) -> Line<'static> {
     let full = (share * BAR).round() as usize;
     let rest = "░".repeat(BAR as usize - full);
     Line::from(vec![
@@ -301,30 +303,33 @@ mod tests {
     use ratatui::Terminal;
     use ratatui::backend::TestBackend;
 
-    fn press(panel: &mut Panel, keys: &str) -> Option<Deed> {
+    fn press(panel: &mut Panel, keys: &str) -> Option<KeyAction> {
         keys.chars().map(|c| panel.press(Key::Character(c))).last().flatten()
     }
 
     #[test]
     fn a_climb_is_asked_to_end_by_two_keys_and_not_by_one() {
         let mut panel = Panel::default();
-        assert_eq!((press(&mut panel, "s"), press(&mut panel, "y")), (None, Some(Deed::Stop)));
+        assert_eq!((press(&mut panel, "s"), press(&mut panel, "y")), (None, Some(KeyAction::Stop)));
         assert_eq!(press(&mut panel, "sx"), None);
         assert_eq!(press(&mut panel, "y"), None, "it was not asked for");
-        assert_eq!(press(&mut panel, "q"), Some(Deed::Quit));
+        assert_eq!(press(&mut panel, "q"), Some(KeyAction::Quit));
     }
 
     #[test]
     fn a_note_is_written_and_left_and_its_letters_are_no_commands() {
         let mut panel = Panel::default();
         assert_eq!(press(&mut panel, "nqs!"), None);
-        assert_eq!((panel.press(Key::Back), panel.press(Key::Enter)), (None, Some(Deed::Note("qs".into()))));
+        assert_eq!(
+            (panel.press(Key::Back), panel.press(Key::Enter)),
+            (None, Some(KeyAction::Note("qs".into())))
+        );
         press(&mut panel, "nx");
         assert_eq!((panel.press(Key::Escape), panel.press(Key::Enter)), (None, None), "never mind");
         press(&mut panel, "n ");
         assert_eq!(panel.press(Key::Enter), None, "it says nothing");
         press(&mut panel, "nx");
-        assert_eq!(panel.press(Key::Interrupt), Some(Deed::Quit));
+        assert_eq!(panel.press(Key::Interrupt), Some(KeyAction::Quit));
     }
 
     #[test]

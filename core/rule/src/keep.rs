@@ -10,7 +10,7 @@
 //! worth on this machine. Where
 //! the change does nothing, the coin makes d symmetric about zero whatever the machine does meanwhile; a test by
 //! betting ([`Question`]) then keeps it with probability at most alpha, and stops as soon as the answer is clear.
-//! [`hear`] is asked after every pair; whoever drives it knows nothing of how it decides.
+//! [`decide`] is asked after every pair; whoever drives it knows nothing of how it decides.
 
 mod again;
 mod betting_test;
@@ -23,8 +23,8 @@ use serde::{Deserialize, Serialize};
 use crate::settings::{Guard, SecondaryMetric, Settings};
 
 pub use crate::coin::{Draw, First, draw};
-pub use again::{Claim, Worth, again};
-pub use betting_test::{Answer, Evidence, Question};
+pub use again::{RecordedGain, Worth, again};
+pub use betting_test::{Evidence, Question, TestResult};
 pub use orders::Ordered;
 pub use tau::History;
 pub use track::Track;
@@ -51,7 +51,7 @@ pub struct Estimate {
 /// Why a challenger is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Path {
+pub enum KeepReason {
     /// It is better in the primary metric.
     Better,
     /// It is as good, and its code is simpler.
@@ -69,7 +69,7 @@ pub enum Verdict {
     /// Another pair is wanted.
     Continue,
     /// The challenger replaces the incumbent.
-    Keep(Path),
+    Keep(KeepReason),
     /// The whole interval, or every pair while there is none, lies below zero.
     Worse,
     /// The pairs do not show that it is better.
@@ -132,13 +132,13 @@ pub struct Asked {
     /// The question as it was put.
     pub question: Question,
     /// The answer.
-    pub answer: Answer,
+    pub answer: TestResult,
     /// The sums at the pair that gave it.
     pub evidence: Evidence,
 }
 
 /// Judges all pairs so far. Pure: the same case gives the same answer for ever.
-pub fn hear(case: &Case) -> (Verdict, Estimate, Vec<Asked>) {
+pub fn decide(case: &Case) -> (Verdict, Estimate, Vec<Asked>) {
     let (settings, primary) = (&case.settings, &case.primary);
     let (gains, middle) = (&primary.d, primary.middle());
     let mut estimate = Estimate { pairs: gains.len() as u32, gain: middle, low: None, high: None };
@@ -155,22 +155,26 @@ pub fn hear(case: &Case) -> (Verdict, Estimate, Vec<Asked>) {
         let question = primary.better(settings);
         (estimate.low, estimate.high) = primary.bounds(&question);
         match ask(BETTER.to_owned(), question, primary) {
-            _ if primary.hopeless(settings) => Answer::No,
+            _ if primary.hopeless(settings) => TestResult::No,
             answer => answer,
         }
     };
     // Of what is no gain to speak of nothing is kept, however sure it is.
     let little =
         middle <= primary.least(settings) || (primary.seeded && middle < settings.delta(primary.scale));
-    let better = if better == Answer::Yes && little { Answer::No } else { better };
+    let better = if better == TestResult::Yes && little { TestResult::No } else { better };
     // While the pairs of one order are waited for, the others may take back what was shown.
     let slipped = !exact && estimate.low.is_some_and(|low| low < 0.0) && primary.ordered(settings);
     let in_both = match better {
-        Answer::Yes if slipped && estimate.pairs < settings.n_max() => Answer::Open,
-        Answer::Yes => primary.in_both_orders(settings, 0.0, settings.n_max()),
-        _ => Answer::Yes,
+        TestResult::Yes if slipped && estimate.pairs < settings.n_max() => TestResult::Open,
+        TestResult::Yes => primary.in_both_orders(settings, 0.0, settings.n_max()),
+        _ => TestResult::Yes,
     };
-    let better = if better == Answer::Yes && in_both == Answer::Yes && slipped { Answer::No } else { better };
+    let better = if better == TestResult::Yes && in_both == TestResult::Yes && slipped {
+        TestResult::No
+    } else {
+        better
+    };
     let (mut guarded, mut unproven) = (None, false);
     for (guard, track) in &case.guards {
         let limit = guard.limit_on(track.scale, track.level);
@@ -187,11 +191,11 @@ pub fn hear(case: &Case) -> (Verdict, Estimate, Vec<Asked>) {
             ..Question::better_on(settings, track.scale, track.tau)
         };
         match ask(format!("worse in {}", guard.metric), question, &track.turned()) {
-            Answer::Yes => {
+            TestResult::Yes => {
                 guarded.get_or_insert_with(|| guard.metric.clone());
             }
             // Nothing is kept before a guard has had the pairs that a proof needs.
-            Answer::Open if estimate.pairs < question.fewest() => unproven = true,
+            TestResult::Open if estimate.pairs < question.fewest() => unproven = true,
             _ => {}
         }
     }
@@ -199,55 +203,55 @@ pub fn hear(case: &Case) -> (Verdict, Estimate, Vec<Asked>) {
     let question = Question::as_good_on(settings, primary.scale, tau, case.margin_spent);
     let as_good = match exact {
         true if settings.as_good && wanted => primary.plainly_as_good(settings),
-        true => Answer::No,
+        true => TestResult::No,
         false => question
             .filter(|_| wanted && primary.tau > 0.0)
-            .map_or(Answer::No, |question| ask("as good".to_owned(), question, primary)),
+            .map_or(TestResult::No, |question| ask("as good".to_owned(), question, primary)),
     };
     let (mut elsewhere, mut open) = (None, false);
     let mut as_good_in_both = match (as_good, question) {
-        (Answer::Yes, Some(question)) if !exact => {
+        (TestResult::Yes, Some(question)) if !exact => {
             primary.in_both_orders(settings, question.margin, question.n_max)
         }
-        (Answer::Yes, _) => primary.in_both_orders(settings, 0.0, settings.n_max()),
-        _ => Answer::Yes,
+        (TestResult::Yes, _) => primary.in_both_orders(settings, 0.0, settings.n_max()),
+        _ => TestResult::Yes,
     };
-    if as_good != Answer::No && !case.simpler {
+    if as_good != TestResult::No && !case.simpler {
         for (second, track) in &case.secondary {
             let answer = if track.d.is_empty() && !gains.is_empty() {
-                Answer::No
+                TestResult::No
             } else if track.exact(settings) {
                 track.plainly_better(settings)
             } else if track.tau == 0.0 {
                 // A metric that never varied and does now: nothing is known of how it varies.
-                Answer::No
+                TestResult::No
             } else {
                 let question = Question::better_on(settings, track.scale, track.tau);
                 ask(format!("better in {}", second.metric), question, track)
             };
             match answer {
-                Answer::Yes if elsewhere.is_none() => {
+                TestResult::Yes if elsewhere.is_none() => {
                     elsewhere = Some(second.metric.clone());
-                    if as_good_in_both == Answer::Yes {
+                    if as_good_in_both == TestResult::Yes {
                         as_good_in_both = track.in_both_orders(settings, 0.0, settings.n_max());
                     }
                 }
-                Answer::Yes => {}
-                Answer::Open => open = true,
-                Answer::No => {}
+                TestResult::Yes => {}
+                TestResult::Open => open = true,
+                TestResult::No => {}
             }
         }
     }
-    let reason = if case.simpler { Some(Path::Simpler) } else { elsewhere.map(Path::BetterIn) };
+    let reason = if case.simpler { Some(KeepReason::Simpler) } else { elsewhere.map(KeepReason::BetterIn) };
     let ceiling = estimate.high.or_else(|| gains.iter().copied().reduce(f64::max));
     let verdict = match (guarded, better, as_good, reason) {
         (Some(metric), ..) => Verdict::Guarded(metric),
-        (_, Answer::Yes, ..) if unproven => Verdict::Continue,
-        (_, Answer::Yes, ..) => in_orders(in_both, Path::Better),
-        (_, _, Answer::Yes, Some(_)) if unproven => Verdict::Continue,
-        (_, _, Answer::Yes, Some(path)) => in_orders(as_good_in_both, path),
-        (_, Answer::Open, ..) | (_, _, Answer::Open, _) => Verdict::Continue,
-        (_, _, Answer::Yes, None) if open => Verdict::Continue,
+        (_, TestResult::Yes, ..) if unproven => Verdict::Continue,
+        (_, TestResult::Yes, ..) => in_orders(in_both, KeepReason::Better),
+        (_, _, TestResult::Yes, Some(_)) if unproven => Verdict::Continue,
+        (_, _, TestResult::Yes, Some(reason)) => in_orders(as_good_in_both, reason),
+        (_, TestResult::Open, ..) | (_, _, TestResult::Open, _) => Verdict::Continue,
+        (_, _, TestResult::Yes, None) if open => Verdict::Continue,
         _ if ceiling.is_some_and(|ceiling| ceiling < 0.0) => Verdict::Worse,
         _ => Verdict::NotShownBetter,
     };
@@ -256,15 +260,15 @@ pub fn hear(case: &Case) -> (Verdict, Estimate, Vec<Asked>) {
 
 /// Whether only what ran before is waited for: all pairs together have shown that it is better.
 pub fn waits_for_order(asked: &[Asked]) -> bool {
-    asked.first().is_some_and(|first| first.about == BETTER && first.answer == Answer::Yes)
+    asked.first().is_some_and(|first| first.about == BETTER && first.answer == TestResult::Yes)
 }
 
 /// A keep, where both orders show it.
-fn in_orders(shown: Answer, path: Path) -> Verdict {
+fn in_orders(shown: TestResult, reason: KeepReason) -> Verdict {
     match shown {
-        Answer::Yes => Verdict::Keep(path),
-        Answer::Open => Verdict::Continue,
-        Answer::No => Verdict::OneOrder,
+        TestResult::Yes => Verdict::Keep(reason),
+        TestResult::Open => Verdict::Continue,
+        TestResult::No => Verdict::OneOrder,
     }
 }
 

@@ -66,7 +66,7 @@ impl Left {
 
 /// What a brief is made of.
 #[derive(Debug, Clone)]
-pub struct Facts<'a> {
+pub struct BriefFacts<'a> {
     /// The run.
     pub run: &'a str,
     /// Number of the trial that comes next.
@@ -110,7 +110,7 @@ pub struct Facts<'a> {
 }
 
 /// What an agent is told before its next proposal: at most [`MOST`] bytes.
-pub fn text(facts: &Facts) -> String {
+pub fn text(facts: &BriefFacts) -> String {
     let mut text = format!("# Brief for trial {} of run {}\n\n", facts.trial, facts.run);
     text.push_str(&cut(&goal(facts), part::GOAL));
     text.push_str(&standing(facts));
@@ -164,8 +164,8 @@ pub fn text(facts: &Facts) -> String {
     text
 }
 
-fn goal(facts: &Facts) -> String {
-    let Facts { metric, scope, .. } = facts;
+fn goal(facts: &BriefFacts) -> String {
+    let BriefFacts { metric, scope, .. } = facts;
     let way = if metric.direction == Direction::Higher { "higher" } else { "lower" };
     let unit = if metric.unit.is_empty() { String::new() } else { format!(" ({})", metric.unit) };
     let mut text = format!(
@@ -200,8 +200,8 @@ fn goal(facts: &Facts) -> String {
     text
 }
 
-fn standing(facts: &Facts) -> String {
-    let Facts { metric, best, baseline, .. } = facts;
+fn standing(facts: &BriefFacts) -> String {
+    let BriefFacts { metric, best, baseline, .. } = facts;
     let value = |x: Option<f64>| {
         x.map_or_else(|| "-".to_owned(), |x| format!("{} {}", number(x), cut(&metric.unit, 40)))
     };
@@ -225,7 +225,7 @@ fn standing(facts: &Facts) -> String {
     )
 }
 
-fn this_proposal(facts: &Facts) -> String {
+fn this_proposal(facts: &BriefFacts) -> String {
     let since = facts.frontier.since_keep;
     let mut text = "\n## This proposal\n\n".to_owned();
     if facts.frontier.on_plateau(facts.plateau) {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use piton_base::metric::{Direction, Metric, Scale, Values};
 use piton_base::stats;
-use piton_rule::keep::{self, Case, Path, SECOND_ALPHA, Verdict};
+use piton_rule::keep::{self, Case, KeepReason, SECOND_ALPHA, Verdict};
 use piton_rule::settings::Guard;
 use piton_trial::record::Record;
 
@@ -23,7 +23,7 @@ const DRIFT: f64 = 0.0062;
 
 /// What is known of the incumbent, in the unit of the metric, higher being better.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Known {
+pub struct KnownIncumbent {
     /// Mean of the incumbent's runs that did not select it.
     pub mean: f64,
     /// How many they are.
@@ -101,7 +101,7 @@ impl Runs {
     }
 
     /// What they say of the incumbent. The spread is that of all incumbents' runs, each about the mean of its own.
-    pub fn known(&self, side: SingleMetric) -> Option<Known> {
+    pub fn known(&self, side: SingleMetric) -> Option<KnownIncumbent> {
         let values =
             |runs: &Vec<Values>| -> Vec<f64> { runs.iter().filter_map(|run| side.of(run)).collect() };
         let all: Vec<Vec<f64>> = self.incumbents.iter().map(values).collect();
@@ -113,7 +113,7 @@ impl Runs {
             freedom += runs.len() as u32 - 1;
         }
         let incumbent = all.last()?;
-        (all[0].len() >= 2).then(|| Known {
+        (all[0].len() >= 2).then(|| KnownIncumbent {
             mean: if incumbent.is_empty() { f64::NAN } else { mean(incumbent) },
             runs: incumbent.len() as u32,
             sigma: (squares / f64::from(freedom)).sqrt(),
@@ -134,7 +134,7 @@ pub enum Judgement {
     Discard,
 }
 
-impl Known {
+impl KnownIncumbent {
     /// What the records know of the incumbent. Values are natural logarithms, turned so that higher is better. Of an incumbent that was
     /// kept only runs after its keep count: those before it chose it. `None` where the baseline has too few runs.
     pub fn of(records: &[Record], metric: &Metric) -> Option<Self> {
@@ -196,16 +196,18 @@ impl Known {
 /// What two pairs say where a pair is too expensive for more: both must be gains, and neither may break a guard. What does not vary is judged in
 /// full: two pairs are all that takes.
 pub fn provisional(case: &Case) -> Verdict {
-    let heard = keep::hear(case).0;
+    let heard = keep::decide(case).0;
     let least = case.primary.least(&case.settings);
     let gains = &case.primary.d;
     match gains.as_slice() {
         // Kept for now all the same: the test of a bundle shows it once more.
-        _ if heard == Verdict::Keep(Path::Better) => Verdict::Keep(Path::Provisional),
+        _ if heard == Verdict::Keep(KeepReason::Better) => Verdict::Keep(KeepReason::Provisional),
         _ if matches!(heard, Verdict::Guarded(_)) || case.primary.exact(&case.settings) => heard,
         _ if gains.iter().all(|gain| *gain < 0.0) && !gains.is_empty() => Verdict::Worse,
         _ if gains.iter().any(|gain| *gain <= least) => Verdict::NotShownBetter,
-        [_, _, ..] => keep::plainly_guarded(case).map_or(Verdict::Keep(Path::Provisional), Verdict::Guarded),
+        [_, _, ..] => {
+            keep::plainly_guarded(case).map_or(Verdict::Keep(KeepReason::Provisional), Verdict::Guarded)
+        }
         _ => Verdict::Continue,
     }
 }
@@ -220,7 +222,7 @@ mod tests {
     fn two_gains_keep_for_now_and_one_that_is_none_ends_it() {
         let provisional = |d: &[f64]| provisional(&case(d));
         assert_eq!(provisional(&[0.1]), Verdict::Continue);
-        assert_eq!(provisional(&[0.1, 0.02]), Verdict::Keep(Path::Provisional));
+        assert_eq!(provisional(&[0.1, 0.02]), Verdict::Keep(KeepReason::Provisional));
         assert_eq!(provisional(&[0.1, -0.02]), Verdict::NotShownBetter);
         assert_eq!(provisional(&[-0.1]), Verdict::Worse);
     }
@@ -248,10 +250,10 @@ mod tests {
 
     #[test]
     fn single_runs_are_proven_worse_by_their_spread_and_plainly_where_they_have_none() {
-        let memory = Known { mean: 0.0, runs: 5, sigma: 0.001, freedom: 4 };
+        let memory = KnownIncumbent { mean: 0.0, runs: 5, sigma: 0.001, freedom: 4 };
         assert!(memory.worse(&[-3.9], 0.1) && !memory.worse(&[-0.1], 0.1) && !memory.worse(&[1.0], 0.1));
-        assert!(!Known { sigma: 1.0, ..memory }.worse(&[-1.0], 0.1), "within the noise");
-        let exact = Known { sigma: 0.0, ..memory };
+        assert!(!KnownIncumbent { sigma: 1.0, ..memory }.worse(&[-1.0], 0.1), "within the noise");
+        let exact = KnownIncumbent { sigma: 0.0, ..memory };
         assert!(exact.worse(&[-0.11], 0.1) && !exact.worse(&[-0.1], 0.1));
     }
 
@@ -270,7 +272,7 @@ mod tests {
         assert!(runs.known(side).unwrap().mean.is_nan() && runs.level("loss") == 3.0);
     }
 
-    const KNOWN: Known = Known { mean: 10.0, runs: 5, sigma: 1.0, freedom: 4 };
+    const KNOWN: KnownIncumbent = KnownIncumbent { mean: 10.0, runs: 5, sigma: 1.0, freedom: 4 };
 
     #[test]
     fn a_lucky_first_run_opens_the_door_and_keeps_nothing() {
@@ -303,7 +305,7 @@ mod tests {
 
     #[test]
     fn one_run_is_no_mean_to_drift_from() {
-        let once = Known { runs: 1, ..KNOWN };
+        let once = KnownIncumbent { runs: 1, ..KNOWN };
         assert!(once.drifts(17.0) && !once.drifts(15.5));
     }
 }

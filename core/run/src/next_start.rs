@@ -27,12 +27,12 @@ pub struct Search {
     pub plateau: u32,
     /// What becomes of an edit that is like one judged before.
     #[serde(default)]
-    pub like: Answer,
+    pub like: OnSimilar,
 }
 
 impl Default for Search {
     fn default() -> Self {
-        Self { plateau: default_plateau(), like: Answer::default() }
+        Self { plateau: default_plateau(), like: OnSimilar::default() }
     }
 }
 
@@ -43,7 +43,7 @@ fn default_plateau() -> u32 {
 /// What becomes of an edit that is like one judged before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Answer {
+pub enum OnSimilar {
     /// It is measured, and the earlier one named.
     #[default]
     Warn,

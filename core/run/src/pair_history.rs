@@ -17,7 +17,7 @@ const SLOW: f64 = 0.105;
 
 /// One metric in the course of a trial.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Course {
+pub struct MetricHistory {
     metric: String,
     direction: Direction,
     #[serde(default)]
@@ -41,10 +41,10 @@ pub struct Course {
     order_effects: Vec<f64>,
 }
 
-impl Course {
+impl MetricHistory {
     /// A trial that begins after these records.
     pub fn begin(metric: &str, direction: Direction, scale: Scale, records: &[Record]) -> Self {
-        let mut course = Self {
+        let mut history = Self {
             metric: metric.to_owned(),
             direction,
             scale,
@@ -56,8 +56,8 @@ impl Course {
             orders: vec![],
             order_effects: vec![],
         };
-        records.iter().for_each(|record| course.take(record));
-        course
+        records.iter().for_each(|record| history.take(record));
+        history
     }
 
     /// Takes in a trial that has ended.
@@ -261,16 +261,16 @@ pub fn slow_start(metric: &Metric, warm_up: &Values, timed: &Values, tau: f64) -
 
 /// All metrics that a trial is judged by, in the course of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Courses {
+pub struct MetricHistories {
     /// The primary metric.
-    pub primary: Course,
-    secondary: Vec<(SecondaryMetric, Course)>,
-    guards: Vec<(Guard, Course)>,
+    pub primary: MetricHistory,
+    secondary: Vec<(SecondaryMetric, MetricHistory)>,
+    guards: Vec<(Guard, MetricHistory)>,
     simpler: bool,
     margin_spent: f64,
 }
 
-impl Courses {
+impl MetricHistories {
     /// A trial that begins after these records; `simpler` where its code is simpler than the incumbent's.
     pub fn begin(
         metric: &Metric,
@@ -280,9 +280,9 @@ impl Courses {
         simpler: bool,
     ) -> Self {
         let begin = |metric: &str, direction, scale: Option<Scale>| {
-            Course::begin(metric, direction, scale.unwrap_or_default(), &[])
+            MetricHistory::begin(metric, direction, scale.unwrap_or_default(), &[])
         };
-        let mut courses = Self {
+        let mut histories = Self {
             primary: begin(&metric.name, metric.direction, metric.scale),
             secondary: secondary
                 .iter()
@@ -292,13 +292,13 @@ impl Courses {
             simpler,
             margin_spent: 0.0,
         };
-        records.iter().for_each(|record| courses.take(record));
-        courses
+        records.iter().for_each(|record| histories.take(record));
+        histories
     }
 
     /// Takes in a trial that has ended.
     pub fn take(&mut self, record: &Record) {
-        self.each().for_each(|course| course.take(record));
+        self.each().for_each(|history| history.take(record));
         self.margin_spent += record.margin_spent();
     }
 
@@ -307,7 +307,7 @@ impl Courses {
         Self { simpler, ..self }
     }
 
-    fn each(&mut self) -> impl Iterator<Item = &mut Course> {
+    fn each(&mut self) -> impl Iterator<Item = &mut MetricHistory> {
         let others =
             self.secondary.iter_mut().map(|s| &mut s.1).chain(self.guards.iter_mut().map(|g| &mut g.1));
         std::iter::once(&mut self.primary).chain(others)
@@ -328,8 +328,8 @@ impl Courses {
     ) -> Option<(f64, f64)> {
         let others =
             self.secondary.iter_mut().map(|s| &mut s.1).chain(self.guards.iter_mut().map(|g| &mut g.1));
-        others.for_each(|course| {
-            course.pair_after(before, first, incumbent, challenger);
+        others.for_each(|history| {
+            history.pair_after(before, first, incumbent, challenger);
         });
         self.primary.pair_after(before, first, incumbent, challenger)
     }
@@ -346,7 +346,7 @@ impl Courses {
         let pairs = self.primary.gains.len();
         self.guards
             .iter()
-            .find(|(_, course)| course.gains.len() < pairs)
+            .find(|(_, history)| history.gains.len() < pairs)
             .map(|(guard, _)| guard.metric.as_str())
     }
 
@@ -355,8 +355,8 @@ impl Courses {
         Case {
             settings: settings.clone(),
             primary: self.primary.track(),
-            secondary: self.secondary.iter().map(|(s, course)| (s.clone(), course.track())).collect(),
-            guards: self.guards.iter().map(|(g, course)| (g.clone(), course.track())).collect(),
+            secondary: self.secondary.iter().map(|(s, history)| (s.clone(), history.track())).collect(),
+            guards: self.guards.iter().map(|(g, history)| (g.clone(), history.track())).collect(),
             simpler: self.simpler,
             margin_spent: self.margin_spent,
         }

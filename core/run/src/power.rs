@@ -5,7 +5,7 @@ use serde::Serialize;
 use piton_base::metric::{Metric, Scale};
 use piton_base::rng::Random;
 use piton_rule::keep::orders::whoever_ran_before;
-use piton_rule::keep::{Answer, First, Ordered, Question};
+use piton_rule::keep::{First, Ordered, Question, TestResult};
 use piton_rule::settings::{Preset, Settings};
 use piton_trial::text::{gain, noun, number, size};
 
@@ -90,16 +90,16 @@ fn of(question: &Question, both_orders: bool, effect: f64) -> Forecast {
             orders.push(Ordered::of(before, first, gain));
             before = if side > 0.0 { First::Challenger } else { First::Incumbent };
             let shown = || match whoever_ran_before(&orders, question.tau, question.margin) {
-                Answer::Open if gains.len() >= question.n_max as usize => Answer::No,
+                TestResult::Open if gains.len() >= question.n_max as usize => TestResult::No,
                 answer => answer,
             };
             match question.ask(&gains).0 {
-                Answer::Open => {}
+                TestResult::Open => {}
                 // From now on the incumbent runs before each pair.
-                Answer::Yes if both_orders && shown() == Answer::Open => before = First::Incumbent,
+                TestResult::Yes if both_orders && shown() == TestResult::Open => before = First::Incumbent,
                 answer => {
-                    let answer = if answer == Answer::Yes && both_orders { shown() } else { answer };
-                    kept += u32::from(answer == Answer::Yes);
+                    let answer = if answer == TestResult::Yes && both_orders { shown() } else { answer };
+                    kept += u32::from(answer == TestResult::Yes);
                     break;
                 }
             }

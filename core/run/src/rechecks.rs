@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use piton_rule::keep::{Path, Verdict, Worth};
+use piton_rule::keep::{KeepReason, Verdict, Worth};
 use piton_rule::settings::{Recheck, Settings};
 use piton_trial::record::{Outcome, Record, Status};
 
@@ -42,7 +42,7 @@ impl BranchState {
     /// Takes in a trial that has ended.
     pub fn take(&mut self, record: &Record) {
         match &record.outcome {
-            Outcome::Judged { verdict: Verdict::Keep(Path::Provisional), .. } => {
+            Outcome::Judged { verdict: Verdict::Keep(KeepReason::Provisional), .. } => {
                 self.keep(record.trial);
                 self.waiting.push(record.trial);
             }

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::few_runs::Runs;
 use crate::lessons::Lessons;
 use crate::next_start::Frontier;
-use crate::pair_history::Courses;
+use crate::pair_history::MetricHistories;
 use crate::rechecks::BranchState;
 use crate::stopping::Unblinded;
 use crate::tuner::Knob;
@@ -43,13 +43,13 @@ pub struct Tally {
     /// Where the next proposal may start.
     pub frontier: Frontier,
     metric: Metric,
-    courses: Courses,
+    histories: MetricHistories,
     runs: Runs,
 }
 
 impl Tally {
-    /// Of no records. `courses` are those of a run that has not begun.
-    pub fn new(metric: &Metric, courses: Courses) -> Self {
+    /// Of no records. `histories` are those of a run that has not begun.
+    pub fn new(metric: &Metric, histories: MetricHistories) -> Self {
         Self {
             records: 0,
             line: BranchState::default(),
@@ -60,7 +60,7 @@ impl Tally {
             lessons: Lessons::default(),
             frontier: Frontier::default(),
             metric: metric.clone(),
-            courses,
+            histories,
             runs: Runs::default(),
         }
     }
@@ -70,7 +70,7 @@ impl Tally {
         self.records = record.trial + 1;
         self.line.take(record);
         self.unblinded.take(record);
-        self.courses.take(record);
+        self.histories.take(record);
         self.runs.take(record);
         self.lessons.take(record, &self.metric);
         self.lessons.leave(&self.line.way);
@@ -97,8 +97,8 @@ impl Tally {
     }
 
     /// The metrics of a trial that begins now; `simpler` where its code is simpler than the incumbent's.
-    pub fn courses(&self, simpler: bool) -> Courses {
-        self.courses.clone().simpler(simpler)
+    pub fn histories(&self, simpler: bool) -> MetricHistories {
+        self.histories.clone().simpler(simpler)
     }
 
     /// The runs that the incumbents are known by, where single runs are judged.

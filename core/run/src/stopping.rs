@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use piton_base::metric::Direction;
 use piton_trial::record::{Cost, Outcome, Record, Status};
 
-pub use ascent::{Ascent, Hooks, Order, Waiting, cost, left, limits, spent};
+pub use ascent::{Ascent, ClimbOptions, Hooks, Waiting, cost, left, limits, spent};
 pub use call::{Call, Pause, note, pause};
 
 /// What a climb may spend, and what it is to reach. `None` is no limit.

@@ -6,7 +6,7 @@ use piton_base::level::Level;
 use serde::{Deserialize, Serialize};
 
 use crate::lessons::Expected;
-use crate::pair_history::Course;
+use crate::pair_history::MetricHistory;
 use crate::rechecks;
 use crate::stopping::{self, Ascent};
 use piton_base::metric::{Metric, Scale, percent};
@@ -103,7 +103,7 @@ pub fn status(
     let mut cost = Cost::default();
     records.iter().filter_map(|r| r.agent.as_ref()).for_each(|agent| cost.add(&agent.cost));
     let tau = (!records.is_empty())
-        .then(|| Course::begin(&metric.name, metric.direction, metric.scale(), records).tau);
+        .then(|| MetricHistory::begin(&metric.name, metric.direction, metric.scale(), records).tau);
     let gain = value(first).zip(value(best)).and_then(|(from, to)| metric.gain(from, to));
     Standing {
         run: run.to_owned(),

@@ -3,7 +3,7 @@
 use piton_core::base::conditions::Conditions;
 use piton_core::base::metric::{Direction, Metric, Values};
 use piton_core::rule::gate::{Gate, Pool, read};
-use piton_core::rule::keep::{Answer, Asked, Estimate, Evidence, First, Path as Why, Question, Verdict};
+use piton_core::rule::keep::{Asked, Estimate, Evidence, First, KeepReason, Question, TestResult, Verdict};
 use piton_core::rule::settings::Settings;
 use piton_core::run::summary;
 use piton_core::trial::changes::{Changes, ConstantChange};
@@ -40,7 +40,7 @@ fn asked(pairs: u32) -> Asked {
     Asked {
         about: "better".into(),
         question: Question::better(&Settings::default(), 0.02),
-        answer: Answer::No,
+        answer: TestResult::No,
         evidence: Evidence { pairs, log_e: -0.9, futility: -1.7 },
     }
 }
@@ -50,17 +50,20 @@ pub fn records() -> Vec<Record> {
     let judged = |verdict, gain, pairs| Outcome::Judged { verdict, estimate: estimate(gain, pairs) };
     let endings: Vec<(&str, Outcome)> = vec![
         ("baseline", Outcome::Baseline),
-        ("LOGITS_AT_EVERY_POSITION true -> false", judged(Verdict::Keep(Why::Better), 0.0305, 11)),
-        ("PREFILL_BATCH 1 -> 32", judged(Verdict::Keep(Why::Better), 0.41, 7)),
+        ("LOGITS_AT_EVERY_POSITION true -> false", judged(Verdict::Keep(KeepReason::Better), 0.0305, 11)),
+        ("PREFILL_BATCH 1 -> 32", judged(Verdict::Keep(KeepReason::Better), 0.41, 7)),
         ("CACHE_PAGE 64 -> 256", judged(Verdict::NotShownBetter, -0.003, 9)),
-        ("one loop instead of two", judged(Verdict::Keep(Why::Simpler), -0.001, 22)),
-        ("begin with the last tile", judged(Verdict::Keep(Why::BetterIn("ttft_ms".into())), 0.002, 31)),
+        ("one loop instead of two", judged(Verdict::Keep(KeepReason::Simpler), -0.001, 22)),
+        (
+            "begin with the last tile",
+            judged(Verdict::Keep(KeepReason::BetterIn("ttft_ms".into())), 0.002, 31),
+        ),
         ("a second copy of the weights", judged(Verdict::Guarded("avg_peak_memory_gb".into()), 0.01, 8)),
         (
             "the incumbent against itself",
             Outcome::Blind { verdict: Verdict::NotShownBetter, estimate: estimate(0.001, 8) },
         ),
-        ("two tokens at a time", judged(Verdict::Keep(Why::Provisional), 0.04, 2)),
+        ("two tokens at a time", judged(Verdict::Keep(KeepReason::Provisional), 0.04, 2)),
         (
             "1 provisional keep together",
             Outcome::Bundle { holds: false, trials: vec![8], estimate: estimate(-0.002, 6) },

@@ -7,8 +7,8 @@ use piton_core::base::conditions::Conditions;
 use piton_core::base::metric::Metric;
 use piton_core::base::note::Note;
 use piton_core::rule::gate::{Gate, GateResult, Pool};
-use piton_core::rule::keep::{Estimate, First, Path, Verdict};
-use piton_core::run::brief::{self, Facts, Left};
+use piton_core::rule::keep::{Estimate, First, KeepReason, Verdict};
+use piton_core::run::brief::{self, BriefFacts, Left};
 use piton_core::run::lessons::Lessons;
 use piton_core::run::next_start::Frontier;
 use piton_core::run::rechecks;
@@ -103,7 +103,7 @@ pub fn brief_of(
     let gates =
         [Gate { metric: "agreement".into(), min: Some(0.998), max: None, pool: Pool::Mean, after: 1 }];
     let step = frontier.step(10);
-    brief::text(&Facts {
+    brief::text(&BriefFacts {
         run: "nov20",
         trial: records.last().map_or(0, |r| r.trial.saturating_add(1)),
         metric,
@@ -202,13 +202,13 @@ fn estimate() -> impl Strategy<Value = Estimate> {
 fn verdict() -> impl Strategy<Value = Verdict> {
     prop_oneof![
         select(vec![
-            Verdict::Keep(Path::Better),
-            Verdict::Keep(Path::Simpler),
-            Verdict::Keep(Path::Provisional),
+            Verdict::Keep(KeepReason::Better),
+            Verdict::Keep(KeepReason::Simpler),
+            Verdict::Keep(KeepReason::Provisional),
             Verdict::Worse,
             Verdict::NotShownBetter,
         ]),
-        "[a-z]{1,9}".prop_map(|metric| Verdict::Keep(Path::BetterIn(metric))),
+        "[a-z]{1,9}".prop_map(|metric| Verdict::Keep(KeepReason::BetterIn(metric))),
         "[a-z]{1,9}".prop_map(Verdict::Guarded),
     ]
 }

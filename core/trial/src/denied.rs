@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use lines::{Kind, kind, paths, seems_to_write};
+use lines::{DenialKind, kind, paths, seems_to_write};
 
 /// How many of the last lines are looked at.
 const LAST: usize = 80;
@@ -162,12 +162,12 @@ impl Behind<'_> {
     }
 
     /// What the paths in a complaint say.
-    fn by_path(&self, kind: Kind, line: &str, around: &str) -> Vec<Denied> {
-        let writing = kind == Kind::ReadOnly || seems_to_write(line);
+    fn by_path(&self, kind: DenialKind, line: &str, around: &str) -> Vec<Denied> {
+        let writing = kind == DenialKind::ReadOnly || seems_to_write(line);
         paths(line).iter().filter_map(|path| self.one_path(kind, path, writing, around)).collect()
     }
 
-    fn one_path(&self, kind: Kind, path: &Path, writing: bool, around: &str) -> Option<Denied> {
+    fn one_path(&self, kind: DenialKind, path: &Path, writing: bool, around: &str) -> Option<Denied> {
         if let Ok(below) = path.strip_prefix(self.private) {
             return self.below_home(kind, below);
         }
@@ -181,21 +181,21 @@ impl Behind<'_> {
         // Its own home directory is an empty one, and nobody says where it stands for the user's.
         let create = there.is_none() && (writing || seems_to_write(around));
         match kind {
-            Kind::Network => None,
-            Kind::Absent if self.reads(path) => None,
-            Kind::Absent => match there {
+            DenialKind::Network => None,
+            DenialKind::Absent if self.reads(path) => None,
+            DenialKind::Absent => match there {
                 Some(There::Socket) => Some(self.socket(path)),
                 Some(_) if writing => Some(self.to_write(path)),
                 Some(_) => Some(self.to_read(path)),
                 None if create => self.beside(path),
                 None => None,
             },
-            Kind::ReadOnly => self.beside(path),
+            DenialKind::ReadOnly => self.beside(path),
             // A program without the right to be executed, for one, is no matter of the walls.
-            Kind::Refused if self.reads(path) => {
+            DenialKind::Refused if self.reads(path) => {
                 (writing || there.is_none()).then(|| self.beside(path)).flatten()
             }
-            Kind::Refused => match there {
+            DenialKind::Refused => match there {
                 Some(There::Socket) => Some(self.socket(path)),
                 Some(_) if writing => Some(self.to_write(path)),
                 None if create => self.beside(path),
@@ -205,8 +205,8 @@ impl Behind<'_> {
     }
 
     /// A path in the home directory that the job had.
-    fn below_home(&self, kind: Kind, below: &Path) -> Option<Denied> {
-        if kind != Kind::Absent || below.as_os_str().is_empty() {
+    fn below_home(&self, kind: DenialKind, below: &Path) -> Option<Denied> {
+        if kind != DenialKind::Absent || below.as_os_str().is_empty() {
             return None;
         }
         let real = self.home.join(below);
@@ -283,10 +283,10 @@ impl Behind<'_> {
     }
 
     /// What a complaint is about that names no path outside.
-    fn by_subject(&self, kind: Kind, line: &str, around: &str) -> Vec<Denied> {
+    fn by_subject(&self, kind: DenialKind, line: &str, around: &str) -> Vec<Denied> {
         let lower = line.to_lowercase();
         let says = |words: &[&str]| words.iter().any(|word| around.contains(word));
-        if kind == Kind::Network {
+        if kind == DenialKind::Network {
             return self.outside(&lower).into_iter().collect();
         }
         if !kind.is_refusal() || !paths(line).iter().all(|path| self.reads(path)) {

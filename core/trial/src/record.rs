@@ -17,9 +17,9 @@ use crate::similarity::Like;
 use piton_base::conditions::{Apart, Conditions};
 use piton_base::metric::{Scale, Values};
 use piton_rule::gate::GateResult;
-use piton_rule::keep::{Asked, First, Path, Verdict};
+use piton_rule::keep::{Asked, First, KeepReason, Verdict};
 
-pub use kind::{Kind, counted};
+pub use kind::{TrialKind, counted};
 pub use outcome::{Outcome, Stage, Status};
 
 /// What was measured of a pair, before the metric's history says what its gain is: nothing of it is a verdict yet.
@@ -297,7 +297,7 @@ impl Record {
     pub fn margin_spent(&self) -> f64 {
         let as_good = matches!(
             self.outcome,
-            Outcome::Judged { verdict: Verdict::Keep(Path::Simpler | Path::BetterIn(_)), .. }
+            Outcome::Judged { verdict: Verdict::Keep(KeepReason::Simpler | KeepReason::BetterIn(_)), .. }
         );
         let margins = self.asked.iter().map(|asked| asked.question.margin);
         if as_good { margins.fold(0.0, f64::max) } else { 0.0 }

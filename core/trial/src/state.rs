@@ -53,7 +53,7 @@ pub enum Owner {
 
 /// A trial on its way: the row that it has from its start.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Flight {
+pub struct TrialInProgress {
     /// How far it has come.
     pub state: State,
     /// The record as far as it is known.

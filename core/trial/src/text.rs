@@ -5,7 +5,7 @@ use crate::similarity::Like;
 use piton_base::metric::{BEYOND, Direction, Metric, Scale, percent};
 use piton_base::stats;
 use piton_rule::gate::GateResult;
-use piton_rule::keep::{Estimate, First, Ordered, Path, Verdict, Worth};
+use piton_rule::keep::{Estimate, First, KeepReason, Ordered, Verdict, Worth};
 
 /// A warning, where the challenger's first run was slow.
 pub fn slow_start(record: &Record, metric: &Metric) -> Option<String> {
@@ -28,7 +28,9 @@ pub fn verdict(record: &Record, metric: &Metric, alpha: f64) -> String {
             0 => format!("baseline: {} of two builds", plural(record.pairs.len(), "pair")),
             runs => format!("baseline: {}", plural(runs, "run")),
         },
-        Outcome::Judged { verdict: Verdict::Keep(Path::Better), estimate } if exact(record, estimate) => {
+        Outcome::Judged { verdict: Verdict::Keep(KeepReason::Better), estimate }
+            if exact(record, estimate) =>
+        {
             format!(
                 "kept: {} (exact: this metric gave the same value on every seed), {}",
                 exactly(estimate.gain, metric),
@@ -38,10 +40,10 @@ pub fn verdict(record: &Record, metric: &Metric, alpha: f64) -> String {
         Outcome::Judged { verdict: Verdict::Keep(path), estimate } => format!(
             "kept{}: {}{}, {}",
             match path {
-                Path::Better => String::new(),
-                Path::Simpler => ", as good and simpler".to_owned(),
-                Path::BetterIn(metric) => format!(", as good and better in {metric}"),
-                Path::Provisional => " for now".to_owned(),
+                KeepReason::Better => String::new(),
+                KeepReason::Simpler => ", as good and simpler".to_owned(),
+                KeepReason::BetterIn(metric) => format!(", as good and better in {metric}"),
+                KeepReason::Provisional => " for now".to_owned(),
             },
             gain(estimate.gain),
             estimate.low.map_or_else(String::new, |low| format!(

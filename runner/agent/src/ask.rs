@@ -8,10 +8,10 @@ use std::path::Path;
 use super::events::{AgentEnd, CallOutput};
 use super::faults::asks_user;
 use super::home::{Home, User};
-use super::kind::{Filling, Kind};
+use super::kind::{AgentKind, Filling};
 use super::proposal;
-use super::vigil::{Vigil, Why};
-use super::{Desk, Known, Reply, Workspace};
+use super::watchdog::{Watchdog, Why};
+use super::{CallContext, KnownAgent, Reply, Workspace};
 use piton_core::base::error::{Context, Result};
 use piton_core::run::stopping::Call;
 use piton_core::trial::record::Cost;
@@ -25,77 +25,82 @@ const BRIEF: &str = "brief.md";
 const PROPOSAL: &str = "proposal.json";
 
 /// Who is asked.
-pub(super) enum Asked<'a> {
-    Known(&'a Known),
+pub(super) enum CalledAgent<'a> {
+    Known(&'a KnownAgent),
     Command(&'a str),
 }
 
-pub(super) fn ask(who: &Asked, desk: &Desk) -> Result<Reply> {
+pub(super) fn ask(who: &CalledAgent, context: &CallContext) -> Result<Reply> {
     let what = "the agent was not started";
     // The brief lies where the agent cannot write, the proposal where it can.
-    let (told, own) = (desk.dir.join(".piton"), Workspace::own_dir(desk.dir));
+    let (told, own) = (context.dir.join(".piton"), Workspace::own_dir(context.dir));
     let (brief, proposal) = (told.join(BRIEF), own.join(PROPOSAL));
     let write = || -> io::Result<()> {
         // Whatever somebody left in their place goes; a link is not followed.
-        let dir = Dir::open(desk.dir)?;
-        dir.put_dirs(below(desk.dir, &own))?.remove(OsStr::new(PROPOSAL))?;
-        dir.put_dirs(below(desk.dir, &told))?.put(OsStr::new(BRIEF), desk.brief.as_bytes(), 0o666).map(|_| ())
+        let dir = Dir::open(context.dir)?;
+        dir.put_dirs(below(context.dir, &own))?.remove(OsStr::new(PROPOSAL))?;
+        dir.put_dirs(below(context.dir, &told))?
+            .put(OsStr::new(BRIEF), context.brief.as_bytes(), 0o666)
+            .map(|_| ())
     };
     write().context(what)?;
     host::check_temporary_directory()?;
     let temporary = tempfile::Builder::new().prefix("piton-agent-").tempdir().context(what)?;
-    let prompt = prompt(&desk.places(), &brief, &proposal);
+    let prompt = prompt(&context.places(), &brief, &proposal);
     let prompt_file = temporary.path().join("prompt.md");
     fs::write(&prompt_file, &prompt).context(what)?;
     // A command line of the user's own has nothing of any agent's.
     let home = match (who, User::own()) {
-        (Asked::Known(known), Some(user)) => {
-            Home::of_kind(&known.kind, desk.homes, desk.session.is_none(), user)?
+        (CalledAgent::Known(known), Some(user)) => {
+            Home::of_kind(&known.kind, context.homes, context.session.is_none(), user)?
         }
         _ => None,
     };
     let workspace = Workspace {
-        worktree: desk.worktree,
-        dir: desk.dir,
-        editable: desk.editable,
+        worktree: context.worktree,
+        dir: context.dir,
+        editable: context.editable,
         temporary: temporary.path(),
         home: home.as_ref(),
-        more: desk.more,
-        least: desk.least,
+        more: context.more,
+        least: context.least,
     };
     let policy = workspace.policy()?;
     let mut env = process::full_env();
     let (argv, kind) = match who {
-        Asked::Command(command) => (vec!["/bin/sh".to_owned(), "-c".to_owned(), (*command).to_owned()], None),
-        Asked::Known(known) => {
+        CalledAgent::Command(command) => {
+            (vec!["/bin/sh".to_owned(), "-c".to_owned(), (*command).to_owned()], None)
+        }
+        CalledAgent::Known(known) => {
             let unset = |name: &str| std::env::var_os(name).is_none();
             let given = known.kind.env.iter().filter(|(name, _)| unset(name));
             env.extend(given.map(|(name, value)| (OsString::from(name), OsString::from(value))));
-            (known.argv(&prompt, &prompt_file, &own, desk), Some(&known.kind))
+            (known.argv(&prompt, &prompt_file, &own, context), Some(&known.kind))
         }
     };
     env.extend(workspace.env());
     env.push(("PITON_BRIEF".into(), brief.into()));
     env.push(("PITON_PROPOSAL".into(), proposal.clone().into()));
-    let (stdout, stderr) = (desk.logs.join("agent.out"), desk.logs.join("agent.log"));
-    let edits = desk.editable.iter().map(|path| desk.worktree.join(path)).chain([own.clone()]).collect();
-    let vigil = Vigil::new(kind, &stdout, &stderr, edits, desk.stall);
-    let done = desk.runner.run(&Job {
+    let (stdout, stderr) = (context.logs.join("agent.out"), context.logs.join("agent.log"));
+    let edits =
+        context.editable.iter().map(|path| context.worktree.join(path)).chain([own.clone()]).collect();
+    let watchdog = Watchdog::new(kind, &stdout, &stderr, edits, context.stall);
+    let done = context.runner.run(&Job {
         argv: &argv,
-        cwd: desk.dir,
+        cwd: context.dir,
         env,
         stdout: stdout.clone(),
         stderr,
-        timeout: desk.timeout,
+        timeout: context.timeout,
         gently: true,
         seen: None,
         policy: Some(&policy),
-        stdin: kind.is_some_and(Kind::by_stdin).then_some(&*prompt_file),
-        watch: Some(&|elapsed| vigil.look(elapsed)),
+        stdin: kind.is_some_and(AgentKind::by_stdin).then_some(&*prompt_file),
+        watch: Some(&|elapsed| watchdog.look(elapsed)),
         heedless: false,
     })?;
-    let (output, why) = vigil.end(&done);
-    let proposal = proposal::read(desk.dir, below(desk.dir, &proposal)).unwrap_or_default();
+    let (output, why) = watchdog.end(&done);
+    let proposal = proposal::read(context.dir, below(context.dir, &proposal)).unwrap_or_default();
     let ended = match (&done.end, why) {
         (End::Interrupted, _) => Some(Call::Interrupted),
         // codex reports a limit and then sleeps until it ends: what was heard last is why it is silent.
@@ -104,16 +109,16 @@ pub(super) fn ask(who: &Asked, desk: &Desk) -> Result<Reply> {
         {
             None
         }
-        (End::TimedOut, Some(Why::Stalled)) => Some(Call::Stalled(desk.stall.as_secs())),
+        (End::TimedOut, Some(Why::Stalled)) => Some(Call::Stalled(context.stall.as_secs())),
         // Its last event had come; that it did not exit changes nothing.
         (End::TimedOut, Some(Why::Lingered)) => None,
-        (End::TimedOut, None) => Some(Call::TimedOut(desk.timeout.as_secs())),
+        (End::TimedOut, None) => Some(Call::TimedOut(context.timeout.as_secs())),
         _ => None,
     };
     let cost = Cost { calls: 1, usd: output.usd, tokens_in: output.tokens_in, tokens_out: output.tokens_out };
     let model = output.model.clone().or(match who {
-        Asked::Known(known) => known.model.clone(),
-        Asked::Command(_) => None,
+        CalledAgent::Known(known) => known.model.clone(),
+        CalledAgent::Command(_) => None,
     });
     let model = model.map(|model| clean(&model, 200));
     let (call, idle) = match (ended, kind, &done.end) {
@@ -175,16 +180,16 @@ fn prompt(editable: &[String], brief: &Path, proposal: &Path) -> String {
     )
 }
 
-impl Known {
-    fn argv(&self, prompt: &str, prompt_file: &Path, own: &Path, desk: &Desk) -> Vec<String> {
+impl KnownAgent {
+    fn argv(&self, prompt: &str, prompt_file: &Path, own: &Path, context: &CallContext) -> Vec<String> {
         let filling = Filling {
             prompt,
             prompt_file: &prompt_file.to_string_lossy(),
             own: &own.to_string_lossy(),
             model: self.model.as_deref(),
             turns: self.turns,
-            usd: desk.usd.filter(|_| !self.kind.money.is_empty()),
-            session: desk.session.filter(|_| self.same_session),
+            usd: context.usd.filter(|_| !self.kind.money.is_empty()),
+            session: context.session.filter(|_| self.same_session),
             more: &self.words,
         };
         let mut argv = self.kind.argv(&filling);

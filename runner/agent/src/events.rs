@@ -7,7 +7,7 @@ use regex::Regex;
 use serde_json::Value;
 
 use super::faults::fault;
-use super::kind::{Dialect, Kind};
+use super::kind::{AgentKind, Dialect};
 use piton_core::trial::text::clean;
 
 /// Longest text of an agent's that is remembered, in characters.
@@ -76,7 +76,7 @@ pub(crate) struct Listener {
 
 impl Listener {
     /// For an agent of this kind that starts `now`, in seconds since 1970.
-    pub fn new(kind: &Kind, now: u64) -> Self {
+    pub fn new(kind: &AgentKind, now: u64) -> Self {
         let regex = |pattern: &Option<String>| pattern.as_ref().and_then(|text| Regex::new(text).ok());
         let patterns = &kind.patterns;
         Self {
@@ -211,7 +211,7 @@ mod tests {
     }
 
     fn closed(kind: &str, lines: &[&str], errors: &str, exited: Option<i32>) -> CallOutput {
-        let mut listener = Listener::new(&Kind::known(kind).unwrap(), NOW);
+        let mut listener = Listener::new(&AgentKind::known(kind).unwrap(), NOW);
         lines.iter().for_each(|line| listener.line(line));
         listener.close(errors, exited)
     }
@@ -369,7 +369,7 @@ mod tests {
                 r#"{{"type":"step_finish","sessionID":"ses_1","part":{{"type":"step-finish","reason":"{reason}","cost":0.01,"tokens":{{"input":100,"output":10,"reasoning":5,"cache":{{"read":50,"write":0}}}}}}}}"#
             )
         };
-        let mut listener = Listener::new(&Kind::known("opencode").unwrap(), NOW);
+        let mut listener = Listener::new(&AgentKind::known("opencode").unwrap(), NOW);
         listener.line(&step("tool-calls"));
         assert!(!listener.has_ended());
         listener.line(&step("stop"));
@@ -434,7 +434,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn no_line_of_any_kind_is_too_much_for_any_listener(lines in proptest::collection::vec(".{0,200}", 0..8), kind in 0usize..6) {
-            let kind = Kind::known(super::super::kind::KNOWN[kind].0).unwrap();
+            let kind = AgentKind::known(super::super::kind::KNOWN[kind].0).unwrap();
             let mut listener = Listener::new(&kind, NOW);
             lines.iter().for_each(|line| {
                 listener.line(line);

@@ -36,7 +36,7 @@ const LOOK: Duration = Duration::from_millis(2);
 
 /// A guard, as it is written down.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-struct Guard {
+struct GuardProcess {
     process: Process,
     socket: PathBuf,
     /// Its agent's control group, where it has one.
@@ -49,13 +49,13 @@ struct Guard {
 pub struct AgentFreezer {
     file: PathBuf,
     listener: UnixListener,
-    kept: Mutex<Kept>,
+    kept: Mutex<HoldState>,
     closed: AtomicBool,
 }
 
-struct Kept {
+struct HoldState {
     processes: FreezableProcesses,
-    guard: Guard,
+    guard: GuardProcess,
     holders: usize,
     /// The connections, to hang up.
     streams: Vec<UnixStream>,
@@ -76,10 +76,10 @@ impl AgentFreezer {
         let pid = std::process::id().cast_signed();
         let process = Process::now(pid).unwrap_or(Process { pid, start: 0 });
         let group_dir = group.as_ref().map(|group| group.dir().to_owned());
-        let guard = Guard { process, socket, group: group_dir, stopped: vec![] };
+        let guard = GuardProcess { process, socket, group: group_dir, stopped: vec![] };
         let file = dir.join(format!("{pid}.json"));
         guard.write(&file).context(what)?;
-        let kept = Kept {
+        let kept = HoldState {
             processes: FreezableProcesses::new(pid, group),
             guard,
             holders: 0,
@@ -190,7 +190,7 @@ impl AgentFreezer {
         }
     }
 
-    fn kept(&self) -> std::sync::MutexGuard<'_, Kept> {
+    fn kept(&self) -> std::sync::MutexGuard<'_, HoldState> {
         self.kept.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
@@ -201,7 +201,7 @@ impl Drop for AgentFreezer {
     }
 }
 
-impl Guard {
+impl GuardProcess {
     /// A reader finds the old content or the new, never a part.
     fn write(&self, file: &Path) -> std::io::Result<()> {
         let dir = file.parent().unwrap_or(Path::new("."));
@@ -229,7 +229,7 @@ impl Guard {
 
 /// Ends what guards had stopped that were killed. Returns how many processes there were.
 pub fn end_leftovers(state: &Path) -> usize {
-    let left = files(state).into_iter().filter_map(|file| Some((Guard::read(&file)?, file)));
+    let left = files(state).into_iter().filter_map(|file| Some((GuardProcess::read(&file)?, file)));
     left.filter(|(guard, _)| !guard.process.is_there()).map(|(guard, file)| guard.end_stopped(&file)).sum()
 }
 
@@ -244,13 +244,13 @@ fn files(state: &Path) -> Vec<PathBuf> {
 #[derive(Debug)]
 pub struct AgentPause {
     state: PathBuf,
-    held: RefCell<Option<Vec<Held>>>,
+    held: RefCell<Option<Vec<HeldAgent>>>,
 }
 
 #[derive(Debug)]
-struct Held {
+struct HeldAgent {
     file: PathBuf,
-    guard: Guard,
+    guard: GuardProcess,
     stream: BufReader<UnixStream>,
     /// Why it did not stand still from the beginning.
     why: Option<String>,
@@ -290,15 +290,15 @@ impl AgentPause {
     }
 
     /// Holds those that are not `known`.
-    fn take(&self, known: &[PathBuf]) -> Vec<Held> {
+    fn take(&self, known: &[PathBuf]) -> Vec<HeldAgent> {
         end_leftovers(&self.state);
         let new = files(&self.state).into_iter().filter(|file| !known.contains(file));
         new.filter_map(|file| {
-            let guard = Guard::read(&file)?;
+            let guard = GuardProcess::read(&file)?;
             // One that ended meanwhile holds nobody.
             let stream = UnixStream::connect(&guard.socket).ok()?;
             stream.set_read_timeout(Some(PATIENCE)).ok()?;
-            let mut held = Held { file, guard, stream: BufReader::new(stream), why: None };
+            let mut held = HeldAgent { file, guard, stream: BufReader::new(stream), why: None };
             held.why = held.answer().unwrap_or_else(|| Some("its guard gives no answer".to_owned()));
             Some(held)
         })
@@ -306,7 +306,7 @@ impl AgentPause {
     }
 }
 
-impl Held {
+impl HeldAgent {
     /// Whether it is still held, and why the last samples do not count.
     fn ask(&mut self) -> (bool, Option<String>) {
         let asked = self.stream.get_mut().write_all(ASK).is_ok();
@@ -320,7 +320,8 @@ impl Held {
                     clock::wait(LOOK);
                 }
                 // It may have written down more since it was asked first.
-                if let Some(guard) = Guard::read(&self.file).filter(|guard| !guard.process.is_there()) {
+                if let Some(guard) = GuardProcess::read(&self.file).filter(|guard| !guard.process.is_there())
+                {
                     guard.end_stopped(&self.file);
                 }
                 (false, Some("its guard ended".to_owned()))

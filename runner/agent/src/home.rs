@@ -16,7 +16,7 @@ use rustix::fs::Mode;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::kind::Kind;
+use super::kind::AgentKind;
 use super::login::refreshed;
 use super::private_home::{self, PrivateHome, SettingsDir, below_home, variable_path};
 use piton_core::base::error::{Context, Result};
@@ -97,7 +97,7 @@ impl Home {
     ///
     /// # Errors
     /// As [`Home::of`].
-    pub fn of_kind(kind: &Kind, dir: &Path, anew: bool, user: User) -> Result<Option<Self>> {
+    pub fn of_kind(kind: &AgentKind, dir: &Path, anew: bool, user: User) -> Result<Option<Self>> {
         match &kind.home {
             Some(spec) => Self::open(&kind.name, spec.clone(), dir, anew, user).map(Some),
             None => Self::of(&program(kind.command[0].as_ref()), dir, anew, user),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::kind::{Figure, Kind};
+use super::kind::{AgentKind, CostUnit};
 use piton_core::base::error::{Context, Result};
 use piton_core::trial::text::clean;
 use piton_system::host;
@@ -26,7 +26,7 @@ pub struct Installed {
     /// What speaks for its being logged in: a variable that is set or a file that is there, by its name. Nothing is read of either.
     pub login: Option<String>,
     /// What it tells of its cost.
-    pub tells: Vec<Figure>,
+    pub tells: Vec<CostUnit>,
     /// Whether its turns can be limited.
     pub turns: bool,
     /// Whether its money can be limited.
@@ -37,7 +37,7 @@ pub struct Installed {
 ///
 /// # Errors
 /// When piton cannot make a temporary directory.
-pub fn detect(kind: &Kind, runner: &Runner) -> Result<Installed> {
+pub fn detect(kind: &AgentKind, runner: &Runner) -> Result<Installed> {
     let program = process::absolute(&kind.command[0]);
     let path = Path::new(&program).is_file().then(|| program.clone());
     let version = match path {
@@ -80,7 +80,7 @@ fn version(program: &str, runner: &Runner) -> Result<Option<String>> {
 }
 
 /// The name of what speaks for a login.
-fn login(kind: &Kind, variable: &dyn Fn(&str) -> Option<PathBuf>) -> Option<String> {
+fn login(kind: &AgentKind, variable: &dyn Fn(&str) -> Option<PathBuf>) -> Option<String> {
     let set = |name: &&String| variable(name).is_some_and(|value| !value.as_os_str().is_empty());
     if let Some(name) = kind.keys.iter().find(set) {
         return Some(format!("${name}"));
@@ -112,9 +112,9 @@ pub fn words(agents: &[Installed]) -> String {
         let tells: Vec<&str> = agent
             .tells
             .iter()
-            .map(|figure| match figure {
-                Figure::Usd => "money",
-                Figure::Tokens => "tokens",
+            .map(|unit| match unit {
+                CostUnit::Usd => "money",
+                CostUnit::Tokens => "tokens",
             })
             .collect();
         let line = format!("{:<9} {version:<26} {login:<34} {}", agent.name, tells.join(", "));
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn a_login_is_told_by_its_name_and_never_by_its_value() {
         let dir = tempfile::tempdir().unwrap();
-        let codex = Kind::known("codex").unwrap();
+        let codex = AgentKind::known("codex").unwrap();
         let home = dir.path().to_owned();
         let with = |name: &'static str, value: PathBuf| {
             let home = home.clone();

@@ -29,7 +29,7 @@ pub const KNOWN: [(&str, &str); 6] = [
 /// An adapter.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Kind {
+pub struct AgentKind {
     /// What it is called.
     pub name: String,
     /// Program and arguments; no shell is involved. Without `{prompt}` or `{prompt_file}` the prompt goes to standard input.
@@ -50,7 +50,7 @@ pub struct Kind {
     pub events: Dialect,
     /// What it tells of its cost.
     #[serde(default)]
-    pub reports: Vec<Figure>,
+    pub reports: Vec<CostUnit>,
     /// Variables of which one holds its key.
     #[serde(default)]
     pub keys: Vec<String>,
@@ -133,7 +133,7 @@ pub enum Dialect {
 /// What an agent tells of its cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Figure {
+pub enum CostUnit {
     /// US dollars.
     Usd,
     /// Tokens.
@@ -175,7 +175,7 @@ pub struct Filling<'a> {
     pub more: &'a [String],
 }
 
-impl Kind {
+impl AgentKind {
     /// A known one, by its name.
     pub fn known(name: &str) -> Option<Self> {
         let (_, text) = KNOWN.iter().find(|(known, _)| *known == name)?;
@@ -267,8 +267,8 @@ impl Kind {
     }
 
     /// Whether it tells this of its cost.
-    pub fn reports(&self, figure: Figure) -> bool {
-        self.reports.contains(&figure)
+    pub fn reports(&self, unit: CostUnit) -> bool {
+        self.reports.contains(&unit)
     }
 }
 
@@ -279,14 +279,14 @@ mod tests {
     #[test]
     fn every_adapter_that_piton_brings_along_can_be_read_and_bears_its_name() {
         for (name, text) in KNOWN {
-            assert_eq!(Kind::parse(text).map(|kind| kind.name), Ok(name.to_owned()));
+            assert_eq!(AgentKind::parse(text).map(|kind| kind.name), Ok(name.to_owned()));
         }
-        assert_eq!(Kind::known("cluade"), None);
+        assert_eq!(AgentKind::known("cluade"), None);
     }
 
     #[test]
     fn a_command_line_has_what_was_asked_for_and_nothing_else() {
-        let claude = Kind::known("claude").unwrap();
+        let claude = AgentKind::known("claude").unwrap();
         let plain = claude.argv(&Filling { prompt: "do it", ..Filling::default() });
         assert_eq!(plain, claude.command);
         assert!(claude.by_stdin());
@@ -305,7 +305,7 @@ mod tests {
 
     #[test]
     fn a_prompt_in_a_word_is_not_filled_in_itself() {
-        let opencode = Kind::known("opencode").unwrap();
+        let opencode = AgentKind::known("opencode").unwrap();
         let argv = opencode.argv(&Filling { prompt: "say {model} and {prompt_file}", ..Filling::default() });
         assert_eq!(argv.last().unwrap(), "say {model} and {prompt_file}");
         assert!(!opencode.by_stdin());
@@ -313,7 +313,8 @@ mod tests {
 
     #[test]
     fn an_adapter_of_the_users_is_refused_with_the_reason() {
-        let own = |rest: &str| Kind::parse(&format!("name = \"x\"\nevents = \"text\"\n{rest}")).unwrap_err();
+        let own =
+            |rest: &str| AgentKind::parse(&format!("name = \"x\"\nevents = \"text\"\n{rest}")).unwrap_err();
         assert!(own("command = []").contains("command is empty"));
         assert!(own("command = [\"x\"]\nmoney_limit = 3").contains("money_limit"));
         assert!(own("command = [\"x\"]\n[patterns]\nusd = \"cost\"").contains("patterns.usd has no group"));
@@ -324,8 +325,9 @@ mod tests {
         assert!(table("[init]\ninstructions = \".git/hooks/x.md\"").contains("init.instructions"));
         assert!(table("[init]\nmcp = \"piton.toml\"").contains("init.mcp"));
         assert!(table("[init]\nstart = \"x\"").contains("{say}"));
-        let named =
-            Kind::parse("name = \"../x\"\ncommand = [\"x\"]\nevents = \"text\"\n[home]\nenv = { A = \"a\" }");
+        let named = AgentKind::parse(
+            "name = \"../x\"\ncommand = [\"x\"]\nevents = \"text\"\n[home]\nenv = { A = \"a\" }",
+        );
         assert!(named.unwrap_err().starts_with("name: "));
     }
 }

@@ -19,8 +19,8 @@ mod login;
 pub mod private_home;
 mod proposal;
 mod proposer;
-mod vigil;
 mod walls;
+mod watchdog;
 
-pub use proposer::{Agent, Desk, Known, Reply, is_file};
+pub use proposer::{Agent, CallContext, KnownAgent, Reply, is_file};
 pub use walls::Workspace;

@@ -7,7 +7,7 @@ use std::path::{Component, Path};
 
 use serde::Deserialize;
 
-use super::kind::Kind;
+use super::kind::AgentKind;
 use piton_system::config;
 
 /// Agents that are no adapter, since `climb` does not drive them: `guard` gives them private settings.
@@ -84,7 +84,7 @@ struct Guarded {
 /// That of an agent which piton knows, by the name of its program.
 pub fn of(program: &str) -> Option<PrivateHome> {
     let mut guarded = GUARDED.iter().filter_map(|text| config::toml_as::<Guarded>(text).ok());
-    Kind::all_known()
+    AgentKind::all_known()
         .filter(|kind| kind.command[0] == program)
         .find_map(|kind| kind.home)
         .or_else(|| guarded.find(|guarded| guarded.program == program).map(|guarded| guarded.home))
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn every_agent_that_piton_starts_by_name_has_a_private_place_and_points_there() {
-        for Kind { name, .. } in Kind::all_known() {
+        for AgentKind { name, .. } in AgentKind::all_known() {
             let home = of(&name).unwrap_or_else(|| panic!("{name}"));
             for below in home.env.values() {
                 assert!(home.dirs.iter().any(|made| made.starts_with(below)), "{name}: {below}");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use piton_core::base::level::Level;
 
 use piton_core::base::error::{Context, Error, Result};
-use piton_core::run::stopping::{Call, Order};
+use piton_core::run::stopping::{Call, ClimbOptions};
 use piton_core::run::tuner::{self, Knob};
 use piton_core::trial::proposal::Proposal;
 use piton_core::trial::record::Cost;
@@ -15,8 +15,8 @@ use piton_core::trial::text::clean;
 use piton_system::beneath;
 use piton_system::process::{self, Runner};
 
-use super::ask::{Asked, ask};
-use super::kind::{Figure, Kind};
+use super::ask::{CalledAgent, ask};
+use super::kind::{AgentKind, CostUnit};
 
 /// A proposer.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,15 +24,15 @@ pub enum Agent {
     /// Tries the declared values of the declared constants.
     Tuner,
     /// One that piton knows how to start and to read.
-    Known(Box<Known>),
+    Known(Box<KnownAgent>),
     /// A command line for `sh`, run in the worktree.
     Command(String),
 }
 
 /// A known agent, as the user wants it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Known {
-    pub(super) kind: Kind,
+pub struct KnownAgent {
+    pub(super) kind: AgentKind,
     /// Its program, by its whole path.
     pub(super) program: String,
     pub(super) model: Option<String>,
@@ -69,7 +69,7 @@ impl Reply {
 }
 
 /// What a proposer may know.
-pub struct Desk<'a> {
+pub struct CallContext<'a> {
     /// Its worktree.
     pub worktree: &'a Path,
     /// The directory of the experiment there: where it is started.
@@ -102,7 +102,7 @@ pub struct Desk<'a> {
     pub session: Option<&'a str>,
 }
 
-impl Desk<'_> {
+impl CallContext<'_> {
     /// The editable paths from where it is started.
     pub(super) fn places(&self) -> Vec<String> {
         let short = |path: &String| {
@@ -115,22 +115,22 @@ impl Desk<'_> {
 }
 
 impl Agent {
-    /// The agent that an order names; `dir` is where a file with an adapter is looked for.
+    /// The agent that `options` name; `dir` is where a file with an adapter is looked for.
     ///
     /// # Errors
     /// One that is not installed, an adapter that cannot be read, an option that it does not have.
-    pub fn choose(order: &Order, dir: &Path) -> Result<Self> {
+    pub fn choose(options: &ClimbOptions, dir: &Path) -> Result<Self> {
         let what = "the climb did not start: its agent cannot be used";
-        let text = order.agent.as_str();
-        let kind = match Kind::known(text) {
+        let text = options.agent.as_str();
+        let kind = match AgentKind::known(text) {
             Some(kind) => kind,
-            None if is_file(text) => Kind::read(text.as_ref(), dir, what)?,
+            None if is_file(text) => AgentKind::read(text.as_ref(), dir, what)?,
             None => {
                 let given = [
-                    ("--model", order.model.is_some()),
-                    ("--agent-args", !order.words.is_empty()),
-                    ("--agent-turns", order.turns.is_some()),
-                    ("--same-session", order.same_session),
+                    ("--model", options.model.is_some()),
+                    ("--agent-args", !options.words.is_empty()),
+                    ("--agent-turns", options.turns.is_some()),
+                    ("--same-session", options.same_session),
                 ];
                 if let Some((option, _)) = given.iter().find(|(_, given)| *given) {
                     return Err(Error::usage(what)
@@ -149,13 +149,13 @@ impl Agent {
                 .cause(format!("{} has nothing like {option}", kind.name))
                 .note("nothing was started and nothing was changed")
         };
-        if order.model.is_some() && kind.model.is_empty() {
+        if options.model.is_some() && kind.model.is_empty() {
             return Err(lacks("--model"));
         }
-        if order.turns.is_some() && kind.turns.is_empty() {
+        if options.turns.is_some() && kind.turns.is_empty() {
             return Err(lacks("--agent-turns"));
         }
-        if order.same_session && kind.session.is_empty() {
+        if options.same_session && kind.session.is_empty() {
             return Err(lacks("--same-session"));
         }
         let program = process::absolute(&kind.command[0]);
@@ -165,13 +165,13 @@ impl Agent {
                 .note("nothing was started and nothing was changed")
                 .hint("`piton agents` lists what is installed"));
         }
-        Ok(Self::Known(Box::new(Known {
+        Ok(Self::Known(Box::new(KnownAgent {
             kind,
             program,
-            model: order.model.clone(),
-            words: order.words.clone(),
-            turns: order.turns,
-            same_session: order.same_session,
+            model: options.model.clone(),
+            words: options.words.clone(),
+            turns: options.turns,
+            same_session: options.same_session,
         })))
     }
 
@@ -200,8 +200,8 @@ impl Agent {
     }
 
     /// Whether its calls tell this of their cost.
-    pub fn reports(&self, figure: Figure) -> bool {
-        matches!(self, Self::Known(known) if known.kind.reports(figure))
+    pub fn reports(&self, unit: CostUnit) -> bool {
+        matches!(self, Self::Known(known) if known.kind.reports(unit))
     }
 
     /// Whether a call of it that fails is worth a pause: what is wrong may pass. A command line that fails is wrong itself.
@@ -218,11 +218,11 @@ impl Agent {
     ///
     /// # Errors
     /// When the worktree cannot be written, or a declared knob is not there.
-    pub fn propose(&self, desk: &Desk) -> Result<Reply> {
+    pub fn propose(&self, context: &CallContext) -> Result<Reply> {
         match self {
-            Self::Tuner => tune(desk),
-            Self::Known(known) => ask(&Asked::Known(known), desk),
-            Self::Command(command) => ask(&Asked::Command(command), desk),
+            Self::Tuner => tune(context),
+            Self::Known(known) => ask(&CalledAgent::Known(known), context),
+            Self::Command(command) => ask(&CalledAgent::Command(command), context),
         }
     }
 }
@@ -235,14 +235,14 @@ pub fn is_file(text: &str) -> bool {
 /// Largest source that the tuner reads, in bytes.
 const MOST_SOURCE: u64 = 64 << 20;
 
-fn tune(desk: &Desk) -> Result<Reply> {
+fn tune(context: &CallContext) -> Result<Reply> {
     let source = |file: &str| {
-        let read = beneath::read(desk.worktree, Path::new(file), MOST_SOURCE).ok()?;
+        let read = beneath::read(context.worktree, Path::new(file), MOST_SOURCE).ok()?;
         String::from_utf8(read).ok()
     };
-    Ok(match tuner::next(desk.knobs, desk.tried, source) {
+    Ok(match tuner::next(context.knobs, context.tried, source) {
         Ok(Some(proposal)) => {
-            beneath::put(desk.worktree, Path::new(&proposal.file), proposal.content.as_bytes())
+            beneath::put(context.worktree, Path::new(&proposal.file), proposal.content.as_bytes())
                 .context("the tuner's edit was not written")?;
             Reply::of(Call::Done, Some(proposal.description))
         }

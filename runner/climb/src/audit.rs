@@ -4,7 +4,7 @@
 //! the head of the chain at its time; whoever rewrites the commits too contradicts what was seen of them elsewhere. Whoever removes it, or
 //! puts an earlier one back, leaves refs, commits and rows that it does not know.
 
-mod found;
+mod audited_run;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,7 +12,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::ledger_witness::{self, Known};
+use crate::ledger_witness::{self, LedgerContents};
 use crate::run_store::{artifact_dir, table_path, tables, text};
 use piton_core::base::error::{Context, Error, Result, exit};
 use piton_core::base::note::Note;
@@ -26,7 +26,7 @@ use piton_system::git::{Id, Repo};
 use piton_system::ledger::{Ledger, Run, Table, TrialRow};
 use piton_system::tree::sha256;
 
-use found::{Found, LedgerTrial};
+use audited_run::{AuditedRun, LedgerTrial};
 
 /// What an audit found.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
@@ -53,7 +53,7 @@ pub fn examine(repo: &Repo, run: Option<&str>) -> Result<Audit> {
     let path = repo.state_dir().join("ledger.db");
     let without = |why: String| -> Result<Audit> {
         let mut audit = Audit { head: BEGINNING.to_owned(), ..Audit::default() };
-        audit.beside(repo, None, &Known::default(), &[])?;
+        audit.beside(repo, None, &LedgerContents::default(), &[])?;
         audit.faults.insert(0, why);
         Ok(audit)
     };
@@ -86,13 +86,15 @@ fn unreadable(error: &Error) -> String {
 
 /// Holds a ledger that is there against everything.
 fn agree(repo: &Repo, ledger: &Ledger, run: Option<&str>) -> Result<Audit> {
-    let (mut check, mut runs) = (hash_chain::Check::new(), BTreeMap::<String, Found>::new());
-    let (mut faults, mut known) = (vec![], Known::default());
+    let (mut check, mut runs) = (hash_chain::Check::new(), BTreeMap::<String, AuditedRun>::new());
+    let (mut faults, mut known) = (vec![], LedgerContents::default());
     ledger.each_entry(&mut |entry| {
         let before = check.take(&entry);
         known.heads.insert(entry.hash.clone());
         let taken = match entry.kind.as_str() {
-            "run" => Found::begin(&entry, ledger)?.map(|found| drop(runs.insert(entry.run.clone(), found))),
+            "run" => {
+                AuditedRun::begin(&entry, ledger)?.map(|found| drop(runs.insert(entry.run.clone(), found)))
+            }
             "note" | "guidance" => serde_json::from_str::<Note>(&entry.body)
                 .ok()
                 .filter(|note| note.run == entry.run && runs.contains_key(&entry.run))
@@ -151,7 +153,13 @@ fn agree(repo: &Repo, ledger: &Ledger, run: Option<&str>) -> Result<Audit> {
 
 impl Audit {
     /// What the repository has of runs, beside those that the ledger knows.
-    fn beside(&mut self, repo: &Repo, ledger: Option<&Ledger>, known: &Known, runs: &[&Found]) -> Result<()> {
+    fn beside(
+        &mut self,
+        repo: &Repo,
+        ledger: Option<&Ledger>,
+        known: &LedgerContents,
+        runs: &[&AuditedRun],
+    ) -> Result<()> {
         let bases: Vec<Id> = runs.iter().filter_map(|found| repo.object_id(&found.run.base).ok()).collect();
         let refs = repo.pitons_refs();
         // What was there when a run began is not of it: a clone's history may tell of runs elsewhere.
@@ -162,7 +170,7 @@ impl Audit {
         }
         for path in ledger_witness::stray_tables(repo, ledger)? {
             let is = text(&path).unwrap_or_default();
-            let of = |found: &&Found| Ok::<_, Error>(rows(&path, found)? == is);
+            let of = |found: &&AuditedRun| Ok::<_, Error>(rows(&path, found)? == is);
             if !runs.iter().map(of).collect::<Result<Vec<_>>>()?.contains(&true) {
                 self.faults.push(format!(
                     "{} is of no run that the ledger knows, or was printed from another one",
@@ -180,7 +188,7 @@ fn named(path: &Path) -> String {
 }
 
 /// What the table of a run should hold.
-fn rows(path: &Path, found: &Found) -> Result<Vec<u8>> {
+fn rows(path: &Path, found: &AuditedRun) -> Result<Vec<u8>> {
     let table = Table { path, metric: &found.config.metric, columns: &found.tally.columns };
     let mut should = table.header()?;
     for trial in found.trials.values() {
@@ -468,7 +476,7 @@ impl Examined<'_> {
     }
 
     /// The table.
-    fn table(&mut self, found: &Found) -> Result<()> {
+    fn table(&mut self, found: &AuditedRun) -> Result<()> {
         let path = table_path(self.ledger, self.repo, self.run)?;
         let named = named(&path);
         let should = rows(&path, found)?;

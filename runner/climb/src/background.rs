@@ -24,7 +24,7 @@ pub struct Errand {
     /// When it was asked for, UTC, RFC 3339.
     pub began: String,
     /// What it is about; absent where the repository could not be read as it stood.
-    pub edit: Option<Edit>,
+    pub edit: Option<EditIdentity>,
     /// What the proposer says of it.
     pub proposal: Proposal,
     /// Process that carries it out, once there is one.
@@ -32,12 +32,12 @@ pub struct Errand {
     /// Run and number, once it has them.
     pub trial: Option<(String, u32)>,
     /// How it ended.
-    pub end: Option<End>,
+    pub end: Option<ErrandEnd>,
 }
 
 /// An edit, as far as it takes to recognise it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Edit {
+pub struct EditIdentity {
     /// The worktree that it stands in.
     pub worktree: PathBuf,
     /// The commit that it is an edit of.
@@ -50,7 +50,7 @@ pub struct Edit {
 
 /// How an errand ended. What the trial came to is in the ledger.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct End {
+pub struct ErrandEnd {
     /// Why there is no trial.
     pub error: Option<Error>,
 }
@@ -177,7 +177,7 @@ impl Errand {
     ///
     /// # Errors
     /// When the system gives no randomness.
-    pub fn new(edit: Option<Edit>, proposal: Proposal) -> Result<Self> {
+    pub fn new(edit: Option<EditIdentity>, proposal: Proposal) -> Result<Self> {
         let id = format!("{:016x}", piton_system::host::fresh_seed()?);
         Ok(Self { id, began: clock::now(), edit, proposal, process: None, trial: None, end: None })
     }
@@ -216,7 +216,7 @@ mod tests {
         let _lock = errands.try_lock().unwrap();
         let mut errand = Errand::new(None, Proposal::described(Some("x".into()))).unwrap();
         errands.begin(&errand).unwrap();
-        errand.end = Some(End { error: Some(Error::refused("a").cause("b").note("c").hint("d")) });
+        errand.end = Some(ErrandEnd { error: Some(Error::refused("a").cause("b").note("c").hint("d")) });
         errands.write(&errand).unwrap();
         assert_eq!(errands.last(), Some(errand.clone()));
         assert!(!errands.was_reported(&errand));

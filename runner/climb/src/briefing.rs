@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use crate::run_store::Book;
 use piton_core::base::error::{Context, Error, Result};
 use piton_core::base::note::{self, Note};
-use piton_core::run::brief::{self, Facts, Left};
+use piton_core::run::brief::{self, BriefFacts, Left};
 use piton_core::run::next_start::NextProposal;
 use piton_core::trial::record::Record;
 use piton_core::trial::scope::Scope;
@@ -47,7 +47,7 @@ pub fn text(
         _ => String::new(),
     };
     let near = tally.frontier.near();
-    Ok(brief::text(&Facts {
+    Ok(brief::text(&BriefFacts {
         run: &run.name,
         trial: next,
         metric: &config.metric,

@@ -27,7 +27,7 @@ use piton_system::state_home::Place;
 use piton_system::terminal::Progress;
 use piton_system::toolchains;
 pub use piton_system::tree::sha256;
-use piton_system::tree::{self, Held, Seal, TreeSnapshot, WHEN};
+use piton_system::tree::{self, Seal, SealedPaths, TreeSnapshot, WHEN};
 
 /// Largest artifact, in bytes: every one that was judged is kept.
 const MAX_ARTIFACT_BYTES: u64 = 512 << 20;
@@ -68,7 +68,7 @@ pub struct Built {
     /// What the artifact is.
     made: Option<Arc<TreeSnapshot>>,
     /// What of the tree every job leaves alone.
-    pub held: Arc<Held>,
+    pub held: Arc<SealedPaths>,
     /// Paths in the user's checkout that the tree has links to.
     pub open: Vec<PathBuf>,
     /// Submodules that are empty in it.
@@ -263,7 +263,7 @@ impl BuildStore<'_> {
                 .note("nothing was measured"));
         }
         let absent = self.absent(of, &tree)?;
-        let held = Arc::new(Held::of(&config.scope, self.repo.paths(of)?.into_iter()));
+        let held = Arc::new(SealedPaths::of(&config.scope, self.repo.paths(of)?.into_iter()));
         let of = of.to_string();
         Ok(Built { tree, artifact: None, hash: None, of, laid, made: None, held, open, absent })
     }

@@ -124,15 +124,15 @@ impl World {
 
 /// Judges the baseline's pairs, now that it is known how values are compared. Returns why they come to nothing, where they do.
 fn judge(config: &Config, pairs: Vec<RawPair>, record: &mut Record) -> Option<String> {
-    let mut courses = config.courses(&[], false);
+    let mut histories = config.histories(&[], false);
     for raw in pairs {
-        match courses.judge(raw) {
+        match histories.judge(raw) {
             Some(pair) => record.pairs.push(pair),
             None => return Some(format!("{} is missing, or no number", config.metric.name)),
         }
     }
     if !record.pairs.is_empty() {
-        record.tau = Some(config.courses(std::slice::from_ref(record), false).primary.tau);
+        record.tau = Some(config.histories(std::slice::from_ref(record), false).primary.tau);
     }
     None
 }

@@ -1,7 +1,7 @@
 //! What every command needs that builds and measures.
 
 use crate::build::{BuildStore, Built};
-use crate::sample::{Bench, Wash};
+use crate::sample::{Sampler, Wash};
 use crate::status_file::StatusFile;
 use piton_agent::hold::AgentPause;
 use piton_core::base::error::{Error, Result};
@@ -55,8 +55,8 @@ impl World {
     }
 
     /// What measures, by the words of `config`.
-    pub fn bench<'a>(&'a self, config: &'a Config, harness: &'a Built) -> Bench<'a> {
-        Bench {
+    pub fn sampler<'a>(&'a self, config: &'a Config, harness: &'a Built) -> Sampler<'a> {
+        Sampler {
             runner: &self.runner,
             measure: &config.measure,
             needed: config.needed(),

@@ -11,7 +11,7 @@ use crate::sample::Sampled;
 use piton_core::base::error::Result;
 use piton_core::base::metric::Values;
 use piton_core::rule::gate::{self, GateResult, Samples};
-use piton_core::rule::keep::{self, Claim, First, Question, Verdict};
+use piton_core::rule::keep::{self, First, Question, RecordedGain, Verdict};
 use piton_core::rule::settings::{self, Preset};
 use piton_core::run::pair_history::{exact, noisy_spell, slow_start};
 use piton_core::run::power;
@@ -148,7 +148,7 @@ impl Evaluator<'_> {
         &self,
         ids: (Id, Id),
         sides: (&Record, &Record),
-        claim: Claim,
+        claim: RecordedGain,
         record: &mut Record,
     ) -> Result<Outcome> {
         let (before, keep) = sides;
@@ -161,7 +161,7 @@ impl Evaluator<'_> {
         }
         let doubted: &[First] =
             if keep.trial == self.book.incumbent().trial { &[First::Challenger] } else { &[] };
-        let track = self.book.tally.courses(false).primary;
+        let track = self.book.tally.histories(false).primary;
         Ok(match self.hold((&before, &kept), By::Claim(claim), doubted, record)? {
             Outcome::Judged { estimate, .. } => {
                 let worth = keep::again(&self.book.config.rule, &track.track_of(&record.pairs), claim).0;
@@ -220,7 +220,7 @@ impl Evaluator<'_> {
         let mut trial = Paired {
             config,
             by,
-            courses: self.book.tally.courses(record.changes.as_ref().is_some_and(|c| c.simpler)),
+            histories: self.book.tally.histories(record.changes.as_ref().is_some_and(|c| c.simpler)),
             samples: Samples::default(),
             ill: None,
             pairs: vec![],
@@ -230,14 +230,14 @@ impl Evaluator<'_> {
         // By what the baseline showed, before this trial's values are there.
         runner.exact = exact(&self.book.record(0)?.pairs, &config.judging());
         let taus: Vec<f64> = self.book.tally.taus.iter().copied().collect();
-        if let Some(times) = noisy_spell(trial.courses.primary.tau, &taus) {
+        if let Some(times) = noisy_spell(trial.histories.primary.tau, &taus) {
             let reason = format!("tau is {times:.1} times what it mostly was in this run");
             if !runner.wait_until_calm(&reason) {
                 return Ok(Outcome::Interrupted { stage: Stage::Measure });
             }
         }
         let outcome = trial.run(&mut runner, &self.world.status_file)?;
-        let Paired { samples, pairs, asked, courses, tail, ill, .. } = trial;
+        let Paired { samples, pairs, asked, histories, tail, ill, .. } = trial;
         record.doubt = ill.filter(|(side, _)| doubted.contains(side)).map(|(_, why)| why);
         record.incumbent_gates = gate::read(&config.gates, &samples.incumbent);
         let samples = samples.challenger;
@@ -248,14 +248,14 @@ impl Evaluator<'_> {
         if let (false, Some(warm_up), Some(timed)) =
             (by == By::TwoPairs || timed.is_empty(), samples.first(), &record.metrics)
         {
-            record.slow_start = slow_start(&config.metric, warm_up, timed, courses.primary.tau);
+            record.slow_start = slow_start(&config.metric, warm_up, timed, histories.primary.tau);
         }
         record.gates = readings(&config.gates, &samples, &outcome);
-        let tau = courses.primary.tau;
+        let tau = histories.primary.tau;
         record.tau = Some(tau);
         let question = || Question::better_on(&config.rule, config.metric.scale(), tau);
         // Of a metric that is deterministic for a seed the pairs of a trial say what its scale is.
-        let known = tau > 0.0 && !courses.primary.track().seeded;
+        let known = tau > 0.0 && !histories.primary.track().seeded;
         record.resolves = known.then(|| power::resolved(&question(), config.rule.both_orders));
         record.pairs = pairs;
         record.asked = asked;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use piton_core::base::error::{Error, Result};
 use piton_core::report::finalize::{
-    self, Branch, BranchCommit, Change, Difference, Evidence, Fate, Holds, Idea, Plan, Planned, again,
+    self, Branch, BranchCommit, Difference, Fate, FileChange, Holds, Idea, Plan, Planned, RunEvidence, again,
     measured,
 };
 use piton_core::rule::settings::Preset;
@@ -18,14 +18,14 @@ use piton_system::ledger::Run;
 pub const WHAT: &str = "no branch was made";
 
 /// What an idea changed when it was kept.
-pub struct Edit {
+pub struct IdeaEdit {
     commit: Id,
     from: Id,
     to: Id,
     files: BTreeSet<String>,
 }
 
-impl Edit {
+impl IdeaEdit {
     /// Read from the commits of its trial.
     ///
     /// # Errors
@@ -50,11 +50,11 @@ pub struct Composer<'a> {
     /// What it has come to.
     pub head: Id,
     /// What stands behind its ideas.
-    pub evidence: Evidence<'a>,
+    pub evidence: RunEvidence<'a>,
     /// Its ideas, oldest first.
     pub ideas: Vec<Idea<'a>>,
     /// What each changed.
-    pub edits: Vec<Edit>,
+    pub edits: Vec<IdeaEdit>,
 }
 
 /// The tree after each idea; or the idea that does not fit, and the files in which it does not.
@@ -216,7 +216,7 @@ impl Composer<'_> {
 
     fn difference(&self, from: Id, to: Id) -> Result<Difference> {
         let (diff, files) = self.repo.tree_diff(from, to)?;
-        let change = |(path, (added, removed))| Change { path, added, removed };
+        let change = |(path, (added, removed))| FileChange { path, added, removed };
         Ok(Difference {
             files: files.into_iter().map(change).collect(),
             added: diff.added,

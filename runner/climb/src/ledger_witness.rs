@@ -11,12 +11,12 @@ use crate::run_store;
 use piton_core::base::error::{Error, Result};
 use piton_core::trial::hash_chain::{BEGINNING, short};
 use piton_core::trial::text::{clean, plural};
-use piton_system::git::{Claim, Repo};
+use piton_system::git::{Repo, TrialCommit};
 use piton_system::ledger::{Ledger, Run};
 
 /// What the ledger knows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Known {
+pub struct LedgerContents {
     /// Its runs.
     pub runs: BTreeSet<String>,
     /// Every hash that was the head of its chain.
@@ -25,14 +25,18 @@ pub struct Known {
     pub commits: BTreeSet<String>,
 }
 
-impl Default for Known {
+impl Default for LedgerContents {
     fn default() -> Self {
         Self { runs: BTreeSet::new(), heads: [BEGINNING.to_owned()].into(), commits: BTreeSet::new() }
     }
 }
 
 /// What is not known, one line each: refs and branches of no run, and commits that name a head which the chain never had.
-pub(crate) fn unknown_refs(known: &Known, refs: &BTreeMap<String, String>, claims: &[Claim]) -> Vec<String> {
+pub(crate) fn unknown_refs(
+    known: &LedgerContents,
+    refs: &BTreeMap<String, String>,
+    claims: &[TrialCommit],
+) -> Vec<String> {
     let mut faults = vec![];
     for (name, at) in refs {
         let told = clean(name, 200);
@@ -226,13 +230,13 @@ pub(crate) fn stray_tables(repo: &Repo, ledger: Option<&Ledger>) -> Result<Vec<P
 mod tests {
     use super::*;
 
-    fn claim(commit: &str, ledger: &str) -> Claim {
-        Claim { commit: commit.into(), run: "r".into(), trial: "3".into(), ledger: ledger.into() }
+    fn claim(commit: &str, ledger: &str) -> TrialCommit {
+        TrialCommit { commit: commit.into(), run: "r".into(), trial: "3".into(), ledger: ledger.into() }
     }
 
     #[test]
     fn what_the_ledger_does_not_know_is_named_and_what_it_knows_is_not() {
-        let known = Known {
+        let known = LedgerContents {
             runs: ["r".to_owned()].into(),
             heads: ["h".to_owned()].into(),
             commits: ["c".to_owned()].into(),
@@ -255,7 +259,7 @@ mod tests {
         let found = unknown_refs(&known, &some, &[claim("d", "x")]);
         assert_eq!(found.len(), 6, "{found:#?}");
         assert_eq!(
-            unknown_refs(&Known::default(), &none, &[claim("c", "x")]).len(),
+            unknown_refs(&LedgerContents::default(), &none, &[claim("c", "x")]).len(),
             4,
             "a ledger that is gone knows nothing"
         );

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::build::Built;
 use crate::context::World;
-use crate::sample::{Bench, Sampled};
+use crate::sample::{Sampled, Sampler};
 use piton_core::base::conditions::{Apart, Limits};
 use piton_core::base::error::{Error, Result};
 use piton_core::base::metric::Values;
@@ -21,7 +21,7 @@ pub struct PairRunner<'a> {
     /// Tells what is going on, and knows whether the user asked to stop.
     world: &'a World,
     /// What measures.
-    bench: Bench<'a>,
+    sampler: Sampler<'a>,
     /// What voids a pair.
     limits: &'a Limits,
     /// The one that is in place.
@@ -95,10 +95,10 @@ impl<'a> PairRunner<'a> {
         seed: u64,
     ) -> Self {
         let (incumbent, challenger) = sides;
-        let bench = world.bench(config, harness);
+        let sampler = world.sampler(config, harness);
         Self {
             world,
-            bench,
+            sampler,
             limits: &config.machine,
             incumbent,
             challenger,
@@ -128,7 +128,7 @@ impl<'a> PairRunner<'a> {
             self.world.progress.doing("warming up");
             self.world.status_file.stage("warming up");
             self.last = Some(side);
-            match self.bench.sample(self.side(side), draw.prompts, draw.padding)? {
+            match self.sampler.sample(self.side(side), draw.prompts, draw.padding)? {
                 Sampled::Measured(values) if !look(side, &values) => {
                     return Ok(Some(PairResult::Enough(side)));
                 }
@@ -160,7 +160,7 @@ impl<'a> PairRunner<'a> {
             if self.spaced && self.last != Some(First::Incumbent) {
                 let warm = keep::draw(self.seed, WARM_UP);
                 self.last = Some(First::Incumbent);
-                match self.bench.sample(self.incumbent, warm.prompts, warm.padding)? {
+                match self.sampler.sample(self.incumbent, warm.prompts, warm.padding)? {
                     Sampled::Measured(_) => {}
                     Sampled::Interrupted => return Ok(PairResult::Interrupted),
                     other => return Ok(PairResult::Failed(First::Incumbent, other)),
@@ -173,7 +173,7 @@ impl<'a> PairRunner<'a> {
                 self.world.progress.doing(doing);
                 self.last = Some(side);
                 let meter = Meter::start();
-                let sampled = self.bench.sample(self.side(side), draw.prompts, draw.padding)?;
+                let sampled = self.sampler.sample(self.side(side), draw.prompts, draw.padding)?;
                 spent[usize::from(side == First::Challenger)] = Some(meter.reading());
                 let sampled = match sampled {
                     Sampled::Measured(sampled) => sampled,
@@ -197,7 +197,7 @@ impl<'a> PairRunner<'a> {
                 }
                 _ => None,
             };
-            let disturbed = self.bench.agent_pause.disturbed();
+            let disturbed = self.sampler.agent_pause.disturbed();
             self.drawn += 1;
             let busy = if self.exact { None } else { self.limits.void(&conditions) };
             let (reason, values) = match (clock.or(disturbed).or(busy), values) {

@@ -2,12 +2,12 @@
 
 use piton_core::base::error::Result;
 use piton_core::base::metric::Metric;
-use piton_core::run::next_start::Answer;
+use piton_core::run::next_start::OnSimilar;
 use piton_core::trial::record::{Outcome, Record};
 use piton_core::trial::similarity::{ALIKE, DiffLine, EditFeatures, Like};
 use piton_core::trial::text;
 use piton_system::git::{Id, Repo};
-use piton_system::ledger::{Edit, Ledger, RememberedTrial};
+use piton_system::ledger::{Ledger, RememberedEdit, RememberedTrial};
 
 /// Most bytes of an edit that are looked at.
 pub const LOOKED_AT: usize = 256 << 10;
@@ -59,7 +59,7 @@ fn tried(repo: &Repo, record: &Record, metric: &Metric) -> Result<RememberedTria
         settles: record.outcome.settles(),
         reason: record.outcome.reason().chars().take(60).collect(),
         gain: record.outcome.estimate().map(|estimate| estimate.gain),
-        edit: lines.map(|lines| Edit {
+        edit: lines.map(|lines| RememberedEdit {
             words: [
                 record.description.clone(),
                 record.claim.hypothesis.clone().unwrap_or_default(),
@@ -102,6 +102,6 @@ pub fn like(
 }
 
 /// Whether an edit that is like this one is not to be measured: what was kept is no reason, since it may pay again elsewhere.
-pub fn refuses(answer: Answer, like: &Like) -> bool {
-    answer == Answer::Refuse && !like.kept
+pub fn refuses(answer: OnSimilar, like: &Like) -> bool {
+    answer == OnSimilar::Refuse && !like.kept
 }

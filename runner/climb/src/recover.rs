@@ -14,7 +14,7 @@ use crate::run_store::{self, Book};
 use crate::run_trial::{Adopted, adopt, worktree_path};
 use piton_agent::hold;
 use piton_core::base::error::{Context, Result};
-use piton_core::trial::state::{Flight, Owner, Rest, State, rest};
+use piton_core::trial::state::{Owner, Rest, State, TrialInProgress, rest};
 use piton_core::trial::text::{clean, plural};
 use piton_system::beneath;
 use piton_system::fsync;
@@ -94,14 +94,14 @@ impl World {
         // While a lock that may be ours is left, the next piton looks again.
         ledger.set_mark_on_close(SESSION, &PreviousProcess { ended, boot })?;
         for run in ledger.runs()? {
-            let flights: Vec<Flight> =
-                ledger.unfinished()?.into_iter().filter(|flight| flight.record.run == run.name).collect();
-            if flights.is_empty() && !thorough {
+            let in_progress: Vec<TrialInProgress> =
+                ledger.unfinished()?.into_iter().filter(|trial| trial.record.run == run.name).collect();
+            if in_progress.is_empty() && !thorough {
                 continue;
             }
             let mut book = Book::open(ledger, run)?;
-            for flight in flights {
-                mended.push(finish(&mut book, &self.repo, flight)?);
+            for trial in in_progress {
+                mended.push(finish(&mut book, &self.repo, trial)?);
             }
             if thorough {
                 mended.extend(refs(&mut book, &self.repo)?);
@@ -204,8 +204,8 @@ fn worktree(book: &Book, repo: &Repo) -> Result<Option<Repair>> {
 }
 
 /// Ends a trial that is on its way, or carries it out.
-fn finish(book: &mut Book, repo: &Repo, flight: Flight) -> Result<Repair> {
-    let Flight { state, mut record, tree, work, owner } = flight;
+fn finish(book: &mut Book, repo: &Repo, in_progress: TrialInProgress) -> Result<Repair> {
+    let TrialInProgress { state, mut record, tree, work, owner } = in_progress;
     let number = record.trial;
     let found = format!("trial {number} of run {} is {}, and no further", record.run, state.word());
     // Its commit may not have reached the disk; its ref may not have been made.

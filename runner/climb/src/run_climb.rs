@@ -9,11 +9,11 @@ use piton_core::base::level::Level;
 
 use crate::run_store;
 use crate::run_trial::Session;
-use piton_agent::kind::Figure;
-use piton_agent::{Agent, Desk, Reply};
+use piton_agent::kind::CostUnit;
+use piton_agent::{Agent, CallContext, Reply};
 use piton_core::base::error::Result;
 use piton_core::run::brief::Left;
-use piton_core::run::stopping::{self, Ascent, Budget, Call, Order, Spent, Stop};
+use piton_core::run::stopping::{self, Ascent, Budget, Call, ClimbOptions, Spent, Stop};
 use piton_core::run::summary;
 use piton_core::trial::crash;
 use piton_core::trial::record::{Outcome, Proposer};
@@ -66,7 +66,7 @@ impl Session<'_> {
 
     fn go_on(&mut self, climber: &mut Climber) -> Result<Stop> {
         let (before, mut session, mut note) = (climber.ascent.spent.wall, None::<String>, None::<String>);
-        let budget = climber.ascent.order.budget.clone();
+        let budget = climber.ascent.options.budget.clone();
         // What the last piton left outstanding.
         self.run_due_rechecks(climber.work, false, climber.owner)?;
         loop {
@@ -107,7 +107,7 @@ impl Session<'_> {
         session: Option<&str>,
         note: Option<String>,
     ) -> Result<Reply> {
-        let (work, agent, order) = (climber.work, climber.agent, &climber.ascent.order);
+        let (work, agent, options) = (climber.work, climber.agent, &climber.ascent.options);
         let next = self.book.ledger.next_trial(&self.book.run.name)?;
         let left = stopping::left(budget, &climber.ascent.spent);
         let seconds = left.wall.map(|wall| wall.as_secs_f64());
@@ -120,25 +120,25 @@ impl Session<'_> {
         self.world.status_file.waiting_for_proposal(&thinking, deadline);
         let (book, config) = (&self.book, &self.book.config);
         let dir = scope::below(work.root(), &book.run.within);
-        let desk = Desk {
+        let context = CallContext {
             worktree: work.root(),
             dir: &dir,
             homes: &self.world.place.at()?.join("agents/climb"),
             editable: &config.scope.editable,
-            more: &order.more,
+            more: &options.more,
             least: climber.least,
             runner: &self.world.runner,
             knobs: &config.knobs,
             tried: &book.tally.tried,
             brief,
             logs: self.world.repo.state_dir().join("logs"),
-            timeout: order.timeout,
-            stall: order.stall,
+            timeout: options.timeout,
+            stall: options.stall,
             usd: left.usd,
             session,
         };
         let (thinking, repo_state) = (Stopwatch::start(), work.repo_state(&self.branch()));
-        let reply = agent.propose(&desk)?;
+        let reply = agent.propose(&context)?;
         self.turn.seconds = thinking.seconds();
         self.turn.moved = repo_state.moved(&work.repo_state(&self.branch()));
         if !self.turn.moved.is_empty() {
@@ -292,7 +292,7 @@ pub fn last(ledger: &Ledger, run: Option<&str>) -> Result<Option<Ascent>> {
 }
 
 /// A climb that begins now, with what `before` has spent where it goes on with that.
-pub fn ascent(run: &str, order: Order, before: Option<Ascent>) -> Ascent {
+pub fn ascent(run: &str, options: ClimbOptions, before: Option<Ascent>) -> Ascent {
     let (spent, pending) = before.map_or_else(Default::default, |before| {
         let Spent { trials, wall, cost, failed, keeps, since_keep, .. } = before.spent;
         (Spent { trials, wall, cost, failed, keeps, since_keep, ..Spent::default() }, before.pending)
@@ -301,7 +301,7 @@ pub fn ascent(run: &str, order: Order, before: Option<Ascent>) -> Ascent {
         run: run.to_owned(),
         process: std::process::id(),
         began: clock::now(),
-        order,
+        options,
         spent,
         pending,
         waiting: None,
@@ -314,11 +314,11 @@ pub fn ascent(run: &str, order: Order, before: Option<Ascent>) -> Ascent {
 pub fn warnings(agent: &Agent, budget: &Budget) -> Vec<String> {
     let name = text::clean(&agent.program().unwrap_or_else(|| "the tuner".to_owned()), 80);
     let mut warnings = vec![];
-    if budget.usd.is_some() && !agent.reports(Figure::Usd) {
-        let other = if agent.reports(Figure::Tokens) { "; --max-tokens can" } else { "" };
+    if budget.usd.is_some() && !agent.reports(CostUnit::Usd) {
+        let other = if agent.reports(CostUnit::Tokens) { "; --max-tokens can" } else { "" };
         warnings.push(format!("{name} does not tell what it costs: --max-usd cannot end this climb{other}"));
     }
-    if budget.tokens.is_some() && !agent.reports(Figure::Tokens) {
+    if budget.tokens.is_some() && !agent.reports(CostUnit::Tokens) {
         warnings.push(format!("{name} does not tell its tokens: --max-tokens cannot end this climb"));
     }
     warnings

@@ -12,14 +12,14 @@ use piton_core::base::error::{Context, Error, Result};
 use piton_core::report::tables;
 use piton_core::run::run_state::Tally;
 use piton_core::trial::record::Record;
-use piton_core::trial::state::{Flight, Owner, Reset, State, reset};
+use piton_core::trial::state::{Owner, Reset, State, TrialInProgress, reset};
 use piton_system::config::Config;
 use piton_system::failpoint;
 use piton_system::fsync;
 use piton_system::git::{Id, Repo, Site};
 use piton_system::ledger::{Ledger, Printed, Run, Table};
 
-pub use files::{Files, LOG, Names, OWN, RESULTS, files, overlooked, settle, stray, text};
+pub use files::{ExperimentFiles, LOG, Names, OWN, RESULTS, files, overlooked, settle, stray, text};
 
 /// Trials after which a snapshot of the tally is kept.
 const SNAPSHOT: u32 = 64;
@@ -62,7 +62,7 @@ impl Book {
         let snapshot = ledger.tally(&run.name)?.filter(|tally| tally.records > 0);
         let mut tally = match snapshot {
             Some(tally) => tally,
-            None => Tally::new(&config.metric, config.courses(&[], false)),
+            None => Tally::new(&config.metric, config.histories(&[], false)),
         };
         let snapshot = tally.records;
         ledger.each(&run.name, tally.records, &mut |record| {
@@ -111,12 +111,12 @@ impl Book {
     ///
     /// # Errors
     /// When piton cannot write.
-    pub fn propose(&self, repo: &Repo, flight: &Flight) -> Result<()> {
-        self.ledger.propose(flight)?;
+    pub fn propose(&self, repo: &Repo, in_progress: &TrialInProgress) -> Result<()> {
+        self.ledger.propose(in_progress)?;
         failpoint::point("proposed");
-        if let Some(commit) = commit_of(repo, &flight.record)? {
-            repo.sync(commit, parent_of(repo, &flight.record)?)?;
-            repo.new_ref(&self.trial_ref(flight.record.trial), commit, "piton: challenger")?;
+        if let Some(commit) = commit_of(repo, &in_progress.record)? {
+            repo.sync(commit, parent_of(repo, &in_progress.record)?)?;
+            repo.new_ref(&self.trial_ref(in_progress.record.trial), commit, "piton: challenger")?;
             failpoint::point("referenced");
         }
         Ok(())
@@ -362,8 +362,8 @@ fn parent_of(repo: &Repo, record: &Record) -> Result<Id> {
 }
 
 /// A flight that begins now.
-pub fn flight(record: &Record, tree: Option<Id>, work: &Repo, owner: Owner) -> Flight {
-    Flight {
+pub fn trial_in_progress(record: &Record, tree: Option<Id>, work: &Repo, owner: Owner) -> TrialInProgress {
+    TrialInProgress {
         state: State::Proposed,
         record: record.clone(),
         tree: tree.map(|tree| tree.to_string()),

@@ -21,7 +21,7 @@ use piton_core::report::tables;
 use piton_core::trial::changes;
 use piton_core::trial::proposal::{Claim, Proposal};
 use piton_core::trial::record::{Outcome, Proposer, Record, Seconds, Status};
-use piton_core::trial::state::{Flight, Owner, State};
+use piton_core::trial::state::{Owner, State, TrialInProgress};
 use piton_core::trial::text;
 use piton_system::clock::{self, Stopwatch};
 use piton_system::config::Config;
@@ -133,8 +133,8 @@ impl Session<'_> {
             (_, None) => "no edit".to_owned(),
         };
         record = record.bounded();
-        let mut flight = run_store::flight(&record, edited.then_some(tree), work, owner);
-        self.book.propose(work, &flight)?;
+        let mut in_progress = run_store::trial_in_progress(&record, edited.then_some(tree), work, owner);
+        self.book.propose(work, &in_progress)?;
         self.announce(&record);
         let twin = self.book.ledger.judged(&record.run, Some(&tree.to_string()), None)?;
         // What was out of scope may have lain in a submodule, which is not in the tree.
@@ -154,8 +154,8 @@ impl Session<'_> {
                 None => self.evaluator().judge(work, base, &mut record)?,
             };
         record.seconds.total = watch.seconds();
-        flight.record = record;
-        self.conclude(work, Some(work), flight)
+        in_progress.record = record;
+        self.conclude(work, Some(work), in_progress)
     }
 
     /// A trial of the incumbent against itself: what the rule says of a change that does nothing.
@@ -168,13 +168,13 @@ impl Session<'_> {
         let mut record = self.blank(base)?;
         record.commit = Some(base.to_string());
         record.description = "the incumbent against itself".to_owned();
-        let mut flight = run_store::flight(&record, Some(work.tree_id(base)?), work, owner);
-        self.book.propose(work, &flight)?;
+        let mut in_progress = run_store::trial_in_progress(&record, Some(work.tree_id(base)?), work, owner);
+        self.book.propose(work, &in_progress)?;
         self.announce(&record);
         record.outcome = self.evaluator().blind(base, &mut record)?;
         record.seconds.total = watch.seconds();
-        flight.record = record;
-        self.conclude(work, Some(work), flight)
+        in_progress.record = record;
+        self.conclude(work, Some(work), in_progress)
     }
 
     /// Puts the provisional keeps to the test, where enough of them wait, or `all` are wanted. Where they fail, the branch goes back.
@@ -194,13 +194,13 @@ impl Session<'_> {
         let mut record = self.blank(ids.0)?;
         record.commit = Some(ids.1.to_string());
         record.description = format!("{} together", text::plural(trials.len(), "provisional keep"));
-        let mut flight = run_store::flight(&record, Some(work.tree_id(ids.1)?), work, owner);
-        self.book.propose(work, &flight)?;
+        let mut in_progress = run_store::trial_in_progress(&record, Some(work.tree_id(ids.1)?), work, owner);
+        self.book.propose(work, &in_progress)?;
         self.announce(&record);
         record.outcome = self.evaluator().bundle(ids, (&verified, &incumbent), trials, &mut record)?;
         record.seconds.total = watch.seconds();
-        flight.record = record;
-        self.conclude(work, Some(work), flight).map(|_| ())
+        in_progress.record = record;
+        self.conclude(work, Some(work), in_progress).map(|_| ())
     }
 
     fn evaluator(&self) -> Evaluator<'_> {
@@ -208,14 +208,19 @@ impl Session<'_> {
     }
 
     /// What was found is decided, and what was decided is carried out.
-    fn conclude(&mut self, work: &Repo, checkout: Option<&Repo>, mut flight: Flight) -> Result<Record> {
+    fn conclude(
+        &mut self,
+        work: &Repo,
+        checkout: Option<&Repo>,
+        mut in_progress: TrialInProgress,
+    ) -> Result<Record> {
         self.world.progress.idle();
-        flight.record = flight.record.bounded();
+        in_progress.record = in_progress.record.bounded();
         // Where there is still none, the row is not written, and that error says so.
         let _ = self.world.build_store().evict();
-        self.book.ledger.progress(State::Measured, &flight.record)?;
+        self.book.ledger.progress(State::Measured, &in_progress.record)?;
         failpoint::point("measured");
-        let record = self.book.decide(work, flight.record, flight.tree.as_deref())?;
+        let record = self.book.decide(work, in_progress.record, in_progress.tree.as_deref())?;
         let warning = text::slow_start(&record, &self.book.config.metric);
         warning.iter().for_each(|text| self.world.progress.line(Tone::Dim, &format!("         {text}")));
         let tone = match record.outcome.status() {
@@ -225,7 +230,7 @@ impl Session<'_> {
         };
         let say = |tone, text: &str| self.world.progress.line(tone, &format!("         {text}\n"));
         say(tone, &text::verdict(&record, &self.book.config.metric, self.book.config.rule.alpha));
-        if self.book.apply(&self.world.repo, checkout, record.trial, flight.owner)? {
+        if self.book.apply(&self.world.repo, checkout, record.trial, in_progress.owner)? {
             say(Tone::Dim, "the files were edited meanwhile, and are left as they are");
         }
         Ok(record)
@@ -310,9 +315,10 @@ pub fn adopt(book: &mut Book, repo: &Repo) -> Result<Vec<Adopted>> {
             outcome: Outcome::Void { reason: "piton was ended before this trial was recorded".to_owned() },
             ..blank(&book.run, number, &book.config)
         };
-        let flight = run_store::flight(&record, Some(repo.tree_id(commit)?), repo, Owner::Piton);
-        book.ledger.propose(&flight)?;
-        book.decide(repo, record, flight.tree.as_deref())?;
+        let in_progress =
+            run_store::trial_in_progress(&record, Some(repo.tree_id(commit)?), repo, Owner::Piton);
+        book.ledger.propose(&in_progress)?;
+        book.decide(repo, record, in_progress.tree.as_deref())?;
         book.apply(repo, None, number, Owner::Piton)?;
         adopted.push(Adopted::Trial(number));
     }

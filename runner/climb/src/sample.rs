@@ -27,7 +27,7 @@ use here::LaidSide;
 pub use wash::Wash;
 
 /// Everything that a sample needs apart from the side and the seed.
-pub struct Bench<'a> {
+pub struct Sampler<'a> {
     /// What starts the command.
     pub runner: &'a Runner,
     /// The command.
@@ -95,7 +95,7 @@ impl Sampled {
     }
 }
 
-impl Bench<'_> {
+impl Sampler<'_> {
     /// Measures `side` once on the prompts of `seed`, its environment made longer by `padding` bytes.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use crate::build::Built;
 use crate::context::World;
 use crate::pair_runner::{CLOCK, wait_until_calm};
-use crate::sample::{Bench, Sampled};
+use crate::sample::{Sampled, Sampler};
 use piton_core::base::conditions::Limits;
 use piton_core::base::error::Result;
 use piton_core::trial::record::VoidPair;
@@ -13,7 +13,7 @@ use piton_system::host::Meter;
 /// What takes single runs.
 pub(crate) struct SingleRunner<'a> {
     world: &'a World,
-    bench: Bench<'a>,
+    sampler: Sampler<'a>,
     limits: &'a Limits,
     /// Runs that did not count.
     pub void_runs: Vec<VoidPair>,
@@ -32,8 +32,8 @@ pub enum RunResult {
 impl<'a> SingleRunner<'a> {
     /// Of nothing yet.
     pub fn new(world: &'a World, config: &'a Config, harness: &'a Built) -> Self {
-        let bench = world.bench(config, harness);
-        Self { world, bench, limits: &config.machine, void_runs: vec![], taken: 0 }
+        let sampler = world.sampler(config, harness);
+        Self { world, sampler, limits: &config.machine, void_runs: vec![], taken: 0 }
     }
 
     /// A run of `side` on the prompts of this seed that counts.
@@ -45,9 +45,9 @@ impl<'a> SingleRunner<'a> {
             self.world.doing(doing);
             let meter = Meter::start();
             let padding = (prompts % 4096) as u32;
-            let sampled = self.bench.sample(side, prompts, padding)?;
+            let sampled = self.sampler.sample(side, prompts, padding)?;
             let conditions = meter.stop();
-            let disturbed = self.bench.agent_pause.disturbed();
+            let disturbed = self.sampler.agent_pause.disturbed();
             self.taken += 1;
             // Read before the values are looked at.
             let clock = match &sampled {

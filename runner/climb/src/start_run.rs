@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::build::{BuildEnd, Built};
 use crate::context::{self, World};
 use crate::recover::{LockedRepo, open_settled};
-use crate::run_store::{self, Book, Files};
+use crate::run_store::{self, Book, ExperimentFiles};
 use crate::run_trial::{ProposalMeta, Session, blank, worktree_path};
 use crate::sample::Sampled;
 use piton_core::base::error::{Context, Error, Result, exit};
@@ -182,7 +182,7 @@ impl World {
         let metric = &config.metric;
         let tau = record.tau.map_or_else(String::new, |tau| {
             let size = text::size(tau, 2, metric);
-            match config.courses(std::slice::from_ref(&record), false).primary.track().seeded {
+            match config.histories(std::slice::from_ref(&record), false).primary.track().seeded {
                 _ if tau == 0.0 => ", the same value on every seed".to_owned(),
                 true => format!(", equal on the same seed; from seed to seed it varies by {size}"),
                 false => format!(", tau of a pair's gain {size}"),
@@ -210,7 +210,7 @@ impl World {
                 .context("the artifact was not synced")?;
         }
         let tree = self.repo.tree_id(head.commit)?;
-        ledger.begin(&run, &run_store::flight(&record, Some(tree), &self.repo, Owner::User))?;
+        ledger.begin(&run, &run_store::trial_in_progress(&record, Some(tree), &self.repo, Owner::User))?;
         failpoint::point("begun");
         let mut book = Book::open(ledger, run)?;
         book.create_branch(&self.repo)?;
@@ -299,7 +299,7 @@ impl World {
     fn first_sample(&self, config: &Config, harness: &Built, baseline: &Built) -> Result<Option<String>> {
         self.doing("a first sample of the baseline");
         let draw = keep::draw(host::fresh_seed()?, 0);
-        let sampled = self.bench(config, harness).sample(baseline, draw.prompts, draw.padding)?;
+        let sampled = self.sampler(config, harness).sample(baseline, draw.prompts, draw.padding)?;
         Ok(match sampled {
             Sampled::Measured(_) => None,
             other => Some(other.words(config.measure.timeout_s)),
@@ -307,7 +307,7 @@ impl World {
     }
 
     /// Has git overlook what a run leaves in the checkout, and makes the place where a human may leave guidance. Returns where that is.
-    fn create_dirs(&self, ledger: &Ledger, site: &Site) -> Result<Files> {
+    fn create_dirs(&self, ledger: &Ledger, site: &Site) -> Result<ExperimentFiles> {
         let (files, told) = run_store::settle(ledger, &self.repo, site)?;
         told.iter().for_each(|told| self.progress.line(Tone::Neutral, told));
         let own = files.dir.join(run_store::OWN);

@@ -13,7 +13,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use piton_core::report::live_state::{Evidence, Now};
+use piton_core::report::live_state::{Now, TestProgress};
 use piton_core::trial::record::Record;
 use piton_system::clock;
 use piton_system::host;
@@ -96,7 +96,7 @@ impl StatusFile {
     }
 
     /// The pairs so far: told with what is done next.
-    pub fn measured(&self, gains: &[f64], evidence: Option<Evidence>) {
+    pub fn measured(&self, gains: &[f64], evidence: Option<TestProgress>) {
         self.say(|now| {
             now.measured(gains, evidence);
             false

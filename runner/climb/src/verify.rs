@@ -9,7 +9,7 @@ use piton_core::base::stats;
 use piton_core::rule::gate::{self, GateResult, Samples};
 use piton_core::rule::keep::{self, Case, First, Verdict};
 use piton_core::rule::settings::Preset;
-use piton_core::run::pair_history::{Course, exact};
+use piton_core::run::pair_history::{MetricHistory, exact};
 use piton_core::run::rechecks;
 use piton_core::run::summary::{Again, Verification};
 use piton_core::trial::record::{Pair, Record, Sides};
@@ -147,13 +147,13 @@ impl Session<'_> {
         records: &[Record],
         doing: &str,
     ) -> Result<std::result::Result<(f64, u32, bool), FailedSide>> {
-        let course = self.book.config.courses(records, false).primary;
-        let hear =
-            |pairs: &[Pair]| keep::hear(&Case::of(self.book.config.rule.clone(), course.track_of(pairs)));
+        let history = self.book.config.histories(records, false).primary;
+        let decide =
+            |pairs: &[Pair]| keep::decide(&Case::of(self.book.config.rule.clone(), history.track_of(pairs)));
         let seed = host::fresh_seed()?;
-        let more = &mut |pairs: &[Pair]| hear(pairs).0 == Verdict::Continue;
+        let more = &mut |pairs: &[Pair]| decide(pairs).0 == Verdict::Continue;
         Ok(self.pairs(from, to, records, seed, more, doing)?.map(|pairs| {
-            let (verdict, estimate, _) = hear(&pairs);
+            let (verdict, estimate, _) = decide(&pairs);
             (estimate.gain, estimate.pairs, matches!(verdict, Verdict::Keep(_)))
         }))
     }
@@ -173,13 +173,13 @@ impl Session<'_> {
         let mut runner = PairRunner::new(self.world, &self.book.config, &self.harness, (from, to), seed);
         runner.exact = records.first().is_some_and(|first| exact(&first.pairs, &self.book.config.judging()));
         let metric = &self.book.config.metric;
-        let mut course = Course::begin(&metric.name, metric.direction, metric.scale(), records);
+        let mut history = MetricHistory::begin(&metric.name, metric.direction, metric.scale(), records);
         let mut ended = runner.warm_up(&mut look)?;
         let mut pairs = vec![];
         while ended.is_none() && more(&pairs) {
             match runner.next_pair(&format!("{doing}, pair {}", pairs.len() + 1), &mut look)? {
                 PairResult::Pair(raw) => {
-                    let pair = course.judge(raw);
+                    let pair = history.judge(raw);
                     pairs.push(
                         pair.ok_or_else(|| Error::new(WHAT).cause("a value is missing, or no number"))?,
                     );

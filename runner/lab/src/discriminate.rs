@@ -7,6 +7,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use crate::noise::Bare;
+use crate::replacement::Replacement;
 use piton_climb::build::Built;
 use piton_climb::context::World;
 use piton_climb::sample::Sampled;
@@ -18,7 +19,7 @@ use piton_core::rule::gate;
 use piton_core::trial::record::medians;
 use piton_core::trial::scope::FILE;
 use piton_system::config::{self, Config};
-use piton_system::git::{Entry, Id};
+use piton_system::git::{Id, TreeEntry};
 use piton_system::process;
 
 /// A file of variants.
@@ -35,7 +36,7 @@ pub struct Variant {
     name: String,
     should: Should,
     #[serde(default)]
-    edits: Vec<Edit>,
+    edits: Vec<Replacement>,
     /// Without edits: HEAD built a second time in another place, so that it is laid out anew.
     #[serde(default)]
     rebuilt: bool,
@@ -49,15 +50,6 @@ pub struct Variant {
 enum Should {
     Pass,
     Fail,
-}
-
-/// A replacement; `find` occurs exactly once.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Edit {
-    file: String,
-    find: String,
-    replace: String,
 }
 
 /// Measures every variant in `file` whose name contains `only`, `samples` samples each, with the seeds 1, 2, ...
@@ -157,8 +149,8 @@ fn edited(world: &World, config: &Config, head: Id, variant: &Variant) -> Result
             n => return Err(wrong(format!("`{}` occurs {n} times", edit.find.trim()))),
         }
     }
-    let entries: Vec<Entry> =
-        sources.into_iter().map(|(path, text)| Entry::whole(path, FILE, text.into_bytes())).collect();
+    let entries: Vec<TreeEntry> =
+        sources.into_iter().map(|(path, text)| TreeEntry::whole(path, FILE, text.into_bytes())).collect();
     let tree = world.repo.write_tree(head, &config.scope, &entries, &[])?;
     world.repo.commit(tree, head, &format!("variant: {}\n", variant.name))
 }
@@ -180,11 +172,11 @@ fn measure(
     samples: u32,
     name: &str,
 ) -> Result<Measured> {
-    let bench = world.bench(config, harness);
+    let sampler = world.sampler(config, harness);
     let mut measured = Measured { values: vec![], outcome: None, unmeasured: 0 };
     for seed in 1..=samples {
         world.progress.doing(&format!("{name}: sample {seed} of {samples}"));
-        match bench.sample(built, u64::from(seed), 0)? {
+        match sampler.sample(built, u64::from(seed), 0)? {
             Sampled::Measured(values) => measured.values.push(values),
             Sampled::Interrupted => {
                 return Err(Error::new("the gates were not tried").cause(process::STOPPED).status(130));

@@ -136,7 +136,7 @@ pub fn opened(config: &Config) -> Vec<Opening> {
 
 /// What the latest run knows of the machine; absent where there is none.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Known {
+pub struct KnownMachine {
     /// tau of the primary metric, in the unit of gains.
     pub tau: Option<f64>,
     /// Whether the metric is deterministic for a seed: a trial then finds its own scale.
@@ -151,7 +151,7 @@ pub struct Known {
 pub fn examine(
     (settings, metric): (&Settings, &Metric),
     limits: &Limits,
-    known: Known,
+    known: KnownMachine,
     walls: &Found,
 ) -> Findings {
     let meter = Meter::start();
@@ -167,7 +167,7 @@ pub fn examine(
     if walls.level < Level::Strong {
         unfit.push(format!("the walls reach the level {}: a score could be forged", walls.level));
     }
-    let (Known { tau, pair_s, turn_s, .. }, confinement) = (known, walls.clone());
+    let (KnownMachine { tau, pair_s, turn_s, .. }, confinement) = (known, walls.clone());
     Findings {
         machine: host::machine(),
         governor,
@@ -192,7 +192,7 @@ fn judge(
     now: &Conditions,
     governor: Option<&str>,
     resolves_pct: Option<f64>,
-    known: Known,
+    known: KnownMachine,
 ) -> (Vec<String>, Vec<String>) {
     let (mut unfit, mut advice) = (vec![], vec![]);
     unfit.extend(limits.void(now).map(|why| format!("pairs measured now would be void: {why}")));
@@ -338,12 +338,12 @@ mod tests {
         );
     }
 
-    const TEN: Known = Known { tau: None, seeded: false, pair_s: Some(10.0), turn_s: None };
+    const TEN: KnownMachine = KnownMachine { tau: None, seeded: false, pair_s: Some(10.0), turn_s: None };
 
     #[test]
     fn a_preset_that_does_not_fit_the_measured_turn_is_told() {
         let advice = |turn_s| {
-            let known = Known { turn_s, ..TEN };
+            let known = KnownMachine { turn_s, ..TEN };
             judge(&Settings::default(), &Limits::default(), &Conditions::default(), None, Some(2.0), known).1
         };
         assert!(advice(None).is_empty() && advice(Some(200.0)).is_empty());

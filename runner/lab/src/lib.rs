@@ -7,5 +7,6 @@ pub mod doctor;
 pub mod noise;
 pub mod redteam;
 pub mod rehearse;
+mod replacement;
 pub mod simulate;
 pub mod try_once;

@@ -11,7 +11,7 @@ use piton_core::base::metric::{Scale, Values};
 use piton_core::report::tables::NoiseReport;
 use piton_core::rule::gate::Samples;
 use piton_core::rule::keep::First;
-use piton_core::run::pair_history::Course;
+use piton_core::run::pair_history::MetricHistory;
 use piton_system::clock::Stopwatch;
 use piton_system::config::Config;
 use piton_system::git::Id;
@@ -99,8 +99,8 @@ pub fn run(world: &World, pairs: u32) -> Result<NoiseReport> {
     }
     let metric = &config.metric;
     noise.scale = metric.scale.unwrap_or_else(|| Scale::of(&metric.name, &metric.unit, &noise.values));
-    let mut course = Course::begin(&metric.name, metric.direction, noise.scale, &[]);
-    noise.gains = measured.into_iter().filter_map(|raw| course.judge(raw)).map(|pair| pair.gain).collect();
+    let mut history = MetricHistory::begin(&metric.name, metric.direction, noise.scale, &[]);
+    noise.gains = measured.into_iter().filter_map(|raw| history.judge(raw)).map(|pair| pair.gain).collect();
     noise.void_pairs = runner.void_pairs.len();
     world.progress.idle();
     let sides = [First::Incumbent, First::Challenger];

@@ -32,7 +32,7 @@ use piton_system::ledger::{Ledger, Lock};
 use piton_system::process::{self, Done, End, Job};
 use piton_system::state_home::Place;
 use piton_system::terminal::{Progress, Tone};
-use watch::{Held, RunSnapshot};
+use watch::{Breaches, RunSnapshot};
 
 const WHAT: &str = "the attacks were not run";
 /// Longest that a climb of one attack may take: many pairs, and a wait for a calm machine between them.
@@ -249,7 +249,7 @@ impl Range<'_> {
                 let new = after.records.get(before.records.len()..).unwrap_or_default().to_vec();
                 (new, watch::compare(&run, &before, &after, done.survivors, &traces))
             }
-            Err(error) => (vec![], Held { ledger: Some(error.to_string()), ..Held::default() }),
+            Err(error) => (vec![], Breaches { ledger: Some(error.to_string()), ..Breaches::default() }),
         };
         row.got = row::got(&new, &done.end);
         (row.state, row.broken) = row::decide(attack, &row.got, &new, &after);

@@ -12,7 +12,7 @@ use piton_core::base::metric::{Metric, Scale};
 use piton_core::base::stats;
 use piton_core::report::tables::Rehearsal;
 use piton_core::rule::keep::{self, Case, Verdict};
-use piton_core::run::pair_history::Course;
+use piton_core::run::pair_history::MetricHistory;
 use piton_system::clock::Stopwatch;
 use piton_system::host;
 
@@ -50,11 +50,11 @@ pub fn run(
     let both = calibration.iter().flat_map(|raw| [&raw.incumbent, &raw.challenger]);
     let values: Vec<f64> = both.filter_map(|values| values.get(&metric.name).copied()).collect();
     let scale = metric.scale.unwrap_or_else(|| Scale::of(&metric.name, &metric.unit, &values));
-    let mut course = Course::begin(&metric.name, metric.direction, scale, &[]);
+    let mut history = MetricHistory::begin(&metric.name, metric.direction, scale, &[]);
     calibration.into_iter().for_each(|raw| {
-        course.judge(raw);
+        history.judge(raw);
     });
-    course.end(true);
+    history.end(true);
     for variant in variants.iter().filter(|v| only.is_none_or(|only| v.name().contains(only))) {
         let build = |variant: &Variant, keep: &[&Built]| -> Result<Built> {
             match variant.commit(world, &config, head)? {
@@ -87,11 +87,14 @@ pub fn run(
                 return Err(result.error(WHAT, config.measure.timeout_s));
             }
             loop {
-                let doing =
-                    format!("{}, trial {trial} of {trials}, pair {}", variant.name(), course.gains.len() + 1);
-                next(&mut runner, &mut course, limit_s, &doing)?;
-                let case = Case::of(config.rule.clone(), course.track());
-                let (verdict, estimate, asked) = keep::hear(&case);
+                let doing = format!(
+                    "{}, trial {trial} of {trials}, pair {}",
+                    variant.name(),
+                    history.gains.len() + 1
+                );
+                next(&mut runner, &mut history, limit_s, &doing)?;
+                let case = Case::of(config.rule.clone(), history.track());
+                let (verdict, estimate, asked) = keep::decide(&case);
                 runner.spaced = config.rule.both_orders && keep::waits_for_order(&asked);
                 if verdict != Verdict::Continue {
                     kept += u32::from(matches!(verdict, Verdict::Keep(_)));
@@ -102,8 +105,8 @@ pub fn run(
                 }
             }
             void_pairs += runner.void_pairs.len();
-            all.extend_from_slice(&course.gains);
-            course.end(false);
+            all.extend_from_slice(&history.gains);
+            history.end(false);
         }
         let row = Rehearsal {
             name: variant.name().to_owned(),
@@ -115,7 +118,7 @@ pub fn run(
             effect: stats::median(&all)
                 .zip(stats::sign_interval(&all, 0.025))
                 .map(|(gain, (low, high))| (gain, low, high)),
-            tau: course.tau,
+            tau: history.tau,
             void_pairs,
             seconds: watch.seconds(),
         };
@@ -127,9 +130,9 @@ pub fn run(
 }
 
 /// One more pair.
-fn next(runner: &mut PairRunner, course: &mut Course, limit_s: u64, doing: &str) -> Result<()> {
+fn next(runner: &mut PairRunner, history: &mut MetricHistory, limit_s: u64, doing: &str) -> Result<()> {
     match runner.next_pair(doing, &mut |_, _| true)? {
-        PairResult::Pair(raw) => match course.judge(raw) {
+        PairResult::Pair(raw) => match history.judge(raw) {
             Some(_) => Ok(()),
             None => {
                 Err(Error::new(WHAT).cause("a value is missing, or no number").note("nothing was recorded"))

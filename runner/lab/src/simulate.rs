@@ -1,7 +1,7 @@
 //! The bars of the keep rule, measured: simulated trials put through the product's own code.
 //!
 //! What the rule promises is a claim about noise, and a claim about noise is tested on noise. This module
-//! makes the machines of METHODOLOGY.md, section 2, lets `Question`, `History` and `Known` decide as in a run, and
+//! makes the machines of METHODOLOGY.md, section 2, lets `Question`, `History` and `KnownIncumbent` decide as in a run, and
 //! compares the shares with the bars there; beside it stand the rules of other tools on the same
 //! noise. The figures depend on the seed and the number of trials alone, not on the threads.
 //!
@@ -11,7 +11,7 @@
 
 mod again;
 mod bars;
-mod bench;
+mod cell_runner;
 mod night;
 mod noise;
 mod peers;
@@ -20,14 +20,14 @@ mod table;
 
 use serde::Serialize;
 
-use bench::{Bench, Mean};
+use cell_runner::{CellRunner, Mean};
 pub use table::table;
 
 /// The sd of one run where a bar gives no other: 2 %.
 const SIGMA: f64 = 0.02;
 
 /// Adds the figures of one part.
-type SimulationPart = fn(&Bench, &mut SimulationReport);
+type SimulationPart = fn(&CellRunner, &mut SimulationReport);
 
 const PARTS: [(&str, SimulationPart); 12] = [
     ("bar 2: what does nothing, on all kinds of noise", bars::no_effect),
@@ -159,10 +159,10 @@ impl Figure {
 
 /// Measures every bar but the first, and the other tools' rules. `progress` hears of each part as it begins.
 pub fn run(options: &SimulateOptions, progress: &(dyn Fn(&str) + Sync)) -> SimulationReport {
-    let (bench, mut report) = (Bench { options }, SimulationReport::default());
+    let (cell_runner, mut report) = (CellRunner { options }, SimulationReport::default());
     for (name, part) in PARTS {
         progress(name);
-        part(&bench, &mut report);
+        part(&cell_runner, &mut report);
     }
     report
 }
@@ -197,12 +197,12 @@ mod tests {
     fn the_same_seed_gives_the_same_table_on_any_number_of_threads() {
         let on = |threads: usize| table(&run(&short(30, threads), &|_| {}));
         assert_eq!(on(1), on(3));
-        let words = |bench: &Bench| -> [Mean; 1] {
-            bench.means("words", (40, 10), |mut random, trials, tell| {
+        let words = |cell_runner: &CellRunner| -> [Mean; 1] {
+            cell_runner.means("words", (40, 10), |mut random, trials, tell| {
                 (0..trials).for_each(|_| tell([random.normal()]));
             })
         };
-        let of = |threads: usize| words(&Bench { options: &short(40, threads) });
+        let of = |threads: usize| words(&CellRunner { options: &short(40, threads) });
         assert_eq!(of(1), of(4));
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use crate::doctor::{Attempt, RefusedAccess};
 use piton_climb::build::{BuildEnd, BuildStore};
 use piton_climb::context::World;
-use piton_climb::sample::{Bench, Sampled};
+use piton_climb::sample::{Sampled, Sampler};
 use piton_core::base::error::{Context, Result};
 use piton_core::trial::denied;
 use piton_system::beneath;
@@ -33,8 +33,8 @@ pub fn attempt(world: World, config: &Config) -> Result<Attempt> {
             BuildEnd::TimedOut => return Ok(Err("its build took too long".to_owned())),
             BuildEnd::Interrupted => return Ok(Err(piton_system::process::STOPPED.to_owned())),
         };
-        let bench = Bench { place: &place, logs: dir.join("logs"), ..world.bench(config, &harness) };
-        Ok(match bench.sample(&side, host::fresh_seed()?, 0)? {
+        let sampler = Sampler { place: &place, logs: dir.join("logs"), ..world.sampler(config, &harness) };
+        Ok(match sampler.sample(&side, host::fresh_seed()?, 0)? {
             Sampled::Measured(values) => {
                 let value = values.get(&config.metric.name).copied().unwrap_or_default();
                 Ok(format!("{} {value}", config.metric.name))

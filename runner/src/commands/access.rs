@@ -49,7 +49,7 @@ pub(crate) struct Knock<'a> {
 
 /// What becomes of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Entry {
+pub enum Login {
     /// It is let in, and may press buttons where it knows the token.
     Open {
         /// Whether it does.
@@ -80,38 +80,38 @@ impl Door {
     }
 
     /// Whether a request may come in at all.
-    pub fn enter(&self, knock: &Knock) -> Entry {
-        let Some(host) = knock.host else { return Entry::Shut("the request does not name one host") };
+    pub fn enter(&self, knock: &Knock) -> Login {
+        let Some(host) = knock.host else { return Login::Shut("the request does not name one host") };
         if knock.target.is_some_and(|target| target != host) {
-            return Entry::Shut("the request names two hosts");
+            return Login::Shut("the request names two hosts");
         }
         if self.loopback && !self.names.iter().any(|name| name.eq_ignore_ascii_case(host)) {
-            return Entry::Shut(
+            return Login::Shut(
                 "the request was sent to a name that is not this machine's loopback; for another one: piton serve --name NAME:PORT",
             );
         }
         // Elsewhere this machine has names that it does not know itself, and only the token lets in.
         if !is_name(host) {
-            return Entry::Shut("the request was sent to what is no name");
+            return Login::Shut("the request was sent to what is no name");
         }
         if knock.origin.is_some_and(|origin| origin.strip_prefix("http://") != Some(host)) {
-            return Entry::Shut("the request comes from another page");
+            return Login::Shut("the request comes from another page");
         }
         if knock.asked.is_some_and(|asked| same(asked, &self.token)) {
-            return Entry::Keep;
+            return Login::Keep;
         }
         let cookies = knock.cookies.unwrap_or_default().split(';');
         let kept =
             cookies.filter_map(|cookie| cookie.trim().strip_prefix(self.cookie.as_str())?.strip_prefix('='));
         let known = kept.chain(knock.bearer).any(|known| same(known, &self.token));
-        if known || self.open { Entry::Open { known } } else { Entry::Unknown }
+        if known || self.open { Login::Open { known } } else { Login::Unknown }
     }
 
     /// Whether a request that was let in may press a button. `key` is what it sent along.
     pub fn press(&self, knock: &Knock, key: Option<&str>) -> Result<(), &'static str> {
         match self.enter(knock) {
-            Entry::Open { known: true } => {}
-            Entry::Shut(why) => return Err(why),
+            Login::Open { known: true } => {}
+            Login::Shut(why) => return Err(why),
             _ => return Err("only who has opened the address that piton serve printed may press a button"),
         }
         if knock.site.is_some_and(|site| site != "same-origin") {
@@ -210,18 +210,18 @@ mod tests {
     fn on_loopback_only_the_loopbacks_own_names_with_its_port_lead_in() {
         let at = door("127.0.0.1:7480", false);
         for name in ["127.0.0.1:7480", "localhost:7480", "LOCALHOST:7480", "[::1]:7480"] {
-            assert_eq!(at.enter(&to(name)), Entry::Open { known: false }, "{name}");
+            assert_eq!(at.enter(&to(name)), Login::Open { known: false }, "{name}");
             let foreign = Knock { origin: Some("http://evil.example"), ..to(name) };
-            assert!(matches!(at.enter(&foreign), Entry::Shut(_)), "{name}");
+            assert!(matches!(at.enter(&foreign), Login::Shut(_)), "{name}");
         }
         for name in FOREIGN {
-            assert!(matches!(at.enter(&to(name)), Entry::Shut(_)), "{name}");
+            assert!(matches!(at.enter(&to(name)), Login::Shut(_)), "{name}");
             let inside = Knock { target: Some(name), ..to("localhost:7480") };
-            assert!(matches!(at.enter(&inside), Entry::Shut(_)), "{name} in the first line");
+            assert!(matches!(at.enter(&inside), Login::Shut(_)), "{name} in the first line");
         }
-        assert!(matches!(at.enter(&Knock::default()), Entry::Shut(_)));
-        assert!(matches!(door("127.0.0.1:80", false).enter(&to("localhost")), Entry::Open { .. }));
-        assert!(matches!(door("127.0.0.9:7480", false).enter(&to("127.0.0.9:7480")), Entry::Open { .. }));
+        assert!(matches!(at.enter(&Knock::default()), Login::Shut(_)));
+        assert!(matches!(door("127.0.0.1:80", false).enter(&to("localhost")), Login::Open { .. }));
+        assert!(matches!(door("127.0.0.9:7480", false).enter(&to("127.0.0.9:7480")), Login::Open { .. }));
     }
 
     #[test]
@@ -229,10 +229,10 @@ mod tests {
         let given = ["localhost:9000".to_owned(), "Box.lan".to_owned()];
         let at = Door::new("127.0.0.1:7480".parse().unwrap(), false, &given, String::new(), String::new());
         for name in ["localhost:9000", "box.lan:7480", "localhost:7480"] {
-            assert!(matches!(at.enter(&to(name)), Entry::Open { .. }), "{name}");
+            assert!(matches!(at.enter(&to(name)), Login::Open { .. }), "{name}");
         }
         for name in ["box.lan", "box.lan:9000", "evil.box.lan:7480"] {
-            assert!(matches!(at.enter(&to(name)), Entry::Shut(_)), "{name}");
+            assert!(matches!(at.enter(&to(name)), Login::Shut(_)), "{name}");
         }
     }
 
@@ -249,29 +249,29 @@ mod tests {
             "box:99999",
             "",
         ] {
-            assert!(matches!(at.enter(&to(name)), Entry::Shut(_)), "{name}");
+            assert!(matches!(at.enter(&to(name)), Login::Shut(_)), "{name}");
         }
         for name in ["box", "box.lan:7480", "[fe80::1]:7480", "10.0.0.1:1"] {
-            assert_eq!(at.enter(&to(name)), Entry::Unknown, "{name}");
+            assert_eq!(at.enter(&to(name)), Login::Unknown, "{name}");
         }
     }
 
     #[test]
     fn off_loopback_or_where_it_is_wanted_nobody_looks_without_the_token() {
         for address in ["0.0.0.0:7480", "192.168.1.5:7480", "[::]:7480", "[fe80::1]:7480", "8.8.8.8:7480"] {
-            assert_eq!(door(address, false).enter(&to("box:7480")), Entry::Unknown, "{address}");
+            assert_eq!(door(address, false).enter(&to("box:7480")), Login::Unknown, "{address}");
         }
         let door = door("127.0.0.1:7480", true);
         let at = to("localhost:7480");
-        assert_eq!(door.enter(&at), Entry::Unknown);
-        assert_eq!(door.enter(&Knock { asked: Some("s3cret"), ..at }), Entry::Keep);
-        assert_eq!(door.enter(&Knock { bearer: Some("s3cret"), ..at }), Entry::Open { known: true });
+        assert_eq!(door.enter(&at), Login::Unknown);
+        assert_eq!(door.enter(&Knock { asked: Some("s3cret"), ..at }), Login::Keep);
+        assert_eq!(door.enter(&Knock { bearer: Some("s3cret"), ..at }), Login::Open { known: true });
         let cookies = Some("a=b; piton-7480=s3cret");
-        assert_eq!(door.enter(&Knock { cookies, ..at }), Entry::Open { known: true });
+        assert_eq!(door.enter(&Knock { cookies, ..at }), Login::Open { known: true });
         for wrong in ["", "s3cre", "s3crets", "S3cret", "piton"] {
             let cookies = Some("piton-7480=; piton-7481=s3cret; piton-74800=s3cret");
             let knock = Knock { asked: Some(wrong), bearer: Some(wrong), cookies, ..at };
-            assert_eq!(door.enter(&knock), Entry::Unknown, "{wrong}");
+            assert_eq!(door.enter(&knock), Login::Unknown, "{wrong}");
         }
     }
 

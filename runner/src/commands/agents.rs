@@ -1,7 +1,7 @@
 //! `piton agents`: which agents piton can drive, and whether they are there.
 
 use piton_agent::installed;
-use piton_agent::kind::{KNOWN, Kind};
+use piton_agent::kind::{AgentKind, KNOWN};
 use piton_core::base::error::{Error, Result, exit};
 use piton_system::process::Runner;
 use piton_system::terminal::{self, Progress};
@@ -24,7 +24,7 @@ pub(super) fn run(show: Option<&str>, json: bool) -> Result<u8> {
     let mut agents = vec![];
     for (name, _) in KNOWN {
         progress.doing(&format!("looking for {name}"));
-        agents.extend(Kind::known(name).map(|kind| installed::detect(&kind, &runner)).transpose()?);
+        agents.extend(AgentKind::known(name).map(|kind| installed::detect(&kind, &runner)).transpose()?);
     }
     progress.idle();
     terminal::either(json, &agents, || installed::words(&agents));

@@ -11,8 +11,8 @@ use clap::{Parser, Subcommand};
 use piton_core::base::level::Level;
 
 pub(super) use options::{
-    Climb, ExportArgs, FinalizeArgs, Format, ImportArgs, LogArgs, ProposalWords, ReportArgs, SearchArgs,
-    ServeArgs, Which,
+    ClimbArgs, ExportArgs, ExportFormat, FinalizeArgs, ImportArgs, LogArgs, ProposalWords, ReportArgs,
+    SearchArgs, ServeArgs, Which,
 };
 use values::duration;
 
@@ -140,7 +140,7 @@ pub(super) enum Command {
     #[command(
         after_help = "Examples: piton climb --trials 6\n          piton climb --agent claude --for 8h --max-usd 20\n          piton climb --agent 'my-agent --brief $PITON_BRIEF' --for 8h\n\nExit status: 0 a limit was reached, 1 it ended because the agent is not let in, fails, or proposes nothing that runs."
     )]
-    Climb(Box<Climb>),
+    Climb(Box<ClimbArgs>),
     /// Run an agent that you drive yourself behind the walls that `climb` gives its own.
     ///
     /// It may write the editable paths of this checkout, a directory of its own and, where piton knows it by its name, a

@@ -7,7 +7,7 @@ use piton_climb::ledger_witness;
 use piton_core::base::error::{Error, Result};
 use piton_core::run::summary;
 use piton_core::trial::record::Record;
-use piton_lab::doctor::Known;
+use piton_lab::doctor::KnownMachine;
 use piton_system::config::Config;
 use piton_system::git::Repo;
 use piton_system::ledger::{Ledger, Run};
@@ -80,11 +80,11 @@ pub(super) fn reading(dir: &Path, which: &Which) -> Result<(Repo, Run, Config, V
 }
 
 /// The experiment of the commit at HEAD, and what the latest run knows of the machine.
-pub(super) fn experiment(dir: &Path) -> Result<(Config, Known)> {
+pub(super) fn experiment(dir: &Path) -> Result<(Config, KnownMachine)> {
     let repo = Repo::open(dir)?;
     let (_, config) = piton_climb::context::experiment(&repo, repo.head()?.commit)?;
     let Some(ledger) = Ledger::open_existing(&repo.state_dir())? else {
-        return Ok((config, Known::default()));
+        return Ok((config, KnownMachine::default()));
     };
     let records = match ledger.latest_within(repo.within().unwrap_or_default())? {
         Some(run) => ledger.records(&run.name)?,
@@ -92,8 +92,8 @@ pub(super) fn experiment(dir: &Path) -> Result<(Config, Known)> {
     };
     let measured = records.iter().any(|record| !record.pairs.is_empty());
     let config = config.with_scales_of(records.first());
-    let track = measured.then(|| config.courses(&records, false).primary.track());
+    let track = measured.then(|| config.histories(&records, false).primary.track());
     let (tau, seeded) = (track.as_ref().map(|track| track.tau), track.is_some_and(|track| track.seeded));
     let (pair_s, turn_s) = (summary::pair_seconds(&records), summary::turn_seconds(&records));
-    Ok((config, Known { tau, seeded, pair_s, turn_s }))
+    Ok((config, KnownMachine { tau, seeded, pair_s, turn_s }))
 }

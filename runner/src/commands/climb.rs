@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use piton_core::base::level::Level;
 use serde_json::json;
 
-use super::args::Climb;
+use super::args::ClimbArgs;
 use super::world;
 use piton_agent::{self, Agent};
 use piton_climb::context::World;
@@ -15,7 +15,7 @@ use piton_climb::run_climb::{self, Climber};
 use piton_climb::run_trial::worktree_path;
 use piton_climb::start_run::may_resume;
 use piton_core::base::error::{Error, Result, exit};
-use piton_core::run::stopping::{self, Ascent, Budget, Hooks, Order, Spent, Stop, Target};
+use piton_core::run::stopping::{self, Ascent, Budget, ClimbOptions, Hooks, Spent, Stop, Target};
 use piton_core::trial::state::Owner;
 use piton_system::clock::Stopwatch;
 use piton_system::config;
@@ -25,7 +25,7 @@ use piton_system::terminal::{self, Tone};
 
 /// What is started.
 struct Start {
-    order: Order,
+    options: ClimbOptions,
     /// A target, until the direction of the metric is known.
     target: Option<f64>,
     run: Option<String>,
@@ -38,7 +38,7 @@ struct Start {
 ///
 /// # Errors
 /// An agent that cannot be used, a tree or a run that cannot be climbed, a failure of piton's own.
-pub(super) fn run(climb: Climb, dir: &Path, least: Level) -> Result<u8> {
+pub(super) fn run(climb: ClimbArgs, dir: &Path, least: Level) -> Result<u8> {
     let hooks = hooks(&climb)?;
     let budget = Budget {
         trials: climb.trials,
@@ -55,7 +55,7 @@ pub(super) fn run(climb: Climb, dir: &Path, least: Level) -> Result<u8> {
     } else {
         climb.agent
     };
-    let order = Order {
+    let options = ClimbOptions {
         agent,
         model: climb.model,
         words: climb.agent_args.0,
@@ -67,7 +67,7 @@ pub(super) fn run(climb: Climb, dir: &Path, least: Level) -> Result<u8> {
         more: climb.more,
         hooks,
     };
-    start(Start { order, target: climb.target, run: climb.run, before: None, json: climb.json }, dir, least)
+    start(Start { options, target: climb.target, run: climb.run, before: None, json: climb.json }, dir, least)
 }
 
 /// `piton resume`.
@@ -104,8 +104,8 @@ pub(super) fn resume(dir: &Path, least: Level, run: Option<&str>, json: bool) ->
             .note("nothing was changed")
             .hint("piton climb --agent AGENT"));
     };
-    let budget = &before.order.budget;
-    let spent = run_climb::ascent(&before.run, before.order.clone(), Some(before.clone())).spent;
+    let budget = &before.options.budget;
+    let spent = run_climb::ascent(&before.run, before.options.clone(), Some(before.clone())).spent;
     if let Some(stop) = stopping::stop(budget, &Spent { best: before.spent.best, ..spent }) {
         return Err(Error::refused(what)
             .cause(format!("nothing is left of its limits: {}", stop.words()))
@@ -115,10 +115,10 @@ pub(super) fn resume(dir: &Path, least: Level, run: Option<&str>, json: bool) ->
     let left = stopping::limits(&stopping::left(budget, &before.spent));
     let left =
         if left.is_empty() { "without a limit".to_owned() } else { format!("left: {}", left.join(", ")) };
-    terminal::tell(&format!("going on with run {} and {}; {left}", before.run, before.order.agent));
+    terminal::tell(&format!("going on with run {} and {}; {left}", before.run, before.options.agent));
     start(
         Start {
-            order: before.order.clone(),
+            options: before.options.clone(),
             target: None,
             run: Some(before.run.clone()),
             before: Some(before),
@@ -131,8 +131,8 @@ pub(super) fn resume(dir: &Path, least: Level, run: Option<&str>, json: bool) ->
 
 fn start(start: Start, dir: &Path, least: Level) -> Result<u8> {
     let watch = Stopwatch::start();
-    let Start { mut order, target, run, before, json } = start;
-    let agent = Agent::choose(&order, dir)?;
+    let Start { mut options, target, run, before, json } = start;
+    let agent = Agent::choose(&options, dir)?;
     let world = world(dir, least)?;
     if world.walls.found().level == Level::None {
         return Err(Error::refused("the climb did not start: nothing confines what it would build and run")
@@ -161,9 +161,9 @@ fn start(start: Start, dir: &Path, least: Level) -> Result<u8> {
         name => world.begin(entered, name.as_deref(), Owner::Piton)?,
     };
     if let Some(value) = target {
-        order.budget.target = Some(Target { value, direction: session.book.config.metric.direction });
+        options.budget.target = Some(Target { value, direction: session.book.config.metric.direction });
     }
-    for warning in run_climb::warnings(&agent, &order.budget) {
+    for warning in run_climb::warnings(&agent, &options.budget) {
         world.progress.line(Tone::Bad, &warning);
     }
     let path =
@@ -179,7 +179,7 @@ fn start(start: Start, dir: &Path, least: Level) -> Result<u8> {
         agent: &agent,
         least: world.walls.found().level,
         watch,
-        ascent: run_climb::ascent(&session.book.run.name, order, before),
+        ascent: run_climb::ascent(&session.book.run.name, options, before),
     };
     let stop =
         session.climb(&mut climber).map_err(|error| world.repo.check_not_moved().err().unwrap_or(error));
@@ -276,7 +276,7 @@ fn make_way(world: &World, ledger: &Ledger, run: Option<String>) -> Result<Optio
 
 /// The hooks of the user: those in his file, and over them those on the command line. Nothing of them stands in the repository, where an
 /// agent or somebody else's commit could change what runs outside the walls.
-fn hooks(climb: &Climb) -> Result<Hooks> {
+fn hooks(climb: &ClimbArgs) -> Result<Hooks> {
     let mut hooks = match hooks_file().map(|path| (fs::read_to_string(&path), path)) {
         Some((Ok(text), path)) => config::toml_as(&text).map_err(|why| {
             Error::usage("the climb did not start: the hooks were not read")

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use super::args::{ExportArgs, Format, Which};
+use super::args::{ExportArgs, ExportFormat, Which};
 use super::chosen::find;
 use piton_core::base::error::{Context, Result, exit};
 use piton_core::base::metric::Metric;
@@ -45,10 +45,10 @@ fn write(
     ledger: &Ledger,
     run: &Run,
     metric: &Metric,
-    format: Format,
+    format: ExportFormat,
     line: &mut dyn FnMut(&str) -> Result<bool>,
 ) -> Result<()> {
-    if format == Format::Jsonl {
+    if format == ExportFormat::Jsonl {
         // As they stand in the ledger, which its hashes are of: what is hidden in them is escaped there too, since piton does so.
         return ledger.each_body(&run.name, 0, &mut |body| line(&plain_json(body)));
     }

@@ -11,9 +11,9 @@ use super::args::FinalizeArgs;
 use super::chosen::chosen;
 use super::world;
 use piton_climb::context::World;
-use piton_climb::finalize_git::{Composer, Edit, WHAT};
+use piton_climb::finalize_git::{Composer, IdeaEdit, WHAT};
 use piton_core::base::error::{Error, Result, exit};
-use piton_core::report::finalize::{self, Branch, Evidence, Plan, measured};
+use piton_core::report::finalize::{self, Branch, Plan, RunEvidence, measured};
 use piton_core::run::rechecks;
 use piton_core::run::summary;
 use piton_core::trial::text;
@@ -57,8 +57,8 @@ pub(super) fn run(dir: &Path, least: Level, args: &FinalizeArgs) -> Result<u8> {
         run: &run,
         base: repo.commit_id(&run.base)?,
         head: repo.commit_id(&head)?,
-        evidence: Evidence { metric: &config.metric, alpha: config.rule.alpha, verification },
-        edits: ideas.iter().map(|idea| Edit::of(&repo, idea)).collect::<Result<_>>()?,
+        evidence: RunEvidence { metric: &config.metric, alpha: config.rule.alpha, verification },
+        edits: ideas.iter().map(|idea| IdeaEdit::of(&repo, idea)).collect::<Result<_>>()?,
         ideas,
     };
     let mut plan = composer.plan()?;
@@ -92,12 +92,12 @@ fn hold(world: &World, run: &Run, verify: bool) -> Result<Lock> {
 
 /// Refuses while a trial of the run is under way: what it comes to may be one idea more.
 fn free(ledger: &Ledger, run: &Run) -> Result<()> {
-    let flights = ledger.unfinished()?;
-    match flights.iter().find(|flight| flight.record.run == run.name) {
+    let in_progress = ledger.unfinished()?;
+    match in_progress.iter().find(|trial| trial.record.run == run.name) {
         None => Ok(()),
-        Some(flight) => Err(Error::refused(format!(
+        Some(in_progress) => Err(Error::refused(format!(
             "{WHAT}: trial {} of run {} is under way",
-            flight.record.trial, run.name
+            in_progress.record.trial, run.name
         ))
         .note("nothing was changed; the trial goes on")
         .hint("wait for it (piton wait), or end the climb (piton stop); after a crash: piton recover")),

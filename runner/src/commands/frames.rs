@@ -21,7 +21,7 @@ const BEHIND: u32 = 20;
 
 /// The page at a moment, as far as it changes.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Frame {
+pub(super) struct PageFrame {
     /// The run.
     run: Option<String>,
     /// The strip.
@@ -34,7 +34,7 @@ pub(super) struct Frame {
     rows: Arc<Vec<String>>,
 }
 
-impl Frame {
+impl PageFrame {
     /// The frame after this one. `fresh` where nobody has seen this one.
     pub fn next(&self, follower: &RunFollower, change: Change, fresh: bool) -> Self {
         let metric = follower.followed().map(|followed| &followed.config.metric);
@@ -71,7 +71,7 @@ pub(super) fn of<'a>(followed: &'a FollowedRun, diffs: &'a BTreeMap<u32, String>
 
 /// Somebody who has the page open.
 pub(super) struct Viewer<Slot> {
-    frames: watch::Receiver<Option<Arc<Frame>>>,
+    frames: watch::Receiver<Option<Arc<PageFrame>>>,
     run: Option<String>,
     /// The last trial that the page has.
     last: Option<u32>,
@@ -85,7 +85,7 @@ pub(super) struct Viewer<Slot> {
 impl<Slot> Viewer<Slot> {
     /// One whose page shows trials of `run` up to `last`.
     pub fn new(
-        frames: watch::Receiver<Option<Arc<Frame>>>,
+        frames: watch::Receiver<Option<Arc<PageFrame>>>,
         run: Option<String>,
         last: Option<u32>,
         place: Slot,
@@ -114,7 +114,7 @@ impl<Slot> Viewer<Slot> {
         }
     }
 
-    fn take(&mut self, frame: &Frame) {
+    fn take(&mut self, frame: &PageFrame) {
         let next = self.last.map_or(0, |last| last + 1);
         let known = frame.first..=frame.first + frame.rows.len() as u32;
         if frame.run != self.run || (frame.run.is_some() && !known.contains(&next)) {

@@ -15,7 +15,7 @@ use piton_agent::Workspace;
 use piton_agent::guard::{self, Supervisor};
 use piton_agent::hold::AgentFreezer;
 use piton_agent::home::{self, Home, User};
-use piton_agent::kind::Kind;
+use piton_agent::kind::AgentKind;
 use piton_climb::background::Errands;
 use piton_climb::context::World;
 use piton_core::base::error::{Context, Error, Result, exit};
@@ -42,7 +42,7 @@ pub(super) fn run(
     least: Level,
 ) -> Result<u8> {
     let what = "the command was not started";
-    let adapter = agent.map(|file| Kind::read(file, dir, what)).transpose()?;
+    let adapter = agent.map(|file| AgentKind::read(file, dir, what)).transpose()?;
     let world = world(dir, least)?;
     let config = experiment(&world, what)?;
     let scratch = tempfile::Builder::new().prefix("piton-guard-").tempdir().context(what)?;

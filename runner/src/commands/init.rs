@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::pointers;
-use piton_agent::kind::Kind;
+use piton_agent::kind::AgentKind;
 use piton_core::base::error::{Context, Result};
 use piton_core::trial::scope::Scope;
 use piton_core::trial::scope::below;
@@ -24,8 +24,8 @@ const MEASURE: &str = "measure.sh";
 pub(super) fn run(dir: &Path, agents: Option<&[PathBuf]>) -> Result<()> {
     let repo = Repo::open(dir)?;
     if let Some(own) = agents {
-        let own = own.iter().map(|file| Kind::read(file, dir, "nothing was written"));
-        let kinds = Kind::all_known().map(Ok).chain(own).collect::<Result<Vec<Kind>>>()?;
+        let own = own.iter().map(|file| AgentKind::read(file, dir, "nothing was written"));
+        let kinds = AgentKind::all_known().map(Ok).chain(own).collect::<Result<Vec<AgentKind>>>()?;
         let root = repo.within().map_or_else(|| dir.to_owned(), |within| below(repo.root(), within));
         return pointers::write(&root, &kinds);
     }

@@ -25,7 +25,7 @@ use piton_core::base::metric::Metric;
 use piton_core::trial::record::Record;
 use piton_core::trial::text;
 use piton_system::clock::Stopwatch;
-use piton_system::process::{self, Answer};
+use piton_system::process::{self, CommandOutput};
 
 /// How long a call blocks where the client is told of progress: codex and goose end calls after 300 s.
 const LONG: Duration = Duration::from_secs(240);
@@ -166,7 +166,7 @@ impl Server {
     }
 
     /// Has a command of piton carried out.
-    async fn ask(&self, arguments: &[&str]) -> Result<Answer> {
+    async fn ask(&self, arguments: &[&str]) -> Result<CommandOutput> {
         let level = ["--confinement".to_owned(), self.least.to_string()];
         let mut argv = vec![self.piton.clone()];
         argv.extend(level.into_iter().map(OsString::from));
@@ -189,7 +189,7 @@ fn asked(given: &JsonObject) -> std::result::Result<Vec<String>, String> {
 }
 
 /// What a command printed for programs, as structure and in words.
-fn told(answer: &Answer, tell: impl FnOnce(Value) -> (Value, String)) -> CallToolResult {
+fn told(answer: &CommandOutput, tell: impl FnOnce(Value) -> (Value, String)) -> CallToolResult {
     match serde_json::from_str(&answer.out) {
         Ok(value) => {
             let (value, words) = tell(value);
@@ -202,7 +202,7 @@ fn told(answer: &Answer, tell: impl FnOnce(Value) -> (Value, String)) -> CallToo
 }
 
 /// How a trial ended, or that it is under way.
-fn verdict(answer: &Answer) -> CallToolResult {
+fn verdict(answer: &CommandOutput) -> CallToolResult {
     told(answer, |value| {
         let words = match (value["state"].as_str(), value["words"].as_str()) {
             (Some("running"), _) => format!("{}\nnext: call wait", under_way_words(&value)),

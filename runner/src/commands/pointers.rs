@@ -9,7 +9,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use piton_agent::kind::{Kind, Pointers};
+use piton_agent::kind::{AgentKind, Pointers};
 use piton_core::base::error::{Context, Result};
 use piton_system::terminal;
 
@@ -57,7 +57,7 @@ enum Did {
 ///
 /// # Errors
 /// A file that cannot be written.
-pub(super) fn write(root: &Path, kinds: &[Kind]) -> Result<()> {
+pub(super) fn write(root: &Path, kinds: &[AgentKind]) -> Result<()> {
     let named = |of: fn(&Pointers) -> Option<&String>| kinds.iter().filter_map(move |kind| of(&kind.init));
     let mut files = vec![("AGENTS.md".to_owned(), "", AGENTS)];
     let mut add = |path: String, head, text| {
@@ -175,7 +175,7 @@ fn served(old: Option<&str>) -> std::result::Result<String, &'static str> {
     }
 }
 
-fn told(done: &[(String, Did)], kinds: &[Kind], program: bool) -> String {
+fn told(done: &[(String, Did)], kinds: &[AgentKind], program: bool) -> String {
     let mut text = String::new();
     for (path, did) in done {
         text.push_str(&match did {

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::chosen::experiment;
 use piton_core::base::error::{Result, exit};
 use piton_core::run::power;
-use piton_lab::doctor::Known;
+use piton_lab::doctor::KnownMachine;
 use piton_system::terminal;
 
 /// Explains the rule in figures of this experiment.
@@ -15,7 +15,7 @@ use piton_system::terminal;
 /// # Errors
 /// No experiment at HEAD.
 pub(super) fn run(dir: &Path, json: bool) -> Result<u8> {
-    let (config, Known { tau, seeded, pair_s, .. }) = experiment(dir)?;
+    let (config, KnownMachine { tau, seeded, pair_s, .. }) = experiment(dir)?;
     let forecast = tau
         .filter(|tau| *tau > 0.0 && !seeded)
         .map(|tau| power::forecast(&config.rule, config.metric.scale(), tau));

@@ -20,7 +20,7 @@ const SHOWN: f64 = 0.2;
 
 /// A trial that was found.
 #[derive(Debug, Serialize)]
-struct Found {
+struct FoundTrial {
     run: String,
     trial: u32,
     status: &'static str,
@@ -62,7 +62,7 @@ impl SearchArgs {
         Ok(exit::DONE)
     }
 
-    fn by_words(&self, ledger: &Ledger, run: &Run) -> Result<(Vec<Found>, bool)> {
+    fn by_words(&self, ledger: &Ledger, run: &Run) -> Result<(Vec<FoundTrial>, bool)> {
         if !self.words.iter().any(|word| word.chars().any(char::is_alphanumeric)) {
             return Err(Error::usage("nothing was sought: there is no letter and no digit in these words")
                 .hint("piton search unroll loop"));
@@ -75,7 +75,7 @@ impl SearchArgs {
     }
 
     /// The trials whose edit is like that in this checkout.
-    fn by_edit(&self, repo: &Repo, ledger: Ledger, run: Run) -> Result<Vec<Found>> {
+    fn by_edit(&self, repo: &Repo, ledger: Ledger, run: Run) -> Result<Vec<FoundTrial>> {
         let runs = if self.all { ledger.runs()? } else { vec![run.clone()] };
         let book = Book::open(ledger, run)?;
         let base = repo.commit_id(book.incumbent().commit.as_deref().unwrap_or_default())?;
@@ -104,14 +104,14 @@ fn found(
     trial: u32,
     share: Option<f64>,
     snippet: Option<String>,
-) -> Result<Option<Found>> {
+) -> Result<Option<FoundTrial>> {
     let Some(record) = ledger.record(run, trial)? else { return Ok(None) };
     let Some(metric) =
         ledger.run(run)?.map(|run| ledger.config(&run)).transpose()?.map(|config| config.metric)
     else {
         return Ok(None);
     };
-    Ok(Some(Found {
+    Ok(Some(FoundTrial {
         run: record.run,
         trial,
         status: record.outcome.status().word(),
@@ -125,7 +125,7 @@ fn found(
     }))
 }
 
-impl Found {
+impl FoundTrial {
     fn words(&self, all: bool) -> String {
         let run = if all { format!("{} ", self.run) } else { String::new() };
         let by = self.change.as_ref().map_or_else(String::new, |change| format!(" {change}"));

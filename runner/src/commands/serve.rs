@@ -26,17 +26,17 @@ use tokio::net::TcpStream;
 use tokio::sync::watch;
 
 use super::args::{ServeArgs, Which};
-use super::frames::{self, Frame, Viewer};
+use super::frames::{self, PageFrame, Viewer};
 use super::guests::{Guest, Guests, Patient, Welcome};
 use super::{note, report, stop};
-use crate::commands::access::{Door, Entry, Knock};
+use crate::commands::access::{Door, Knock, Login};
 use piton_climb::follow::{self, Change, RunFollower};
 use piton_core::base::error::{Context, Error, Result, exit};
 use piton_core::report::html::{self, Served};
 use piton_system::clock;
 use piton_system::git::Repo;
 use piton_system::host;
-use piton_system::process::Asked;
+use piton_system::process::EndRequests;
 use piton_system::terminal;
 
 /// Where it listens unless somebody says otherwise.
@@ -62,7 +62,7 @@ const WHAT: &str = "nothing is served";
 /// No repository, a run that is not there, an address that cannot be had.
 pub(super) fn run(dir: &Path, args: &ServeArgs) -> Result<u8> {
     let repo = Repo::open(dir)?;
-    let asked = Asked::install()?;
+    let asked = EndRequests::install()?;
     let mut follower = RunFollower::new(repo, args.run.clone());
     follower.refresh();
     follow::require_named_run(&follower)?;
@@ -143,7 +143,7 @@ struct ServerState {
     eye: Mutex<Eye>,
     /// Held while a page is drawn: one at a time.
     drawing: Mutex<()>,
-    frames: watch::Sender<Option<Arc<Frame>>>,
+    frames: watch::Sender<Option<Arc<PageFrame>>>,
     /// Pages that are kept up to date.
     open: AtomicUsize,
 }
@@ -156,7 +156,7 @@ impl ServerState {
     }
 
     /// Makes the next frame, where somebody has the page open and anything is new.
-    fn project(&self, shown: &mut Option<Arc<Frame>>) {
+    fn project(&self, shown: &mut Option<Arc<PageFrame>>) {
         if self.frames.receiver_count() == 0 {
             if shown.take().is_some() {
                 self.frames.send_replace(None);
@@ -166,8 +166,11 @@ impl ServerState {
         let mut eye = self.look();
         let change = std::mem::replace(&mut eye.pending, Change::Nothing);
         if change > Change::Nothing || shown.is_none() {
-            let next =
-                shown.as_deref().unwrap_or(&Frame::default()).next(&eye.follower, change, shown.is_none());
+            let next = shown.as_deref().unwrap_or(&PageFrame::default()).next(
+                &eye.follower,
+                change,
+                shown.is_none(),
+            );
             drop(eye);
             let next = Arc::new(next);
             self.frames.send_replace(Some(Arc::clone(&next)));
@@ -268,7 +271,7 @@ fn query(uri: &Uri, name: &str) -> Option<String> {
 
 /// Whether who asks knows the token.
 #[derive(Debug, Clone, Copy)]
-struct Known(bool);
+struct KnowsToken(bool);
 
 /// Lets in who may come in, and sees to it that no browser makes anything else of an answer.
 async fn guard(
@@ -279,23 +282,23 @@ async fn guard(
 ) -> Response {
     let asked = query(request.uri(), "token");
     let entry = shared.door.enter(&knock(request.uri(), request.headers(), asked.as_deref()));
-    guest.asked(matches!(entry, Entry::Open { known: true } | Entry::Keep));
+    guest.asked(matches!(entry, Login::Open { known: true } | Login::Keep));
     let mut response = match entry {
-        Entry::Open { known } => match whole_request(request).await {
+        Login::Open { known } => match whole_request(request).await {
             Ok(mut request) => {
-                request.extensions_mut().insert(Known(known));
+                request.extensions_mut().insert(KnowsToken(known));
                 next.run(request).await
             }
             Err(response) => response,
         },
-        Entry::Keep => {
+        Login::Keep => {
             let Door { cookie, token, .. } = &shared.door;
             let cookie = format!("{cookie}={token}; HttpOnly; SameSite=Strict; Path=/");
             (StatusCode::SEE_OTHER, [(header::LOCATION, "/".to_owned()), (header::SET_COOKIE, cookie)])
                 .into_response()
         }
-        Entry::Shut(why) => refused(StatusCode::FORBIDDEN, why),
-        Entry::Unknown => {
+        Login::Shut(why) => refused(StatusCode::FORBIDDEN, why),
+        Login::Unknown => {
             refused(StatusCode::UNAUTHORIZED, "open the address that piton serve printed: it holds a token")
         }
     };
@@ -350,7 +353,7 @@ fn failed(error: &Error) -> Response {
 
 async fn whole(
     State(shared): State<Arc<ServerState>>,
-    Extension(Known(known)): Extension<Known>,
+    Extension(KnowsToken(known)): Extension<KnowsToken>,
 ) -> Response {
     let made = apart(move || {
         let nonce = secret()?;
@@ -381,7 +384,7 @@ impl Drop for PageSlot {
 
 async fn events(
     State(shared): State<Arc<ServerState>>,
-    Extension(Known(known)): Extension<Known>,
+    Extension(KnowsToken(known)): Extension<KnowsToken>,
     uri: Uri,
     headers: HeaderMap,
 ) -> Response {

@@ -54,11 +54,12 @@ pub(super) fn run(dir: &Path, trial: u32, pairs: bool, which: &Which) -> Result<
 /// What the rule was asked about this record.
 fn case(config: &Config, records: &[Record], record: &Record) -> Case {
     let before: Vec<Record> = records.iter().filter(|r| r.trial < record.trial).cloned().collect();
-    let mut courses = config.courses(&before, record.changes.as_ref().is_some_and(|changes| changes.simpler));
+    let mut histories =
+        config.histories(&before, record.changes.as_ref().is_some_and(|changes| changes.simpler));
     for pair in &record.pairs {
-        courses.pair_after(pair.before, pair.first, &pair.incumbent, &pair.challenger);
+        histories.pair_after(pair.before, pair.first, &pair.incumbent, &pair.challenger);
     }
-    courses.case(&config.rule.as_said(&record.rule))
+    histories.case(&config.rule.as_said(&record.rule))
 }
 
 /// A file as text; of one with more than `most` bytes, one byte more.
@@ -90,7 +91,7 @@ pub(super) fn replay(file: &Path) -> Result<u8> {
     if let Some(problem) = case.problem() {
         return Err(Error::usage(&what).cause(problem));
     }
-    let (verdict, estimate, asked) = keep::hear(&case);
+    let (verdict, estimate, asked) = keep::decide(&case);
     let better = asked.first().map(|asked| asked.evidence);
     terminal::json(&json!({
         "verdict": verdict,

@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What was done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Done {
+pub(super) struct StopResult {
     /// In a word.
     pub did: &'static str,
     /// The run, once it has one.
@@ -41,11 +41,11 @@ pub(super) fn run(dir: &Path, now: bool, run: Option<&str>, json: bool) -> Resul
 ///
 /// # Errors
 /// Another command at work, or another run than the one named.
-pub(super) fn ask(state: &Path, now: bool, run: Option<&str>) -> Result<Done> {
+pub(super) fn ask(state: &Path, now: bool, run: Option<&str>) -> Result<StopResult> {
     let what = "no climb was asked to end";
     let Some(holder) = Lock::holder(state) else {
         let words = "no climb is at work in this repository".to_owned();
-        return Ok(Done { did: "none", run: None, words });
+        return Ok(StopResult { did: "none", run: None, words });
     };
     if holder.command != "piton climb" {
         return Err(Error::refused(what)
@@ -76,7 +76,7 @@ pub(super) fn ask(state: &Path, now: bool, run: Option<&str>) -> Result<Done> {
             "it ends after the trial in progress"
         };
         let words = format!("the climb{name} was asked to end, process {process}: {when}");
-        return Ok(Done { did: "asked", run: is.map(str::to_owned), words });
+        return Ok(StopResult { did: "asked", run: is.map(str::to_owned), words });
     }
     process::interrupt(process)?;
     let watch = Stopwatch::start();
@@ -96,5 +96,5 @@ pub(super) fn ask(state: &Path, now: bool, run: Option<&str>) -> Result<Done> {
         };
         ("ended", format!("the climb{name} was interrupted and has ended: {rest}"))
     };
-    Ok(Done { did, run: is.map(str::to_owned), words })
+    Ok(StopResult { did, run: is.map(str::to_owned), words })
 }

@@ -8,7 +8,7 @@ use piton_core::base::level::Level;
 
 use super::wait::{Waiter, under_way, under_way_words};
 use super::{still_true, world};
-use piton_climb::background::{Edit, End, Errand, Errands};
+use piton_climb::background::{EditIdentity, Errand, ErrandEnd, Errands};
 use piton_climb::context::World;
 use piton_climb::run_store;
 use piton_climb::run_trial::adopt;
@@ -119,7 +119,7 @@ fn another(errands: &Errands, errand: &Errand) -> Error {
 }
 
 /// What stands in this checkout, against the commit that it is on.
-fn edit(repo: &Repo) -> Result<Edit> {
+fn edit(repo: &Repo) -> Result<EditIdentity> {
     let head = repo.head()?;
     let none = || Error::refused("this checkout is on no run's branch");
     let name = head.branch.strip_prefix("piton/").ok_or_else(none)?;
@@ -127,7 +127,7 @@ fn edit(repo: &Repo) -> Result<Edit> {
     let scope = run.experiment()?.scope;
     let outside = repo.changed_outside(head.commit, &scope, &run_store::overlooked(&run.within))?;
     let tree = repo.write_tree(head.commit, &scope, &repo.entries(&scope)?, &outside)?;
-    Ok(Edit {
+    Ok(EditIdentity {
         worktree: repo.root().to_path_buf(),
         head: head.commit.to_string(),
         tree: tree.to_string(),
@@ -148,7 +148,7 @@ pub(super) fn carry(dir: &Path, least: Level, away: bool) -> Result<()> {
     errand.process = Some(std::process::id());
     errands.write(&errand)?;
     let done = judge(dir, least, &errands, &mut errand);
-    errand.end = Some(End { error: done.err().map(|error| still_true(error, dir)) });
+    errand.end = Some(ErrandEnd { error: done.err().map(|error| still_true(error, dir)) });
     errands.write(&errand)
 }
 

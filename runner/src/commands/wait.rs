@@ -11,14 +11,14 @@ use serde_json::{Value, json};
 
 use super::verdict::{answer, status_of};
 use super::world;
-use piton_climb::background::{End, Errand, Errands};
+use piton_climb::background::{Errand, ErrandEnd, Errands};
 use piton_core::base::error::{Error, Result, exit};
 use piton_core::trial::record::Record;
 use piton_core::trial::text;
 use piton_system::clock::{self, Stopwatch};
 use piton_system::git::Repo;
 use piton_system::ledger::Ledger;
-use piton_system::process::{self, Asked};
+use piton_system::process::{self, EndRequests};
 use piton_system::terminal::{self, Progress, Tone};
 
 /// How long a command waits that no person reads: agents' tools end calls after 120 s, some sooner.
@@ -39,7 +39,7 @@ pub(super) struct Waiter<'a> {
     pub json: bool,
     /// Whether Ctrl-C interrupts the trial, not the waiting alone.
     pub interrupts: bool,
-    asked: Asked,
+    asked: EndRequests,
     progress: Progress,
     watch: Stopwatch,
 }
@@ -76,7 +76,7 @@ impl<'a> Waiter<'a> {
             patience: patience.or_else(|| (!terminal::answers_a_terminal()).then_some(PATIENCE)),
             json,
             interrupts: false,
-            asked: Asked::install()?,
+            asked: EndRequests::install()?,
             progress: Progress::new(),
             watch: Stopwatch::start(),
         })
@@ -132,14 +132,16 @@ impl<'a> Waiter<'a> {
     pub fn tell(&self, errand: &Errand) -> Result<u8> {
         let known = self.record(errand)?;
         let status = match (&errand.end, known) {
-            (Some(End { error: Some(error) }), _) => Err(error.clone()),
+            (Some(ErrandEnd { error: Some(error) }), _) => Err(error.clone()),
             (_, Some((record, words))) => {
                 self.show(&record, &words);
                 Ok(status_of(&record))
             }
             // Not told: `piton wait` finds out what is left of it.
             (None, None) => return Err(died()),
-            (Some(End { error: None }), None) => Err(Error::new("the trial's verdict is not in the ledger")),
+            (Some(ErrandEnd { error: None }), None) => {
+                Err(Error::new("the trial's verdict is not in the ledger"))
+            }
         };
         self.errands.mark_reported(errand);
         status
@@ -169,7 +171,8 @@ impl<'a> Waiter<'a> {
         };
         let mut left = ledger.unfinished()?.into_iter();
         if errand.end.is_none()
-            && left.any(|flight| flight.record.run == run.name && flight.record.trial == *trial)
+            && left
+                .any(|in_progress| in_progress.record.run == run.name && in_progress.record.trial == *trial)
         {
             return Ok(None);
         }
@@ -203,7 +206,7 @@ impl<'a> Waiter<'a> {
         let commit = record.as_ref().and_then(|record| record.commit.as_deref());
         let known = record.is_some() && commit.and_then(same) != Some(false);
         errand.trial.take_if(|_| !known);
-        errand.end = Some(End { error: (!known).then(died) });
+        errand.end = Some(ErrandEnd { error: (!known).then(died) });
         self.errands.write(&errand)?;
         Ok(errand)
     }

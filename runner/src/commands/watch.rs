@@ -11,11 +11,11 @@ use super::args::Which;
 use super::{frames, note, stop};
 use piton_climb::follow::{self, Change, RunFollower};
 use piton_core::base::error::{Context, Error, Result, exit};
-use piton_core::report::tui::{Deed, Key, Panel};
+use piton_core::report::tui::{Key, KeyAction, Panel};
 use piton_system::clock;
 use piton_system::git::Repo;
 use piton_system::host;
-use piton_system::process::Asked;
+use piton_system::process::EndRequests;
 use piton_system::terminal;
 
 /// How often it is looked whether anything is new.
@@ -33,7 +33,7 @@ pub(super) fn run(dir: &Path, wanted: Option<String>) -> Result<u8> {
             .cause("standard output is no terminal")
             .hint("piton status --plot prints the staircase once; piton log prints the trials"));
     }
-    let asked = Asked::install()?;
+    let asked = EndRequests::install()?;
     let mut follower = RunFollower::new(Repo::open(dir)?, wanted.clone());
     follower.refresh();
     follow::require_named_run(&follower)?;
@@ -64,7 +64,7 @@ fn follow(
     wanted: Option<&str>,
     follower: &mut RunFollower,
     mut screen: Screen,
-    asked: &Asked,
+    asked: &EndRequests,
 ) -> Result<()> {
     let (mut panel, diffs, mut drawn) = (Panel::default(), BTreeMap::new(), None);
     let mut anew = true;
@@ -86,11 +86,11 @@ fn follow(
         let run = follower.followed().map(|followed| followed.run.name.clone());
         let done = match panel.press(key) {
             None => continue,
-            Some(Deed::Quit) => return Ok(()),
-            Some(Deed::Stop) => {
+            Some(KeyAction::Quit) => return Ok(()),
+            Some(KeyAction::Stop) => {
                 stop::ask(&follower.repo().state_dir(), false, run.as_deref()).map(|done| done.words)
             }
-            Some(Deed::Note(text)) => {
+            Some(KeyAction::Note(text)) => {
                 note::keep(dir, &text, None, &Which { run, json: false }).map(|note| note::kept(&note))
             }
         };

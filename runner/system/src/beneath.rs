@@ -19,7 +19,7 @@ use std::path::{Component, Path};
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
-pub use kinds::{Kind, Meta};
+pub use kinds::{FileKind, Meta};
 pub use remove::{remove, remove_at};
 pub use write::{create_file, is_temporary, open, open_read_write, put};
 
@@ -147,12 +147,12 @@ impl Dir {
     /// When what stands there is no plain file.
     pub fn file(&self, name: &OsStr) -> io::Result<(File, Meta)> {
         // Not even opened: some devices do something when they are.
-        if self.stat(name).is_some_and(|meta| meta.kind != Kind::File) {
+        if self.stat(name).is_some_and(|meta| meta.kind != FileKind::File) {
             return Err(not_plain());
         }
         let fd = self.open_one(name, OFlags::RDONLY)?;
         let meta = Meta::of_file(&fd)?;
-        if meta.kind != Kind::File {
+        if meta.kind != FileKind::File {
             return Err(not_plain());
         }
         Ok((File::from(fd), meta))
@@ -217,7 +217,7 @@ pub(crate) fn read_following(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 pub fn open_following(path: &Path) -> io::Result<File> {
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let fd = rustix::fs::open(path, flags, Mode::empty())?;
-    if Meta::of_file(&fd)?.kind != Kind::File {
+    if Meta::of_file(&fd)?.kind != FileKind::File {
         return Err(not_plain());
     }
     Ok(File::from(fd))

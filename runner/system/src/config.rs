@@ -16,7 +16,7 @@ use piton_core::base::metric::{Format, Metric, ReadOptions};
 use piton_core::rule::gate::Gate;
 use piton_core::rule::settings::{Guard, SecondaryMetric, Settings};
 use piton_core::run::next_start::Search;
-use piton_core::run::pair_history::Courses;
+use piton_core::run::pair_history::MetricHistories;
 use piton_core::run::tuner::Knob;
 use piton_core::trial::changes::TradeOff;
 use piton_core::trial::record::Record;
@@ -359,8 +359,8 @@ impl Config {
     }
 
     /// A trial that begins after these records.
-    pub fn courses(&self, records: &[Record], simpler: bool) -> Courses {
-        Courses::begin(&self.metric, &self.secondary, &self.guards, records, simpler)
+    pub fn histories(&self, records: &[Record], simpler: bool) -> MetricHistories {
+        MetricHistories::begin(&self.metric, &self.secondary, &self.guards, records, simpler)
     }
 
     /// Whether the candidate's own process may print the figure: no `[harness]` of the experiment's own stands between the two. What a

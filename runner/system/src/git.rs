@@ -39,12 +39,12 @@ use piton_core::trial::scope::Scope;
 
 pub use claims::{RefConflict, conflict};
 pub use compose::AppliedEdit;
-pub use content::{Diff, Entry};
+pub use content::{Diff, TreeEntry};
 pub use mend::{Commit, StaleLock};
 use outputs::Output;
 pub use place::Site;
 pub use stance::RepoState;
-pub use witness::Claim;
+pub use witness::TrialCommit;
 pub use work::Converted;
 
 /// A repository, seen from one of its worktrees.

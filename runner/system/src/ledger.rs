@@ -30,7 +30,7 @@ use piton_core::trial::hash_chain::{self, Entry};
 use piton_core::trial::text::plain_json;
 
 pub use lock::{Holder, Lock};
-pub use memory::{Edit, Hit, Memory, RememberedTrial, Where};
+pub use memory::{Hit, Memory, RememberedEdit, RememberedTrial, Where};
 pub use table::{Printed, Table, csv_line};
 pub use trials::TrialRow;
 

@@ -32,7 +32,9 @@ use piton_core::base::error::{Context, Result};
 
 pub use crate::environment::{bare_env, fetching_env, full_env, network_env};
 pub use attend::{Stream, stream};
-pub use detach::{Answer, Asked, ask, is_there, run_with_input, spawn_detached, start_new_session};
+pub use detach::{
+    CommandOutput, EndRequests, ask, is_there, run_with_input, spawn_detached, start_new_session,
+};
 
 /// How much of the end of an output is read back, in bytes.
 pub const TAIL_BYTES: u64 = 1 << 20;

@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::beneath;
 
-pub use seal::{Held, Seal};
+pub use seal::{Seal, SealedPaths};
 
 /// Git's mode of a symbolic link.
 pub(crate) const LINK: u32 = 0o120_000;

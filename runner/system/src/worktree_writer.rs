@@ -28,7 +28,7 @@ static SERVES: OnceLock<()> = OnceLock::new();
 
 /// What is to be under a path.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Deed {
+pub enum Placement {
     /// Nothing.
     Nothing,
     /// A directory; what is in it stays.
@@ -53,16 +53,16 @@ pub struct PathWrite {
     /// Relative to the root of the worktree.
     pub path: PathBuf,
     /// What is to be there.
-    pub deed: Deed,
+    pub placement: Placement,
     /// The content of a file, the target of a link.
     pub content: Vec<u8>,
 }
 
 /// A write without its content, as it is sent.
 #[derive(Serialize, Deserialize)]
-struct Head {
+struct OrderHeader {
     path: Vec<u8>,
-    deed: Deed,
+    placement: Placement,
 }
 
 /// A write that was not made.
@@ -76,22 +76,22 @@ struct Failure {
 impl PathWrite {
     /// Nothing there.
     pub fn nothing(path: PathBuf) -> Self {
-        Self { path, deed: Deed::Nothing, content: vec![] }
+        Self { path, placement: Placement::Nothing, content: vec![] }
     }
 
     /// A directory there.
     pub fn dir(path: PathBuf) -> Self {
-        Self { path, deed: Deed::Dir, content: vec![] }
+        Self { path, placement: Placement::Dir, content: vec![] }
     }
 
     /// A plain file there.
     pub fn file(path: PathBuf, executable: bool, content: Vec<u8>) -> Self {
-        Self { path, deed: Deed::File { executable, bytes: content.len() as u64 }, content }
+        Self { path, placement: Placement::File { executable, bytes: content.len() as u64 }, content }
     }
 
     /// A link there.
     pub fn link(path: PathBuf, target: Vec<u8>) -> Self {
-        Self { path, deed: Deed::Link { bytes: target.len() as u64 }, content: target }
+        Self { path, placement: Placement::Link { bytes: target.len() as u64 }, content: target }
     }
 }
 
@@ -119,14 +119,14 @@ fn serve(root: &Path, writes: &mut dyn BufRead, answers: &mut dyn Write) -> io::
         if line.is_empty() {
             return answers.flush();
         }
-        let head: Head = serde_json::from_slice(&line)?;
-        let bytes = match head.deed {
-            Deed::File { bytes, .. } | Deed::Link { bytes } => bytes,
-            Deed::Nothing | Deed::Dir => 0,
+        let head: OrderHeader = serde_json::from_slice(&line)?;
+        let bytes = match head.placement {
+            Placement::File { bytes, .. } | Placement::Link { bytes } => bytes,
+            Placement::Nothing | Placement::Dir => 0,
         };
         let mut content = (&mut *writes).take(bytes);
         let path = OsString::from_vec(head.path.clone());
-        if let Err(error) = carry_out(&root, Path::new(&path), &head.deed, &mut content) {
+        if let Err(error) = carry_out(&root, Path::new(&path), &head.placement, &mut content) {
             let code = error.raw_os_error();
             let failure = Failure { path: head.path, why: error.to_string(), code };
             serde_json::to_writer(&mut *answers, &failure)?;
@@ -138,12 +138,12 @@ fn serve(root: &Path, writes: &mut dyn BufRead, answers: &mut dyn Write) -> io::
 }
 
 /// Does one thing beneath `root`.
-fn carry_out(root: &Dir, path: &Path, deed: &Deed, content: &mut dyn Read) -> io::Result<()> {
+fn carry_out(root: &Dir, path: &Path, placement: &Placement, content: &mut dyn Read) -> io::Result<()> {
     let name = path.file_name().ok_or(Errno::INVAL)?;
     let above = path.parent().unwrap_or(Path::new(""));
-    let dir = match deed {
+    let dir = match placement {
         // What lies behind something that is no directory is not in the tree.
-        Deed::Nothing => match root.descend(above) {
+        Placement::Nothing => match root.descend(above) {
             Err(e)
                 if matches!(Errno::from_io_error(&e), Some(Errno::NOENT | Errno::NOTDIR | Errno::LOOP)) =>
             {
@@ -153,13 +153,13 @@ fn carry_out(root: &Dir, path: &Path, deed: &Deed, content: &mut dyn Read) -> io
         },
         _ => root.put_dirs(above)?,
     };
-    match deed {
-        Deed::Nothing => dir.remove(name),
-        Deed::Dir => dir.put_dir(name).map(|_| ()),
-        Deed::File { executable, .. } => {
+    match placement {
+        Placement::Nothing => dir.remove(name),
+        Placement::Dir => dir.put_dir(name).map(|_| ()),
+        Placement::File { executable, .. } => {
             dir.put(name, content, if *executable { 0o777 } else { 0o666 }).map(|_| ())
         }
-        Deed::Link { .. } => {
+        Placement::Link { .. } => {
             let mut target = vec![];
             content.read_to_end(&mut target)?;
             dir.put_link(name, &target)
@@ -186,9 +186,8 @@ pub fn lay(root: &Path, writes: &[PathWrite]) -> Result<()> {
         // Behind the walls nobody is root: what is another user's is refused there to whom it is not here.
         let refused = [Errno::ACCESS, Errno::PERM].map(|errno| Some(errno.raw_os_error()));
         let done = match why.is_empty() || refused.contains(&code) {
-            true => {
-                carry_out(&dir, &write.path, &write.deed, &mut &*write.content).map_err(|e| e.to_string())
-            }
+            true => carry_out(&dir, &write.path, &write.placement, &mut &*write.content)
+                .map_err(|e| e.to_string()),
             false => Err(why),
         };
         done.map_err(|why| Error::new(what()).cause(format!("{}: {why}", write.path.display())))?;
@@ -214,7 +213,10 @@ fn by_helper<'o>(root: &Path, writes: &'o [PathWrite]) -> Option<Vec<(&'o PathWr
     let argv = policy.wrap(&exe, &[exe.clone().into(), LAY.into(), root.into()]);
     let mut send = |to: &mut dyn Write| -> io::Result<()> {
         for write in writes {
-            let head = Head { path: write.path.as_os_str().as_bytes().to_vec(), deed: write.deed.clone() };
+            let head = OrderHeader {
+                path: write.path.as_os_str().as_bytes().to_vec(),
+                placement: write.placement.clone(),
+            };
             serde_json::to_writer(&mut *to, &head)?;
             to.write_all(b"\n")?;
             to.write_all(&write.content)?;
@@ -254,7 +256,10 @@ mod tests {
         ];
         let mut sent = vec![];
         for write in &writes {
-            let head = Head { path: write.path.as_os_str().as_bytes().to_vec(), deed: write.deed.clone() };
+            let head = OrderHeader {
+                path: write.path.as_os_str().as_bytes().to_vec(),
+                placement: write.placement.clone(),
+            };
             serde_json::to_writer(&mut sent, &head).unwrap();
             sent.push(b'\n');
             sent.extend_from_slice(&write.content);

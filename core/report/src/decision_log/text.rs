@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::human::{FilePart, Human, file};
-use super::{Came, Experiments, Idea, IdeaStatus, IdeaTrial};
+use super::{Came, Experiments, IdeaHistory, IdeaStatus, IdeaTrial};
 use crate::html::{cell, code};
 use piton_base::metric::{Direction, Metric};
 use piton_rule::keep::Verdict;
@@ -23,7 +23,7 @@ impl Experiments {
         let mut parts =
             vec![FilePart::Text(self.top()), FilePart::Block(String::new()), FilePart::Text(rules(self))];
         for status in IdeaStatus::ALL {
-            let mut ideas: Vec<(&String, &Idea)> =
+            let mut ideas: Vec<(&String, &IdeaHistory)> =
                 self.ideas.iter().filter(|(_, idea)| idea.status() == status).collect();
             ideas.sort_by_key(|(_, idea)| idea.first);
             if !ideas.is_empty() {
@@ -80,7 +80,7 @@ impl Experiments {
         text
     }
 
-    fn entry(&self, name: &str, idea: &Idea, status: IdeaStatus) -> String {
+    fn entry(&self, name: &str, idea: &IdeaHistory, status: IdeaStatus) -> String {
         let mut text = format!("\n### {name}\n\n**{}**", status.word());
         let kept = idea.tried.iter().filter(|tried| tried.outcome.kept()).count();
         let (judged, silent) = (idea.tried.len(), idea.silent as usize);
@@ -156,7 +156,7 @@ impl Experiments {
     }
 
     /// Why it is not in what ships, in figures.
-    fn reason(&self, idea: &Idea, status: IdeaStatus) -> String {
+    fn reason(&self, idea: &IdeaHistory, status: IdeaStatus) -> String {
         let mut said = vec![];
         let by = |tried: &IdeaTrial, measured: f64| gain(measured, &self.runs[tried.run].metric);
         let place = |tried: &IdeaTrial| format!("trial {} of {}", tried.trial, self.runs[tried.run].name);

@@ -2,7 +2,7 @@
 
 use super::Idea;
 use piton_base::metric::Metric;
-use piton_rule::keep::{Answer, Estimate};
+use piton_rule::keep::{Estimate, TestResult};
 use piton_run::summary::{Again, Verification};
 use piton_trial::record::{Outcome, Record};
 use piton_trial::text::{self, clean, flow, gain, number, plural, verdict};
@@ -14,7 +14,7 @@ const WORDS: usize = 400;
 
 /// What stands behind the ideas of a run.
 #[derive(Debug, Clone, Copy)]
-pub struct Evidence<'a> {
+pub struct RunEvidence<'a> {
     /// What is climbed.
     pub metric: &'a Metric,
     /// The error of the bounds.
@@ -35,7 +35,7 @@ pub fn subject(record: &Record) -> String {
 }
 
 /// The whole message. Its last paragraph are trailers, so that `git log` alone can be audited.
-pub fn message(idea: &Idea, evidence: Evidence) -> String {
+pub fn message(idea: &Idea, evidence: RunEvidence) -> String {
     let record = idea.record;
     let mut text = format!("{}\n\n{}\n", subject(record), verdict(record, evidence.metric, evidence.alpha));
     if idea.provisional() {
@@ -67,7 +67,7 @@ pub fn message(idea: &Idea, evidence: Evidence) -> String {
     text
 }
 
-fn trailers(idea: &Idea, evidence: Evidence) -> Vec<(&'static str, String)> {
+fn trailers(idea: &Idea, evidence: RunEvidence) -> Vec<(&'static str, String)> {
     let record = idea.record;
     let mut all = vec![
         ("Run", record.run.clone()),
@@ -110,7 +110,7 @@ fn trailers(idea: &Idea, evidence: Evidence) -> Vec<(&'static str, String)> {
 
 /// The error of the question that was answered yes: being as good has another than being better.
 fn alpha_of(record: &Record, alpha: f64) -> String {
-    let asked = record.asked.iter().rev().find(|asked| asked.answer == Answer::Yes);
+    let asked = record.asked.iter().rev().find(|asked| asked.answer == TestResult::Yes);
     format!("alpha {}", asked.map_or(alpha, |asked| asked.question.alpha))
 }
 
@@ -124,7 +124,7 @@ fn measured(record: &Record, metric: &Metric, estimate: &Estimate, alpha: &str) 
     format!("{}{ends}, {}, {alpha}", gain(estimate.gain, metric), plural(estimate.pairs as usize, noun))
 }
 
-fn bundle_of(bundle: &Record, evidence: Evidence) -> Option<String> {
+fn bundle_of(bundle: &Record, evidence: RunEvidence) -> Option<String> {
     let Outcome::Bundle { trials, estimate, .. } = &bundle.outcome else { return None };
     let trials: Vec<String> = trials.iter().map(u32::to_string).collect();
     let measured = measured(bundle, evidence.metric, estimate, &alpha_of(bundle, evidence.alpha));

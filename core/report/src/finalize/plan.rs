@@ -96,7 +96,7 @@ pub struct BranchCommit {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Difference {
     /// File by file.
-    pub files: Vec<Change>,
+    pub files: Vec<FileChange>,
     /// Lines added.
     pub added: usize,
     /// Lines removed.
@@ -107,7 +107,7 @@ pub struct Difference {
 
 /// How a file differs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Change {
+pub struct FileChange {
     /// Its path.
     pub path: String,
     /// Lines added.

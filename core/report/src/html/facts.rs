@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{View, in_percent, rounded};
-use crate::plot::{self, Kind};
+use crate::plot::{self, TrialKind};
 use piton_base::metric::Metric;
 use piton_run::rechecks;
 use piton_trial::record::{Cost, Proposer, Record};
@@ -13,7 +13,7 @@ use piton_trial::text::clean;
 
 /// What a run came to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Facts {
+pub struct RunFacts {
     /// The experiment.
     pub experiment: String,
     /// The run.
@@ -151,7 +151,7 @@ pub struct TrialFacts {
     pub tokens: Option<u64>,
 }
 
-impl Facts {
+impl RunFacts {
     pub(super) fn of(view: &View) -> Self {
         let stairs = view.staircase();
         let incumbent = rechecks::incumbent(view.records).and_then(|record| record.commit.clone());
@@ -241,7 +241,7 @@ fn row(record: &Record, metric: &Metric) -> TrialFacts {
     TrialFacts {
         trial: record.trial,
         status: record.outcome.status().word(),
-        kind: Kind::of(&record.outcome).word(),
+        kind: TrialKind::of(&record.outcome).word(),
         reason: record.outcome.reason(),
         gain_pct: pct(estimate.map(|e| e.gain)),
         low_pct: pct(estimate.and_then(|e| e.low)),

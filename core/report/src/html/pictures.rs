@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use maud::{Markup, PreEscaped, html};
 
-use super::{Facts, View, glyph};
-use crate::plot::{self, Ink, Kind, Medium, Picture, Scatter, Share, Spot, Staircase, Wrap};
+use super::{RunFacts, View, glyph};
+use crate::plot::{self, Ink, Medium, Picture, Scatter, Share, Spot, Staircase, TrialKind, Wrap};
 use piton_run::stopping;
 use piton_trial::text::{clean, plural, seconds};
 
@@ -29,7 +29,7 @@ pub(super) fn stairs(stairs: &Staircase) -> Markup {
 }
 
 /// The staircase, and what it cost.
-pub(super) fn pictures(view: &View, facts: &Facts) -> Markup {
+pub(super) fn pictures(view: &View, facts: &RunFacts) -> Markup {
     html! {
         section id="climb" {
             h2 { "The climb" }
@@ -41,7 +41,7 @@ pub(super) fn pictures(view: &View, facts: &Facts) -> Markup {
 }
 
 /// Where the time went, and the money.
-fn cost(view: &View, facts: &Facts) -> Markup {
+fn cost(view: &View, facts: &RunFacts) -> Markup {
     let spent = &facts.seconds;
     let shares = [
         Share { ink: Ink::Agent, name: "agent", seconds: spent.agent },
@@ -50,13 +50,13 @@ fn cost(view: &View, facts: &Facts) -> Markup {
         Share { ink: Ink::Waiting, name: "waiting", seconds: spent.waiting },
     ];
     let all: f64 = shares.iter().map(|share| share.seconds).sum();
-    let mut money: BTreeMap<Kind, f64> = BTreeMap::new();
+    let mut money: BTreeMap<TrialKind, f64> = BTreeMap::new();
     for record in view.records {
         if let Some(usd) = record.agent.as_ref().and_then(|agent| agent.cost.usd) {
-            *money.entry(Kind::of(&record.outcome)).or_default() += usd;
+            *money.entry(TrialKind::of(&record.outcome)).or_default() += usd;
         }
     }
-    let kept = facts.counts.get(Kind::Kept.word()).copied().unwrap_or(0);
+    let kept = facts.counts.get(TrialKind::Kept.word()).copied().unwrap_or(0);
     html! {
         @if all > 0.0 || facts.cost.calls > 0 {
             section id="cost" {
@@ -95,7 +95,7 @@ pub(super) fn others(view: &View) -> Markup {
         let spot = |record: &piton_trial::record::Record| {
             let at = (record.value(&other)?, record.value(name)?);
             let finite = at.0.is_finite() && at.1.is_finite();
-            finite.then(|| Spot { trial: record.trial, kind: Kind::of(&record.outcome), at })
+            finite.then(|| Spot { trial: record.trial, kind: TrialKind::of(&record.outcome), at })
         };
         let spots: Vec<Spot> = view.records.iter().filter_map(spot).collect();
         let x = (clean(&other, 60), direction);

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::{View, facts, glyph};
-use crate::plot::{self, Ink, Kind, Wrap};
+use crate::plot::{self, Ink, TrialKind, Wrap};
 use piton_base::metric::Metric;
 use piton_rule::keep::Estimate;
 use piton_run::stopping;
@@ -95,7 +95,7 @@ pub(super) fn row(view: &View, record: &Record) -> Markup {
 fn whole(record: &Record, (summary, details, diff): (Markup, Markup, Markup)) -> Markup {
     let estimate = record.outcome.estimate();
     html! {
-        details class="trial" id={ "t" (record.trial) } data-k=(Ink::of(Kind::of(&record.outcome)).style().0)
+        details class="trial" id={ "t" (record.trial) } data-k=(Ink::of(TrialKind::of(&record.outcome)).style().0)
             data-g=[estimate.map(|e| format!("{:.5}", e.gain))] data-s=(format!("{:.0}", record.seconds.total)) {
             (summary) (details) (diff)
         }
@@ -130,7 +130,7 @@ struct TrialRows<'a> {
 impl TrialRows<'_> {
     fn summary(&self, record: &Record) -> Markup {
         let estimate = record.outcome.estimate();
-        let kind = Kind::of(&record.outcome);
+        let kind = TrialKind::of(&record.outcome);
         html! {
             summary class="row" {
                 span { (record.trial) }

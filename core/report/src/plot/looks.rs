@@ -3,12 +3,12 @@
 use super::Point;
 use piton_trial::record::Record;
 
-pub use piton_trial::record::Kind;
+pub use piton_trial::record::TrialKind;
 
 /// How many trials of each kind there are, the baseline not among them.
-pub fn counts(records: &[Record]) -> Vec<(Kind, usize)> {
-    let of = |kind| records.iter().filter(|r| r.trial > 0 && Kind::of(&r.outcome) == kind).count();
-    Kind::ALL.into_iter().map(|kind| (kind, of(kind))).filter(|(_, n)| *n > 0).collect()
+pub fn counts(records: &[Record]) -> Vec<(TrialKind, usize)> {
+    let of = |kind| records.iter().filter(|r| r.trial > 0 && TrialKind::of(&r.outcome) == kind).count();
+    TrialKind::ALL.into_iter().map(|kind| (kind, of(kind))).filter(|(_, n)| *n > 0).collect()
 }
 
 /// What a shape stands for, and so its colour.
@@ -37,15 +37,15 @@ pub enum Ink {
 
 impl Ink {
     /// The colour of a kind of trial.
-    pub fn of(kind: Kind) -> Self {
+    pub fn of(kind: TrialKind) -> Self {
         match kind {
-            Kind::Kept => Self::Kept,
-            Kind::Discarded => Self::Discarded,
-            Kind::GateFailed => Self::GateFailed,
-            Kind::Crashed => Self::Crashed,
-            Kind::Void => Self::Void,
-            Kind::NotJudged => Self::NotJudged,
-            Kind::Check => Self::Check,
+            TrialKind::Kept => Self::Kept,
+            TrialKind::Discarded => Self::Discarded,
+            TrialKind::GateFailed => Self::GateFailed,
+            TrialKind::Crashed => Self::Crashed,
+            TrialKind::Void => Self::Void,
+            TrialKind::NotJudged => Self::NotJudged,
+            TrialKind::Check => Self::Check,
         }
     }
 
@@ -114,15 +114,15 @@ pub enum Glyph {
 
 impl Glyph {
     /// The shape of a kind of trial.
-    pub fn of(kind: Kind) -> Self {
+    pub fn of(kind: TrialKind) -> Self {
         match kind {
-            Kind::Kept => Self::Disc,
-            Kind::Discarded => Self::Ring,
-            Kind::GateFailed => Self::Square,
-            Kind::Crashed => Self::Cross,
-            Kind::Void => Self::Triangle,
-            Kind::NotJudged => Self::Plus,
-            Kind::Check => Self::Frame,
+            TrialKind::Kept => Self::Disc,
+            TrialKind::Discarded => Self::Ring,
+            TrialKind::GateFailed => Self::Square,
+            TrialKind::Crashed => Self::Cross,
+            TrialKind::Void => Self::Triangle,
+            TrialKind::NotJudged => Self::Plus,
+            TrialKind::Check => Self::Frame,
         }
     }
 
@@ -220,8 +220,8 @@ mod tests {
 
     #[test]
     fn no_two_kinds_have_the_same_shape_or_the_same_colour() {
-        for (i, a) in Kind::ALL.into_iter().enumerate() {
-            for b in &Kind::ALL[i + 1..] {
+        for (i, a) in TrialKind::ALL.into_iter().enumerate() {
+            for b in &TrialKind::ALL[i + 1..] {
                 assert_ne!(Glyph::of(a).character(), Glyph::of(*b).character());
                 assert_ne!(Ink::of(a).style().1, Ink::of(*b).style().1);
                 assert_ne!(Ink::of(a).style().2, Ink::of(*b).style().2);

@@ -1,6 +1,6 @@
 //! Two metrics against each other, and the front of those that nothing beats in both.
 
-use super::{Anchor, Glyph, Ink, Kind, Medium, Picture, Point, Rect, Shape, axis};
+use super::{Anchor, Glyph, Ink, Medium, Picture, Point, Rect, Shape, TrialKind, axis};
 use piton_base::metric::Direction;
 use piton_trial::text::plural;
 
@@ -21,7 +21,7 @@ pub struct Spot {
     /// Its number.
     pub trial: u32,
     /// What became of it.
-    pub kind: Kind,
+    pub kind: TrialKind,
     /// Its values.
     pub at: (f64, f64),
 }
@@ -29,7 +29,7 @@ pub struct Spot {
 impl Scatter {
     /// The trials that no other beats in one metric without being worse in the other, by rising x. Those that failed a gate do not count.
     pub(crate) fn front(&self) -> Vec<Spot> {
-        let fit = |spot: &&Spot| matches!(spot.kind, Kind::Kept | Kind::Discarded);
+        let fit = |spot: &&Spot| matches!(spot.kind, TrialKind::Kept | TrialKind::Discarded);
         let mut spots: Vec<Spot> = self.spots.iter().filter(fit).copied().collect();
         let good = |spot: &Spot| (self.x.1.sign() * spot.at.0, self.y.1.sign() * spot.at.1);
         // Best in x first; among equals the best in y.
@@ -110,7 +110,7 @@ pub fn scatter(scatter: &Scatter, medium: Medium) -> Picture {
     if points.len() > 1 {
         picture.shapes.push(Shape::Line { ink: Ink::Text, points, dashed: true });
     }
-    for kind in Kind::ALL.into_iter().rev() {
+    for kind in TrialKind::ALL.into_iter().rev() {
         let of = scatter.spots.iter().filter(|spot| spot.kind == kind);
         picture.mark(
             Ink::of(kind),
@@ -132,11 +132,11 @@ mod tests {
             x: ("memory".into(), Direction::Lower),
             y: ("speed".into(), Direction::Higher),
             spots: vec![
-                spot(0, Kind::Kept, (2.0, 10.0)),
-                spot(1, Kind::Discarded, (1.0, 8.0)),
-                spot(2, Kind::Discarded, (1.5, 7.0)),
-                spot(3, Kind::GateFailed, (0.5, 90.0)),
-                spot(4, Kind::Kept, (3.0, 12.0)),
+                spot(0, TrialKind::Kept, (2.0, 10.0)),
+                spot(1, TrialKind::Discarded, (1.0, 8.0)),
+                spot(2, TrialKind::Discarded, (1.5, 7.0)),
+                spot(3, TrialKind::GateFailed, (0.5, 90.0)),
+                spot(4, TrialKind::Kept, (3.0, 12.0)),
             ],
         };
         assert_eq!(scatter.front().iter().map(|s| s.trial).collect::<Vec<_>>(), [1, 0, 4]);
@@ -148,7 +148,7 @@ mod tests {
     fn labels_do_not_overlap_wherever_the_values_of_the_axes_fall() {
         for tenth in 0..300 {
             let by = f64::from(tenth) / 10.0;
-            let spot = |trial, at| Spot { trial, kind: Kind::Discarded, at };
+            let spot = |trial, at| Spot { trial, kind: TrialKind::Discarded, at };
             let scatter = Scatter {
                 x: ("memory".into(), Direction::Lower),
                 y: ("speed".into(), Direction::Higher),

@@ -3,7 +3,7 @@
 
 use super::labels::{Wanted, place};
 use super::stairs::{Mark, Staircase};
-use super::{Anchor, Glyph, Ink, Kind, Medium, Picture, Point, Rect, Shape, axis, shortened};
+use super::{Anchor, Glyph, Ink, Medium, Picture, Point, Rect, Shape, TrialKind, axis, shortened};
 use piton_base::metric::Direction;
 use piton_trial::text::plural;
 
@@ -16,14 +16,14 @@ const BARS: usize = 150;
 const CROWD: usize = 700;
 
 /// Where things stand in the picture.
-struct Frame<'a> {
+struct PlotArea<'a> {
     stairs: &'a Staircase,
     plot: Rect,
     range: (f64, f64),
     last: f64,
 }
 
-impl Frame<'_> {
+impl PlotArea<'_> {
     fn x(&self, trial: f64) -> f64 {
         self.plot.left + (self.plot.right - self.plot.left) * (trial + 0.5) / (self.last + 1.0)
     }
@@ -53,7 +53,7 @@ pub fn staircase(stairs: &Staircase, medium: Medium) -> Picture {
     let (line, radius) = (medium.line(), medium.radius());
     let top = legend(stairs, &mut picture);
     let range = stairs.range();
-    let rows: Vec<Kind> = Kind::ALL
+    let rows: Vec<TrialKind> = TrialKind::ALL
         .into_iter()
         .filter(|kind| stairs.marks.iter().any(|mark| mark.kind == *kind && mark.level.is_none()))
         .collect();
@@ -83,9 +83,9 @@ pub fn staircase(stairs: &Staircase, medium: Medium) -> Picture {
     };
     // The verified figure stands behind the last trial.
     let extra = if stairs.verification.is_some() { (f64::from(stairs.last()) * 0.04).max(0.8) } else { 0.0 };
-    let frame = Frame { stairs, plot, range, last: f64::from(stairs.last()) + extra };
+    let area = PlotArea { stairs, plot, range, last: f64::from(stairs.last()) + extra };
     for (value, (name, share)) in values.iter().zip(&names) {
-        let y = frame.y_of_height(stairs.height(*value));
+        let y = area.y_of_height(stairs.height(*value));
         picture.line(Ink::Grid, vec![Point { x: plot.left, y }, Point { x: plot.right, y }]);
         // At an edge its words would stand on those of the legend or of the trials.
         let half = if medium.cells { 0.0 } else { line / 2.0 - radius };
@@ -94,12 +94,12 @@ pub fn staircase(stairs: &Staircase, medium: Medium) -> Picture {
             picture.write(Ink::Faint, Point { x: medium.width, y }, Anchor::End, share);
         }
     }
-    trials(&frame, &rows, &mut picture);
-    let stairs_line = climbed(&frame, &mut picture);
-    marks(&frame, &rows, &mut picture);
+    trials(&area, &rows, &mut picture);
+    let stairs_line = climbed(&area, &mut picture);
+    marks(&area, &rows, &mut picture);
     let mut taken = stairs_line;
-    verified(&frame, &mut picture, &mut taken);
-    names_of_keeps(&frame, &mut picture, taken);
+    verified(&area, &mut picture, &mut taken);
+    names_of_keeps(&area, &mut picture, taken);
     picture
 }
 
@@ -114,7 +114,7 @@ fn shares(gains: impl Iterator<Item = String>) -> Vec<String> {
 fn legend(stairs: &Staircase, picture: &mut Picture) -> f64 {
     let medium = picture.medium;
     let (line, radius) = (medium.line(), medium.radius());
-    let mut entries: Vec<(Ink, Glyph, String)> = Kind::ALL
+    let mut entries: Vec<(Ink, Glyph, String)> = TrialKind::ALL
         .into_iter()
         .filter_map(|kind| {
             let n = stairs.marks.iter().filter(|m| m.trial > 0 && m.kind == kind).count();
@@ -154,9 +154,9 @@ fn legend(stairs: &Staircase, picture: &mut Picture) -> f64 {
 }
 
 /// The axis of trials, and a row for each kind that has trials without a level.
-fn trials(frame: &Frame, rows: &[Kind], picture: &mut Picture) {
+fn trials(area: &PlotArea, rows: &[TrialKind], picture: &mut Picture) {
     let medium = picture.medium;
-    let (line, plot) = (medium.line(), frame.plot);
+    let (line, plot) = (medium.line(), area.plot);
     let first = plot.bottom + line / 2.0 + if medium.cells { 0.0 } else { medium.radius() };
     for (i, kind) in rows.iter().enumerate() {
         let y = first + line * i as f64;
@@ -164,25 +164,25 @@ fn trials(frame: &Frame, rows: &[Kind], picture: &mut Picture) {
         picture.write(Ink::Faint, at, Anchor::End, kind.word());
     }
     let y = medium.height - line / 2.0;
-    let width = medium.width_of(&frame.stairs.last().to_string(), 1.0) + medium.radius() * 4.0;
+    let width = medium.width_of(&area.stairs.last().to_string(), 1.0) + medium.radius() * 4.0;
     let most = ((plot.right - plot.left) / width).clamp(1.0, 12.0) as usize;
-    for trial in axis::trials(frame.stairs.last(), most) {
-        let x = frame.x(f64::from(trial));
+    for trial in axis::trials(area.stairs.last(), most) {
+        let x = area.x(f64::from(trial));
         picture.write(Ink::Faint, Point { x, y }, Anchor::Middle, trial.to_string());
     }
     picture.write(Ink::Faint, Point { x: medium.width, y }, Anchor::End, "trial");
 }
 
 /// The line of the best so far. Returns the room that it takes.
-fn climbed(frame: &Frame, picture: &mut Picture) -> Vec<Rect> {
+fn climbed(area: &PlotArea, picture: &mut Picture) -> Vec<Rect> {
     let mut points: Vec<Point> = vec![];
-    for (trial, level) in &frame.stairs.line {
-        let (x, y) = (frame.x(f64::from(*trial)), frame.y_within(*level));
+    for (trial, level) in &area.stairs.line {
+        let (x, y) = (area.x(f64::from(*trial)), area.y_within(*level));
         points.extend(points.last().map(|before| Point { x, y: before.y }));
         points.push(Point { x, y });
     }
     if let Some(end) = points.last().copied() {
-        points.push(Point { x: frame.x(frame.stairs.last().into()), y: end.y });
+        points.push(Point { x: area.x(area.stairs.last().into()), y: end.y });
     }
     let rects = points.windows(2).map(|ends| Rect {
         left: ends[0].x.min(ends[1].x) - 0.5,
@@ -195,14 +195,14 @@ fn climbed(frame: &Frame, picture: &mut Picture) -> Vec<Rect> {
     rects
 }
 
-fn marks(frame: &Frame, rows: &[Kind], picture: &mut Picture) {
-    let (medium, plot) = (picture.medium, frame.plot);
-    let few = frame.stairs.marks.len() <= BARS;
-    let bars = frame.stairs.marks.iter().filter(|mark| few || mark.kind == Kind::Kept);
+fn marks(area: &PlotArea, rows: &[TrialKind], picture: &mut Picture) {
+    let (medium, plot) = (picture.medium, area.plot);
+    let few = area.stairs.marks.len() <= BARS;
+    let bars = area.stairs.marks.iter().filter(|mark| few || mark.kind == TrialKind::Kept);
     let at: Vec<(f64, f64, f64)> = bars
         .filter_map(|mark| {
             let (low, high) = mark.ends?;
-            Some((frame.x(mark.trial.into()), frame.y_within(low), frame.y_within(high)))
+            Some((area.x(mark.trial.into()), area.y_within(low), area.y_within(high)))
         })
         .filter(|(_, low, high)| low != high)
         .collect();
@@ -210,13 +210,13 @@ fn marks(frame: &Frame, rows: &[Kind], picture: &mut Picture) {
         picture.shapes.push(Shape::Bars { ink: Ink::Bar, at });
     }
     // A crowd is drawn smaller; what was kept is drawn last, above it.
-    let wide = (plot.right - plot.left) / (frame.last + 1.0) / (medium.radius() * 2.0);
+    let wide = (plot.right - plot.left) / (area.last + 1.0) / (medium.radius() * 2.0);
     let scale = wide.clamp(0.5, 1.0);
-    for kind in Kind::ALL.into_iter().rev() {
+    for kind in TrialKind::ALL.into_iter().rev() {
         let (mut inside, mut above, mut below, mut without) = (vec![], vec![], vec![], vec![]);
-        for mark in frame.stairs.marks.iter().filter(|mark| mark.kind == kind) {
-            let x = frame.x(mark.trial.into());
-            match mark.level.map(|level| frame.y(level)) {
+        for mark in area.stairs.marks.iter().filter(|mark| mark.kind == kind) {
+            let x = area.x(mark.trial.into());
+            match mark.level.map(|level| area.y(level)) {
                 Some(y) if y < plot.top => above.push(Point { x, y: plot.top }),
                 Some(y) if y > plot.bottom => below.push(Point { x, y: plot.bottom }),
                 Some(y) => inside.push(Point { x, y }),
@@ -234,10 +234,10 @@ fn marks(frame: &Frame, rows: &[Kind], picture: &mut Picture) {
 }
 
 /// The verified figure, behind the last trial.
-fn verified(frame: &Frame, picture: &mut Picture, taken: &mut Vec<Rect>) {
-    let Some((middle, low, high)) = frame.stairs.verification else { return };
-    let (x, radius) = (frame.x(frame.last), picture.medium.radius());
-    let (y, low, high) = (frame.y_within(middle), frame.y_within(low), frame.y_within(high));
+fn verified(area: &PlotArea, picture: &mut Picture, taken: &mut Vec<Rect>) {
+    let Some((middle, low, high)) = area.stairs.verification else { return };
+    let (x, radius) = (area.x(area.last), picture.medium.radius());
+    let (y, low, high) = (area.y_within(middle), area.y_within(low), area.y_within(high));
     picture.shapes.push(Shape::Bars { ink: Ink::Verified, at: vec![(x, low, high)] });
     picture.mark(Ink::Verified, Glyph::Diamond, vec![Point { x, y }]);
     taken.push(Rect {
@@ -249,31 +249,31 @@ fn verified(frame: &Frame, picture: &mut Picture, taken: &mut Vec<Rect>) {
 }
 
 /// The names of the keeps, the greatest gains first. How many have no room is told: all of them are in the table.
-fn names_of_keeps(frame: &Frame, picture: &mut Picture, mut taken: Vec<Rect>) {
+fn names_of_keeps(area: &PlotArea, picture: &mut Picture, mut taken: Vec<Rect>) {
     let medium = picture.medium;
     let radius = medium.radius();
-    let mut keeps: Vec<&Mark> = frame.stairs.keeps().filter(|mark| mark.level.is_some()).collect();
+    let mut keeps: Vec<&Mark> = area.stairs.keeps().filter(|mark| mark.level.is_some()).collect();
     keeps.sort_by(|a, b| {
         b.gain.partial_cmp(&a.gain).unwrap_or(std::cmp::Ordering::Equal).then(a.trial.cmp(&b.trial))
     });
     let place_of =
-        |mark: &Mark| Point { x: frame.x(mark.trial.into()), y: frame.y_within(mark.level.unwrap_or(0.0)) };
+        |mark: &Mark| Point { x: area.x(mark.trial.into()), y: area.y_within(mark.level.unwrap_or(0.0)) };
     let around = |mark: &Mark| {
         let at = place_of(mark);
         Rect { left: at.x - radius, right: at.x + radius, top: at.y - radius, bottom: at.y + radius }
     };
     taken.extend(keeps.iter().map(|mark| around(mark)));
-    let others = frame.stairs.marks.iter().filter(|mark| mark.kind != Kind::Kept && mark.level.is_some());
+    let others = area.stairs.marks.iter().filter(|mark| mark.kind != TrialKind::Kept && mark.level.is_some());
     let others: Vec<Rect> =
-        if frame.stairs.marks.len() > CROWD { vec![] } else { others.map(around).collect() };
+        if area.stairs.marks.len() > CROWD { vec![] } else { others.map(around).collect() };
     let most = (medium.width / medium.width_of("x", 1.0) / 4.0) as usize;
     let names = |mark: &Mark| {
-        let by = mark.gain.map_or_else(String::new, |g| format!(" {}", frame.stairs.gain(g)));
+        let by = mark.gain.map_or_else(String::new, |g| format!(" {}", area.stairs.gain(g)));
         let whole = format!("#{}{by} {}", mark.trial, shortened(&mark.label, most.min(28)));
         [whole, format!("#{}{by}", mark.trial), format!("#{}", mark.trial)]
     };
     // One line is left for the note.
-    let note = Point { x: frame.plot.left + radius, y: frame.plot.top + medium.line() / 2.0 };
+    let note = Point { x: area.plot.left + radius, y: area.plot.top + medium.line() / 2.0 };
     let note = medium.snapped(note);
     let said = |n: usize| format!("{} of {} are not labelled", n, plural(keeps.len(), "keep"));
     taken.push(medium.rect_of(&said(keeps.len()), 1.0, note, Anchor::Start));
@@ -284,7 +284,7 @@ fn names_of_keeps(frame: &Frame, picture: &mut Picture, mut taken: Vec<Rect>) {
             .take(LABELS)
             .map(|mark| Wanted { mark: place_of(mark), texts: names(mark)[from..].to_vec() })
             .collect();
-        place(&wanted, &frame.plot, taken.clone(), &others, &medium)
+        place(&wanted, &area.plot, taken.clone(), &others, &medium)
     });
     let placed =
         placed.reduce(|best, other| if other.len() > best.len() { other } else { best }).unwrap_or_default();
@@ -311,10 +311,10 @@ mod tests {
         for trial in 0..=keeps * every {
             let kept = trial > 0 && trial % every == 0;
             let kind = match trial % 7 {
-                _ if kept || trial == 0 => Kind::Kept,
-                1 => Kind::Crashed,
-                2 => Kind::GateFailed,
-                _ => Kind::Discarded,
+                _ if kept || trial == 0 => TrialKind::Kept,
+                1 => TrialKind::Crashed,
+                2 => TrialKind::GateFailed,
+                _ => TrialKind::Discarded,
             };
             let by = 0.01 + f64::from(trial % 5) * 0.004;
             if kept {
@@ -325,7 +325,7 @@ mod tests {
             marks.push(Mark {
                 trial,
                 kind,
-                level: (kind != Kind::Crashed).then_some(at),
+                level: (kind != TrialKind::Crashed).then_some(at),
                 ends: kept.then_some((at - 0.01, at + 0.01)),
                 gain: Some(by),
                 label: "fuse the gate and up projections of the feed-forward".to_owned(),
@@ -396,7 +396,8 @@ mod tests {
     fn what_lies_far_off_is_drawn_at_the_edge_and_does_not_flatten_the_stairs() {
         let mut far = stairs(5, 3);
         let end = far.range();
-        far.marks[1] = Mark { kind: Kind::Discarded, level: Some(-3.0), ends: None, ..far.marks[1].clone() };
+        far.marks[1] =
+            Mark { kind: TrialKind::Discarded, level: Some(-3.0), ends: None, ..far.marks[1].clone() };
         assert_eq!(far.range(), end);
         let picture = staircase(&far, Medium::pixels(960.0, 420.0));
         let edge =

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Kind, axis};
+use super::{TrialKind, axis};
 use piton_base::metric::{Direction, Metric, Scale};
 use piton_run::rechecks::BranchState;
 use piton_run::summary::Verification;
@@ -55,7 +55,7 @@ pub struct Mark {
     /// Its number.
     pub trial: u32,
     /// What became of it.
-    pub kind: Kind,
+    pub kind: TrialKind,
     /// Its gain over the baseline, natural logarithm; absent where no pair was measured.
     pub level: Option<f64>,
     /// Both ends of its interval, likewise.
@@ -90,7 +90,7 @@ impl Staircase {
             }
             marks.push(Mark {
                 trial: record.trial,
-                kind: Kind::of(&record.outcome),
+                kind: TrialKind::of(&record.outcome),
                 level,
                 ends,
                 gain: estimate.map(|e| e.gain),
@@ -170,7 +170,7 @@ impl Staircase {
 
     /// The trials that were kept, without the baseline.
     pub(super) fn keeps(&self) -> impl Iterator<Item = &Mark> {
-        self.marks.iter().filter(|mark| mark.trial > 0 && mark.kind == Kind::Kept)
+        self.marks.iter().filter(|mark| mark.trial > 0 && mark.kind == TrialKind::Kept)
     }
 
     /// The picture in words, for those who do not see it.
@@ -187,7 +187,7 @@ impl Staircase {
         if let Some((middle, low, high)) = self.verification {
             text.push_str(&format!(" Verified: {} ({}).", self.gain(middle), self.ends(low, high)));
         }
-        for kind in Kind::ALL {
+        for kind in TrialKind::ALL {
             let n = self.marks.iter().filter(|m| m.trial > 0 && m.kind == kind).count();
             if n > 0 {
                 text.push_str(&format!(" {n} {}.", kind.word()));

@@ -122,7 +122,7 @@ fn row(cells: [&str; 8], metric: &Metric) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use piton_rule::keep::{Estimate, Path, Verdict};
+    use piton_rule::keep::{Estimate, KeepReason, Verdict};
 
     fn of(outcome: Outcome, started: &str) -> LogLine {
         LogLine {
@@ -140,8 +140,10 @@ mod tests {
     fn a_filter_admits_what_fulfils_all_of_it() {
         let estimate = Estimate { pairs: 6, gain: 0.1, low: None, high: None };
         let gate = of(Outcome::GateFailed { gate: "quality".into(), estimate: None }, "2026-11-20T22:00:00Z");
-        let kept =
-            of(Outcome::Judged { verdict: Verdict::Keep(Path::Better), estimate }, "2026-11-21T02:00:00Z");
+        let kept = of(
+            Outcome::Judged { verdict: Verdict::Keep(KeepReason::Better), estimate },
+            "2026-11-21T02:00:00Z",
+        );
         let admitted = |filter: Filter| (filter.admits(&gate), filter.admits(&kept));
         let text = |text: &str| Some(text.to_owned());
         assert_eq!(admitted(Filter::default()), (true, true));

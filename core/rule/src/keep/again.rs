@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::betting_test::{Answer, Question};
+use super::betting_test::{Question, TestResult};
 use super::track::Track;
-use super::{Asked, Estimate, Path};
+use super::{Asked, Estimate, KeepReason};
 use crate::settings::Settings;
 
 /// A keep has at most so many times the pairs that a proof against it needs: one that is what it was takes a few.
@@ -24,22 +24,22 @@ pub enum Worth {
 
 /// What was recorded of a keep.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Claim {
+pub struct RecordedGain {
     /// Its gain, in the unit of gains.
     pub gain: f64,
     /// What its gain was shown to be above, with the error of the rule.
     pub low: f64,
 }
 
-impl Claim {
-    /// Of a keep on this path; `margin` is what it spent for being as good.
-    pub fn of(path: &Path, estimate: &Estimate, margin: f64) -> Self {
-        match path {
-            Path::Better | Path::Provisional => {
+impl RecordedGain {
+    /// Of a keep for this reason; `margin` is what it spent for being as good.
+    pub fn of(reason: &KeepReason, estimate: &Estimate, margin: f64) -> Self {
+        match reason {
+            KeepReason::Better | KeepReason::Provisional => {
                 Self { gain: estimate.gain, low: estimate.low.unwrap_or(0.0).max(0.0) }
             }
             // It was shown to be above minus the margin, and claims no more.
-            Path::Simpler | Path::BetterIn(_) => Self { gain: -margin, low: -margin },
+            KeepReason::Simpler | KeepReason::BetterIn(_) => Self { gain: -margin, low: -margin },
         }
     }
 }
@@ -50,21 +50,21 @@ impl Claim {
 /// yes with probability alpha at most, and the bound itself is not with probability alpha: a keep that is what it was is called less than
 /// recorded with probability 2 alpha at most. It is called gone where, besides, the median of its pairs is below half of the bound.
 /// Of a metric that does not vary two pairs say it.
-pub fn again(settings: &Settings, track: &Track, claim: Claim) -> (Option<Worth>, Option<Asked>) {
-    let shown = if track.exact(settings) { claim.gain } else { claim.low };
+pub fn again(settings: &Settings, track: &Track, recorded: RecordedGain) -> (Option<Worth>, Option<Asked>) {
+    let shown = if track.exact(settings) { recorded.gain } else { recorded.low };
     let (less, asked) = if track.exact(settings) {
-        (track.plainly_below(settings, claim.gain), None)
+        (track.plainly_below(settings, recorded.gain), None)
     } else {
         let better = Question::better_on(settings, track.scale, track.tau());
-        let question = Question { margin: claim.low, n_max: MOST * better.fewest(), ..better };
+        let question = Question { margin: recorded.low, n_max: MOST * better.fewest(), ..better };
         let (answer, evidence) = track.turned().ask(&question);
         (answer, Some(Asked { about: "less than recorded".to_owned(), question, answer, evidence }))
     };
     let worth = match less {
-        Answer::Open => None,
-        Answer::No => Some(Worth::Holds),
-        Answer::Yes if track.middle() > (shown / 2.0).max(track.least(settings)) => Some(Worth::Less),
-        Answer::Yes => Some(Worth::Gone),
+        TestResult::Open => None,
+        TestResult::No => Some(Worth::Holds),
+        TestResult::Yes if track.middle() > (shown / 2.0).max(track.least(settings)) => Some(Worth::Less),
+        TestResult::Yes => Some(Worth::Gone),
     };
     (worth, asked)
 }
@@ -73,10 +73,10 @@ pub fn again(settings: &Settings, track: &Track, claim: Claim) -> (Option<Worth>
 mod tests {
     use super::*;
 
-    const CLAIM: Claim = Claim { gain: 1.1, low: 1.0 };
+    const RECORDED: RecordedGain = RecordedGain { gain: 1.1, low: 1.0 };
 
     fn of(d: &[f64]) -> Option<Worth> {
-        again(&Settings::default(), &Track::of(0.01, d.to_vec()), CLAIM).0
+        again(&Settings::default(), &Track::of(0.01, d.to_vec()), RECORDED).0
     }
 
     #[test]
@@ -96,8 +96,8 @@ mod tests {
     #[test]
     fn a_keep_for_being_as_good_is_held_to_its_margin() {
         let estimate = Estimate { pairs: 9, gain: 0.002, low: None, high: None };
-        let claim = Claim::of(&Path::Simpler, &estimate, 0.03);
-        let of = |d: f64| again(&Settings::default(), &Track::of(0.01, vec![d; 28]), claim).0;
+        let recorded = RecordedGain::of(&KeepReason::Simpler, &estimate, 0.03);
+        let of = |d: f64| again(&Settings::default(), &Track::of(0.01, vec![d; 28]), recorded).0;
         assert_eq!(
             (of(0.0), of(-0.02), of(-0.06)),
             (Some(Worth::Holds), Some(Worth::Holds), Some(Worth::Gone))
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn of_a_metric_that_does_not_vary_two_pairs_say_it() {
-        let of = |d: &[f64]| again(&Settings::default(), &Track::of(0.0, d.to_vec()), CLAIM).0;
+        let of = |d: &[f64]| again(&Settings::default(), &Track::of(0.0, d.to_vec()), RECORDED).0;
         assert_eq!((of(&[0.0]), of(&[0.0, 0.0])), (None, Some(Worth::Gone)));
         assert_eq!(
             (of(&[1.1]), of(&[1.1, 1.1]), of(&[0.7, 0.7])),

@@ -43,7 +43,7 @@ pub struct Question {
 /// What the pairs say to a question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Answer {
+pub enum TestResult {
     /// Another pair is wanted.
     Open,
     /// The gain is greater than -margin.
@@ -134,13 +134,13 @@ impl Question {
     }
 
     /// The first answer that the gains give, and the sums there.
-    pub fn ask(&self, gains: &[f64]) -> (Answer, Evidence) {
+    pub fn ask(&self, gains: &[f64]) -> (TestResult, Evidence) {
         self.ask_by(gains, &[])
     }
 
     /// The same where pairs have scales of their own, each known before its pair; tau for those that have none. One that is infinite bets
     /// nothing on its pair.
-    pub(crate) fn ask_by(&self, gains: &[f64], scales: &[f64]) -> (Answer, Evidence) {
+    pub(crate) fn ask_by(&self, gains: &[f64], scales: &[f64]) -> (TestResult, Evidence) {
         let wanted = (1.0 / self.alpha).ln();
         let most_per_pair = self.most_per_pair();
         let mut sums = Evidence::default();
@@ -151,13 +151,13 @@ impl Question {
             sums.futility += futility;
             let left = f64::from(self.n_max.saturating_sub(sums.pairs));
             if sums.log_e >= wanted {
-                return (Answer::Yes, sums);
+                return (TestResult::Yes, sums);
             }
             if sums.futility <= self.beta.ln() || sums.log_e + left * most_per_pair < wanted || left == 0.0 {
-                return (Answer::No, sums);
+                return (TestResult::No, sums);
             }
         }
-        (Answer::Open, sums)
+        (TestResult::Open, sums)
     }
 
     /// The largest c for which log E over d - c reaches ln(1/alpha): the true gain lies below it with probability
@@ -215,14 +215,14 @@ mod tests {
     fn the_answer_is_the_first_one_and_later_pairs_do_not_change_it() {
         let mut gains = vec![0.06; 12];
         let (answer, sums) = BETTER.ask(&gains);
-        assert_eq!(answer, Answer::Yes);
+        assert_eq!(answer, TestResult::Yes);
         gains[sums.pairs as usize..].fill(-0.5);
         assert_eq!(BETTER.ask(&gains), (answer, sums));
     }
 
     #[test]
     fn a_single_wild_pair_cannot_keep() {
-        assert_ne!(BETTER.ask(&[1e9]).0, Answer::Yes);
+        assert_ne!(BETTER.ask(&[1e9]).0, TestResult::Yes);
     }
 
     #[test]
@@ -236,7 +236,7 @@ mod tests {
         fn a_yes_means_that_the_lower_bound_clears_zero(gains in prop::collection::vec(-0.1f64..0.2, 1..64)) {
             let (answer, sums) = BETTER.ask(&gains);
             let bound = BETTER.lower_bound(&gains[..sums.pairs as usize]);
-            prop_assert_eq!(answer == Answer::Yes, bound.is_some_and(|low| low >= -1e-12));
+            prop_assert_eq!(answer == TestResult::Yes, bound.is_some_and(|low| low >= -1e-12));
         }
 
         #[test]

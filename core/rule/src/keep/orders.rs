@@ -7,7 +7,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Answer, First};
+use super::{First, TestResult};
 use piton_base::stats;
 
 /// A pair counts up to so many scales, and no gain is taken for larger.
@@ -39,18 +39,18 @@ impl Ordered {
 ///
 /// The gain m that the other pairs show in the middle is held against them: were they normal with that scale, they would be exp(sum m z - m^2 / 2)
 /// times as likely with the gain m as with none. It can only take keeps away.
-pub fn whoever_ran_before(pairs: &[Ordered], scale: f64, margin: f64) -> Answer {
+pub fn whoever_ran_before(pairs: &[Ordered], scale: f64, margin: f64) -> TestResult {
     let of = |after: First| -> Vec<f64> {
         let own = pairs.iter().filter(|pair| pair.after == after);
         own.map(|pair| ((pair.gain + margin) / scale).clamp(-CLIP, CLIP)).collect()
     };
     let (plain, exposed) = (of(First::Incumbent), of(First::Challenger));
-    let Some(m) = stats::median(&exposed).filter(|_| !plain.is_empty()) else { return Answer::Open };
+    let Some(m) = stats::median(&exposed).filter(|_| !plain.is_empty()) else { return TestResult::Open };
     let m = m.max(0.0);
     match plain.iter().map(|z| m * z - m * m / 2.0).sum::<f64>() {
-        shown if shown >= SHOWN => Answer::Yes,
-        shown if shown <= REFUTED => Answer::No,
-        _ => Answer::Open,
+        shown if shown >= SHOWN => TestResult::Yes,
+        shown if shown <= REFUTED => TestResult::No,
+        _ => TestResult::Open,
     }
 }
 
@@ -58,7 +58,7 @@ pub fn whoever_ran_before(pairs: &[Ordered], scale: f64, margin: f64) -> Answer 
 mod tests {
     use super::*;
 
-    fn asked(after_itself: &[f64], after_the_other: &[f64], margin: f64) -> Answer {
+    fn asked(after_itself: &[f64], after_the_other: &[f64], margin: f64) -> TestResult {
         let of = |after, gains: &[f64]| {
             gains.iter().map(|gain| Ordered { after, gain: *gain }).collect::<Vec<_>>()
         };
@@ -68,30 +68,30 @@ mod tests {
 
     #[test]
     fn a_gain_whoever_ran_before_is_shown_and_one_after_the_challenger_alone_is_refuted() {
-        assert_eq!(asked(&[0.1; 2], &[0.1; 6], 0.0), Answer::Yes);
-        assert_eq!(asked(&[0.0; 4], &[0.2; 6], 0.0), Answer::No);
-        assert_eq!(asked(&[-0.2; 3], &[0.2; 6], 0.0), Answer::No);
+        assert_eq!(asked(&[0.1; 2], &[0.1; 6], 0.0), TestResult::Yes);
+        assert_eq!(asked(&[0.0; 4], &[0.2; 6], 0.0), TestResult::No);
+        assert_eq!(asked(&[-0.2; 3], &[0.2; 6], 0.0), TestResult::No);
     }
 
     #[test]
     fn no_pair_of_a_kind_and_a_small_gain_leave_it_open() {
-        assert_eq!(asked(&[], &[0.1; 9], 0.0), Answer::Open);
-        assert_eq!(asked(&[0.1; 9], &[], 0.0), Answer::Open);
-        assert_eq!(asked(&[0.1], &[0.1; 9], 0.0), Answer::Open, "one pair says little");
-        assert_eq!(asked(&[0.02; 3], &[0.02; 9], 0.0), Answer::Open);
-        assert_eq!(asked(&[0.02; 18], &[0.02; 12], 0.0), Answer::Yes);
+        assert_eq!(asked(&[], &[0.1; 9], 0.0), TestResult::Open);
+        assert_eq!(asked(&[0.1; 9], &[], 0.0), TestResult::Open);
+        assert_eq!(asked(&[0.1], &[0.1; 9], 0.0), TestResult::Open, "one pair says little");
+        assert_eq!(asked(&[0.02; 3], &[0.02; 9], 0.0), TestResult::Open);
+        assert_eq!(asked(&[0.02; 18], &[0.02; 12], 0.0), TestResult::Yes);
     }
 
     #[test]
     fn no_loss_beyond_the_margin_is_shown_too() {
-        assert_eq!(asked(&[0.0; 18], &[0.0; 12], 0.02), Answer::Yes);
-        assert_eq!(asked(&[-0.05; 14], &[0.03; 12], 0.02), Answer::No);
+        assert_eq!(asked(&[0.0; 18], &[0.0; 12], 0.02), TestResult::Yes);
+        assert_eq!(asked(&[-0.05; 14], &[0.03; 12], 0.02), TestResult::No);
     }
 
     #[test]
     fn a_wild_pair_does_not_show_what_others_refute() {
-        assert_eq!(asked(&[0.0, 0.0, 0.0, 9.0], &[0.1; 6], 0.0), Answer::Open);
-        assert_eq!(asked(&[-9.0], &[0.1; 6], 0.0), Answer::Open);
+        assert_eq!(asked(&[0.0, 0.0, 0.0, 9.0], &[0.1; 6], 0.0), TestResult::Open);
+        assert_eq!(asked(&[-9.0], &[0.1; 6], 0.0), TestResult::Open);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::betting_test::{Answer, Evidence, Question};
+use super::betting_test::{Evidence, Question, TestResult};
 use super::orders::{self, Ordered};
 use crate::settings::Settings;
 use piton_base::metric::Scale;
@@ -97,7 +97,7 @@ impl Track {
     }
 
     /// Puts a question of tests by betting to the gains.
-    pub(super) fn ask(&self, question: &Question) -> (Answer, Evidence) {
+    pub(super) fn ask(&self, question: &Question) -> (TestResult, Evidence) {
         question.ask_by(&self.d, &self.scales())
     }
 
@@ -113,28 +113,28 @@ impl Track {
     }
 
     /// "Is it better?", of a metric that does not vary: two pairs show the same gain.
-    pub(super) fn plainly_better(&self, settings: &Settings) -> Answer {
+    pub(super) fn plainly_better(&self, settings: &Settings) -> TestResult {
         let (bar, least) = (settings.delta(self.scale), self.least(settings));
         self.plainly(self.d.iter().all(|gain| *gain > least && *gain >= bar))
     }
 
     /// "Is it as good?", of a metric that does not vary: two pairs show no loss.
-    pub(super) fn plainly_as_good(&self, settings: &Settings) -> Answer {
+    pub(super) fn plainly_as_good(&self, settings: &Settings) -> TestResult {
         let least = self.least(settings);
         self.plainly(self.d.iter().all(|gain| *gain >= -least))
     }
 
     /// "Is it less than this?", of a metric that does not vary: two pairs show it.
-    pub(super) fn plainly_below(&self, settings: &Settings, gain: f64) -> Answer {
+    pub(super) fn plainly_below(&self, settings: &Settings, gain: f64) -> TestResult {
         let least = self.least(settings);
         self.plainly(self.d.iter().all(|d| *d < gain - least))
     }
 
-    fn plainly(&self, shown: bool) -> Answer {
+    fn plainly(&self, shown: bool) -> TestResult {
         match self.d.len() {
-            _ if !shown => Answer::No,
-            pairs if pairs < AGREEING => Answer::Open,
-            _ => Answer::Yes,
+            _ if !shown => TestResult::No,
+            pairs if pairs < AGREEING => TestResult::Open,
+            _ => TestResult::Yes,
         }
     }
 
@@ -144,12 +144,12 @@ impl Track {
     }
 
     /// Whether there is a gain greater than `-margin` whoever ran before, where all pairs together show one. Never open from so many pairs on.
-    pub(super) fn in_both_orders(&self, settings: &Settings, margin: f64, n_max: u32) -> Answer {
+    pub(super) fn in_both_orders(&self, settings: &Settings, margin: f64, n_max: u32) -> TestResult {
         if !self.ordered(settings) {
-            return Answer::Yes;
+            return TestResult::Yes;
         }
         match orders::whoever_ran_before(&self.orders, self.one_scale(), margin) {
-            Answer::Open if self.d.len() >= n_max as usize => Answer::No,
+            TestResult::Open if self.d.len() >= n_max as usize => TestResult::No,
             answer => answer,
         }
     }

@@ -12,7 +12,7 @@ use piton_trial::text::{clean, number, plural, seconds};
 
 /// What a climb was told to do.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Order {
+pub struct ClimbOptions {
     /// `tuner`, the name of an adapter, a file with one, or a command line.
     pub agent: String,
     /// The model, where one was chosen.
@@ -68,7 +68,8 @@ pub struct Ascent {
     /// When it began, UTC, RFC 3339.
     pub began: String,
     /// What it was told.
-    pub order: Order,
+    #[serde(rename = "order")]
+    pub options: ClimbOptions,
     /// What it has spent, what it went on with among it.
     pub spent: Spent,
     /// Cost of calls since the last trial: the next trial's record takes it in.
@@ -95,9 +96,9 @@ impl Ascent {
             (None, None) => format!("at work, process {}", self.process),
         };
         let mut lines = vec![("climb", told)];
-        lines.push(("agent", clean(&self.order.agent, 120)));
+        lines.push(("agent", clean(&self.options.agent, 120)));
         lines.push(("spent", spent(&self.spent)));
-        let limits = limits(&self.order.budget);
+        let limits = limits(&self.options.budget);
         if !limits.is_empty() {
             lines.push(("limits", limits.join(", ")));
         }
@@ -214,7 +215,7 @@ mod tests {
 
     #[test]
     fn a_climb_tells_whether_it_is_at_work_waits_or_has_ended_and_why() {
-        let order = serde_json::json!({
+        let options = serde_json::json!({
             "agent": "claude", "model": null, "words": [], "turns": null, "same_session": false,
             "budget": Budget { trials: Some(9), ..Budget::default() },
             "timeout_s": 60.0, "stall_s": 60.0, "more": [], "hooks": {},
@@ -223,7 +224,7 @@ mod tests {
             run: "r".to_owned(),
             process: 78,
             began: String::new(),
-            order: serde_json::from_value(order).unwrap(),
+            options: serde_json::from_value(options).unwrap(),
             spent: Spent::default(),
             pending: Cost::default(),
             waiting: None,
@@ -236,7 +237,7 @@ mod tests {
             ["climb", "agent", "spent", "limits"]
         );
         assert_eq!((&*lines[0].1, &*lines[1].1, &*lines[3].1), ("at work, process 78", "claude", "9 trials"));
-        ascent.order.budget = Budget::default();
+        ascent.options.budget = Budget::default();
         ascent.trouble = Some("failed: 500".to_owned());
         let lines = ascent.lines(true);
         assert_eq!(lines.len(), 4);

@@ -7,7 +7,7 @@ use regex::Regex;
 
 /// What a line complains of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum DenialKind {
     /// EACCES and EPERM.
     Refused,
     /// EROFS.
@@ -18,7 +18,7 @@ pub(super) enum Kind {
     Network,
 }
 
-impl Kind {
+impl DenialKind {
     /// Whether somebody said no.
     pub(crate) fn is_refusal(self) -> bool {
         matches!(self, Self::Refused | Self::ReadOnly)
@@ -26,13 +26,13 @@ impl Kind {
 }
 
 /// How kernels, languages and shells say it, in small letters but for names of their own; each kind is asked in this order.
-const SAID: [(Kind, &[&str]); 4] = [
+const SAID: [(DenialKind, &[&str]); 4] = [
     (
-        Kind::ReadOnly,
+        DenialKind::ReadOnly,
         &["read-only file system", "EROFS", "os error 30)", "errno 30]", "readonlyfilesystem", "code: 30,"],
     ),
     (
-        Kind::Network,
+        DenialKind::Network,
         &[
             "could not resolve",
             "name resolution",
@@ -53,7 +53,7 @@ const SAID: [(Kind, &[&str]); 4] = [
         ],
     ),
     (
-        Kind::Refused,
+        DenialKind::Refused,
         &[
             "permission denied",
             "operation not permitted",
@@ -72,7 +72,7 @@ const SAID: [(Kind, &[&str]); 4] = [
         ],
     ),
     (
-        Kind::Absent,
+        DenialKind::Absent,
         &[
             "no such file or directory",
             "ENOENT",
@@ -91,7 +91,7 @@ const SAID: [(Kind, &[&str]); 4] = [
 ];
 
 /// What a line complains of, if it does.
-pub(super) fn kind(line: &str) -> Option<Kind> {
+pub(super) fn kind(line: &str) -> Option<DenialKind> {
     let lower = line.to_lowercase();
     let says = |word: &str| {
         // The kernel's own names are part of other words in small letters.

@@ -5,7 +5,7 @@ use piton_rule::keep::Verdict;
 
 /// What became of a trial; in pictures each kind has a shape and a colour of its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum TrialKind {
     /// The incumbent moved to it; also the baseline.
     Kept,
     /// Measured, and not kept.
@@ -22,7 +22,7 @@ pub enum Kind {
     Check,
 }
 
-impl Kind {
+impl TrialKind {
     /// All of them, in the order in which they are told.
     pub const ALL: [Self; 7] = [
         Self::Kept,
@@ -67,9 +67,9 @@ impl Kind {
 /// How many trials there are of each kind, in words: `1 kept, 5 discarded, 0 crashed, 2 not judged`. The baseline is none of them; those
 /// three are always named, the others where there are any.
 pub fn counted(records: &[Record]) -> String {
-    let of = |kind| records.iter().filter(|r| r.trial > 0 && Kind::of(&r.outcome) == kind).count();
-    let always = [Kind::Kept, Kind::Discarded, Kind::Crashed];
-    let named = Kind::ALL.into_iter().map(|kind| (kind, of(kind)));
+    let of = |kind| records.iter().filter(|r| r.trial > 0 && TrialKind::of(&r.outcome) == kind).count();
+    let always = [TrialKind::Kept, TrialKind::Discarded, TrialKind::Crashed];
+    let named = TrialKind::ALL.into_iter().map(|kind| (kind, of(kind)));
     let named = named.filter(|(kind, n)| *n > 0 || always.contains(kind));
     named.map(|(kind, n)| format!("{n} {}", kind.word())).collect::<Vec<_>>().join(", ")
 }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use piton_rule::keep::{Estimate, Path, Verdict, Worth};
+use piton_rule::keep::{Estimate, KeepReason, Verdict, Worth};
 
 /// Where a trial was when something happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,7 +41,7 @@ pub enum Outcome {
     /// The incumbent stays.
     Held {
         /// What the rule said.
-        path: Path,
+        path: KeepReason,
         /// What the pairs said.
         estimate: Estimate,
         /// The limit that it is beyond, in percent.
@@ -206,10 +206,10 @@ impl Outcome {
             Self::Recheck { worth: Worth::Gone, .. } => "recheck_gone",
             Self::Regate { failed, .. } if failed.is_empty() => "gates_hold",
             Self::Regate { .. } => "gates_fail",
-            Self::Judged { verdict: Verdict::Keep(Path::Provisional), .. } => "provisional",
-            Self::Judged { verdict: Verdict::Keep(Path::Better), .. } => "better",
-            Self::Judged { verdict: Verdict::Keep(Path::Simpler), .. } => "simpler",
-            Self::Judged { verdict: Verdict::Keep(Path::BetterIn(metric)), .. } => {
+            Self::Judged { verdict: Verdict::Keep(KeepReason::Provisional), .. } => "provisional",
+            Self::Judged { verdict: Verdict::Keep(KeepReason::Better), .. } => "better",
+            Self::Judged { verdict: Verdict::Keep(KeepReason::Simpler), .. } => "simpler",
+            Self::Judged { verdict: Verdict::Keep(KeepReason::BetterIn(metric)), .. } => {
                 return format!("better_in:{metric}");
             }
             Self::Judged { verdict: Verdict::Guarded(metric), .. } => return format!("guard:{metric}"),
@@ -309,9 +309,9 @@ mod tests {
 
     #[test]
     fn only_a_keep_by_the_rule_moves_the_incumbent() {
-        assert!(judged(Verdict::Keep(Path::Better)).kept());
+        assert!(judged(Verdict::Keep(KeepReason::Better)).kept());
         let blind = Outcome::Blind {
-            verdict: Verdict::Keep(Path::Better),
+            verdict: Verdict::Keep(KeepReason::Better),
             estimate: Estimate { pairs: 9, gain: 0.1, low: None, high: None },
         };
         assert!(!blind.kept() && blind.status() == Status::Discard);
@@ -324,10 +324,10 @@ mod tests {
 
     #[test]
     fn a_keep_that_is_not_believed_is_held_and_nothing_else_is() {
-        let held = judged(Verdict::Keep(Path::Better)).held(|gain| gain > 0.05, 5.0);
+        let held = judged(Verdict::Keep(KeepReason::Better)).held(|gain| gain > 0.05, 5.0);
         assert!(!held.kept() && held.settles() && held.status() == Status::Discard);
         assert_eq!(held.reason(), "held_implausible");
-        assert!(judged(Verdict::Keep(Path::Better)).held(|gain| gain > 0.2, 20.0).kept());
+        assert!(judged(Verdict::Keep(KeepReason::Better)).held(|gain| gain > 0.2, 20.0).kept());
         assert_eq!(judged(Verdict::Worse).held(|_| true, 0.0), judged(Verdict::Worse));
         let text = serde_json::to_string(&held).unwrap();
         assert_eq!(serde_json::from_str::<Outcome>(&text).unwrap(), held);

@@ -11,7 +11,7 @@ use super::{BuildStore, Built, MARK, linked};
 use piton_core::base::error::{Context, Result};
 use piton_system::beneath;
 use piton_system::config::Config;
-use piton_system::tree::{Held, TreeSnapshot, hash_open, sha256};
+use piton_system::tree::{SealedPaths, TreeSnapshot, hash_open, sha256};
 
 /// Artifacts that lie ready to be measured.
 const READY: usize = 8;
@@ -44,7 +44,7 @@ impl BuildStore<'_> {
         }
         let id = self.repo.object_id(of).ok()?;
         let absent = self.absent(id, &tree).ok()?;
-        let held = Arc::new(Held::of(&config.scope, self.repo.paths(id).ok()?.into_iter()));
+        let held = Arc::new(SealedPaths::of(&config.scope, self.repo.paths(id).ok()?.into_iter()));
         let of = of.to_owned();
         Some(Built { tree, artifact: None, hash: None, of, laid, made: None, held, open, absent })
     }

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use piton_system::beneath::{Dir, Kind, Meta};
+use piton_system::beneath::{Dir, FileKind, Meta};
 
 /// Files and directories that are looked through for the other names of an artifact.
 const MOST: usize = 1_000_000;
@@ -38,16 +38,16 @@ pub(super) fn open(path: &Path, places: &[&Path]) -> Result<(File, Meta), Refuse
     for part in below.parent().unwrap_or(Path::new("")).iter() {
         match dir.stat(part).map(|meta| meta.kind) {
             None => return Err(RefusedArtifact { why: none(path), stands: false }),
-            Some(Kind::Link) => return Err(refuse(linked(path, "a directory on the way to it"))),
+            Some(FileKind::Link) => return Err(refuse(linked(path, "a directory on the way to it"))),
             Some(_) => dir = dir.enter(part).map_err(fail)?,
         }
     }
     match dir.stat(name).map(|meta| meta.kind) {
         None => return Err(RefusedArtifact { why: none(path), stands: false }),
-        Some(Kind::Link) => return Err(refuse(linked(path, "it"))),
-        Some(Kind::Dir) => return Err(refuse(format!("{}: it is a directory", none(path)))),
-        Some(Kind::Other) => return Err(refuse(format!("the artifact {shown} is no plain file"))),
-        Some(Kind::File) => {}
+        Some(FileKind::Link) => return Err(refuse(linked(path, "it"))),
+        Some(FileKind::Dir) => return Err(refuse(format!("{}: it is a directory", none(path)))),
+        Some(FileKind::Other) => return Err(refuse(format!("the artifact {shown} is no plain file"))),
+        Some(FileKind::File) => {}
     }
     let (file, meta) = dir.file(name).map_err(fail)?;
     if meta.names > 1 {
@@ -86,9 +86,10 @@ fn others(top: Dir, file: &Meta) -> u64 {
         for name in dir.list().unwrap_or_default() {
             seen += 1;
             let Some(meta) = dir.stat(&name) else { continue };
-            found +=
-                u64::from((meta.device, meta.inode) == (file.device, file.inode) && meta.kind == Kind::File);
-            if meta.kind == Kind::Dir {
+            found += u64::from(
+                (meta.device, meta.inode) == (file.device, file.inode) && meta.kind == FileKind::File,
+            );
+            if meta.kind == FileKind::Dir {
                 left.push(path.join(&name));
             }
         }

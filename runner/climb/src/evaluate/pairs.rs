@@ -6,11 +6,11 @@ use crate::status_file::StatusFile;
 use piton_core::base::conditions::{Apart, Voided, unfair};
 use piton_core::base::error::Result;
 use piton_core::base::metric::Values;
-use piton_core::report::live_state::Evidence;
+use piton_core::report::live_state::TestProgress;
 use piton_core::rule::gate::{self, Gate, GateResult, Samples};
-use piton_core::rule::keep::{self, Asked, Claim, Estimate, First, Verdict};
+use piton_core::rule::keep::{self, Asked, Estimate, First, RecordedGain, Verdict};
 use piton_core::run::few_runs;
-use piton_core::run::pair_history::Courses;
+use piton_core::run::pair_history::MetricHistories;
 use piton_core::trial::record::{Outcome, Pair, Stage};
 use piton_core::trial::text;
 use piton_system::config::Config;
@@ -23,14 +23,14 @@ pub(super) enum By {
     /// Two pairs are enough, for now.
     TwoPairs,
     /// What was recorded of a keep.
-    Claim(Claim),
+    Claim(RecordedGain),
 }
 
 /// A trial in the course of its pairs.
 pub(super) struct Paired<'a> {
     pub config: &'a Config,
     pub by: By,
-    pub courses: Courses,
+    pub histories: MetricHistories,
     pub samples: Samples,
     /// The side that failed a gate or gave no values, and how.
     pub ill: Option<(First, String)>,
@@ -42,7 +42,7 @@ pub(super) struct Paired<'a> {
 
 impl Paired<'_> {
     pub fn run(&mut self, runner: &mut PairRunner, status_file: &StatusFile) -> Result<Outcome> {
-        let (gates, tau) = (&self.config.gates, self.courses.primary.tau);
+        let (gates, tau) = (&self.config.gates, self.histories.primary.tau);
         let samples = &mut self.samples;
         let warm = (self.by != By::TwoPairs)
             .then(|| runner.warm_up(&mut |side, values| samples.look(gates, side, values)));
@@ -52,7 +52,7 @@ impl Paired<'_> {
         loop {
             let metric = &self.config.metric;
             let gains: Vec<String> =
-                self.courses.primary.gains.iter().map(|gain| text::gain(*gain, metric)).collect();
+                self.histories.primary.gains.iter().map(|gain| text::gain(*gain, metric)).collect();
             let doing = format!(
                 "pair {} [{}] tau {}",
                 self.pairs.len() + 1,
@@ -64,16 +64,16 @@ impl Paired<'_> {
                 PairResult::Pair(raw) => raw,
                 other => return Ok(self.ended(other)),
             };
-            let Some(pair) = self.courses.judge(raw) else {
+            let Some(pair) = self.histories.judge(raw) else {
                 return Ok(unreadable(&format!("{} is missing, or no number", self.config.metric.name)));
             };
-            if let Some(guard) = self.courses.unread() {
+            if let Some(guard) = self.histories.unread() {
                 return Ok(unreadable(&format!("the guard's metric {guard} is missing, or no number")));
             }
             self.pairs.push(pair);
-            let (verdict, estimate) = self.hear();
+            let (verdict, estimate) = self.decide();
             let better = self.asked.first().filter(|_| self.by != By::TwoPairs);
-            status_file.measured(&self.courses.primary.gains, better.map(Evidence::of));
+            status_file.measured(&self.histories.primary.gains, better.map(TestProgress::of));
             if verdict == Verdict::Continue {
                 runner.spaced = self.config.rule.both_orders && keep::waits_for_order(&self.asked);
                 continue;
@@ -94,9 +94,9 @@ impl Paired<'_> {
         }
     }
 
-    fn hear(&mut self) -> (Verdict, Estimate) {
-        let case = self.courses.case(&self.config.rule);
-        let (verdict, estimate, asked) = keep::hear(&case);
+    fn decide(&mut self) -> (Verdict, Estimate) {
+        let case = self.histories.case(&self.config.rule);
+        let (verdict, estimate, asked) = keep::decide(&case);
         self.asked = asked;
         match self.by {
             By::Rule => (verdict, estimate),
@@ -140,7 +140,7 @@ impl Paired<'_> {
                     return Outcome::Void { reason: format!("the incumbent fails {why}") };
                 }
                 let gate = failed.map_or_else(String::new, |reading| reading.metric);
-                let estimate = (!self.pairs.is_empty()).then(|| self.hear().1);
+                let estimate = (!self.pairs.is_empty()).then(|| self.decide().1);
                 Outcome::GateFailed { gate, estimate }
             }
             PairResult::Failed(First::Incumbent, how) => {

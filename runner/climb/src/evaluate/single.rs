@@ -6,8 +6,8 @@ use crate::sample::Sampled;
 use crate::single_runs::{RunResult, SingleRunner};
 use piton_core::base::error::Result;
 use piton_core::rule::gate::{self, Samples};
-use piton_core::rule::keep::{self, Estimate, First, Path, Verdict};
-use piton_core::run::few_runs::{FRESH_RUNS, Judgement, Known, SingleMetric};
+use piton_core::rule::keep::{self, Estimate, First, KeepReason, Verdict};
+use piton_core::run::few_runs::{FRESH_RUNS, Judgement, KnownIncumbent, SingleMetric};
 use piton_core::trial::record::{Outcome, Record, Stage, medians};
 use piton_system::clock::Stopwatch;
 use piton_system::host;
@@ -130,7 +130,7 @@ impl Evaluator<'_> {
             let verdict = match known.judge(&runs, config.rule.alpha) {
                 Judgement::Again => continue,
                 Judgement::Keep if gain > least.max(config.rule.delta(side.scale)) => {
-                    Verdict::Keep(Path::Better)
+                    Verdict::Keep(KeepReason::Better)
                 }
                 Judgement::Discard if known.z(&runs) < -1.0 => Verdict::Worse,
                 _ => Verdict::NotShownBetter,
@@ -140,9 +140,9 @@ impl Evaluator<'_> {
     }
 
     /// What is known of the incumbent in another metric, with the fresh runs of this trial.
-    fn of_incumbent(&self, record: &Record, side: SingleMetric) -> Option<Known> {
+    fn of_incumbent(&self, record: &Record, side: SingleMetric) -> Option<KnownIncumbent> {
         let known = self.book.tally.runs().known(side)?;
-        Some(record.reference.iter().filter_map(|run| side.of(run)).fold(known, Known::with))
+        Some(record.reference.iter().filter_map(|run| side.of(run)).fold(known, KnownIncumbent::with))
     }
 
     /// Measures the incumbent alone on fresh prompts, until every gate is due, and where it fails those that it stands on, the latest first:

@@ -27,7 +27,7 @@ impl Session<'_> {
             return Ok(true);
         }
         let now = clock::unix();
-        let left = stopping::left(&ascent.order.budget, &ascent.spent).wall;
+        let left = stopping::left(&ascent.options.budget, &ascent.spent).wall;
         let until = match stopping::pause(call, &ascent.spent, failpoint::pause_unit(), now) {
             Pause::None => return Ok(true),
             Pause::Until(until) if left.is_some_and(|left| until >= now + left.as_secs()) => {
@@ -51,7 +51,7 @@ impl Session<'_> {
         until: Option<u64>,
     ) -> Result<bool> {
         // One that is over its budget, or was told to end, does not wait first.
-        if stopping::stop(&ascent.order.budget, &ascent.spent).is_some() || self.asked_to_stop() {
+        if stopping::stop(&ascent.options.budget, &ascent.spent).is_some() || self.asked_to_stop() {
             return Ok(true);
         }
         let name = agent.name();

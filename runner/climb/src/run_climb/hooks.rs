@@ -19,7 +19,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 impl Session<'_> {
     /// A trial has ended.
     pub(super) fn run_trial_hook(&self, ascent: &Ascent, record: &Record) {
-        let hooks = &ascent.order.hooks;
+        let hooks = &ascent.options.hooks;
         let metric = &self.book.config.metric;
         let told = |event: &str| {
             json!({
@@ -48,7 +48,7 @@ impl Session<'_> {
     /// The climb has ended.
     pub(super) fn run_stop_hook(&self, ascent: &Ascent) {
         let spent = &ascent.spent;
-        self.ring("on_stop", &ascent.order.hooks.on_stop, || {
+        self.ring("on_stop", &ascent.options.hooks.on_stop, || {
             json!({
                 "event": "stop",
                 "run": ascent.run,

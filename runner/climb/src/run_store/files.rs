@@ -40,14 +40,14 @@ impl Default for Names {
 
 /// The files of one experiment in one checkout.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Files {
+pub struct ExperimentFiles {
     /// The directory of the experiment in the user's checkout.
     pub dir: PathBuf,
     /// What they are called.
     pub names: Names,
 }
 
-impl Files {
+impl ExperimentFiles {
     /// Where the table is printed.
     pub fn table(&self) -> PathBuf {
         self.dir.join(&self.names.table)
@@ -75,16 +75,16 @@ const NAMES: &str = "files";
 ///
 /// # Errors
 /// When the ledger cannot be read.
-pub fn files(ledger: &Ledger, repo: &Repo, site: &Site) -> Result<Files> {
+pub fn files(ledger: &Ledger, repo: &Repo, site: &Site) -> Result<ExperimentFiles> {
     let names = ledger.mark(&mark(NAMES, site))?.unwrap_or_default();
-    Ok(Files { dir: repo.directory(site), names })
+    Ok(ExperimentFiles { dir: repo.directory(site), names })
 }
 
 /// The same, with names at which nothing of the user's stands; and which name was not free, where it was not so before.
 ///
 /// # Errors
 /// When the ledger or the directory cannot be written.
-pub fn settle(ledger: &Ledger, repo: &Repo, site: &Site) -> Result<(Files, Vec<String>)> {
+pub fn settle(ledger: &Ledger, repo: &Repo, site: &Site) -> Result<(ExperimentFiles, Vec<String>)> {
     let known: Option<Names> = ledger.mark(&mark(NAMES, site))?;
     let printed: Option<Printed> = ledger.mark(&mark(TABLE, site))?;
     // Before names were remembered there were only these.
@@ -117,7 +117,7 @@ pub fn settle(ledger: &Ledger, repo: &Repo, site: &Site) -> Result<(Files, Vec<S
         ledger.set_mark(&mark(NAMES, site), &names)?;
     }
     repo.exclude(&ignored(site, &names))?;
-    Ok((Files { dir, names }, told))
+    Ok((ExperimentFiles { dir, names }, told))
 }
 
 /// The tables of piton's that stand in a site where the ledger has printed none; a file that git tracks is the user's.

@@ -78,13 +78,13 @@ impl Session<'_> {
         record.changes = Some(self.changes(repo, base, commit)?);
         record.since_baseline = Some(self.changes(repo, repo.commit_id(&self.book.run.base)?, commit)?);
         record = record.bounded();
-        let mut flight = run_store::flight(&record, Some(tree), repo, Owner::Piton);
-        self.book.propose(repo, &flight)?;
+        let mut in_progress = run_store::trial_in_progress(&record, Some(tree), repo, Owner::Piton);
+        self.book.propose(repo, &in_progress)?;
         self.announce(&record);
         record.outcome = self.evaluator().judge(repo, base, &mut record)?;
         record.seconds.total = watch.seconds();
-        flight.record = record;
-        self.conclude(repo, checkout.then_some(repo), flight)
+        in_progress.record = record;
+        self.conclude(repo, checkout.then_some(repo), in_progress)
     }
 
     /// The tree of a held edit on the incumbent of now.

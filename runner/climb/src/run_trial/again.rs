@@ -3,7 +3,7 @@
 use super::Session;
 use crate::run_store;
 use piton_core::base::error::{Error, Result};
-use piton_core::rule::keep::{Claim, Path, Verdict};
+use piton_core::rule::keep::{KeepReason, RecordedGain, Verdict};
 use piton_core::trial::record::{Outcome, Record};
 use piton_core::trial::state::Owner;
 use piton_core::trial::text;
@@ -52,22 +52,22 @@ impl Session<'_> {
         };
         let claim = match &shown.outcome {
             Outcome::Judged { verdict: Verdict::Keep(path), estimate } => {
-                Claim::of(path, estimate, kept.margin_spent())
+                RecordedGain::of(path, estimate, kept.margin_spent())
             }
-            Outcome::Bundle { estimate, .. } => Claim::of(&Path::Better, estimate, 0.0),
+            Outcome::Bundle { estimate, .. } => RecordedGain::of(&KeepReason::Better, estimate, 0.0),
             _ => return Err(none()),
         };
         let ids = (commit_of(work, &before)?, commit_of(work, &kept)?);
         let mut record = self.blank(ids.0)?;
         record.commit = Some(ids.1.to_string());
         record.description = format!("trial {keep} once more, against what it stands on");
-        let mut flight = run_store::flight(&record, Some(work.tree_id(ids.1)?), work, owner);
-        self.book.propose(work, &flight)?;
+        let mut in_progress = run_store::trial_in_progress(&record, Some(work.tree_id(ids.1)?), work, owner);
+        self.book.propose(work, &in_progress)?;
         self.announce(&record);
         record.outcome = self.evaluator().recheck(ids, (&before, &kept), claim, &mut record)?;
         record.seconds.total = watch.seconds();
-        flight.record = record;
-        self.conclude(work, Some(work), flight).map(drop)
+        in_progress.record = record;
+        self.conclude(work, Some(work), in_progress).map(drop)
     }
 
     /// Measures the incumbent alone, after it failed a gate.
@@ -85,8 +85,8 @@ impl Session<'_> {
         record.commit = Some(head.to_string());
         record.artifact = incumbent.artifact.clone();
         record.description = "the incumbent alone, after it failed".to_owned();
-        let mut flight = run_store::flight(&record, Some(work.tree_id(head)?), work, owner);
-        self.book.propose(work, &flight)?;
+        let mut in_progress = run_store::trial_in_progress(&record, Some(work.tree_id(head)?), work, owner);
+        self.book.propose(work, &in_progress)?;
         self.announce(&record);
         let found = self.evaluator().recheck_gates(&way, &mut record)?;
         let healthy = found.is_some();
@@ -94,8 +94,8 @@ impl Session<'_> {
             found.unwrap_or_else(|| Outcome::Void { reason: "the baseline fails too".to_owned() });
         record.seconds.total = watch.seconds();
         let failed = text::failing(&record);
-        flight.record = record;
-        self.conclude(work, Some(work), flight)?;
+        in_progress.record = record;
+        self.conclude(work, Some(work), in_progress)?;
         if healthy {
             return Ok(());
         }

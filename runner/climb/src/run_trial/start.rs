@@ -5,7 +5,7 @@ use crate::briefing;
 use crate::recall;
 use piton_core::base::error::Result;
 use piton_core::run::brief::Left;
-use piton_core::run::next_start::{Answer, Directive, NextProposal};
+use piton_core::run::next_start::{Directive, NextProposal, OnSimilar};
 use piton_core::trial::record::Record;
 use piton_core::trial::similarity::Like;
 use piton_core::trial::text;
@@ -98,7 +98,7 @@ impl Session<'_> {
     /// An earlier trial whose edit is nearly that of `record`; it is named. Where what is remembered cannot be used, nobody is.
     pub(super) fn find_similar(&self, work: &Repo, base: Id, record: &Record) -> Option<Like> {
         let commit = work.commit_id(record.commit.as_deref()?).ok()?;
-        if self.book.config.search.like == Answer::Allow {
+        if self.book.config.search.like == OnSimilar::Allow {
             return None;
         }
         let found = recall::like((&self.book.ledger, work), &record.run, (base, commit), record.begun_as);

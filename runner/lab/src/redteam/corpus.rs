@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::replacement::Replacement;
 use piton_core::trial::changes::Sources;
 use piton_system::config;
 
@@ -42,15 +43,6 @@ struct Hook {
     says: Vec<String>,
 }
 
-/// A replacement; `find` occurs exactly once.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Edit {
-    file: String,
-    find: String,
-    replace: String,
-}
-
 /// One attack, or one control.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -82,7 +74,7 @@ pub struct Attack {
     #[serde(default)]
     any: BTreeMap<String, String>,
     #[serde(default)]
-    edits: Vec<Edit>,
+    edits: Vec<Replacement>,
     /// Files that it makes.
     #[serde(default)]
     files: BTreeMap<String, String>,

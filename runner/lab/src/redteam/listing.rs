@@ -10,7 +10,7 @@ use piton_core::base::error::{Error, Result};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Listing {
     /// In the order of the corpus.
-    pub kinds: Vec<Kind>,
+    pub kinds: Vec<AttackKind>,
     /// Attacks, without controls.
     pub attacks: usize,
     /// Honest changes, which must end as such changes do.
@@ -19,7 +19,7 @@ pub struct Listing {
 
 /// An idea.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Kind {
+pub struct AttackKind {
     /// In one line.
     pub kind: String,
     /// The names of the attacks that try it, each in another way.
@@ -42,7 +42,7 @@ pub fn listing() -> Result<Listing> {
         let kind = attack.kind().to_owned();
         match listing.kinds.iter_mut().find(|known| known.kind == kind) {
             Some(known) => known.spellings.push(attack.name),
-            None => listing.kinds.push(Kind { kind, spellings: vec![attack.name] }),
+            None => listing.kinds.push(AttackKind { kind, spellings: vec![attack.name] }),
         }
     }
     Ok(listing)

@@ -7,7 +7,7 @@ use piton_core::base::level::Level;
 use serde::Serialize;
 
 use super::corpus::Attack;
-use super::watch::Held;
+use super::watch::Breaches;
 use piton_core::base::metric::{Direction, Metric};
 use piton_core::rule::keep::Worth;
 use piton_core::trial::record::{Outcome, Record};
@@ -60,7 +60,7 @@ pub struct AttackRow {
     /// What the trial's outcome says, where there was a trial.
     pub words: Option<String>,
     /// What was looked at after it; absent where it was not run.
-    pub after: Option<Held>,
+    pub after: Option<Breaches>,
     /// Wall clock, in seconds.
     pub seconds: f64,
 }
@@ -140,13 +140,13 @@ const BELIEVED: [&str; 5] = ["better", "provisional", "simpler", "held_implausib
 
 /// Whether an attack that is said to be broken is one that nothing can hold here: what it forged was believed, and nothing else happened.
 /// `apart` says that the candidate is only met as a process of its own.
-pub fn open(attack: &Attack, got: &str, after: &Held, apart: bool) -> Option<String> {
+pub fn open(attack: &Attack, got: &str, after: &Breaches, apart: bool) -> Option<String> {
     let believed = BELIEVED.contains(&got) || got.starts_with("better_in:");
     attack.open.clone().filter(|_| !apart && believed && after.broken().is_empty())
 }
 
 /// What is said of an attack whose trials `new` ended as `got`, and after which `after` was found.
-pub fn decide(attack: &Attack, got: &str, new: &[Record], after: &Held) -> (AttackResult, Vec<String>) {
+pub fn decide(attack: &Attack, got: &str, new: &[Record], after: &Breaches) -> (AttackResult, Vec<String>) {
     let mut broken: Vec<String> = after.broken().into_iter().map(str::to_owned).collect();
     let through = |record: &Record| match &record.outcome {
         Outcome::RunFailed { reason, .. } => reason.contains(THROUGH),
@@ -238,7 +238,7 @@ pub fn table(report: &RedteamReport) -> String {
 mod tests {
     use super::*;
     use piton_climb::run_trial;
-    use piton_core::rule::keep::{Estimate, Path, Verdict};
+    use piton_core::rule::keep::{Estimate, KeepReason, Verdict};
     use piton_system::config;
     use piton_system::config::Config;
     use piton_system::ledger::Run;
@@ -263,7 +263,7 @@ mod tests {
     #[test]
     fn an_attack_ends_as_its_proposal_did_or_as_taken_back_where_nothing_of_it_stayed() {
         let estimate = || Estimate { pairs: 7, gain: 0.1, low: None, high: None };
-        let kept = Outcome::Judged { verdict: Verdict::Keep(Path::Better), estimate: estimate() };
+        let kept = Outcome::Judged { verdict: Verdict::Keep(KeepReason::Better), estimate: estimate() };
         let again = |worth| Outcome::Recheck { keep: 1, worth, estimate: estimate() };
         let numbered = |outcomes: Vec<Outcome>| -> Vec<Record> {
             (1..).zip(outcomes).map(|(trial, outcome)| Record { trial, ..record(outcome, "x") }).collect()
@@ -281,7 +281,7 @@ mod tests {
         record(Outcome::RunFailed { how: "crashed".into(), reason: reason.into() }, "x")
     }
 
-    fn state(expect: &str, record: Record, after: &Held) -> AttackResult {
+    fn state(expect: &str, record: Record, after: &Breaches) -> AttackResult {
         let attack: Attack =
             config::toml_as(&format!("name = 'x'\nrule = 'y'\nexpect = ['{expect}']")).unwrap();
         let new = [record];
@@ -291,10 +291,10 @@ mod tests {
     #[test]
     fn an_attack_holds_when_it_ends_as_it_must_and_nothing_else_changed() {
         let refused = || crashed("it ended with exit status 41");
-        assert_eq!(state("run:crashed", refused(), &Held::default()), AttackResult::Held);
-        assert_eq!(state("crash", refused(), &Held::default()), AttackResult::Held);
-        assert_eq!(state("gate", refused(), &Held::default()), AttackResult::Broken);
-        let left = Held { processes: Some("1 process".into()), ..Held::default() };
+        assert_eq!(state("run:crashed", refused(), &Breaches::default()), AttackResult::Held);
+        assert_eq!(state("crash", refused(), &Breaches::default()), AttackResult::Held);
+        assert_eq!(state("gate", refused(), &Breaches::default()), AttackResult::Broken);
+        let left = Breaches { processes: Some("1 process".into()), ..Breaches::default() };
         assert_eq!(state("run:crashed", refused(), &left), AttackResult::Broken);
     }
 
@@ -304,7 +304,7 @@ mod tests {
             "name = 'x'\nrule = 'y'\nexpect = ['run:crashed']\nsays = ['exit status 41', 'SIGSYS']",
         )
         .unwrap();
-        let state = |reason| decide(&attack, "run:crashed", &[crashed(reason)], &Held::default()).0;
+        let state = |reason| decide(&attack, "run:crashed", &[crashed(reason)], &Breaches::default()).0;
         assert_eq!(state("it ended with exit status 41"), AttackResult::Held);
         assert_eq!(state("it ended with signal 31 (SIGSYS)"), AttackResult::Held);
         assert_eq!(state("it ended with exit status 3: no model"), AttackResult::Broken);
@@ -314,13 +314,13 @@ mod tests {
     fn what_cannot_be_held_is_open_where_it_was_believed_and_broken_where_it_could_be_held() {
         let attack: Attack =
             config::toml_as("name = 'x'\nrule = 'y'\nexpect = ['judged']\nopen = 'it prints'").unwrap();
-        let none = Held::default();
+        let none = Breaches::default();
         for got in ["better", "provisional", "held_implausible", "better_in:memory"] {
             assert_eq!(open(&attack, got, &none, false).as_deref(), Some("it prints"), "{got}");
             assert_eq!(open(&attack, got, &none, true), None, "{got}: a harness does not believe it");
         }
         assert_eq!(open(&attack, "not_shown_better", &none, false), None);
-        let left = Held { processes: Some("1 process".into()), ..Held::default() };
+        let left = Breaches { processes: Some("1 process".into()), ..Breaches::default() };
         assert_eq!(open(&attack, "better", &left, false), None, "more than the figure");
         let plain: Attack = config::toml_as("name = 'x'\nrule = 'y'\nexpect = ['judged']").unwrap();
         assert_eq!(open(&plain, "better", &none, false), None);
@@ -329,11 +329,11 @@ mod tests {
     #[test]
     fn an_attack_that_says_it_got_through_is_broken_however_its_trial_ended() {
         assert_eq!(
-            state("run:crashed", crashed("it ended with exit status 42"), &Held::default()),
+            state("run:crashed", crashed("it ended with exit status 42"), &Breaches::default()),
             AttackResult::Broken
         );
         assert_eq!(
-            state("no_edit", record(Outcome::NoEdit, "BREACH"), &Held::default()),
+            state("no_edit", record(Outcome::NoEdit, "BREACH"), &Breaches::default()),
             AttackResult::Broken
         );
     }
@@ -341,8 +341,8 @@ mod tests {
     #[test]
     fn a_void_trial_says_nothing_unless_something_broke() {
         let void = || record(Outcome::Void { reason: "noise".into() }, "x");
-        assert_eq!(state("judged", void(), &Held::default()), AttackResult::NotRun);
-        let moved = Held { incumbent: Some("moved".into()), ..Held::default() };
+        assert_eq!(state("judged", void(), &Breaches::default()), AttackResult::NotRun);
+        let moved = Breaches { incumbent: Some("moved".into()), ..Breaches::default() };
         assert_eq!(state("judged", void(), &moved), AttackResult::Broken);
     }
 

@@ -62,7 +62,7 @@ impl RunSnapshot {
 
 /// Whether each of them held, with what did not.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Default)]
-pub struct Held {
+pub struct Breaches {
     /// The rows of before are as they were, each has its ref, the table says the same, and the audit agrees.
     pub ledger: Option<String>,
     /// The harness is the one that was sealed.
@@ -77,7 +77,7 @@ pub struct Held {
     pub traces: Option<String>,
 }
 
-impl Held {
+impl Breaches {
     /// What did not hold, a sentence each.
     pub fn broken(&self) -> Vec<&str> {
         let all =
@@ -93,8 +93,8 @@ pub fn compare(
     after: &RunSnapshot,
     survivors: usize,
     traces: &[String],
-) -> Held {
-    Held {
+) -> Breaches {
+    Breaches {
         ledger: ledger(run, before, after),
         harness: harness(before, after),
         processes: (survivors > 0).then(|| format!("{survivors} processes outlived piton")),
@@ -222,7 +222,7 @@ mod tests {
         }
     }
 
-    fn after(change: impl Fn(&mut RunSnapshot)) -> Held {
+    fn after(change: impl Fn(&mut RunSnapshot)) -> Breaches {
         let mut after = seen(2);
         change(&mut after);
         compare("r", &seen(1), &after, 0, &[])

@@ -1,16 +1,16 @@
 //! The bars of METHODOLOGY.md, section 2, each as cells of trials. Bar 1, the golden cases, is a test of the rule
 //! itself.
 
-use super::bench::{Bench, Mean};
+use super::cell_runner::{CellRunner, Mean};
 use super::noise::{Machine, NoiseModel};
 use super::session::{SimulatedRun, true_tau};
 use super::{Bar, Figure, SIGMA, SimulationReport};
 use piton_core::base::metric::{Direction, Scale, Values};
 use piton_core::base::rng::Random;
-use piton_core::rule::keep::{self, Answer, Case, First, Question, Verdict};
+use piton_core::rule::keep::{self, Case, First, Question, TestResult, Verdict};
 use piton_core::rule::settings::{Preset, Settings};
-use piton_core::run::few_runs::{BASELINE_RUNS, Judgement, Known};
-use piton_core::run::pair_history::Course;
+use piton_core::run::few_runs::{BASELINE_RUNS, Judgement, KnownIncumbent};
+use piton_core::run::pair_history::MetricHistory;
 
 /// Trials that one machine sees, one after the other, as a run of the product does.
 const SESSION: u32 = 100;
@@ -55,25 +55,29 @@ impl Setup {
     }
 
     /// The share kept and the pairs of a trial.
-    fn trials(&self, bench: &Bench) -> [Mean; 2] {
+    fn trials(&self, cell_runner: &CellRunner) -> [Mean; 2] {
         let (settings, effect) = (self.settings(), (self.effect_pct / 100.0).ln_1p());
-        bench.means(&format!("{self:?}"), (bench.options.trials, SESSION), |random, trials, tell| {
-            let mut session = self.session(random, &settings);
-            for _ in 0..trials {
-                let question = Question::better(&settings, session.tau());
-                let tried = session.trial(&settings, &question, effect);
-                tell([f64::from(u8::from(tried.kept)), f64::from(tried.pairs)]);
-            }
-        })
+        cell_runner.means(
+            &format!("{self:?}"),
+            (cell_runner.options.trials, SESSION),
+            |random, trials, tell| {
+                let mut session = self.session(random, &settings);
+                for _ in 0..trials {
+                    let question = Question::better(&settings, session.tau());
+                    let tried = session.trial(&settings, &question, effect);
+                    tell([f64::from(u8::from(tried.kept)), f64::from(tried.pairs)]);
+                }
+            },
+        )
     }
 }
 
 /// Bar 2: no effect, alpha .02, every preset at every sigma, and standard on every other noise. The bracket
 /// of the design, .0005 to .0138, is the range over all of them.
-pub(crate) fn no_effect(bench: &Bench, report: &mut SimulationReport) {
+pub(crate) fn no_effect(cell_runner: &CellRunner, report: &mut SimulationReport) {
     for preset in PRESETS {
         for sigma in SIGMAS {
-            let kept = Setup { preset, noise: NoiseModel::Machine(sigma), ..STANDARD }.trials(bench)[0];
+            let kept = Setup { preset, noise: NoiseModel::Machine(sigma), ..STANDARD }.trials(cell_runner)[0];
             let preset = format!("{preset:?}").to_lowercase();
             report.bars.push(Bar::at_most(
                 2,
@@ -92,24 +96,24 @@ pub(crate) fn no_effect(bench: &Bench, report: &mut SimulationReport) {
         ("heteroscedastic", NoiseModel::Heteroscedastic),
         ("random walk", NoiseModel::RandomWalk),
     ] {
-        let kept = Setup { noise, ..STANDARD }.trials(bench)[0];
+        let kept = Setup { noise, ..STANDARD }.trials(cell_runner)[0];
         report.bars.push(Bar::at_most(2, format!("no effect, {name} noise: kept"), kept, 0.02));
     }
 }
 
 /// Bar 3: E watched over 512 pairs with nothing that discards, at the true tau. One sequence serves both
 /// alphas.
-pub fn ever(bench: &Bench, report: &mut SimulationReport) {
+pub fn ever(cell_runner: &CellRunner, report: &mut SimulationReport) {
     let tau = true_tau(STANDARD.noise);
     let alphas = [(0.05, 0.043), (0.02, 0.019)];
-    let reached: [Mean; 2] = bench.means("ever", (bench.options.trials, 1), |random, _, tell| {
+    let reached: [Mean; 2] = cell_runner.means("ever", (cell_runner.options.trials, 1), |random, _, tell| {
         let mut session = SimulatedRun::new(Machine::new(STANDARD.noise, random));
         session.known_tau = Some(tau);
         let gains = session.pairs(512, 0.0);
         tell(alphas.map(|(alpha, _)| {
             let settings = Settings { alpha, n_max: Some(512), ..Settings::default() };
             let question = Question { beta: 0.0, ..Question::better(&settings, tau) };
-            f64::from(u8::from(question.ask(&gains).0 == Answer::Yes))
+            f64::from(u8::from(question.ask(&gains).0 == TestResult::Yes))
         }));
     });
     for ((alpha, published), reached) in std::iter::zip(alphas, reached) {
@@ -119,10 +123,10 @@ pub fn ever(bench: &Bench, report: &mut SimulationReport) {
 }
 
 /// Bar 4: tau is a fixed multiple of the true one. The bracket is the largest share of any multiple.
-pub(crate) fn wrong_tau(bench: &Bench, report: &mut SimulationReport) {
+pub(crate) fn wrong_tau(cell_runner: &CellRunner, report: &mut SimulationReport) {
     let tau = true_tau(STANDARD.noise);
     for times in [0.33, 0.5, 2.0, 3.0] {
-        let kept = Setup { known_tau: Some(times * tau), ..STANDARD }.trials(bench)[0];
+        let kept = Setup { known_tau: Some(times * tau), ..STANDARD }.trials(cell_runner)[0];
         let name = format!("no effect, tau wrong by x{times}: kept");
         report.bars.push(Bar::at_most(4, name, kept, 0.02).against(0.014));
     }
@@ -130,18 +134,18 @@ pub(crate) fn wrong_tau(bench: &Bench, report: &mut SimulationReport) {
 
 /// Bar 5: whoever is second of a pair is 1 % faster, every run is faster than the one before, and one in
 /// twenty is slow.
-pub(crate) fn second_faster(bench: &Bench, report: &mut SimulationReport) {
+pub(crate) fn second_faster(cell_runner: &CellRunner, report: &mut SimulationReport) {
     let setup = Setup { noise: NoiseModel::Warming, second: 0.01, alpha: 0.05, ..STANDARD };
-    let kept = setup.trials(bench)[0];
-    let fixed = Setup { fixed_order: true, ..setup }.trials(bench)[0];
+    let kept = setup.trials(cell_runner)[0];
+    let fixed = Setup { fixed_order: true, ..setup }.trials(cell_runner)[0];
     let name = "no effect, second 1 % faster, warming, outliers: kept";
     report.bars.push(Bar::at_most(5, name.to_owned(), kept, 0.05).against(0.034));
     report.figures.push(Figure::new("bar 5 with the incumbent always first", fixed, 0.81));
 }
 
 /// Bars 6 to 8, at sigma 2 %.
-pub(crate) fn power_and_pairs(bench: &Bench, report: &mut SimulationReport) {
-    let of = |preset: Preset, effect_pct: f64| Setup { preset, effect_pct, ..STANDARD }.trials(bench);
+pub(crate) fn power_and_pairs(cell_runner: &CellRunner, report: &mut SimulationReport) {
+    let of = |preset: Preset, effect_pct: f64| Setup { preset, effect_pct, ..STANDARD }.trials(cell_runner);
     for (preset, name, least, power, most, pairs) in [
         (Preset::Standard, "standard", 0.79, 0.81, 15.0, 13.7),
         (Preset::Thorough, "thorough", 0.95, 0.965, 20.0, 19.2),
@@ -166,20 +170,21 @@ pub(crate) fn power_and_pairs(bench: &Bench, report: &mut SimulationReport) {
 
 /// Bar 10: the margin is the default one of the tau that the trial begins with, so m/tau is .6 or more; the
 /// budget of margins, which a single question is not about, is lifted.
-pub fn as_good(bench: &Bench, report: &mut SimulationReport) {
+pub fn as_good(cell_runner: &CellRunner, report: &mut SimulationReport) {
     let settings = Settings { as_good: true, margin_budget_pct: 99.0, ..Settings::default() };
     let at = |share: f64, sigma: f64| -> Mean {
         let name = format!("as good, {share} margins worse, sigma {sigma}");
-        let [kept] = bench.means(&name, (bench.options.trials, SESSION), |random, trials, tell| {
-            let mut session =
-                Setup { noise: NoiseModel::Machine(sigma), ..STANDARD }.session(random, &settings);
-            for _ in 0..trials {
-                let question =
-                    Question::as_good(&settings, session.tau(), 0.0).expect("m/tau is at least .6");
-                let tried = session.trial(&settings, &question, -share * question.margin);
-                tell([f64::from(u8::from(tried.kept))]);
-            }
-        });
+        let [kept] =
+            cell_runner.means(&name, (cell_runner.options.trials, SESSION), |random, trials, tell| {
+                let mut session =
+                    Setup { noise: NoiseModel::Machine(sigma), ..STANDARD }.session(random, &settings);
+                for _ in 0..trials {
+                    let question =
+                        Question::as_good(&settings, session.tau(), 0.0).expect("m/tau is at least .6");
+                    let tried = session.trial(&settings, &question, -share * question.margin);
+                    tell([f64::from(u8::from(tried.kept))]);
+                }
+            });
         kept
     };
     for sigma in SIGMAS {
@@ -193,11 +198,11 @@ pub fn as_good(bench: &Bench, report: &mut SimulationReport) {
 
 /// Bar 11: a stationary metric with normal noise; the five runs of the baseline give both its mean and its
 /// sigma. What the stated error is worth in one run depends on the sigma that its baseline happened to give.
-pub fn replicates(bench: &Bench, report: &mut SimulationReport) {
+pub fn replicates(cell_runner: &CellRunner, report: &mut SimulationReport) {
     let at = |effect: f64, alpha: f64, sigma: Option<f64>| -> [Mean; 2] {
-        bench.means(
+        cell_runner.means(
             &format!("replicates {effect} {alpha} {sigma:?}"),
-            (bench.options.trials, SESSION),
+            (cell_runner.options.trials, SESSION),
             |mut random, trials, tell| {
                 for _ in 0..trials {
                     let mut known = known(&mut random);
@@ -222,9 +227,10 @@ pub fn replicates(bench: &Bench, report: &mut SimulationReport) {
         Bar::at_least(11, "replicates, +3 sigma: kept".to_owned(), three, 0.85).against(0.90),
         Bar::at_most(11, "replicates, no effect, alpha .02: kept".to_owned(), at(0.0, 0.02, None)[0], 0.02),
     ]);
-    let half: [Mean; 1] = bench.means("half", (bench.options.trials, SESSION), |mut random, trials, tell| {
-        (0..trials).for_each(|_| tell([f64::from(u8::from(known(&mut random).sigma <= 0.5))]));
-    });
+    let half: [Mean; 1] =
+        cell_runner.means("half", (cell_runner.options.trials, SESSION), |mut random, trials, tell| {
+            (0..trials).for_each(|_| tell([f64::from(u8::from(known(&mut random).sigma <= 0.5))]));
+        });
     for alpha in [0.05, 0.02] {
         let name = format!("replicates, no effect, alpha {alpha}, sigma came out at half the truth: kept");
         report.figures.push(Figure::of(&name, at(0.0, alpha, Some(0.5))[0]));
@@ -241,16 +247,16 @@ struct Carrying {
 
 /// Bar 13: a challenger that slows down whoever runs after it, trial after trial, and what asking for both orders costs those that do not. The
 /// product's own course of a metric learns from the baseline, and the product's own rule is asked.
-pub fn both_orders(bench: &Bench, report: &mut SimulationReport) {
+pub fn both_orders(cell_runner: &CellRunner, report: &mut SimulationReport) {
     let settings = Settings::default();
     let at = |Carrying { own, next }: Carrying, settings: &Settings| -> [Mean; 2] {
         let name = format!("orders {own} {next} {}", settings.both_orders);
-        bench.means(&name, (bench.options.trials, SESSION), |random, trials, tell| {
+        cell_runner.means(&name, (cell_runner.options.trials, SESSION), |random, trials, tell| {
             let mut machine = Machine::new(STANDARD.noise, random);
             let value = |log: f64| Values::from([("m".to_owned(), log.exp())]);
-            let mut course = Course::begin("m", Direction::Higher, Scale::Ratio, &[]);
+            let mut history = MetricHistory::begin("m", Direction::Higher, Scale::Ratio, &[]);
             let mut last = First::Incumbent;
-            let mut pair = |course: &mut Course, own: f64, next: f64, spaced: bool| {
+            let mut pair = |history: &mut MetricHistory, own: f64, next: f64, spaced: bool| {
                 let first = if machine.random.word() & 1 == 0 { First::Incumbent } else { First::Challenger };
                 let (earlier, later) = (machine.run(), machine.run());
                 let before = if spaced { First::Incumbent } else { last };
@@ -260,22 +266,22 @@ pub fn both_orders(bench: &Bench, report: &mut SimulationReport) {
                     First::Challenger => (later - hurt(first), earlier + own),
                 };
                 last = if first == First::Incumbent { First::Challenger } else { First::Incumbent };
-                course.pair_after(Some(before), first, &value(incumbent), &value(challenger));
+                history.pair_after(Some(before), first, &value(incumbent), &value(challenger));
             };
-            (0..settings.calibration_pairs).for_each(|_| pair(&mut course, 0.0, 0.0, false));
-            course.end(true);
+            (0..settings.calibration_pairs).for_each(|_| pair(&mut history, 0.0, 0.0, false));
+            history.end(true);
             for _ in 0..trials {
                 let mut spaced = false;
                 let (kept, pairs) = loop {
-                    pair(&mut course, own, next, spaced);
-                    let (verdict, _, asked) = keep::hear(&Case::of(settings.clone(), course.track()));
+                    pair(&mut history, own, next, spaced);
+                    let (verdict, _, asked) = keep::decide(&Case::of(settings.clone(), history.track()));
                     spaced = settings.both_orders && keep::waits_for_order(&asked);
                     match verdict {
                         Verdict::Continue => {}
-                        verdict => break (matches!(verdict, Verdict::Keep(_)), course.gains.len()),
+                        verdict => break (matches!(verdict, Verdict::Keep(_)), history.gains.len()),
                     }
                 };
-                course.end(false);
+                history.end(false);
                 tell([f64::from(u8::from(kept)), pairs as f64]);
             }
         })
@@ -307,17 +313,17 @@ pub fn both_orders(bench: &Bench, report: &mut SimulationReport) {
     }
 }
 
-fn known(random: &mut Random) -> Known {
+fn known(random: &mut Random) -> KnownIncumbent {
     let runs: Vec<f64> = (0..BASELINE_RUNS).map(|_| random.normal()).collect();
     let mean = runs.iter().sum::<f64>() / runs.len() as f64;
     let freedom = BASELINE_RUNS - 1;
     let squares: f64 = runs.iter().map(|run| (run - mean).powi(2)).sum();
-    Known { mean, runs: BASELINE_RUNS, sigma: (squares / f64::from(freedom)).sqrt(), freedom }
+    KnownIncumbent { mean, runs: BASELINE_RUNS, sigma: (squares / f64::from(freedom)).sqrt(), freedom }
 }
 
 /// What an edit does to a metric that is deterministic for a seed.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Edit {
+enum EditEffect {
     /// It draws new values, better by this in the mean.
     Reshuffles(f64),
     /// Every seed's value becomes better by this.
@@ -326,51 +332,51 @@ enum Edit {
 
 /// Bar 12: a metric that gives the same value whenever it gets the same seed, and differs from seed to seed by 2 %. The product's own course of a
 /// metric learns from the baseline and is asked by the product's own rule.
-pub fn seeded(bench: &Bench, report: &mut SimulationReport) {
-    let at = |edit: Edit, settings: &Settings| -> [Mean; 2] {
-        bench.means(
+pub fn seeded(cell_runner: &CellRunner, report: &mut SimulationReport) {
+    let at = |edit: EditEffect, settings: &Settings| -> [Mean; 2] {
+        cell_runner.means(
             &format!("seeded {edit:?}"),
-            (bench.options.trials, SESSION),
+            (cell_runner.options.trials, SESSION),
             |mut random, trials, tell| {
                 let value = |log: f64| Values::from([("m".to_owned(), (SIGMA * log).exp())]);
-                let mut course = Course::begin("m", Direction::Higher, Scale::Ratio, &[]);
+                let mut history = MetricHistory::begin("m", Direction::Higher, Scale::Ratio, &[]);
                 let first = |random: &mut Random| {
                     if random.word() & 1 == 0 { First::Incumbent } else { First::Challenger }
                 };
                 let seeds: Vec<Values> =
                     (0..settings.calibration_pairs).map(|_| value(random.normal())).collect();
                 for same in &seeds {
-                    course.pair(first(&mut random), same, same);
+                    history.pair(first(&mut random), same, same);
                 }
-                course.baseline(&seeds.iter().collect::<Vec<_>>());
-                course.end(true);
+                history.baseline(&seeds.iter().collect::<Vec<_>>());
+                history.end(true);
                 for _ in 0..trials {
                     let (kept, pairs) = loop {
                         let (own, other) = (random.normal(), random.normal());
                         let after = match edit {
-                            Edit::Reshuffles(effect) => other + effect / SIGMA,
-                            Edit::Shifts(effect) => own + effect / SIGMA,
+                            EditEffect::Reshuffles(effect) => other + effect / SIGMA,
+                            EditEffect::Shifts(effect) => own + effect / SIGMA,
                         };
-                        course.pair(first(&mut random), &value(own), &value(after));
-                        match keep::hear(&Case::of(settings.clone(), course.track())).0 {
+                        history.pair(first(&mut random), &value(own), &value(after));
+                        match keep::decide(&Case::of(settings.clone(), history.track())).0 {
                             Verdict::Continue => {}
-                            verdict => break (matches!(verdict, Verdict::Keep(_)), course.gains.len()),
+                            verdict => break (matches!(verdict, Verdict::Keep(_)), history.gains.len()),
                         }
                     };
-                    course.end(false);
+                    history.end(false);
                     tell([f64::from(u8::from(kept)), pairs as f64]);
                 }
             },
         )
     };
     let settings = Settings::default();
-    let [none, _] = at(Edit::Reshuffles(0.0), &settings);
+    let [none, _] = at(EditEffect::Reshuffles(0.0), &settings);
     let name = "deterministic for a seed, an edit that reshuffles: kept";
     report.bars.push(Bar::at_most(12, name.to_owned(), none, 0.02));
     for (edit, name, least, most) in [
-        (Edit::Reshuffles(1.2f64.ln()), "+20 % and reshuffled", 0.99, 12.0),
-        (Edit::Reshuffles(1.05f64.ln()), "+5 % and reshuffled", 0.75, 16.0),
-        (Edit::Shifts(1.001f64.ln()), "+0.1 % on every seed", 0.99, 12.0),
+        (EditEffect::Reshuffles(1.2f64.ln()), "+20 % and reshuffled", 0.99, 12.0),
+        (EditEffect::Reshuffles(1.05f64.ln()), "+5 % and reshuffled", 0.75, 16.0),
+        (EditEffect::Shifts(1.001f64.ln()), "+0.1 % on every seed", 0.99, 12.0),
     ] {
         let [kept, pairs] = at(edit, &settings);
         let of = |what: &str| format!("deterministic for a seed, {name}: {what}");

@@ -1,6 +1,6 @@
 //! A night of 200 proposals: false keeps, runs, and what the last figure is worth.
 
-use super::bench::{Bench, Mean};
+use super::cell_runner::{CellRunner, Mean};
 use super::noise::{Machine, NoiseModel};
 use super::session::SimulatedRun;
 use super::{Bar, Figure, SIGMA, SimulationReport};
@@ -22,10 +22,10 @@ type NightFigures = [f64; 6];
 
 /// Bar 9, and the same night where every run that came out higher is kept. The design sets no bar for the interval
 /// of the last figure, but calls it a 95 % one.
-pub fn nights(bench: &Bench, report: &mut SimulationReport) {
-    let count = bench.options.trials.div_ceil(TRIALS_PER_NIGHT);
+pub fn nights(cell_runner: &CellRunner, report: &mut SimulationReport) {
+    let count = cell_runner.options.trials.div_ceil(TRIALS_PER_NIGHT);
     let of = |name: &str, night: fn(Random) -> NightFigures| -> [Mean; 6] {
-        bench.means(name, (count, 1), |random, _, tell| tell(night(random)))
+        cell_runner.means(name, (count, 1), |random, _, tell| tell(night(random)))
     };
     let [falsely, runs, _, _, bias, held] = of("night of coin pairs", coin_pairs);
     let [single, _, claimed, truth, ..] = of("night of single runs", single_runs);

@@ -4,7 +4,7 @@
 //! ones: the first of them are the baseline, and the last keep is ten runs ago. The machine has moved since.
 //! No figure of the incumbent was selected for being high here; over a night of keeps it is.
 
-use super::bench::{Bench, Mean};
+use super::cell_runner::{CellRunner, Mean};
 use super::noise::{Machine, NoiseModel};
 use super::session::SimulatedRun;
 use super::{PeerRow, SIGMA, SimulationReport};
@@ -43,20 +43,22 @@ const RULES: [(&str, Rule); 9] = [
 ];
 
 /// One row for every rule, at sigma 2 %.
-pub fn rows(bench: &Bench, report: &mut SimulationReport) {
-    report.peers.extend(RULES.map(|(name, rule)| row(bench, name, rule)));
+pub fn rows(cell_runner: &CellRunner, report: &mut SimulationReport) {
+    report.peers.extend(RULES.map(|(name, rule)| row(cell_runner, name, rule)));
 }
 
 /// All rules run under one name: the same seeds, so the same noise.
-fn row(bench: &Bench, name: &str, rule: Rule) -> PeerRow {
-    let means: [Mean; 4] = bench.means("peers", (bench.options.trials, 100), |mut random, trials, tell| {
-        for _ in 0..trials {
-            let seed = random.word();
-            let [none, gain, loss] = EFFECTS_PCT.map(|effect| rule(SimulatedChallenger::new(seed, effect)));
-            let share = |kept: bool| f64::from(u8::from(kept));
-            tell([share(none.0), share(gain.0), share(loss.0), f64::from(none.1)]);
-        }
-    });
+fn row(cell_runner: &CellRunner, name: &str, rule: Rule) -> PeerRow {
+    let means: [Mean; 4] =
+        cell_runner.means("peers", (cell_runner.options.trials, 100), |mut random, trials, tell| {
+            for _ in 0..trials {
+                let seed = random.word();
+                let [none, gain, loss] =
+                    EFFECTS_PCT.map(|effect| rule(SimulatedChallenger::new(seed, effect)));
+                let share = |kept: bool| f64::from(u8::from(kept));
+                tell([share(none.0), share(gain.0), share(loss.0), f64::from(none.1)]);
+            }
+        });
     let [none, gain, loss, runs] = means.map(|mean| mean.value);
     PeerRow { rule: name.to_owned(), kept_no_effect: none, kept_gain: gain, kept_loss: loss, runs }
 }

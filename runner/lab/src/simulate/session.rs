@@ -3,7 +3,7 @@
 use super::noise::{Machine, NoiseModel};
 use piton_core::base::rng::Random;
 use piton_core::base::stats;
-use piton_core::rule::keep::{self, Answer, Case, First, History, Question, Track, Verdict};
+use piton_core::rule::keep::{self, Case, First, History, Question, TestResult, Track, Verdict};
 use piton_core::rule::settings::Settings;
 
 /// A machine and what the run has learnt about it.
@@ -77,9 +77,9 @@ impl SimulatedRun {
         loop {
             gains.push(self.pair(seed, gains.len() as u32, effect, question.tau));
             let answer = answer(settings, question, &gains);
-            if answer != Answer::Open {
+            if answer != TestResult::Open {
                 self.history.trial(&gains);
-                return (answer == Answer::Yes, gains);
+                return (answer == TestResult::Yes, gains);
             }
         }
     }
@@ -95,16 +95,16 @@ impl SimulatedRun {
     }
 }
 
-/// The product's answer. Where tau is 0, as few coarse values make it, there is no test and `hear` decides.
-fn answer(settings: &Settings, question: &Question, gains: &[f64]) -> Answer {
+/// The product's answer. Where tau is 0, as few coarse values make it, there is no test and `decide` decides.
+fn answer(settings: &Settings, question: &Question, gains: &[f64]) -> TestResult {
     if question.tau > 0.0 {
         return question.ask(gains).0;
     }
     let primary = Track::of(0.0, gains.to_vec());
-    match keep::hear(&Case::of(settings.clone(), primary)).0 {
-        Verdict::Continue => Answer::Open,
-        Verdict::Keep(_) => Answer::Yes,
-        _ => Answer::No,
+    match keep::decide(&Case::of(settings.clone(), primary)).0 {
+        Verdict::Continue => TestResult::Open,
+        Verdict::Keep(_) => TestResult::Yes,
+        _ => TestResult::No,
     }
 }
 

@@ -46,7 +46,7 @@ pub(crate) struct SearchArgs {
 }
 
 #[derive(Debug, Args)]
-pub struct Climb {
+pub struct ClimbArgs {
     /// `tuner`; an agent that `piton agents` lists; a file with an adapter, *.toml; or a command line for sh.
     #[arg(long, default_value = "tuner", value_name = "AGENT")]
     pub agent: String,
@@ -143,8 +143,8 @@ pub(crate) struct LogArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ExportArgs {
     /// How it is written.
-    #[arg(long, value_enum, default_value_t = Format::Csv)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = ExportFormat::Csv)]
+    pub format: ExportFormat,
     /// Write here; standard output where absent.
     #[arg(short = 'o', long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -154,7 +154,7 @@ pub(crate) struct ExportArgs {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub enum ExportFormat {
     /// A row for each trial, its commits whole, a column for each metric.
     Csv,
     /// The records as they stand in the ledger.

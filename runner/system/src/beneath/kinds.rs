@@ -7,7 +7,7 @@ use rustix::fs::{FileType, Stat};
 
 /// The kind of a thing in a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
+pub enum FileKind {
     /// A plain file.
     File,
     /// A directory.
@@ -22,7 +22,7 @@ pub enum Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Meta {
     /// Its kind.
-    pub kind: Kind,
+    pub kind: FileKind,
     /// Its permissions.
     pub mode: u32,
     /// Its size in bytes.
@@ -47,10 +47,10 @@ impl Meta {
     #[allow(clippy::unnecessary_cast, clippy::cast_lossless)]
     pub(super) fn of(stat: &Stat) -> Self {
         let kind = match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => Kind::File,
-            FileType::Directory => Kind::Dir,
-            FileType::Symlink => Kind::Link,
-            _ => Kind::Other,
+            FileType::RegularFile => FileKind::File,
+            FileType::Directory => FileKind::Dir,
+            FileType::Symlink => FileKind::Link,
+            _ => FileKind::Other,
         };
         Self {
             kind,

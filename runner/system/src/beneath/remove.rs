@@ -7,7 +7,7 @@ use std::path::Path;
 use rustix::fs::{AtFlags, Mode};
 use rustix::io::Errno;
 
-use super::{Dir, Kind, parent, single};
+use super::{Dir, FileKind, parent, single};
 
 /// How often something is begun anew because somebody changes it meanwhile.
 const TRIES: usize = 100;
@@ -24,7 +24,7 @@ impl Dir {
         for _ in 0..TRIES {
             let done = match self.stat(name).map(|meta| meta.kind) {
                 None => return Ok(()),
-                Some(Kind::Dir) => self.remove_dir(name),
+                Some(FileKind::Dir) => self.remove_dir(name),
                 Some(_) => self.may(|| rustix::fs::unlinkat(self, name, AtFlags::empty())),
             };
             match done.as_ref().err().and_then(Errno::from_io_error) {
@@ -51,10 +51,10 @@ impl Dir {
                 return Ok(());
             }
             for name in names {
-                if self.stat(&name).is_some_and(|meta| meta.kind == Kind::Dir) {
+                if self.stat(&name).is_some_and(|meta| meta.kind == FileKind::Dir) {
                     let below = self.enter_open(&name)?;
                     for inner in below.list()? {
-                        if below.stat(&inner).is_some_and(|meta| meta.kind == Kind::Dir) {
+                        if below.stat(&inner).is_some_and(|meta| meta.kind == FileKind::Dir) {
                             below.raise(&inner, self, &mut fresh)?;
                         } else {
                             gone(rustix::fs::unlinkat(&below, &inner, AtFlags::empty()))?;
@@ -99,7 +99,7 @@ impl Dir {
 
     /// Enters a directory of which something is to be removed: it is opened to its own user first where that is needed.
     pub(super) fn enter_open(&self, name: &OsStr) -> io::Result<Self> {
-        if self.stat(name).is_some_and(|meta| meta.kind == Kind::Dir && meta.mode & 0o700 != 0o700) {
+        if self.stat(name).is_some_and(|meta| meta.kind == FileKind::Dir && meta.mode & 0o700 != 0o700) {
             // Who may do everything needs no permission; who may not is told by what follows.
             let _ = self.loosen(name);
         }

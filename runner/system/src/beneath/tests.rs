@@ -50,7 +50,7 @@ fn whatever_stands_there_is_replaced_by_a_file_a_link_or_a_directory_and_never_w
         make(&at, &outside.path().join("victim"));
         root.put(name("x"), &b"new"[..], 0o777).unwrap();
         let meta = root.stat(name("x")).unwrap();
-        assert_eq!((meta.kind, meta.names, meta.mode & 0o700), (Kind::File, 1, 0o700), "{kind}");
+        assert_eq!((meta.kind, meta.names, meta.mode & 0o700), (FileKind::File, 1, 0o700), "{kind}");
         assert_eq!(fs::read(&at).unwrap(), b"new", "{kind}");
         root.remove(name("x")).unwrap();
 

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
-use super::{Dir, Kind, Meta, parent, single};
+use super::{Dir, FileKind, Meta, parent, single};
 
 /// How the names of files begin that are not finished. Whoever lists a tree leaves them out, and whoever restores it removes them.
 const UNFINISHED: &str = ".piton-unfinished-";
@@ -67,7 +67,7 @@ impl Dir {
     pub fn put_dir(&self, name: &OsStr) -> io::Result<Self> {
         for _ in 0..TRIES {
             match self.stat(name).map(|meta| meta.kind) {
-                Some(Kind::Dir) => {
+                Some(FileKind::Dir) => {
                     match self.enter_open(name) {
                         Err(e) if e.kind() == io::ErrorKind::NotFound => {}
                         done => return done,
@@ -102,7 +102,7 @@ impl Dir {
     /// A disk that refuses.
     pub(crate) fn own_file(&self, name: &OsStr, anew: bool) -> io::Result<File> {
         let user = rustix::process::geteuid().as_raw();
-        let plain = |meta: &Meta| meta.kind == Kind::File && meta.names == 1 && meta.owner.0 == user;
+        let plain = |meta: &Meta| meta.kind == FileKind::File && meta.names == 1 && meta.owner.0 == user;
         // What is no plain file is not even opened.
         let there = self.stat(name).filter(plain).and_then(|_| self.open_one(name, OFlags::RDWR).ok());
         if let Some(fd) = there.filter(|fd| Meta::of_file(fd).is_ok_and(|meta| plain(&meta))) {
@@ -147,7 +147,8 @@ impl Dir {
 /// When that is not reached without a link, or a disk refuses.
 pub fn put(root: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
     let (dir, name) = parent(root, path)?;
-    let executable = dir.stat(&name).is_some_and(|meta| meta.kind == Kind::File && meta.mode & 0o100 != 0);
+    let executable =
+        dir.stat(&name).is_some_and(|meta| meta.kind == FileKind::File && meta.mode & 0o100 != 0);
     dir.put(&name, content, if executable { 0o777 } else { 0o666 }).map(|_| ())
 }
 

@@ -28,9 +28,9 @@ impl de::Error for Keys {
     }
 }
 
-struct Asked;
+struct KeyCollector;
 
-impl<'de> Deserializer<'de> for Asked {
+impl<'de> Deserializer<'de> for KeyCollector {
     type Error = Keys;
 
     fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Keys> {
@@ -53,7 +53,7 @@ impl<'de> Deserializer<'de> for Asked {
 }
 
 fn keys<T: Deserialize<'static> + fmt::Debug>() -> BTreeSet<&'static str> {
-    T::deserialize(Asked).unwrap_err().0.iter().copied().collect()
+    T::deserialize(KeyCollector).unwrap_err().0.iter().copied().collect()
 }
 
 /// The keys of each table of the document; its tables of anything else have no names between backticks in their first column.

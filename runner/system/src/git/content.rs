@@ -11,7 +11,7 @@ use piton_core::trial::scope::{EXECUTABLE, FILE, Scope, shown};
 
 /// A file below the editable paths of a worktree.
 #[derive(Debug, Clone)]
-pub struct Entry {
+pub struct TreeEntry {
     /// Relative to the root, `/` between parts.
     pub path: String,
     /// Git's mode.
@@ -24,7 +24,7 @@ pub struct Entry {
     pub foreign: Option<String>,
 }
 
-impl Entry {
+impl TreeEntry {
     /// An entry that is carried whole.
     pub fn whole(path: impl Into<String>, mode: u32, content: Vec<u8>) -> Self {
         Self { path: path.into(), mode, bytes: content.len() as u64, content, foreign: None }
@@ -53,7 +53,13 @@ impl Repo {
     ///
     /// # Errors
     /// When git refuses an object.
-    pub fn write_tree(&self, base: Oid, scope: &Scope, entries: &[Entry], outside: &[String]) -> Result<Oid> {
+    pub fn write_tree(
+        &self,
+        base: Oid,
+        scope: &Scope,
+        entries: &[TreeEntry],
+        outside: &[String],
+    ) -> Result<Oid> {
         let view = if outside.is_empty() { None } else { Some(self.view()?) };
         let write = || -> std::result::Result<Oid, git2::Error> {
             let mut index = Index::new()?;

@@ -10,7 +10,7 @@ use git2::{ObjectType, Oid, Repository, RepositoryOpenFlags};
 use super::Repo;
 use super::view::WorktreeView;
 use super::work::MatchesCommit;
-use crate::beneath::{self, DEEPEST, Dir, Kind, Meta};
+use crate::beneath::{self, DEEPEST, Dir, FileKind, Meta};
 use crate::tree::LINK;
 use piton_core::base::error::{Context, Result};
 use piton_core::trial::scope::{EXECUTABLE, FILE, shown};
@@ -21,7 +21,7 @@ pub(super) const SUBMODULE: u32 = 0o160_000;
 const NESTED: usize = 16;
 
 /// Files of a tree by path: mode and object.
-pub(super) type Files = BTreeMap<PathBuf, (u32, Oid)>;
+pub(super) type TreeFiles = BTreeMap<PathBuf, (u32, Oid)>;
 
 /// How something in a worktree differs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub(super) enum Differs {
 /// A comparison.
 struct TreeComparison<'a> {
     view: &'a WorktreeView<'a>,
-    wanted: &'a Files,
+    wanted: &'a TreeFiles,
     /// The directories that the tree has.
     dirs: BTreeSet<PathBuf>,
     /// Whether files that were touched in a manner which git does not see count: other names, bits that lend rights.
@@ -66,7 +66,7 @@ impl Repo {
 }
 
 /// The files of a tree.
-pub(super) fn files(tree: &git2::Tree) -> Result<Files> {
+pub(super) fn files(tree: &git2::Tree) -> Result<TreeFiles> {
     let what = "the tree was not read";
     let mut index = git2::Index::new().context(what)?;
     index.read_tree(tree).context(what)?;
@@ -77,7 +77,7 @@ pub(super) fn files(tree: &git2::Tree) -> Result<Files> {
 /// In what the worktree differs from `wanted` at and below `starts`.
 pub(super) fn compare(
     view: &WorktreeView,
-    wanted: &Files,
+    wanted: &TreeFiles,
     starts: &[PathBuf],
     strict: bool,
     whole: bool,
@@ -138,11 +138,11 @@ impl TreeComparison<'_> {
         if let Some((mode, id)) = self.wanted.get(path).copied() {
             self.seen.insert(path.to_owned());
             let same = match (mode, meta.kind) {
-                (SUBMODULE, Kind::Dir) => self.is_submodule(dir, name, path, id),
-                (LINK, Kind::Link) => dir
+                (SUBMODULE, FileKind::Dir) => self.is_submodule(dir, name, path, id),
+                (LINK, FileKind::Link) => dir
                     .target(name)
                     .is_ok_and(|target| Oid::hash_object(ObjectType::Blob, &target).ok() == Some(id)),
-                (FILE | EXECUTABLE, Kind::File) => {
+                (FILE | EXECUTABLE, FileKind::File) => {
                     let odd = meta.names > 1 || meta.mode & 0o7000 != 0 || meta.mode & 0o600 != 0o600;
                     let touched = self.strict && odd || self.whole && meta.mode & 0o400 == 0;
                     !touched
@@ -161,15 +161,15 @@ impl TreeComparison<'_> {
             return Ok(false);
         }
         match meta.kind {
-            Kind::Dir if self.dirs.contains(path) => self.known(dir, name, path, &meta),
-            Kind::Dir => self.strange_dir(dir, name, path),
+            FileKind::Dir if self.dirs.contains(path) => self.known(dir, name, path, &meta),
+            FileKind::Dir => self.strange_dir(dir, name, path),
             // Where the tree has a directory, nothing else may stand, ignored or not.
             _ if self.dirs.contains(path) => Ok(self.strange(path, Differs::Strange)),
             kind => {
                 if self.view.ignores(path, false)? || self.view.is_output(dir, name, path) {
                     return Ok(true);
                 }
-                let plain = matches!(kind, Kind::File | Kind::Link);
+                let plain = matches!(kind, FileKind::File | FileKind::Link);
                 Ok(self.strange(path, if plain { Differs::Strange } else { Differs::Overlooked }))
             }
         }
@@ -252,10 +252,11 @@ fn open(dir: &Dir, name: &OsStr) -> Option<(Dir, Vec<OsString>)> {
 /// The repository whose worktree is `dir` itself. What libgit2 reads to open one are plain files in it.
 pub(super) fn nested(dir: &Path) -> Option<Repository> {
     let own = Dir::open(dir).ok()?;
-    let plain = |dir: &Dir, name: &str| dir.stat(OsStr::new(name)).is_none_or(|meta| meta.kind == Kind::File);
+    let plain =
+        |dir: &Dir, name: &str| dir.stat(OsStr::new(name)).is_none_or(|meta| meta.kind == FileKind::File);
     match own.stat(OsStr::new(".git"))?.kind {
-        Kind::File => {}
-        Kind::Dir => {
+        FileKind::File => {}
+        FileKind::Dir => {
             let git = own.enter(OsStr::new(".git")).ok()?;
             let read = ["HEAD", "config", "config.worktree", "commondir", "gitdir", "packed-refs", "index"];
             read.iter().all(|name| plain(&git, name)).then_some(())?;

@@ -14,7 +14,7 @@ use git2::{Config, ObjectType, Oid, Repository, TreeWalkMode, TreeWalkResult};
 
 use super::Repo;
 use super::differ::{SUBMODULE, nested};
-use crate::beneath::{Dir, Kind};
+use crate::beneath::{Dir, FileKind};
 use crate::tree::{self, Digest, LINK};
 use piton_core::base::error::{Context, Error, Result};
 use piton_core::trial::scope::{EXECUTABLE, FILE, Scope};
@@ -272,13 +272,13 @@ fn remove_others(dir: &Dir, at: &Path, items: &Items, dirs: &BTreeSet<&Path>) ->
         let at = at.join(&name);
         let wanted = items.files.get(&at).map(|(mode, ..)| *mode);
         let fits = match dir.stat(&name).map(|meta| (meta.kind, meta.names)) {
-            Some((Kind::Dir, _)) if dirs.contains(&*at) || items.empty.contains(&at) => {
+            Some((FileKind::Dir, _)) if dirs.contains(&*at) || items.empty.contains(&at) => {
                 // A build may close a directory to its own user.
                 remove_others(&dir.put_dir(&name)?, &at, items, dirs)?;
                 true
             }
-            Some((Kind::File, names)) => names == 1 && wanted.is_some_and(|mode| mode != LINK),
-            Some((Kind::Link, _)) => wanted == Some(LINK),
+            Some((FileKind::File, names)) => names == 1 && wanted.is_some_and(|mode| mode != LINK),
+            Some((FileKind::Link, _)) => wanted == Some(LINK),
             _ => false,
         };
         if !fits {

@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use git2::{IndexTime, Oid};
 
-use super::differ::{Differs, Files, SUBMODULE, compare, files};
+use super::differ::{Differs, SUBMODULE, TreeFiles, compare, files};
 use super::view::WorktreeView;
 use super::{Repo, content::index_entry};
-use crate::beneath::{DEEPEST, Dir, Kind};
+use crate::beneath::{DEEPEST, Dir, FileKind};
 use crate::tree::LINK;
 use crate::worktree_writer::{self, PathWrite};
 use piton_core::base::error::{Context, Error, Result};
@@ -29,7 +29,7 @@ impl Repo {
         let tree = self.tree(commit).context(what)?;
         let within = |path: &Path| only.is_none_or(|scope| scope.reaches(&path.to_string_lossy()));
         let all = files(&tree)?;
-        let wanted: Files =
+        let wanted: TreeFiles =
             all.iter().filter(|(path, _)| within(path)).map(|(p, h)| (p.clone(), *h)).collect();
         let mut view = self.view()?;
         let own = self.is_own();
@@ -62,7 +62,7 @@ impl Repo {
                 writes.push(PathWrite::nothing(path.clone()));
             }
         }
-        let mut laid: Files = found
+        let mut laid: TreeFiles = found
             .iter()
             .filter(|(_, differs)| *differs == Differs::Wanted)
             .map(|(path, _)| (path.clone(), wanted[path]))
@@ -87,16 +87,16 @@ impl Repo {
     pub(super) fn go_to(&self, commit: Oid, what: &str) -> Result<()> {
         let head = self.git.head().and_then(|head| head.peel_to_tree()).context(what)?;
         let (from, to, view) = (files(&head)?, files(&self.tree(commit)?)?, self.view()?);
-        let moved = |one: &Files, other: &Files| -> Files {
+        let moved = |one: &TreeFiles, other: &TreeFiles| -> TreeFiles {
             one.iter()
                 .filter(|(path, held)| other.get(*path) != Some(held))
                 .map(|(p, h)| (p.clone(), *h))
                 .collect()
         };
         let (old, new) = (moved(&from, &to), moved(&to, &from));
-        let starts = |files: &Files| files.keys().cloned().collect::<Vec<_>>();
+        let starts = |files: &TreeFiles| files.keys().cloned().collect::<Vec<_>>();
         let edited = compare(&view, &old, &starts(&old), false, false, 0)?;
-        let fresh: Files =
+        let fresh: TreeFiles =
             new.iter().filter(|(path, _)| !from.contains_key(*path)).map(|(p, h)| (p.clone(), *h)).collect();
         let there = |path: &Path| {
             let dir = view.root.descend(path.parent().unwrap_or(Path::new("")));
@@ -123,7 +123,7 @@ impl Repo {
     }
 
     /// What lays these files, links last.
-    fn laying(&self, view: &WorktreeView, files: &Files) -> Result<Vec<PathWrite>> {
+    fn laying(&self, view: &WorktreeView, files: &TreeFiles) -> Result<Vec<PathWrite>> {
         let (mut writes, mut links) = (vec![], vec![]);
         for (path, (mode, id)) in files {
             match *mode {
@@ -140,7 +140,7 @@ impl Repo {
     }
 
     /// Makes the index that of `tree`; the files `laid` are noted as they lie, so that git need not read them.
-    fn note(&self, tree: &git2::Tree, laid: &Files) -> std::result::Result<(), git2::Error> {
+    fn note(&self, tree: &git2::Tree, laid: &TreeFiles) -> std::result::Result<(), git2::Error> {
         let mut index = self.git.index()?;
         index.read_tree(tree)?;
         for (path, held) in laid {
@@ -154,7 +154,7 @@ impl Repo {
     /// The index's entry of a file that was just laid.
     fn stands_now(&self, path: &Path, (mode, id): (u32, Oid)) -> Option<git2::IndexEntry> {
         let dir = Dir::open(&self.root).ok()?.descend(path.parent()?).ok()?;
-        let meta = dir.stat(path.file_name()?).filter(|meta| meta.kind == Kind::File)?;
+        let meta = dir.stat(path.file_name()?).filter(|meta| meta.kind == FileKind::File)?;
         let time = |(seconds, nanoseconds): (i64, i64)| {
             Some(IndexTime::new(i32::try_from(seconds).ok()?, u32::try_from(nanoseconds).ok()?))
         };

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 use super::Repo;
 use super::work::MatchesCommit;
-use crate::beneath::{Dir, Kind, Meta};
+use crate::beneath::{Dir, FileKind, Meta};
 use crate::git::convert::{Attribute, Attributes, AutoCrlf, EolSettings, Pointer};
 use crate::tree;
 use piton_core::base::error::{Context, Result};
@@ -33,7 +33,7 @@ const LONGEST: usize = 3500;
 const WHOLE: u64 = 64 << 20;
 
 /// What a file of rules holds where it is not read from the worktree: `None` for one that is, `Some(None)` for none.
-pub(super) type Held<'a> = Box<dyn Fn(&Path) -> Option<Option<Vec<u8>>> + 'a>;
+pub(super) type RulesSource<'a> = Box<dyn Fn(&Path) -> Option<Option<Vec<u8>>> + 'a>;
 
 /// A worktree that is being read.
 pub(super) struct WorktreeView<'a> {
@@ -47,7 +47,7 @@ pub(super) struct WorktreeView<'a> {
     pub modes: bool,
     /// Whose outputs do not count; none for a submodule.
     pub repo: Option<&'a Repo>,
-    held: Option<Held<'a>>,
+    held: Option<RulesSource<'a>>,
     rules: OnceCell<Rules>,
 }
 
@@ -81,7 +81,7 @@ impl<'a> WorktreeView<'a> {
     }
 
     /// The same with some files of rules as `held` says.
-    pub(crate) fn with_rules(self, held: Held<'a>) -> Self {
+    pub(crate) fn with_rules(self, held: RulesSource<'a>) -> Self {
         Self { held: Some(held), ..self }
     }
 
@@ -283,7 +283,7 @@ impl<'a> WorktreeView<'a> {
         }
         let written = index.path().and_then(|path| {
             let (dir, name) = (Dir::open(path.parent()?).ok()?, path.file_name()?);
-            dir.stat(name).filter(|meta| meta.kind == Kind::File)
+            dir.stat(name).filter(|meta| meta.kind == FileKind::File)
         });
         let Some(entry) = index.get_path(path, 0) else { return false };
         let overlooked = entry.flags & 0x8000 != 0 || entry.flags_extended & 0x4000 != 0;

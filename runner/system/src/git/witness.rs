@@ -10,7 +10,7 @@ use piton_core::base::error::{Context, Result};
 
 /// A commit that says of itself that it is a trial.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Claim {
+pub struct TrialCommit {
     /// The commit.
     pub commit: String,
     /// The run that it names.
@@ -53,12 +53,12 @@ impl Repo {
     }
 
     /// What a commit claims; `None` where it is not there, or claims nothing.
-    pub fn claim(&self, commit: &str) -> Option<Claim> {
+    pub fn claim(&self, commit: &str) -> Option<TrialCommit> {
         let mut said = self.read_commit(commit)?.trailers;
         let mut take = |name: &str| said.remove(name);
         let (ledger, run, trial) = (take("Ledger")?, take("Run"), take("Trial"));
         let (run, trial) = (run.unwrap_or_default(), trial.unwrap_or_default());
-        Some(Claim { commit: commit.to_owned(), run, trial, ledger })
+        Some(TrialCommit { commit: commit.to_owned(), run, trial, ledger })
     }
 
     /// The commits that claim to be trials and that a ref, HEAD or the stash leads to, the latest first; none that `before` leads to,
@@ -66,7 +66,7 @@ impl Repo {
     ///
     /// # Errors
     /// When the history cannot be read.
-    pub fn claims(&self, before: &[Oid]) -> Result<Vec<Claim>> {
+    pub fn claims(&self, before: &[Oid]) -> Result<Vec<TrialCommit>> {
         let what = "the history was not read";
         let mut walk = self.git.revwalk().context(what)?;
         walk.set_sorting(Sort::TOPOLOGICAL | Sort::TIME).context(what)?;

@@ -13,8 +13,8 @@ use git2::{Index, Oid};
 
 use super::content::index_entry;
 use super::view::WorktreeView;
-use super::{Entry, Repo};
-use crate::beneath::{self, DEEPEST, Dir, Kind, Meta};
+use super::{Repo, TreeEntry};
+use crate::beneath::{self, DEEPEST, Dir, FileKind, Meta};
 use piton_core::base::error::{Context, Result};
 use piton_core::trial::scope::{EXECUTABLE, FILE, Scope, UNNAMED, shown};
 
@@ -34,7 +34,7 @@ struct WorktreeWalk<'a> {
     scope: &'a Scope,
     tracked: Tracked,
     view: &'a WorktreeView<'a>,
-    found: Vec<Entry>,
+    found: Vec<TreeEntry>,
     /// Bytes that may still be read.
     room: u64,
 }
@@ -67,7 +67,7 @@ impl Repo {
     ///
     /// # Errors
     /// When a directory or a file cannot be read.
-    pub fn entries(&self, scope: &Scope) -> Result<Vec<Entry>> {
+    pub fn entries(&self, scope: &Scope) -> Result<Vec<TreeEntry>> {
         let (tracked, view) = (self.tracked(scope)?, self.view()?);
         let mut walk = WorktreeWalk { scope, tracked, view: &view, found: vec![], room: scope.max_bytes };
         for path in scope.editable.iter().map(Path::new) {
@@ -180,20 +180,20 @@ impl WorktreeWalk<'_> {
         }
         let Some(text) = path.to_str() else {
             let told = shown(path.as_os_str().as_bytes());
-            let is_dir = dir.stat(name).is_some_and(|meta| meta.kind == Kind::Dir);
+            let is_dir = dir.stat(name).is_some_and(|meta| meta.kind == FileKind::Dir);
             let ignored = self.view.ignores(path, is_dir)? || is_bare_directory(dir, name, DEEPEST);
             if !ignored && self.scope.lock(&told).is_none() {
-                self.found.push(Entry::whole(told, UNNAMED, vec![]));
+                self.found.push(TreeEntry::whole(told, UNNAMED, vec![]));
             }
             return Ok(());
         };
         let Some(meta) = dir.stat(name) else {
             if dir.may_hide(name) {
-                self.found.push(Entry::whole(text, 0, vec![]));
+                self.found.push(TreeEntry::whole(text, 0, vec![]));
             }
             return Ok(());
         };
-        let is_dir = meta.kind == Kind::Dir;
+        let is_dir = meta.kind == FileKind::Dir;
         if !self.tracked.holds(text)
             && (beneath::is_temporary(name)
                 || self.view.ignores(path, is_dir)?
@@ -206,39 +206,39 @@ impl WorktreeWalk<'_> {
             return Ok(());
         }
         if !is_dir && !can_be_kept(text) {
-            self.found.push(Entry::whole(text, 0, vec![]));
+            self.found.push(TreeEntry::whole(text, 0, vec![]));
             return Ok(());
         }
         match meta.kind {
-            Kind::Link => match dir.target(name) {
-                Ok(target) => self.found.push(Entry::whole(text, 0o120_000, target)),
-                Err(_) => self.found.push(Entry::whole(text, 0, vec![])),
+            FileKind::Link => match dir.target(name) {
+                Ok(target) => self.found.push(TreeEntry::whole(text, 0o120_000, target)),
+                Err(_) => self.found.push(TreeEntry::whole(text, 0, vec![])),
             },
-            Kind::Dir => {
+            FileKind::Dir => {
                 let below = dir.enter(name).and_then(|below| Ok((below.list()?, below)));
                 let Some((names, below)) = below.ok().filter(|_| path.components().count() <= DEEPEST) else {
-                    self.found.push(Entry::whole(text, 0, vec![]));
+                    self.found.push(TreeEntry::whole(text, 0, vec![]));
                     return Ok(());
                 };
                 if below.stat(OsStr::new(".git")).is_some() {
-                    self.found.push(Entry::whole(text, 0o160_000, vec![]));
+                    self.found.push(TreeEntry::whole(text, 0o160_000, vec![]));
                     return Ok(());
                 }
                 for name in names {
                     self.take(&below, &name, &path.join(&name))?;
                 }
             }
-            Kind::File => match self.file(dir, name, text, &meta) {
+            FileKind::File => match self.file(dir, name, text, &meta) {
                 Ok(entry) => self.found.push(entry),
                 // What cannot be read, or became something else meanwhile, is nothing that git could keep.
-                Err(_) => self.found.push(Entry::whole(text, 0, vec![])),
+                Err(_) => self.found.push(TreeEntry::whole(text, 0, vec![])),
             },
-            Kind::Other => self.found.push(Entry::whole(text, 0, vec![])),
+            FileKind::Other => self.found.push(TreeEntry::whole(text, 0, vec![])),
         }
         Ok(())
     }
 
-    fn file(&mut self, dir: &Dir, name: &OsStr, path: &str, meta: &Meta) -> io::Result<Entry> {
+    fn file(&mut self, dir: &Dir, name: &OsStr, path: &str, meta: &Meta) -> io::Result<TreeEntry> {
         let known = self.tracked.0.get(path).copied();
         let mode = match known.filter(|_| !self.view.modes) {
             Some((mode, _)) => mode,
@@ -246,7 +246,7 @@ impl WorktreeWalk<'_> {
             None => FILE,
         };
         // What is beyond a limit is refused by the scope; its content need not be carried.
-        let beyond = |bytes| Entry { path: path.to_owned(), mode, bytes, content: vec![], foreign: None };
+        let beyond = |bytes| TreeEntry { path: path.to_owned(), mode, bytes, content: vec![], foreign: None };
         let most = self.scope.max_file_bytes.min(self.room);
         if meta.bytes > most {
             return Ok(beyond(meta.bytes));
@@ -259,8 +259,8 @@ impl WorktreeWalk<'_> {
         };
         self.room -= (content.len() as u64).min(self.room);
         let (content, foreign) = self.view.cleaned(Path::new(path), &content, known.map(|(_, id)| id));
-        let entry = Entry::whole(path, mode, content.into_owned());
-        Ok(Entry { foreign, ..entry })
+        let entry = TreeEntry::whole(path, mode, content.into_owned());
+        Ok(TreeEntry { foreign, ..entry })
     }
 }
 

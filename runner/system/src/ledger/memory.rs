@@ -60,12 +60,12 @@ pub struct RememberedTrial {
     /// Its gain, natural logarithm, where it was measured.
     pub gain: Option<f64>,
     /// Its edit; absent where it had none of its own.
-    pub edit: Option<Edit>,
+    pub edit: Option<RememberedEdit>,
 }
 
 /// An edit as it is remembered.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct Edit {
+pub struct RememberedEdit {
     /// The proposer's words: description, hypothesis, family.
     pub words: [String; 3],
     /// How it ended, in a sentence.
@@ -105,7 +105,7 @@ pub struct Memory {
 }
 
 /// What stands where the memory should.
-enum Found {
+enum StoredMemory {
     Ours(Memory),
     Another,
     Nothing,
@@ -133,9 +133,9 @@ impl Memory {
     fn open(dir: &Path, first: &str) -> Result<Self> {
         let path = dir.join("memory.db");
         match Self::existing(&path, first) {
-            Ok(Found::Ours(memory)) => return Ok(memory),
-            Ok(Found::Nothing) => {}
-            Ok(Found::Another) => remove(dir)?,
+            Ok(StoredMemory::Ours(memory)) => return Ok(memory),
+            Ok(StoredMemory::Nothing) => {}
+            Ok(StoredMemory::Another) => remove(dir)?,
             Err(e) if is_broken(&e) => remove(dir)?,
             Err(e) => return Err(e).context(NOT_READ),
         }
@@ -151,19 +151,19 @@ impl Memory {
         Ok(Self { db })
     }
 
-    fn existing(path: &Path, first: &str) -> rusqlite::Result<Found> {
+    fn existing(path: &Path, first: &str) -> rusqlite::Result<StoredMemory> {
         if !path.exists() {
-            return Ok(Found::Nothing);
+            return Ok(StoredMemory::Nothing);
         }
         let db = connect(path)?;
         match version(&db)? {
             SCHEMA_VERSION => {}
             // Somebody is just making it.
-            0 => return Ok(Found::Nothing),
-            _ => return Ok(Found::Another),
+            0 => return Ok(StoredMemory::Nothing),
+            _ => return Ok(StoredMemory::Another),
         }
         let of: Option<String> = db.query_row("SELECT first FROM ledger", [], |row| row.get(0)).optional()?;
-        Ok(if of.as_deref() == Some(first) { Found::Ours(Self { db }) } else { Found::Another })
+        Ok(if of.as_deref() == Some(first) { StoredMemory::Ours(Self { db }) } else { StoredMemory::Another })
     }
 
     /// Number of the first trial of a run that it does not hold.
@@ -333,11 +333,11 @@ mod tests {
 
     fn tried(trial: u32, description: &str, line: &str) -> RememberedTrial {
         let lines = [DiffLine { path: "a.rs".into(), added: true, text: line.to_owned() }];
-        let edit = Edit {
+        let edit = RememberedEdit {
             words: [description.to_owned(), String::new(), String::new()],
             added: line.to_owned(),
             shape: EditFeatures::of(&lines),
-            ..Edit::default()
+            ..RememberedEdit::default()
         };
         let reason = "worse".to_owned();
         RememberedTrial {

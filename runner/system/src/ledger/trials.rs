@@ -7,14 +7,14 @@ use rusqlite::{Connection, Row, params};
 use super::{Ledger, NOT_READ, Run, Sync, enter};
 use piton_core::base::error::{Context, Error, Result};
 use piton_core::trial::record::Record;
-use piton_core::trial::state::{Flight, Owner, State};
+use piton_core::trial::state::{Owner, State, TrialInProgress};
 
 impl Ledger {
     /// Records a run and its baseline in one transaction. When this returns, both are on the disk.
     ///
     /// # Errors
     /// A disk that refuses, or a run of that name.
-    pub fn begin(&self, run: &Run, baseline: &Flight) -> Result<()> {
+    pub fn begin(&self, run: &Run, baseline: &TrialInProgress) -> Result<()> {
         self.write(Sync::Now, "the run was not recorded", |db| {
             enter(db, "run", &run.name, None, run)?;
             propose(db, baseline)?;
@@ -26,9 +26,9 @@ impl Ledger {
     ///
     /// # Errors
     /// A disk that refuses, or a trial of that number.
-    pub fn propose(&self, flight: &Flight) -> Result<()> {
-        let what = format!("trial {} was not recorded", flight.record.trial);
-        self.write(Sync::Later, &what, |db| propose(db, flight))
+    pub fn propose(&self, in_progress: &TrialInProgress) -> Result<()> {
+        let what = format!("trial {} was not recorded", in_progress.record.trial);
+        self.write(Sync::Later, &what, |db| propose(db, in_progress))
     }
 
     /// A trial has come so far.
@@ -81,7 +81,7 @@ impl Ledger {
     ///
     /// # Errors
     /// A disk that refuses.
-    pub fn unfinished(&self) -> Result<Vec<Flight>> {
+    pub fn unfinished(&self) -> Result<Vec<TrialInProgress>> {
         let sql = "SELECT t.state, t.work, t.owner, t.tree, coalesce(e.body, t.record)
             FROM trials t INDEXED BY trials_on_their_way LEFT JOIN entries e ON e.entry = t.entry
             WHERE t.state <> 'applied' ORDER BY t.rowid";
@@ -97,7 +97,7 @@ impl Ledger {
             })?;
             let owner = if owner == "piton" { Owner::Piton } else { Owner::User };
             let record = serde_json::from_str(&record).context(NOT_READ)?;
-            Ok(Flight { state: known, record, tree, work, owner })
+            Ok(TrialInProgress { state: known, record, tree, work, owner })
         })
         .collect()
     }
@@ -247,16 +247,16 @@ fn changed(rows: usize, what: &str) -> Result<()> {
     if rows == 1 { Ok(()) } else { Err(Error::new(what).cause(why)) }
 }
 
-fn propose(db: &Connection, flight: &Flight) -> Result<()> {
-    let record = &flight.record;
+fn propose(db: &Connection, in_progress: &TrialInProgress) -> Result<()> {
+    let record = &in_progress.record;
     let what = format!("trial {} was not recorded", record.trial);
     let text = serde_json::to_string(record).context(&what)?;
-    let owner = if flight.owner == Owner::Piton { "piton" } else { "user" };
+    let owner = if in_progress.owner == Owner::Piton { "piton" } else { "user" };
     let sql = "INSERT INTO trials (run, trial, state, work, owner, tree, settles, record) VALUES (?1, ?2, ?3, ?4, ?5, ?6, 0, ?7)";
     let mut insert = db.prepare_cached(sql).context(&what)?;
-    let state = flight.state.word();
+    let state = in_progress.state.word();
     insert
-        .execute(params![record.run, record.trial, state, flight.work, owner, flight.tree, text])
+        .execute(params![record.run, record.trial, state, in_progress.work, owner, in_progress.tree, text])
         .map(|_| ())
         .context(&what)
 }

@@ -15,7 +15,7 @@ use piton_core::base::error::{Context, Error, Result};
 
 /// What a process said, and how it ended.
 #[derive(Debug, Clone)]
-pub struct Answer {
+pub struct CommandOutput {
     /// Exit status; `None` where a signal ended it.
     pub status: Option<u8>,
     /// Standard output.
@@ -28,7 +28,7 @@ pub struct Answer {
 ///
 /// # Errors
 /// When it cannot be started.
-pub fn ask(argv: &[OsString], cwd: &Path) -> Result<Answer> {
+pub fn ask(argv: &[OsString], cwd: &Path) -> Result<CommandOutput> {
     let what = || format!("`{}` did not start", argv[0].display());
     let mut command = Command::new(&argv[0]);
     // A group of its own: Ctrl-C at a terminal is not for it.
@@ -36,7 +36,7 @@ pub fn ask(argv: &[OsString], cwd: &Path) -> Result<Answer> {
     let output = command.output().context(what())?;
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
     let status = output.status.code().and_then(|code| u8::try_from(code).ok());
-    Ok(Answer { status, out: text(output.stdout), err: text(output.stderr) })
+    Ok(CommandOutput { status, out: text(output.stdout), err: text(output.stderr) })
 }
 
 /// Starts a process of piton's own making, writes to its standard input what `send` has for it, waits for its end, and returns what it
@@ -48,7 +48,7 @@ pub fn run_with_input(
     argv: &[OsString],
     cwd: &Path,
     send: &mut dyn FnMut(&mut dyn Write) -> std::io::Result<()>,
-) -> Result<Answer> {
+) -> Result<CommandOutput> {
     let what = || format!("`{}` did not start", argv[0].display());
     let mut command = Command::new(&argv[0]);
     command.args(&argv[1..]).current_dir(cwd).process_group(0);
@@ -68,7 +68,11 @@ pub fn run_with_input(
     let status = child.wait().context(what())?;
     sent.context(what())?;
     let out = String::from_utf8_lossy(&out).into_owned();
-    Ok(Answer { status: status.code().and_then(|code| u8::try_from(code).ok()), out, err: String::new() })
+    Ok(CommandOutput {
+        status: status.code().and_then(|code| u8::try_from(code).ok()),
+        out,
+        err: String::new(),
+    })
 }
 
 /// Starts a process that is to call [`start_new_session`], and waits until it has. `stdin` stays open in what it starts.
@@ -110,12 +114,12 @@ pub fn is_there(process: u32) -> bool {
 
 /// What this process was asked, where it only waits for another: it makes itself no subreaper.
 #[derive(Debug, Clone)]
-pub struct Asked {
+pub struct EndRequests {
     interrupt: Arc<AtomicBool>,
     end: Arc<AtomicBool>,
 }
 
-impl Asked {
+impl EndRequests {
     /// Installs the handlers for SIGINT, SIGTERM and SIGHUP.
     ///
     /// # Errors

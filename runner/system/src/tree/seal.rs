@@ -28,7 +28,7 @@ const MOST_MOUNTS: usize = 4096;
 
 /// What of a commit's tree a job must leave alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
+pub struct SealedPaths {
     scope: Scope,
     /// The sealed files and links.
     files: BTreeSet<PathBuf>,
@@ -36,7 +36,7 @@ pub struct Held {
     dirs: BTreeSet<PathBuf>,
 }
 
-impl Held {
+impl SealedPaths {
     /// Of a commit that holds the files and links `all`.
     pub fn of(scope: &Scope, all: impl Iterator<Item = PathBuf>) -> Self {
         let (mut files, mut dirs) = (BTreeSet::new(), BTreeSet::from([PathBuf::new()]));
@@ -85,7 +85,7 @@ impl Held {
 #[derive(Debug)]
 pub struct Seal<'h> {
     root: PathBuf,
-    held: &'h Held,
+    held: &'h SealedPaths,
     /// Content where the time alone might not tell.
     files: BTreeMap<PathBuf, (FileStat, Option<Vec<u8>>)>,
     dirs: BTreeMap<PathBuf, (u64, u64)>,
@@ -102,7 +102,7 @@ impl<'h> Seal<'h> {
     ///
     /// # Errors
     /// When something there cannot be read or made.
-    pub fn lay(root: &Path, held: &'h Held, makes: bool) -> io::Result<Self> {
+    pub fn lay(root: &Path, held: &'h SealedPaths, makes: bool) -> io::Result<Self> {
         let mut caches = BTreeMap::new();
         for cache in held.caches() {
             let full = root.join(&cache);
@@ -252,7 +252,7 @@ mod tests {
 
     use super::*;
 
-    fn laid() -> (tempfile::TempDir, Held) {
+    fn laid() -> (tempfile::TempDir, SealedPaths) {
         let dir = tempfile::tempdir().unwrap();
         let files = ["Makefile", "bench.sh", "src/work.sh", "tests/unit/a.sh", "tests/helper.py", "link"];
         for path in &files[..5] {
@@ -260,7 +260,7 @@ mod tests {
             fs::write(dir.path().join(path), "content\n").unwrap();
         }
         symlink("bench.sh", dir.path().join("link")).unwrap();
-        let held = Held::of(&Scope::of(vec!["src".into()]), files.iter().map(PathBuf::from));
+        let held = SealedPaths::of(&Scope::of(vec!["src".into()]), files.iter().map(PathBuf::from));
         (dir, held)
     }
 

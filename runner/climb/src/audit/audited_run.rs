@@ -10,7 +10,7 @@ use piton_system::config::Config;
 use piton_system::ledger::{Ledger, Run};
 
 /// A run as the entries have it.
-pub struct Found {
+pub struct AuditedRun {
     /// The run.
     pub run: Run,
     /// Its experiment.
@@ -25,7 +25,7 @@ pub struct Found {
     kept: Option<Tally>,
 }
 
-impl Found {
+impl AuditedRun {
     /// From the entry with which it begins; `None` where that holds something else.
     ///
     /// # Errors
@@ -34,7 +34,7 @@ impl Found {
         let run = serde_json::from_str::<Run>(&entry.body).ok().filter(|run| run.name == entry.run);
         let Some(run) = run else { return Ok(None) };
         let config = ledger.config(&run)?;
-        let tally = Tally::new(&config.metric, config.courses(&[], false));
+        let tally = Tally::new(&config.metric, config.histories(&[], false));
         let (trials, commits) = (BTreeMap::new(), BTreeSet::new());
         let kept = ledger.tally(&run.name)?;
         let snapshot = kept.is_none();

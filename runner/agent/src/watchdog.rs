@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::events::{CallOutput, Listener};
-use super::kind::Kind;
+use super::kind::AgentKind;
 use piton_system::beneath;
 use piton_system::clock;
 use piton_system::process::{Done, End};
@@ -33,7 +33,7 @@ pub enum Why {
 }
 
 /// An agent being watched.
-pub(crate) struct Vigil {
+pub(crate) struct Watchdog {
     out: PathBuf,
     err: PathBuf,
     edits: Vec<PathBuf>,
@@ -58,9 +58,15 @@ struct WatchdogState {
     why: Option<Why>,
 }
 
-impl Vigil {
+impl Watchdog {
     /// Over an agent that starts now.
-    pub fn new(kind: Option<&Kind>, out: &Path, err: &Path, edits: Vec<PathBuf>, stall: Duration) -> Self {
+    pub fn new(
+        kind: Option<&AgentKind>,
+        out: &Path,
+        err: &Path,
+        edits: Vec<PathBuf>,
+        stall: Duration,
+    ) -> Self {
         let edit = newest(&edits);
         let state = WatchdogState {
             listener: kind.map(|kind| Listener::new(kind, clock::unix())),

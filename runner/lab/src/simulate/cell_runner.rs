@@ -24,12 +24,12 @@ struct Sum {
 }
 
 /// Runs the trials of cells.
-pub struct Bench<'a> {
+pub struct CellRunner<'a> {
     /// How many, from which seed, on how many threads.
     pub options: &'a SimulateOptions,
 }
 
-impl Bench<'_> {
+impl CellRunner<'_> {
     /// Means of the `K` figures of `trials` trials. `block` runs as many trials as it is told, one after the
     /// other on one machine, and reports the figures of each. A block has random numbers of its own, so
     /// threads change nothing.
