@@ -5,6 +5,7 @@
 use crate::gates;
 use crate::metrics::METRICS;
 use crate::outcome::Kind;
+use piton_rule::gate::Gate;
 use serde_json::{Value, json};
 use std::fmt::Write;
 
@@ -25,40 +26,26 @@ const NOT_SHOWN: [&str; 5] = [
     "One sample's few hundred tokens can miss an error that is rare: pool samples with `harness judge`.",
 ];
 
-/// Name, rule and purpose of each gate.
-fn gate_table() -> [(&'static str, String, &'static str); 6] {
-    [
-        (
-            "agreement",
-            format!("at least {}", gates::MIN_AGREEMENT),
-            "a rare but real error: a coarse cache, a lost position",
-        ),
-        (
-            "regret",
-            format!("at most {} nats", gates::MAX_REGRET),
-            "too coarse weights or cache, sampling, skipped layers",
-        ),
-        (
-            "worst_prompt_regret",
-            format!("at most {} nats", gates::MAX_PROMPT_REGRET),
-            "a worker that is exact on most prompts and not on the rest",
-        ),
-        (
-            "perplexity_vs_exact",
-            format!("at most {}", gates::MAX_PERPLEXITY),
-            "collapse, and nothing finer: it does not see a 4-bit cache",
-        ),
-        (
-            "sanity_vs_exact",
-            format!("at least {}", gates::MIN_SANITY),
-            "answers that went wrong in a way that a person would notice",
-        ),
-        (
-            "sanity_long_vs_exact/FAMILY",
-            format!("at least {}, for each family over the long context", gates::MIN_LONG_SANITY),
-            "a window or any other loss of what came long before",
-        ),
-    ]
+/// What a gate on each of these metrics catches.
+const CATCHES: [(&str, &str); 6] = [
+    ("agreement", "a rare but real error: a coarse cache, a lost position"),
+    ("regret", "too coarse weights or cache, sampling, skipped layers"),
+    ("worst_prompt_regret", "a worker that is exact on most prompts and not on the rest"),
+    ("perplexity_vs_exact", "collapse, and nothing finer: it does not see a 4-bit cache"),
+    ("sanity_vs_exact", "answers that went wrong in a way that a person would notice"),
+    ("sanity_long_vs_exact", "a window or any other loss of what came long before"),
+];
+
+/// Name, rule and purpose of each gate that the harness was built with.
+fn gate_table() -> Vec<(&'static str, String, &'static str)> {
+    let row = |gate: &'static Gate| {
+        let unit = METRICS.iter().find(|metric| metric.name == gate.metric).map_or("", |metric| metric.unit);
+        let unit = if matches!(unit, "" | "ratio") { String::new() } else { format!(" {unit}") };
+        let catches = CATCHES.iter().find(|(metric, _)| *metric == gate.metric);
+        let catches = catches.map_or("what the experiment does not want", |(_, catches)| catches);
+        (gate.metric.as_str(), gates::rule(gate) + &unit, catches)
+    };
+    gates::bounds().iter().map(row).collect()
 }
 
 /// For a person.
@@ -104,8 +91,8 @@ fn wrapped(text: &str) -> String {
 pub fn json() -> Value {
     let metrics = METRICS
         .map(|m| json!({"name": m.name, "unit": m.unit, "better": m.better, "definition": m.definition}));
-    let gates =
-        gate_table().map(|(name, rule, catches)| json!({"name": name, "rule": rule, "catches": catches}));
+    let row = |(name, rule, catches)| json!({"name": name, "rule": rule, "catches": catches});
+    let gates: Vec<Value> = gate_table().into_iter().map(row).collect();
     let outcomes = Kind::ALL
         .map(|k| json!({"outcome": k.name(), "exit_status": k.exit_status(), "meaning": k.meaning()}));
     json!({"how": HOW.replace('\n', " "), "metrics": metrics, "gates": gates, "outcomes": outcomes, "not_shown": NOT_SHOWN})

@@ -2,13 +2,14 @@
 
 use crate::answer::Timed;
 use crate::counts::{Checks, Quality, Timing};
-use crate::gates::{self, Gate};
+use crate::gates;
 use crate::metrics::{self, METRICS, shown};
 use crate::process::Cores;
 use crate::prompts::Task;
 use piton_base::level::Level;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// Number of the protocol between harness and worker: the frames of `piton-worker`.
@@ -179,11 +180,13 @@ impl Report {
 
 /// Metrics, gates and counts as a JSON object: the part that a sample and a pool of samples share.
 pub fn scores(outcome: &str, quality: &Quality, timing: &Timing) -> Value {
+    let judged = gates::judge(gates::bounds(), &metrics::gated(quality, timing));
     json!({
         "outcome": outcome,
         "metrics": metrics::object(&metrics::values(quality, timing)),
         "sanity_by": metrics::sanity_by(quality),
-        "gates": gates::judge(quality),
+        "gates": judged.iter().map(|(gate, result)| gates::object(gate, result)).collect::<Vec<_>>(),
+        "sanity_long_vs_exact_by": quality.long_vs_exact().collect::<BTreeMap<_, _>>(),
         "quality": quality,
         "timing": timing,
     })
@@ -196,8 +199,11 @@ pub fn scores_text(quality: &Quality, timing: &Timing) -> String {
         let _ = writeln!(text, "{name:<24}{:>12}  {}", shown(value), metric.unit);
     }
     text.push('\n');
-    for line in gates::judge(quality).iter().map(Gate::line) {
-        let _ = writeln!(text, "{line}");
+    for (gate, result) in gates::judge(gates::bounds(), &metrics::gated(quality, timing)) {
+        let _ = writeln!(text, "{}", gates::line(gate, &result));
+    }
+    for (family, share) in quality.long_vs_exact() {
+        let _ = writeln!(text, "      sanity_long_vs_exact/{family} {share:.4}");
     }
     text
 }

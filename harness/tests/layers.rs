@@ -51,21 +51,3 @@ fn no_file_is_too_long_to_be_read_in_a_sitting() {
         assert!(lines < 300, "{}: {lines} lines", file.display());
     }
 }
-
-#[test]
-fn the_default_thresholds_are_those_of_the_built_in_experiment() {
-    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../piton.toml")).unwrap();
-    let experiment: toml::Table = text.parse().unwrap();
-    let bound = |name: &str, side: &str| {
-        let gates = experiment["gate"].as_array().unwrap();
-        let gate = gates.iter().find(|gate| gate["metric"].as_str() == Some(name)).unwrap();
-        gate[side].as_float().unwrap()
-    };
-    use harness::gates;
-    assert_eq!(bound("agreement", "min"), gates::MIN_AGREEMENT);
-    assert_eq!(bound("regret", "max"), gates::MAX_REGRET);
-    assert_eq!(bound("worst_prompt_regret", "max"), gates::MAX_PROMPT_REGRET);
-    assert_eq!(bound("sanity_vs_exact", "min"), gates::MIN_SANITY);
-    assert_eq!(bound("sanity_long_vs_exact", "min"), gates::MIN_LONG_SANITY);
-    assert_eq!(bound("perplexity_vs_exact", "max"), gates::MAX_PERPLEXITY);
-}
