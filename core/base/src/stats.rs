@@ -1,6 +1,6 @@
 //! The statistics that the rule and the reports need, as functions of slices.
 
-use statrs::function::beta::beta_reg;
+use statrs::distribution::{ContinuousCDF, StudentsT};
 
 /// Median; the mean of the middle two for an even count. `None` for an empty slice.
 pub fn median(values: &[f64]) -> Option<f64> {
@@ -77,18 +77,9 @@ pub fn fewest_pairs(alpha: f64) -> u32 {
     (-alpha.log2()).ceil().max(1.0) as u32
 }
 
-/// Quantile `p` of Student's t with `freedom` degrees of freedom, by bisection of its distribution function.
+/// Quantile `p` of Student's t with `freedom` degrees of freedom; not a number where there is no such distribution.
 pub fn t_quantile(p: f64, freedom: f64) -> f64 {
-    let below = |t: f64| {
-        let tail = beta_reg(freedom / 2.0, 0.5, freedom / (freedom + t * t)) / 2.0;
-        if t < 0.0 { tail } else { 1.0 - tail }
-    };
-    let (mut low, mut high) = (-1e3, 1e3);
-    for _ in 0..70 {
-        let middle = f64::midpoint(low, high);
-        if below(middle) < p { low = middle } else { high = middle }
-    }
-    low
+    StudentsT::new(0.0, 1.0, freedom).map_or(f64::NAN, |t| t.inverse_cdf(p))
 }
 
 fn sorted(values: &[f64]) -> Vec<f64> {

@@ -1,4 +1,6 @@
 //! Spans of time as seconds in what is stored and told to programs.
+//!
+//! `serde_with::DurationSecondsWithFrac` cuts off where this rounds: of whole milliseconds, two in a hundred come back a nanosecond short.
 
 use std::time::Duration;
 
