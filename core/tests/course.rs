@@ -187,10 +187,10 @@ fn the_branch_stands_where_the_last_keep_put_it_and_a_bundle_that_fails_puts_it_
         trials: vec![],
         estimate: Estimate { pairs: 9, gain: 0.0, low: None, high: None },
     };
-    let mut line = BranchState::default();
+    let mut branch_state = BranchState::default();
     let mut take = |trial, outcome| {
-        line.take(&blank(trial, outcome));
-        (line.incumbent, line.verified, line.waiting.clone())
+        branch_state.take(&blank(trial, outcome));
+        (branch_state.incumbent, branch_state.verified, branch_state.waiting.clone())
     };
     let for_now = || judged(Verdict::Keep(KeepReason::Provisional));
     assert_eq!(take(0, Outcome::Baseline), (0, 0, vec![]));
@@ -490,27 +490,27 @@ fn recheck(keep: u32, worth: Worth) -> Outcome {
 
 /// Where a run stands after these outcomes.
 fn stands(outcomes: Vec<Outcome>) -> BranchState {
-    let mut line = BranchState::default();
-    (0..).zip(outcomes).for_each(|(trial, outcome)| line.take(&blank(trial, outcome)));
-    line
+    let mut branch_state = BranchState::default();
+    (0..).zip(outcomes).for_each(|(trial, outcome)| branch_state.take(&blank(trial, outcome)));
+    branch_state
 }
 
 #[test]
 fn a_keep_is_measured_again_before_the_next_but_one_and_all_are_where_all_are_wanted() {
     let better = || judged(Verdict::Keep(KeepReason::Better));
-    let line = stands(vec![Outcome::Baseline, better(), better()]);
-    let due = |recheck, all| line.recheck_due(&Settings { recheck, ..Settings::default() }, all);
+    let branch_state = stands(vec![Outcome::Baseline, better(), better()]);
+    let due = |recheck, all| branch_state.recheck_due(&Settings { recheck, ..Settings::default() }, all);
     assert_eq!(
         (due(Recheck::Each, false), due(Recheck::End, false), due(Recheck::Off, true)),
         (Some(1), None, None)
     );
     let single = Settings { preset: Preset::Replicates, ..Settings::default() };
-    assert_eq!(line.recheck_due(&single, true), None);
-    let line = stands(vec![Outcome::Baseline, better(), better(), recheck(1, Worth::Holds)]);
-    let due = |all| line.recheck_due(&Settings::default(), all);
-    assert_eq!((due(false), due(true), line.before(2)), (None, Some(2), Some(1)));
-    let line = stands(vec![Outcome::Baseline, better(), recheck(1, Worth::Less)]);
-    assert_eq!((line.incumbent, line.unchecked.len()), (1, 0), "named, and it stays");
+    assert_eq!(branch_state.recheck_due(&single, true), None);
+    let branch_state = stands(vec![Outcome::Baseline, better(), better(), recheck(1, Worth::Holds)]);
+    let due = |all| branch_state.recheck_due(&Settings::default(), all);
+    assert_eq!((due(false), due(true), branch_state.before(2)), (None, Some(2), Some(1)));
+    let branch_state = stands(vec![Outcome::Baseline, better(), recheck(1, Worth::Less)]);
+    assert_eq!((branch_state.incumbent, branch_state.unchecked.len()), (1, 0), "named, and it stays");
 }
 
 #[test]
@@ -521,31 +521,50 @@ fn a_keep_that_is_gone_is_taken_back_and_one_that_others_stand_on_has_them_teste
         trials: vec![1, 2],
         estimate: Estimate { pairs: 9, gain: 0.0, low: None, high: None },
     };
-    let line = stands(vec![Outcome::Baseline, better(), recheck(1, Worth::Gone)]);
-    assert_eq!((line.incumbent, line.way, line.fell), (0, vec![0], false));
+    let branch_state = stands(vec![Outcome::Baseline, better(), recheck(1, Worth::Gone)]);
+    assert_eq!((branch_state.incumbent, branch_state.way, branch_state.fell), (0, vec![0], false));
     let fell = vec![Outcome::Baseline, better(), better(), recheck(1, Worth::Gone)];
-    let line = stands(fell.clone());
+    let branch_state = stands(fell.clone());
     assert_eq!(
-        (line.incumbent, line.fell, line.bundle_is_due(false), &*line.waiting),
+        (
+            branch_state.incumbent,
+            branch_state.fell,
+            branch_state.bundle_is_due(false),
+            &*branch_state.waiting
+        ),
         (2, true, true, &[1, 2][..])
     );
-    let line = stands([fell.clone(), vec![bundle(false)]].concat());
-    assert_eq!((line.incumbent, line.fell, line.unchecked.len()), (0, false, 0));
-    let line = stands([fell, vec![bundle(true)]].concat());
-    assert_eq!((line.incumbent, line.way.clone(), line.before(2)), (2, vec![0, 2], Some(0)));
-    assert_eq!((line.unchecked, line.shown.get(&2)), (vec![2], Some(&4)), "and is measured again itself");
+    let branch_state = stands([fell.clone(), vec![bundle(false)]].concat());
+    assert_eq!((branch_state.incumbent, branch_state.fell, branch_state.unchecked.len()), (0, false, 0));
+    let branch_state = stands([fell, vec![bundle(true)]].concat());
+    assert_eq!(
+        (branch_state.incumbent, branch_state.way.clone(), branch_state.before(2)),
+        (2, vec![0, 2], Some(0))
+    );
+    assert_eq!(
+        (branch_state.unchecked, branch_state.shown.get(&2)),
+        (vec![2], Some(&4)),
+        "and is measured again itself"
+    );
 }
 
 #[test]
 fn an_incumbent_that_failed_is_doubted_until_it_was_measured_alone() {
     let better = || judged(Verdict::Keep(KeepReason::Better));
-    let mut line = stands(vec![Outcome::Baseline, better(), better()]);
-    line.take(&Record { doubt: Some("wrong".into()), ..blank(3, Outcome::Void { reason: String::new() }) });
-    assert!(line.doubted && line.outstanding(&Settings::default())[0].contains("the incumbent alone"));
+    let mut branch_state = stands(vec![Outcome::Baseline, better(), better()]);
+    branch_state
+        .take(&Record { doubt: Some("wrong".into()), ..blank(3, Outcome::Void { reason: String::new() }) });
+    assert!(
+        branch_state.doubted
+            && branch_state.outstanding(&Settings::default())[0].contains("the incumbent alone")
+    );
     let regate = |failed: Vec<u32>, to| Outcome::Regate { failed, to, why: String::new() };
-    let mut holds = line.clone();
+    let mut holds = branch_state.clone();
     holds.take(&blank(4, regate(vec![], 2)));
     assert_eq!((holds.doubted, holds.incumbent), (false, 2));
-    line.take(&blank(4, regate(vec![2, 1], 0)));
-    assert_eq!((line.doubted, line.incumbent, line.unchecked, line.verified), (false, 0, vec![], 0));
+    branch_state.take(&blank(4, regate(vec![2, 1], 0)));
+    assert_eq!(
+        (branch_state.doubted, branch_state.incumbent, branch_state.unchecked, branch_state.verified),
+        (false, 0, vec![], 0)
+    );
 }

@@ -181,15 +181,15 @@ impl BranchState {
 
 /// Where a run stands after these records.
 pub fn of(records: &[Record]) -> BranchState {
-    let mut line = BranchState::default();
-    records.iter().for_each(|record| line.take(record));
-    line
+    let mut branch_state = BranchState::default();
+    records.iter().for_each(|record| branch_state.take(record));
+    branch_state
 }
 
 /// The record whose commit the branch stands at.
 pub fn incumbent(records: &[Record]) -> Option<&Record> {
-    let line = of(records);
-    records.iter().find(|record| record.trial == line.incumbent)
+    let branch_state = of(records);
+    records.iter().find(|record| record.trial == branch_state.incumbent)
 }
 
 /// The keep, or the baseline, that each keep was built on.

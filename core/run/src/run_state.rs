@@ -29,7 +29,8 @@ pub struct Tally {
     /// How many were taken in, the baseline among them; also the number of the next trial.
     pub records: u32,
     /// Where the branch stands.
-    pub line: BranchState,
+    #[serde(rename = "line")]
+    pub branch_state: BranchState,
     /// Trials since the incumbent was held against itself.
     pub unblinded: Unblinded,
     /// Names of the metrics that `results.tsv` has columns for, apart from the main ones.
@@ -52,7 +53,7 @@ impl Tally {
     pub fn new(metric: &Metric, histories: MetricHistories) -> Self {
         Self {
             records: 0,
-            line: BranchState::default(),
+            branch_state: BranchState::default(),
             unblinded: Unblinded::default(),
             columns: BTreeSet::new(),
             tried: BTreeSet::new(),
@@ -68,12 +69,12 @@ impl Tally {
     /// Takes in a trial that has ended.
     pub fn take(&mut self, record: &Record, knobs: &[Knob]) {
         self.records = record.trial + 1;
-        self.line.take(record);
+        self.branch_state.take(record);
         self.unblinded.take(record);
         self.histories.take(record);
         self.runs.take(record);
         self.lessons.take(record, &self.metric);
-        self.lessons.leave(&self.line.way);
+        self.lessons.leave(&self.branch_state.way);
         self.frontier.take(record);
         self.taus.extend(record.tau);
         if self.taus.len() > TAUS {

@@ -174,7 +174,7 @@ mod tests {
         [side(removed, false), side(added, true)].concat()
     }
 
-    fn shape(added: &str) -> EditFeatures {
+    fn features(added: &str) -> EditFeatures {
         EditFeatures::of(&lines(added, "let old = 1;")).unwrap()
     }
 
@@ -184,16 +184,16 @@ mod tests {
     fn indentation_wrapping_and_comments_make_no_other_edit() {
         let wrapped =
             "  for row in\n rows.iter() {\n// why\n\n sum +=\n   row.weight * x[row.at]; count += 1; }";
-        assert_eq!(shape(LOOP).share(&shape(wrapped)), 1.0);
+        assert_eq!(features(LOOP).share(&features(wrapped)), 1.0);
     }
 
     #[test]
     fn another_number_is_another_edit_and_another_name_is_a_little_of_one() {
-        assert_eq!(shape("const TILE: usize = 64;").share(&shape("const TILE: usize = 128;")), 0.0);
-        let renamed = shape(LOOP).share(&shape(&LOOP.replace("count", "seen")));
+        assert_eq!(features("const TILE: usize = 64;").share(&features("const TILE: usize = 128;")), 0.0);
+        let renamed = features(LOOP).share(&features(&LOOP.replace("count", "seen")));
         assert!((ALIKE..1.0).contains(&renamed), "{renamed}");
-        let other = shape(LOOP)
-            .share(&shape("let sums: Vec<f32> = rows.map(|row| row.weight).collect();\ncount += 1;"));
+        let other = features(LOOP)
+            .share(&features("let sums: Vec<f32> = rows.map(|row| row.weight).collect();\ncount += 1;"));
         assert!(other < 0.5, "{other}");
     }
 
@@ -217,7 +217,7 @@ mod tests {
     #[test]
     fn an_edit_of_a_megabyte_has_a_bounded_shape_that_still_knows_itself() {
         let text: String = (0..20_000).map(|i| format!("call_{i}(left, right);\n")).collect();
-        let (one, nearly) = (shape(&text), shape(&text.replace("call_77(", "call_seventy(")));
+        let (one, nearly) = (features(&text), features(&text.replace("call_77(", "call_seventy(")));
         assert!(one.to_bytes().len() <= 8 * (FEATURES + 1));
         assert!(one.share(&nearly) > 0.95);
     }
@@ -225,9 +225,9 @@ mod tests {
     proptest! {
         #[test]
         fn no_line_makes_it_panic_and_a_shape_survives_its_bytes(added in ".{0,200}", removed in ".{0,80}") {
-            if let Some(shape) = EditFeatures::of(&lines(&added, &removed)) {
-                prop_assert_eq!(shape.share(&shape), 1.0);
-                prop_assert_eq!(EditFeatures::from_bytes(&shape.to_bytes()).unwrap(), shape);
+            if let Some(features) = EditFeatures::of(&lines(&added, &removed)) {
+                prop_assert_eq!(features.share(&features), 1.0);
+                prop_assert_eq!(EditFeatures::from_bytes(&features.to_bytes()).unwrap(), features);
             }
         }
 
@@ -235,7 +235,7 @@ mod tests {
         fn of_edits_that_are_alike_one_key_is_the_same(words in prop::collection::vec("[a-z]{1,6}", 40..80), at: prop::sample::Index) {
             let mut other = words.clone();
             other[at.index(words.len())] = "another".into();
-            let (one, two) = (shape(&words.join(" ")), shape(&other.join(" ")));
+            let (one, two) = (features(&words.join(" ")), features(&other.join(" ")));
             prop_assert!(one.share(&two) >= ALIKE, "{}", one.share(&two));
             prop_assert!(one.keys().iter().zip(two.keys()).any(|(a, b)| *a == b));
         }

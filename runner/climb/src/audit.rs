@@ -264,26 +264,26 @@ impl Examined<'_> {
 
     /// Commits: there, with the parent, the trailers and the locked files that the ledger says.
     fn commits(&mut self, trials: &BTreeMap<u32, LedgerTrial>) -> Result<()> {
-        let mut line = BranchState::default();
+        let mut branch_state = BranchState::default();
         for (number, trial) in trials {
             let (name, record) = (self.name(*number), &trial.record);
-            let stood = trials.get(&line.incumbent).and_then(|trial| trial.record.commit.clone());
+            let stood = trials.get(&branch_state.incumbent).and_then(|trial| trial.record.commit.clone());
             // What takes the run back names keeps that lead to the incumbent of its time.
             let strange = match &record.outcome {
                 Outcome::Recheck { keep, .. } => {
                     let of = |trial: u32| trials.get(&trial).and_then(|trial| trial.record.commit.clone());
-                    let stands = line.before(*keep).and_then(of);
+                    let stands = branch_state.before(*keep).and_then(of);
                     stands.is_none() || stands != record.parent || record.commit != of(*keep)
                 }
                 Outcome::Regate { to, failed, .. } => {
-                    failed.iter().chain([to]).any(|t| !line.way.contains(t))
+                    failed.iter().chain([to]).any(|t| !branch_state.way.contains(t))
                 }
                 _ => false,
             };
             if strange {
                 self.fault(format!("{name} tested what the incumbent of its time does not stand on"));
             }
-            line.take(record);
+            branch_state.take(record);
             let Some(id) = &record.commit else { continue };
             let Some(commit) = self.repo.read_commit(id) else {
                 self.fault(format!("the commit {} of {name} is missing", short(id)));
@@ -397,9 +397,9 @@ impl Examined<'_> {
     fn refs(&mut self, trials: &BTreeMap<u32, LedgerTrial>) {
         let prefix = format!("refs/piton/{}/trials/", self.run.name);
         let mut refs: BTreeMap<String, String> = self.repo.refs_below(&prefix);
-        let mut line = BranchState::default();
+        let mut branch_state = BranchState::default();
         for (number, trial) in trials {
-            line.take(&trial.record);
+            branch_state.take(&trial.record);
             let Some(commit) = trial.record.commit.as_ref().filter(|_| *number > 0) else { continue };
             let name = format!("{prefix}{number}");
             match refs.remove(&name) {
@@ -423,7 +423,7 @@ impl Examined<'_> {
             .into_iter()
             .for_each(|name| self.fault(format!("{} is not known to the ledger", clean(&name, 200))));
         let branch = format!("refs/heads/piton/{}", self.run.name);
-        let should = trials.get(&line.incumbent).and_then(|trial| trial.record.commit.clone());
+        let should = trials.get(&branch_state.incumbent).and_then(|trial| trial.record.commit.clone());
         match (self.repo.raw_ref(&branch).map(|id| id.to_string()), should) {
             (None, Some(should)) => self.fault(format!(
                 "the branch piton/{} is missing: the incumbent is {}",

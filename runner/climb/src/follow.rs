@@ -224,10 +224,10 @@ impl RunFollower {
             followed.records.extend(new);
             followed.verification = verification;
         }
-        let mut line = BranchState::default();
+        let mut branch_state = BranchState::default();
         if change > Change::Nothing {
-            followed.records.iter().for_each(|record| line.take(record));
-            self.live.bundle = line.waiting.len();
+            followed.records.iter().for_each(|record| branch_state.take(record));
+            self.live.bundle = branch_state.waiting.len();
         }
         let live = Live {
             now: self.live.now.clone(),

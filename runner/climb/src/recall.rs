@@ -68,7 +68,7 @@ fn tried(repo: &Repo, record: &Record, metric: &Metric) -> Result<RememberedTria
             came: text::verdict(record, metric, ALPHA),
             added: side(&lines, true),
             removed: side(&lines, false),
-            shape: EditFeatures::of(&lines),
+            features: EditFeatures::of(&lines),
         }),
     })
 }
@@ -96,8 +96,8 @@ pub fn like(
     except: Option<u32>,
 ) -> Result<Option<Like>> {
     catch_up(ledger, repo, run)?;
-    let Some(shape) = EditFeatures::of(&repo.lines(base, commit, LOOKED_AT)?) else { return Ok(None) };
-    let found = ledger.memory()?.like(run, &shape, ALIKE)?;
+    let Some(features) = EditFeatures::of(&repo.lines(base, commit, LOOKED_AT)?) else { return Ok(None) };
+    let found = ledger.memory()?.like(run, &features, ALIKE)?;
     Ok(found.into_iter().find(|like| Some(like.trial) != except))
 }
 

@@ -70,7 +70,7 @@ impl Book {
             Ok(())
         })?;
         let record = |trial: u32| ledger.record(&run.name, trial)?.ok_or_else(none);
-        let incumbent = record(tally.line.incumbent)?;
+        let incumbent = record(tally.branch_state.incumbent)?;
         let last = record(tally.records.checked_sub(1).ok_or_else(none)?)?;
         Ok(Self { ledger, run, config, tally, incumbent, last, snapshot })
     }
@@ -151,10 +151,10 @@ impl Book {
     /// Takes a decided trial in.
     fn take(&mut self, record: &Record) -> Result<()> {
         self.tally.take(record, &self.config.knobs);
-        if self.tally.line.incumbent == record.trial {
+        if self.tally.branch_state.incumbent == record.trial {
             self.incumbent = record.clone();
-        } else if self.tally.line.incumbent != self.incumbent.trial {
-            self.incumbent = self.record(self.tally.line.incumbent)?;
+        } else if self.tally.branch_state.incumbent != self.incumbent.trial {
+            self.incumbent = self.record(self.tally.branch_state.incumbent)?;
         }
         self.keep_snapshot()
     }

@@ -182,15 +182,15 @@ impl Session<'_> {
     /// # Errors
     /// When piton itself fails.
     pub fn bundle(&mut self, work: &Repo, all: bool, owner: Owner) -> Result<()> {
-        if !self.book.tally.line.bundle_is_due(all) {
+        if !self.book.tally.branch_state.bundle_is_due(all) {
             return Ok(());
         }
         let watch = Stopwatch::start();
-        let verified = self.book.record(self.book.tally.line.verified)?;
+        let verified = self.book.record(self.book.tally.branch_state.verified)?;
         let incumbent = self.book.incumbent().clone();
         let id = |record: &Record| work.commit_id(record.commit.as_deref().unwrap_or_default());
         let ids = (id(&verified)?, id(&incumbent)?);
-        let trials = self.book.tally.line.waiting.clone();
+        let trials = self.book.tally.branch_state.waiting.clone();
         let mut record = self.blank(ids.0)?;
         record.commit = Some(ids.1.to_string());
         record.description = format!("{} together", text::plural(trials.len(), "provisional keep"));

@@ -81,7 +81,7 @@ impl Session<'_> {
             }
         }
         self.world.progress.idle();
-        let again = self.book.tally.line.outstanding(&self.book.config.rule);
+        let again = self.book.tally.branch_state.outstanding(&self.book.config.rule);
         for again in again {
             let told = format!("still to be tested again, at the end of a climb: {again}");
             self.world.progress.line(Tone::Neutral, &told);

@@ -80,13 +80,13 @@ impl SearchArgs {
         let book = Book::open(ledger, run)?;
         let base = repo.commit_id(book.incumbent().commit.as_deref().unwrap_or_default())?;
         let lines = repo.present_lines(base, &book.config.scope, recall::LOOKED_AT)?;
-        let shape = EditFeatures::of(&lines).ok_or_else(|| {
+        let features = EditFeatures::of(&lines).ok_or_else(|| {
             Error::refused("nothing was sought: the editable files of this checkout are the incumbent's")
                 .hint("edit first, or search by words")
         })?;
         let mut like = vec![];
         for run in runs {
-            let near = book.ledger.memory()?.like(&run.name, &shape, SHOWN)?;
+            let near = book.ledger.memory()?.like(&run.name, &features, SHOWN)?;
             like.extend(near.into_iter().map(|like| (run.name.clone(), like)));
         }
         like.sort_by(|a, b| b.1.share.total_cmp(&a.1.share));

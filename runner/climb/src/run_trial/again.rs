@@ -18,22 +18,22 @@ impl Session<'_> {
     /// When piton itself fails, and when the baseline fails its gates too: then nothing is taken back, and nothing can go on.
     pub fn run_due_rechecks(&mut self, work: &Repo, all: bool, owner: Owner) -> Result<()> {
         loop {
-            let before = self.book.tally.line.clone();
-            let line = &self.book.tally.line;
+            let before = self.book.tally.branch_state.clone();
+            let branch_state = &self.book.tally.branch_state;
             if self.world.runner.interrupted() {
                 return Ok(());
-            } else if line.doubted {
+            } else if branch_state.doubted {
                 self.regate(work, owner)?;
-            } else if line.fell {
+            } else if branch_state.fell {
                 self.bundle(work, true, owner)?;
-            } else if let Some(keep) = line.recheck_due(&self.book.config.rule, all) {
+            } else if let Some(keep) = branch_state.recheck_due(&self.book.config.rule, all) {
                 self.recheck(work, keep, owner)?;
-            } else if line.bundle_is_due(all) {
+            } else if branch_state.bundle_is_due(all) {
                 self.bundle(work, all, owner)?;
             } else {
                 return Ok(());
             }
-            if self.book.tally.line == before {
+            if self.book.tally.branch_state == before {
                 return Ok(());
             }
         }
@@ -43,10 +43,10 @@ impl Session<'_> {
     fn recheck(&mut self, work: &Repo, keep: u32, owner: Owner) -> Result<()> {
         let watch = Stopwatch::start();
         let none = || Error::new(format!("trial {keep} is no keep of this run any more"));
-        let before = self.book.tally.line.before(keep).ok_or_else(none)?;
+        let before = self.book.tally.branch_state.before(keep).ok_or_else(none)?;
         let (before, kept) = (self.book.record(before)?, self.book.record(keep)?);
         // What it stands on may have fallen since; then another trial has shown what it is worth.
-        let shown = match self.book.tally.line.shown.get(&keep) {
+        let shown = match self.book.tally.branch_state.shown.get(&keep) {
             Some(trial) => &self.book.record(*trial)?,
             None => &kept,
         };
@@ -73,7 +73,7 @@ impl Session<'_> {
     /// Measures the incumbent alone, after it failed a gate.
     fn regate(&mut self, work: &Repo, owner: Owner) -> Result<()> {
         let watch = Stopwatch::start();
-        let way = self.book.tally.line.way.clone();
+        let way = self.book.tally.branch_state.way.clone();
         let way = way.into_iter().map(|trial| self.book.record(trial)).collect::<Result<Vec<_>>>()?;
         let incumbent = self.book.incumbent().clone();
         let head = commit_of(work, &incumbent)?;

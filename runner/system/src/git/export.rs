@@ -87,7 +87,7 @@ impl Repo {
         Ok(())
     }
 
-    /// What a directory that holds exactly `tree` comes to: see [`crate::tree::Seen::digest`].
+    /// What a directory that holds exactly `tree` comes to: see [`crate::tree::TreeSnapshot::digest`].
     ///
     /// # Errors
     /// When an object cannot be read.

@@ -75,7 +75,7 @@ pub struct RememberedEdit {
     /// Lines that it removed.
     pub removed: String,
     /// By which it is found again.
-    pub shape: Option<EditFeatures>,
+    pub features: Option<EditFeatures>,
 }
 
 /// Where words are searched.
@@ -232,15 +232,15 @@ impl Memory {
         rows.map(|row| row.context(NOT_READ)).collect()
     }
 
-    /// Trials of a run that say something about an edit like `shape`, the most like it first; a share of `least` is enough.
+    /// Trials of a run that say something about an edit like `features`, the most like it first; a share of `least` is enough.
     ///
     /// # Errors
     /// A disk that refuses.
-    pub fn like(&self, run: &str, shape: &EditFeatures, least: f64) -> Result<Vec<Like>> {
+    pub fn like(&self, run: &str, features: &EditFeatures, least: f64) -> Result<Vec<Like>> {
         let mut kin = vec![];
         let sql = "SELECT trial FROM keys WHERE run = ?1 AND key = ?2 ORDER BY trial DESC LIMIT ?3";
         let mut query = self.db.prepare_cached(sql).context(NOT_READ)?;
-        for key in shape.keys() {
+        for key in features.keys() {
             let rows =
                 query.query_map(params![run, key, KIN], |row| row.get::<_, u32>(0)).context(NOT_READ)?;
             for trial in rows {
@@ -261,7 +261,7 @@ impl Memory {
             else {
                 continue;
             };
-            let share = EditFeatures::from_bytes(&bytes).map_or(0.0, |other| shape.share(&other));
+            let share = EditFeatures::from_bytes(&bytes).map_or(0.0, |other| features.share(&other));
             if share >= least {
                 found.push(Like { trial, share, kept, reason, gain });
             }
@@ -301,7 +301,7 @@ fn version(db: &Connection) -> rusqlite::Result<i64> {
 }
 
 fn insert(db: &Connection, tried: &RememberedTrial) -> rusqlite::Result<()> {
-    let shape = tried.edit.as_ref().and_then(|edit| edit.shape.as_ref());
+    let features = tried.edit.as_ref().and_then(|edit| edit.features.as_ref());
     let sql = "INSERT OR IGNORE INTO tried (run, trial, kept, settles, reason, gain, shape) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     let new = db.prepare_cached(sql)?.execute(params![
         tried.run,
@@ -310,7 +310,7 @@ fn insert(db: &Connection, tried: &RememberedTrial) -> rusqlite::Result<()> {
         tried.settles,
         tried.reason,
         tried.gain,
-        shape.map(EditFeatures::to_bytes)
+        features.map(EditFeatures::to_bytes)
     ])?;
     let Some(edit) = tried.edit.as_ref().filter(|_| new == 1) else { return Ok(()) };
     let id = db.last_insert_rowid();
@@ -320,7 +320,7 @@ fn insert(db: &Connection, tried: &RememberedTrial) -> rusqlite::Result<()> {
     db.prepare_cached(sql)?.execute(words)?;
     let mut key = db.prepare_cached("INSERT OR IGNORE INTO keys (run, key, trial) VALUES (?1, ?2, ?3)")?;
     // Only what says something is ever named.
-    for value in shape.filter(|_| tried.settles).map(EditFeatures::keys).unwrap_or_default() {
+    for value in features.filter(|_| tried.settles).map(EditFeatures::keys).unwrap_or_default() {
         key.execute(params![tried.run, value, tried.trial])?;
     }
     Ok(())
@@ -336,7 +336,7 @@ mod tests {
         let edit = RememberedEdit {
             words: [description.to_owned(), String::new(), String::new()],
             added: line.to_owned(),
-            shape: EditFeatures::of(&lines),
+            features: EditFeatures::of(&lines),
             ..RememberedEdit::default()
         };
         let reason = "worse".to_owned();
@@ -398,13 +398,13 @@ mod tests {
         };
         let all: Vec<RememberedTrial> = (0..3000).map(|n| tried(n, "", &line(n))).collect();
         memory.take(&all).unwrap();
-        let shape = all[47].edit.as_ref().unwrap().shape.as_ref().unwrap();
-        let like = memory.like("r", shape, 0.8).unwrap();
+        let features = all[47].edit.as_ref().unwrap().features.as_ref().unwrap();
+        let like = memory.like("r", features, 0.8).unwrap();
         assert_eq!(
             like.iter().map(|like| (like.trial, like.share, like.gain)).collect::<Vec<_>>(),
             [(47, 1.0, Some(-0.02))]
         );
-        assert_eq!(memory.like("q", shape, 0.8).unwrap(), []);
+        assert_eq!(memory.like("q", features, 0.8).unwrap(), []);
     }
 
     #[test]
