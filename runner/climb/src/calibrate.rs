@@ -19,107 +19,103 @@ use piton_core::trial::record::{RawPair, Record, medians};
 use piton_core::trial::text::number;
 use piton_system::config::Config;
 
-impl World {
-    /// Fills the baseline's record from two builds of it: pairs, or single runs where the rule takes those. Returns why it cannot
-    /// be measured, where it cannot.
-    ///
-    /// # Errors
-    /// When the measuring command cannot be started at all.
-    pub fn calibrate(
-        &self,
-        config: &Config,
-        harness: &Built,
-        builds: (&Built, &Built),
-        seed: u64,
-        record: &mut Record,
-    ) -> Result<Option<String>> {
-        let (mut sides, mut pairs) = (Samples::default(), vec![]);
-        let why = if config.rule.preset == Preset::Replicates {
-            self.single_runs(config, harness, builds.0, seed, record)?
-        } else {
-            self.null_pairs(
-                config,
-                PairRunner::new(self, config, harness, builds, seed),
-                &mut sides,
-                &mut pairs,
-                record,
-            )?
-        };
-        if why.is_some() {
-            return Ok(why);
-        }
-        let both = pairs.iter().flat_map(|raw: &RawPair| [&raw.incumbent, &raw.challenger]);
-        let samples: Vec<Values> = both.chain(&record.runs).cloned().collect();
-        record.metrics = medians(&samples);
-        record.gates = gate::read_all(&config.gates, &samples);
-        match pair_history::scales(&config.metric, &config.secondary, &config.guards, &config.rule, &samples)
-        {
-            Ok(scales) => record.scales = scales,
-            Err(why) => return Ok(Some(why)),
-        }
-        if let Some(why) = judge(&config.clone().with_scales_of(Some(record)), pairs, record) {
-            return Ok(Some(why));
-        }
-        let pooled = record.gates.iter().find(|reading| !reading.pass).cloned();
-        let of = |side| sides.failing(&config.gates, side);
-        let failed = pooled.or_else(|| of(First::Challenger)).or_else(|| of(First::Incumbent));
-        Ok(failed.map(|failed| {
-            let value = number(failed.value);
-            format!("it fails a gate itself: {} {value} is not {}", failed.metric, failed.bound)
-        }))
+/// Fills the baseline's record from two builds of it: pairs, or single runs where the rule takes those. Returns why it cannot
+/// be measured, where it cannot.
+///
+/// # Errors
+/// When the measuring command cannot be started at all.
+pub fn calibrate(
+    world: &World,
+    config: &Config,
+    harness: &Built,
+    builds: (&Built, &Built),
+    seed: u64,
+    record: &mut Record,
+) -> Result<Option<String>> {
+    let (mut sides, mut pairs) = (Samples::default(), vec![]);
+    let why = if config.rule.preset == Preset::Replicates {
+        single_runs(world, config, harness, builds.0, seed, record)?
+    } else {
+        null_pairs(
+            config,
+            PairRunner::new(world, config, harness, builds, seed),
+            &mut sides,
+            &mut pairs,
+            record,
+        )?
+    };
+    if why.is_some() {
+        return Ok(why);
     }
+    let both = pairs.iter().flat_map(|raw: &RawPair| [&raw.incumbent, &raw.challenger]);
+    let samples: Vec<Values> = both.chain(&record.runs).cloned().collect();
+    record.metrics = medians(&samples);
+    record.gates = gate::read_all(&config.gates, &samples);
+    match pair_history::scales(&config.metric, &config.secondary, &config.guards, &config.rule, &samples) {
+        Ok(scales) => record.scales = scales,
+        Err(why) => return Ok(Some(why)),
+    }
+    if let Some(why) = judge(&config.clone().with_scales_of(Some(record)), pairs, record) {
+        return Ok(Some(why));
+    }
+    let pooled = record.gates.iter().find(|reading| !reading.pass).cloned();
+    let of = |side| sides.failing(&config.gates, side);
+    let failed = pooled.or_else(|| of(First::Challenger)).or_else(|| of(First::Incumbent));
+    Ok(failed.map(|failed| {
+        let value = number(failed.value);
+        format!("it fails a gate itself: {} {value} is not {}", failed.metric, failed.bound)
+    }))
+}
 
-    fn null_pairs(
-        &self,
-        config: &Config,
-        mut runner: PairRunner,
-        sides: &mut Samples,
-        pairs: &mut Vec<RawPair>,
-        record: &mut Record,
-    ) -> Result<Option<String>> {
-        // Read when all of them are there, which says more: a baseline that fails is refused.
-        let mut look = |side, values: &Values| {
-            sides.look(&config.gates, side, values);
-            true
-        };
-        let mut ended = runner.warm_up(&mut look)?;
-        let wanted = config.rule.calibration_pairs;
-        while ended.is_none() && pairs.len() < wanted as usize {
-            runner.exact = exact_so_far(&runner.warm, pairs, &config.judging());
-            let doing = format!("the baseline against itself, pair {} of {wanted}", pairs.len() + 1);
-            match runner.next_pair(&doing, &mut look)? {
-                PairResult::Pair(raw) => pairs.push(raw),
-                other => ended = Some(other),
-            }
+fn null_pairs(
+    config: &Config,
+    mut runner: PairRunner,
+    sides: &mut Samples,
+    pairs: &mut Vec<RawPair>,
+    record: &mut Record,
+) -> Result<Option<String>> {
+    // Read when all of them are there, which says more: a baseline that fails is refused.
+    let mut look = |side, values: &Values| {
+        sides.look(&config.gates, side, values);
+        true
+    };
+    let mut ended = runner.warm_up(&mut look)?;
+    let wanted = config.rule.calibration_pairs;
+    while ended.is_none() && pairs.len() < wanted as usize {
+        runner.exact = exact_so_far(&runner.warm, pairs, &config.judging());
+        let doing = format!("the baseline against itself, pair {} of {wanted}", pairs.len() + 1);
+        match runner.next_pair(&doing, &mut look)? {
+            PairResult::Pair(raw) => pairs.push(raw),
+            other => ended = Some(other),
         }
-        record.void_pairs = runner.void_pairs;
-        Ok(ended.map(|result| result.words(config.measure.timeout_s)))
     }
+    record.void_pairs = runner.void_pairs;
+    Ok(ended.map(|result| result.words(config.measure.timeout_s)))
+}
 
-    fn single_runs(
-        &self,
-        config: &Config,
-        harness: &Built,
-        baseline: &Built,
-        seed: u64,
-        record: &mut Record,
-    ) -> Result<Option<String>> {
-        let mut single_runner = SingleRunner::new(self, config, harness);
-        for run in 0..BASELINE_RUNS {
-            let doing = format!("the baseline, run {} of {BASELINE_RUNS}", run + 1);
-            let prompts = keep::draw(seed, run).prompts;
-            match single_runner.sample(baseline, prompts, &doing)? {
-                RunResult::Counts(Sampled::Measured(values)) => {
-                    record.runs.push(values);
-                    record.run_seeds.push(prompts);
-                }
-                RunResult::Counts(other) => return Ok(Some(other.words(config.measure.timeout_s))),
-                RunResult::Void(reason) => return Ok(Some(format!("the machine is too busy: {reason}"))),
+fn single_runs(
+    world: &World,
+    config: &Config,
+    harness: &Built,
+    baseline: &Built,
+    seed: u64,
+    record: &mut Record,
+) -> Result<Option<String>> {
+    let mut single_runner = SingleRunner::new(world, config, harness);
+    for run in 0..BASELINE_RUNS {
+        let doing = format!("the baseline, run {} of {BASELINE_RUNS}", run + 1);
+        let prompts = keep::draw(seed, run).prompts;
+        match single_runner.sample(baseline, prompts, &doing)? {
+            RunResult::Counts(Sampled::Measured(values)) => {
+                record.runs.push(values);
+                record.run_seeds.push(prompts);
             }
+            RunResult::Counts(other) => return Ok(Some(other.words(config.measure.timeout_s))),
+            RunResult::Void(reason) => return Ok(Some(format!("the machine is too busy: {reason}"))),
         }
-        record.void_pairs = single_runner.void_runs;
-        Ok(None)
     }
+    record.void_pairs = single_runner.void_runs;
+    Ok(None)
 }
 
 /// Judges the baseline's pairs, now that it is known how values are compared. Returns why they come to nothing, where they do.

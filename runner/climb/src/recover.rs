@@ -60,69 +60,67 @@ struct PreviousProcess {
     boot: String,
 }
 
-impl World {
-    /// Takes the lock, opens the ledger, and mends what the last piton left. `all` looks at everything in any case.
-    ///
-    /// # Errors
-    /// When another piton is at work, the ledger cannot be used, or something cannot be mended.
-    pub fn lock_and_recover(&self, who: &str, all: bool) -> Result<LockedRepo> {
-        let state = self.repo.state_dir();
-        self.runner.mark(&state);
-        let lock = Lock::take(&state, who)?;
-        // Before anything is changed: what is mended is mended by the ledger.
-        ledger_witness::check_ledger_is_current(&self.repo)?;
-        self.repo.remember_outputs();
-        self.build_store().evict()?;
-        let mut ledger = Ledger::open_or_create(&state)?;
-        let boot = host::boot();
-        let last: Option<PreviousProcess> = ledger.mark(SESSION)?;
-        let cut_off = last.is_some_and(|last| !last.ended || last.boot != boot);
-        let thorough = all || cut_off;
-        ledger.set_mark(SESSION, &PreviousProcess { ended: false, boot: boot.clone() })?;
-        let mut mended = vec![];
-        let stopped = hold::end_leftovers(&state);
-        if stopped > 0 {
-            let left = format!(
-                "{stopped} processes of an agent whose guard was killed, stopped while samples were taken"
-            );
-            mended.push(self::mended("process", left, "ended"));
+/// Takes the lock, opens the ledger, and mends what the last piton left. `all` looks at everything in any case.
+///
+/// # Errors
+/// When another piton is at work, the ledger cannot be used, or something cannot be mended.
+pub fn lock_and_recover(world: &World, who: &str, all: bool) -> Result<LockedRepo> {
+    let state = world.repo.state_dir();
+    world.runner.mark(&state);
+    let lock = Lock::take(&state, who)?;
+    // Before anything is changed: what is mended is mended by the ledger.
+    ledger_witness::check_ledger_is_current(&world.repo)?;
+    world.repo.remember_outputs();
+    world.build_store().evict()?;
+    let mut ledger = Ledger::open_or_create(&state)?;
+    let boot = host::boot();
+    let last: Option<PreviousProcess> = ledger.mark(SESSION)?;
+    let cut_off = last.is_some_and(|last| !last.ended || last.boot != boot);
+    let thorough = all || cut_off;
+    ledger.set_mark(SESSION, &PreviousProcess { ended: false, boot: boot.clone() })?;
+    let mut mended = vec![];
+    let stopped = hold::end_leftovers(&state);
+    if stopped > 0 {
+        let left = format!(
+            "{stopped} processes of an agent whose guard was killed, stopped while samples were taken"
+        );
+        mended.push(self::mended("process", left, "ended"));
+    }
+    if thorough {
+        mended.extend(left_behind(&world.repo)?);
+    }
+    let ended = locks(&world.repo, cut_off, &mut mended)?;
+    // While a lock that may be ours is left, the next piton looks again.
+    ledger.set_mark_on_close(SESSION, &PreviousProcess { ended, boot })?;
+    for run in ledger.runs()? {
+        let in_progress: Vec<TrialInProgress> =
+            ledger.unfinished()?.into_iter().filter(|trial| trial.record.run == run.name).collect();
+        if in_progress.is_empty() && !thorough {
+            continue;
+        }
+        let mut book = Book::open(ledger, run)?;
+        for trial in in_progress {
+            mended.push(finish(&mut book, &world.repo, trial)?);
         }
         if thorough {
-            mended.extend(left_behind(&self.repo)?);
+            mended.extend(refs(&mut book, &world.repo)?);
+            mended.extend(worktree(&book, &world.repo)?);
         }
-        let ended = locks(&self.repo, cut_off, &mut mended)?;
-        // While a lock that may be ours is left, the next piton looks again.
-        ledger.set_mark_on_close(SESSION, &PreviousProcess { ended, boot })?;
-        for run in ledger.runs()? {
-            let in_progress: Vec<TrialInProgress> =
-                ledger.unfinished()?.into_iter().filter(|trial| trial.record.run == run.name).collect();
-            if in_progress.is_empty() && !thorough {
-                continue;
-            }
-            let mut book = Book::open(ledger, run)?;
-            for trial in in_progress {
-                mended.push(finish(&mut book, &self.repo, trial)?);
-            }
-            if thorough {
-                mended.extend(refs(&mut book, &self.repo)?);
-                mended.extend(worktree(&book, &self.repo)?);
-            }
+        ledger = book.ledger;
+    }
+    for (run, printed) in run_store::tables(&ledger, &world.repo)? {
+        if !run_store::table_is_settled(&ledger, &world.repo, &run, &printed)? {
+            let path = run_store::table_path(&ledger, &world.repo, &run)?;
+            let book = Book::open(ledger, run)?;
+            book.reprint_table(&world.repo)?;
+            mended.push(table(&path));
             ledger = book.ledger;
         }
-        for (run, printed) in run_store::tables(&ledger, &self.repo)? {
-            if !run_store::table_is_settled(&ledger, &self.repo, &run, &printed)? {
-                let path = run_store::table_path(&ledger, &self.repo, &run)?;
-                let book = Book::open(ledger, run)?;
-                book.reprint_table(&self.repo)?;
-                mended.push(table(&path));
-                ledger = book.ledger;
-            }
-        }
-        for Repair { found, did, .. } in &mended {
-            self.progress.line(Tone::Dim, &format!("recovered: {found}: {did}"));
-        }
-        Ok(LockedRepo { ledger, lock, mended, thorough })
     }
+    for Repair { found, did, .. } in &mended {
+        world.progress.line(Tone::Dim, &format!("recovered: {found}: {did}"));
+    }
+    Ok(LockedRepo { ledger, lock, mended, thorough })
 }
 
 /// The ledger to look at, where there is one and the last piton left nothing undone: what is refused by what stands there now is then

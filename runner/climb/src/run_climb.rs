@@ -1,14 +1,15 @@
 //! The unattended climb: asks an agent for an edit, has it tried, and goes on until something says stop.
 //!
-//! When to stop, whether a call counts and how long to wait is for `session` to say, what to tell the agent for `brief`.
+//! When to stop, whether a call counts and how long to wait is for `stopping` to say, what to tell the agent for `brief`.
 
 mod hold;
 mod hooks;
+mod start;
 
 use piton_core::base::level::Level;
 
 use crate::run_store;
-use crate::run_trial::Session;
+use crate::run_trial::{Begun, ProposalMeta, Session};
 use piton_agent::kind::CostUnit;
 use piton_agent::{Agent, CallContext, Reply};
 use piton_core::base::error::Result;
@@ -27,9 +28,12 @@ use piton_system::process;
 use piton_system::terminal::Tone;
 
 pub use hold::{clear_stop_request, request_stop, stop_requested};
+pub use start::from_incumbent;
 
 /// A climb.
-pub struct Climber<'a> {
+pub struct Climber<'a, 'w> {
+    /// The run, and what carries out its trials.
+    pub session: &'a mut Session<'w>,
     /// The worktree that it is in.
     pub work: &'a Repo,
     /// Whose that is.
@@ -42,59 +46,62 @@ pub struct Climber<'a> {
     pub watch: Stopwatch,
     /// What it is told, what it has spent; kept up while it goes on.
     pub ascent: Ascent,
+    /// What the worktree begins with, where that is not the incumbent.
+    pub begun: Option<Begun>,
 }
 
-impl Session<'_> {
+impl Climber<'_, '_> {
     /// Climbs until the budget is spent.
     ///
     /// # Errors
     /// When piton itself fails. The trials recorded until then stand.
-    pub fn climb(&mut self, climber: &mut Climber) -> Result<Stop> {
-        let stop = self.go_on(climber);
-        let ascent = &mut climber.ascent;
+    pub fn climb(&mut self) -> Result<Stop> {
+        let stop = self.go_on();
+        let ascent = &mut self.ascent;
         ascent.waiting = None;
         ascent.stopped = Some(*stop.as_ref().unwrap_or(&Stop::Broken));
         if let Err(error) = &stop {
             ascent.trouble = Some(text::clean(&error.what, 300));
         }
         // Where piton has failed already, that is the error to tell.
-        let kept = self.keep(ascent);
-        self.run_stop_hook(ascent);
+        let kept = self.keep();
+        self.run_stop_hook();
         let stop = stop?;
         kept.map(|()| stop)
     }
 
-    fn go_on(&mut self, climber: &mut Climber) -> Result<Stop> {
-        let (before, mut session, mut note) = (climber.ascent.spent.wall, None::<String>, None::<String>);
-        let budget = climber.ascent.options.budget.clone();
+    fn go_on(&mut self) -> Result<Stop> {
+        let (before, mut session, mut note) = (self.ascent.spent.wall, None::<String>, None::<String>);
+        let budget = self.ascent.options.budget.clone();
         // What the last piton left outstanding.
-        self.run_due_rechecks(climber.work, false, climber.owner)?;
+        self.session.run_due_rechecks(self.work, false, self.owner)?;
         loop {
-            let metric = &self.book.config.metric.name;
-            let spent = &mut climber.ascent.spent;
-            spent.wall = before + climber.watch.elapsed();
-            spent.best = self.book.incumbent().value(metric);
-            spent.interrupted = self.world.runner.interrupted();
-            spent.asked = self.asked_to_stop();
+            let asked = self.asked_to_stop();
+            let metric = &self.session.book.config.metric.name;
+            let spent = &mut self.ascent.spent;
+            spent.wall = before + self.watch.elapsed();
+            spent.best = self.session.book.incumbent().value(metric);
+            spent.interrupted = self.session.world.runner.interrupted();
+            spent.asked = asked;
             let stop = stopping::stop(&budget, spent);
             let interrupted = spent.interrupted;
-            self.keep(&climber.ascent)?;
+            self.keep()?;
             if let Some(stop) = stop {
                 if !interrupted {
-                    self.run_due_rechecks(climber.work, true, climber.owner)?;
+                    self.session.run_due_rechecks(self.work, true, self.owner)?;
                 }
                 return Ok(stop);
             }
-            if self.book.tally.unblinded.blind_is_due(self.book.config.rule.blind_after()) {
-                self.blind(climber.work, climber.owner)?;
+            if self.session.book.tally.unblinded.blind_is_due(self.session.book.config.rule.blind_after()) {
+                self.session.blind(self.work, self.owner)?;
                 continue;
             }
-            let reply = self.ask(climber, &budget, session.as_deref(), note.take())?;
-            let made = self.take(climber, reply, &mut session)?;
+            let (reply, turn) = self.ask(&budget, session.as_deref(), note.take())?;
+            let made = self.take(reply, turn, &mut session)?;
             note = made.note;
-            climber.ascent.spent.wall = before + climber.watch.elapsed();
-            if !self.pause(&mut climber.ascent, climber.agent, &made.call)? {
-                climber.ascent.spent.barred = true;
+            self.ascent.spent.wall = before + self.watch.elapsed();
+            if !self.pause(&made.call)? {
+                self.ascent.spent.barred = true;
             }
         }
     }
@@ -102,103 +109,111 @@ impl Session<'_> {
     /// Asks the agent for a proposal.
     fn ask(
         &mut self,
-        climber: &Climber,
         budget: &Budget,
         session: Option<&str>,
         note: Option<String>,
-    ) -> Result<Reply> {
-        let (work, agent, options) = (climber.work, climber.agent, &climber.ascent.options);
-        let next = self.book.ledger.next_trial(&self.book.run.name)?;
-        let left = stopping::left(budget, &climber.ascent.spent);
+    ) -> Result<(Reply, ProposalMeta)> {
+        let (work, agent) = (self.work, self.agent);
+        let next = self.session.book.ledger.next_trial(&self.session.book.run.name)?;
+        let left = stopping::left(budget, &self.ascent.spent);
         let seconds = left.wall.map(|wall| wall.as_secs_f64());
         let left = Left { trials: left.trials, seconds, usd: left.usd, tokens: left.tokens };
-        let mut brief = self.brief(work, agent, climber.owner, next, left)?;
+        let mut brief = self.prepare_worktree(next, left)?;
         brief.extend(note.map(|note| format!("\n{note}\n")));
         let thinking = format!("{} is thinking", agent.name());
-        self.world.progress.doing(&format!("trial {next}: {thinking}"));
+        self.session.world.progress.doing(&format!("trial {next}: {thinking}"));
         let deadline = left.seconds.map(|seconds| clock::unix() + seconds as u64);
-        self.world.status_file.waiting_for_proposal(&thinking, deadline);
-        let (book, config) = (&self.book, &self.book.config);
+        self.session.world.status_file.waiting_for_proposal(&thinking, deadline);
+        let (book, config) = (&self.session.book, &self.session.book.config);
         let dir = scope::below(work.root(), &book.run.within);
         let context = CallContext {
             worktree: work.root(),
             dir: &dir,
-            homes: &self.world.place.at()?.join("agents/climb"),
+            homes: &self.session.world.place.at()?.join("agents/climb"),
             editable: &config.scope.editable,
-            more: &options.more,
-            least: climber.least,
-            runner: &self.world.runner,
+            more: &self.ascent.options.more,
+            least: self.least,
+            runner: &self.session.world.runner,
             knobs: &config.knobs,
             tried: &book.tally.tried,
             brief,
-            logs: self.world.repo.state_dir().join("logs"),
-            timeout: options.timeout,
-            stall: options.stall,
+            logs: self.session.world.repo.state_dir().join("logs"),
+            timeout: self.ascent.options.timeout,
+            stall: self.ascent.options.stall,
             usd: left.usd,
             session,
         };
-        let (thinking, repo_state) = (Stopwatch::start(), work.repo_state(&self.branch()));
+        let (thinking, repo_state) = (Stopwatch::start(), work.repo_state(&self.session.branch()));
         let reply = agent.propose(&context)?;
-        self.turn.seconds = thinking.seconds();
-        self.turn.moved = repo_state.moved(&work.repo_state(&self.branch()));
-        if !self.turn.moved.is_empty() {
+        let turn = ProposalMeta {
+            seconds: thinking.seconds(),
+            agent: None,
+            moved: repo_state.moved(&work.repo_state(&self.session.branch())),
+            begun: self.begun,
+        };
+        if !turn.moved.is_empty() {
             work.restore_state(&repo_state)?;
         }
-        self.world.progress.idle();
-        Ok(reply)
+        self.session.world.progress.idle();
+        Ok((reply, turn))
     }
 
     /// Makes of a reply what it is: a trial, a failed call, or the end.
     fn take(
         &mut self,
-        climber: &mut Climber,
         reply: Reply,
+        mut turn: ProposalMeta,
         session: &mut Option<String>,
     ) -> Result<ReplyOutcome> {
-        let (work, owner, ascent) = (climber.work, climber.owner, &mut climber.ascent);
+        let (work, owner) = (self.work, self.owner);
         let left = |call: &Call| call.failed() || reply.idle != *call;
-        let edited = !left(&reply.call) || !self.turn.moved.is_empty() || !self.untouched(work)?;
+        let edited = !left(&reply.call) || !turn.moved.is_empty() || !self.untouched()?;
         let call = if edited { reply.call } else { reply.idle };
-        ascent.spent.call(&call, &reply.cost);
-        ascent.pending.add(&reply.cost);
-        ascent.trouble = call.words();
-        *session = reply.session.filter(|_| climber.agent.keeps_session() && !call.failed());
-        if let Some(words) = &ascent.trouble {
+        self.ascent.spent.call(&call, &reply.cost);
+        self.ascent.pending.add(&reply.cost);
+        self.ascent.trouble = call.words();
+        *session = reply.session.filter(|_| self.agent.keeps_session() && !call.failed());
+        if let Some(words) = &self.ascent.trouble {
             let log = "its output is in .git/piton/logs/agent.log and agent.out";
-            self.world.progress.line(Tone::Bad, &format!("the agent {words}; {log}"));
+            self.session.world.progress.line(Tone::Bad, &format!("the agent {words}; {log}"));
         }
         if call == Call::Exhausted {
-            ascent.spent.exhausted = true;
+            self.ascent.spent.exhausted = true;
             return Ok(ReplyOutcome { call, note: None });
         }
         // A failed call is no trial, unless what it left is a whole edit, or it moved what is not its own.
-        let nothing = call.failed() && (!edited || !reply.whole) && self.turn.moved.is_empty();
+        let nothing = call.failed() && (!edited || !reply.whole) && turn.moved.is_empty();
         if call == Call::Interrupted || nothing {
             if edited {
-                let base = work.commit_id(self.book.incumbent().commit.as_deref().unwrap_or_default())?;
-                work.restore(base, if owner == Owner::Piton { None } else { Some(&self.book.config.scope) })?;
+                let base =
+                    work.commit_id(self.session.book.incumbent().commit.as_deref().unwrap_or_default())?;
+                work.restore(
+                    base,
+                    if owner == Owner::Piton { None } else { Some(&self.session.book.config.scope) },
+                )?;
             }
             if call != Call::Interrupted {
-                ascent.spent.fail();
+                self.ascent.spent.fail();
                 // What is wrong with a command line does not pass, and too small a limit on a call neither.
-                ascent.spent.idle += u32::from(!climber.agent.may_recover() || call == Call::Spent);
+                self.ascent.spent.idle += u32::from(!self.agent.may_recover() || call == Call::Spent);
                 if let Some((trouble, note)) = self.denied() {
-                    ascent.trouble = Some(trouble);
+                    self.ascent.trouble = Some(trouble);
                     return Ok(ReplyOutcome { note: Some(note), call });
                 }
             }
             return Ok(ReplyOutcome { note: stopping::note(&call), call });
         }
-        self.turn.agent = climber.agent.program().map(|name| Proposer {
+        turn.agent = self.agent.program().map(|name| Proposer {
             name,
             model: reply.model,
             end: call.word().to_owned(),
-            cost: std::mem::take(&mut ascent.pending),
+            cost: std::mem::take(&mut self.ascent.pending),
         });
-        let record = self.trial(work, &reply.proposal, owner)?;
-        self.run_due_rechecks(work, false, owner)?;
-        climber.ascent.spent.trial(&record);
-        self.run_trial_hook(&climber.ascent, &record);
+        self.begun = None;
+        let record = self.session.trial(work, &reply.proposal, turn, owner)?;
+        self.session.run_due_rechecks(work, false, owner)?;
+        self.ascent.spent.trial(&record);
+        self.run_trial_hook(&record);
         let note = matches!(record.outcome, Outcome::NoEdit).then(|| stopping::note(&call)).flatten();
         let again = matches!(
             record.outcome,
@@ -207,19 +222,19 @@ impl Session<'_> {
         let Some((trouble, more)) = again.then(|| self.denied()).flatten() else {
             return Ok(ReplyOutcome { call, note });
         };
-        climber.ascent.trouble = Some(trouble);
+        self.ascent.trouble = Some(trouble);
         Ok(ReplyOutcome { call, note: Some(note.map_or(more.clone(), |note| format!("{note}\n{more}"))) })
     }
 
     /// Tells what the agent was not let do, where what it printed says so. Returns the same for the status, and for the next brief.
     fn denied(&self) -> Option<(String, String)> {
-        let logs = self.world.repo.state_dir().join("logs");
+        let logs = self.session.world.repo.state_dir().join("logs");
         let line = ["agent.log", "agent.out"]
             .iter()
             .find_map(|name| crash::not_permitted(&process::tail(&logs.join(name), TAIL)))?;
-        let scope = self.book.config.scope.editable.join(", ");
+        let scope = self.session.book.config.scope.editable.join(", ");
         let told = format!("something that it did was not permitted: `{}`", line.replace('`', "'"));
-        self.world.progress.line(
+        self.session.world.progress.line(
             Tone::Bad,
             &format!(
                 "the agent's output says that {told}; it may write {scope}, and what --allow-write opens"
@@ -230,36 +245,10 @@ impl Session<'_> {
     }
 
     /// Keeps what is known of the climb where `piton status` and `piton resume` find it.
-    fn keep(&self, ascent: &Ascent) -> Result<()> {
-        self.book.ledger.set_mark(LAST, &ascent.run)?;
-        self.book.ledger.set_mark(&mark(&ascent.run), ascent)
-    }
-
-    /// The last lines of a climb.
-    ///
-    /// # Errors
-    /// When the ledger cannot be read.
-    pub fn summary(&self, stop: &Stop, ascent: &Ascent, wall_s: f64) -> Result<String> {
-        let records = self.book.records()?;
-        let results =
-            run_store::table_path(&self.book.ledger, &self.world.repo, &self.book.run)?.display().to_string();
-        let cost = (ascent.spent.cost.calls > 0).then(|| stopping::spent(&ascent.spent));
-        let summary = summary::Summary {
-            run: &self.book.run.name,
-            records: &records,
-            stopped: stop.words(),
-            wall_s,
-            spent: cost.as_deref(),
-            trouble: ascent.trouble.as_deref(),
-            results: &results,
-        };
-        Ok(summary::summary(&summary, &self.book.config.metric))
-    }
-
-    /// Makes the worktree what trial `next` begins with, and returns what the agent is told. The tuner starts from the incumbent: it
-    /// says what it changed from there.
-    fn brief(&mut self, work: &Repo, agent: &Agent, owner: Owner, next: u32, left: Left) -> Result<String> {
-        self.prepare_worktree(work, next, left, owner == Owner::Piton && *agent != Agent::Tuner)
+    fn keep(&self) -> Result<()> {
+        let ascent = &self.ascent;
+        self.session.book.ledger.set_mark(LAST, &ascent.run)?;
+        self.session.book.ledger.set_mark(&mark(&ascent.run), ascent)
     }
 }
 
@@ -308,6 +297,28 @@ pub fn ascent(run: &str, options: ClimbOptions, before: Option<Ascent>) -> Ascen
         trouble: None,
         stopped: None,
     }
+}
+
+/// The last lines of a climb.
+///
+/// # Errors
+/// When the ledger cannot be read.
+pub fn summary(session: &Session, stop: &Stop, ascent: &Ascent, wall_s: f64) -> Result<String> {
+    let records = session.book.records()?;
+    let results = run_store::table_path(&session.book.ledger, &session.world.repo, &session.book.run)?
+        .display()
+        .to_string();
+    let cost = (ascent.spent.cost.calls > 0).then(|| stopping::spent(&ascent.spent));
+    let summary = summary::Summary {
+        run: &session.book.run.name,
+        records: &records,
+        stopped: stop.words(),
+        wall_s,
+        spent: cost.as_deref(),
+        trouble: ascent.trouble.as_deref(),
+        results: &results,
+    };
+    Ok(summary::summary(&summary, &session.book.config.metric))
 }
 
 /// What a user must know who limits what this agent does not tell.

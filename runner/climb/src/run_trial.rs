@@ -5,7 +5,7 @@
 
 mod accept;
 mod again;
-mod start;
+mod similar;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -32,8 +32,6 @@ use piton_system::ledger::{Lock, Run};
 use piton_system::sandbox;
 use piton_system::terminal::Tone;
 
-pub use start::{Begun, from_incumbent};
-
 /// A run in progress, and the lock on the repository.
 pub struct Session<'w> {
     /// Where it happens.
@@ -46,11 +44,9 @@ pub struct Session<'w> {
     pub status_guard: StatusGuard<'w>,
     /// Held for as long as the run is in progress.
     pub lock: Lock,
-    /// What the proposer of the next trial did, besides its edit.
-    pub turn: ProposalMeta,
 }
 
-/// A proposer's turn.
+/// What a proposer did besides its edit.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct ProposalMeta {
     /// How long it took.
@@ -63,17 +59,34 @@ pub struct ProposalMeta {
     pub begun: Option<Begun>,
 }
 
+/// The edit that a proposal begins with: that of a near miss, laid over the incumbent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Begun {
+    /// The near miss.
+    pub trial: u32,
+    /// A commit that holds it; no ref leads there.
+    pub commit: Id,
+    /// The tree of that commit.
+    pub tree: Id,
+}
+
 impl Session<'_> {
     /// Name of the run's branch.
     pub fn branch(&self) -> String {
         self.book.branch()
     }
 
-    /// One trial of what stands in `work`, from edit to row.
+    /// One trial of what stands in `work`, from edit to row; `turn` is what its proposer did besides.
     ///
     /// # Errors
     /// When the worktree is not on the run's branch, or piton itself fails. What the challenger does is an outcome.
-    pub fn trial(&mut self, work: &Repo, proposal: &Proposal, owner: Owner) -> Result<Record> {
+    pub fn trial(
+        &mut self,
+        work: &Repo,
+        proposal: &Proposal,
+        turn: ProposalMeta,
+        owner: Owner,
+    ) -> Result<Record> {
         let watch = Stopwatch::start();
         let base = work.commit_id(self.book.incumbent().commit.as_deref().unwrap_or_default())?;
         let head = work.head()?;
@@ -87,7 +100,6 @@ impl Session<'_> {
             run_store::settle(&self.book.ledger, &self.world.repo, &self.book.run.site(&self.world.repo))?;
         told.iter().for_each(|told| self.world.progress.line(Tone::Neutral, told));
         self.world.runner.transcribe(&files.log())?;
-        let turn = std::mem::take(&mut self.turn);
         let mut record = self.blank(base)?;
         record.seconds.agent = turn.seconds;
         record.claim = proposal.claim.clone();

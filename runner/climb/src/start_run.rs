@@ -4,10 +4,11 @@ use std::fs;
 use std::path::Path;
 
 use crate::build::{BuildEnd, Built};
+use crate::calibrate;
 use crate::context::{self, World};
 use crate::recover::{LockedRepo, open_settled};
 use crate::run_store::{self, Book, ExperimentFiles};
-use crate::run_trial::{ProposalMeta, Session, blank, worktree_path};
+use crate::run_trial::{Session, blank, worktree_path};
 use crate::sample::Sampled;
 use piton_core::base::error::{Context, Error, Result, exit};
 use piton_core::base::metric::Scale;
@@ -40,311 +41,312 @@ const DEPENDENCIES: [&str; 9] = [
     "elm-stuff",
 ];
 
-impl World {
-    /// Whether a run may begin here: what [`World::begin`] refuses, as far as it can be seen without changing anything.
-    ///
-    /// # Errors
-    /// What stands in the way.
-    pub fn may_begin(&self, name: Option<&str>, owner: Owner) -> Result<()> {
-        let state = self.repo.state_dir();
-        let ledger = open_settled(&self.repo)?;
-        if ledger.is_none() && Ledger::open_read_only(&state)?.is_some() {
-            return Ok(());
-        }
-        let head = self.repo.head()?;
-        let (_, config) = context::experiment(&self.repo, head.commit)?;
-        self.stand_clean(&config, owner)?;
-        let name = self.free_name(name, ledger.as_ref())?;
-        fit(&self.repo, head.commit, &config)?;
-        let site = self.repo.site();
-        let dir = self.repo.directory(&site);
-        is_own_directory(&dir.join(run_store::OWN))?;
-        self.no_foreign_worktree(&name, &dir)
+/// Whether a run may begin here: what [`begin`] refuses, as far as it can be seen without changing anything.
+///
+/// # Errors
+/// What stands in the way.
+pub fn may_begin(world: &World, name: Option<&str>, owner: Owner) -> Result<()> {
+    let state = world.repo.state_dir();
+    let ledger = open_settled(&world.repo)?;
+    if ledger.is_none() && Ledger::open_read_only(&state)?.is_some() {
+        return Ok(());
     }
+    let head = world.repo.head()?;
+    let (_, config) = context::experiment(&world.repo, head.commit)?;
+    stand_clean(world, &config, owner)?;
+    let name = free_name(world, name, ledger.as_ref())?;
+    fit(&world.repo, head.commit, &config)?;
+    let site = world.repo.site();
+    let dir = world.repo.directory(&site);
+    is_own_directory(&dir.join(run_store::OWN))?;
+    no_foreign_worktree(world, &name, &dir)
+}
 
-    fn no_foreign_worktree(&self, name: &str, dir: &Path) -> Result<()> {
-        let Some(place) = self.repo.foreign_worktree(&format!("piton-{name}"), &worktree_path(dir, name))
-        else {
-            return Ok(());
-        };
-        Err(Error::refused("the run did not begin: git has a worktree of the name that its own would have")
-            .cause(format!("piton-{name} lies at {}", place.display()))
-            .note("nothing was measured, and it is as it was")
-            .hint(format!("choose another name for the run, or: git worktree remove {}", place.display())))
+fn no_foreign_worktree(world: &World, name: &str, dir: &Path) -> Result<()> {
+    let Some(place) = world.repo.foreign_worktree(&format!("piton-{name}"), &worktree_path(dir, name)) else {
+        return Ok(());
+    };
+    Err(Error::refused("the run did not begin: git has a worktree of the name that its own would have")
+        .cause(format!("piton-{name} lies at {}", place.display()))
+        .note("nothing was measured, and it is as it was")
+        .hint(format!("choose another name for the run, or: git worktree remove {}", place.display())))
+}
+
+/// Begins a run at HEAD: seals, builds, measures and records the baseline, makes the branch.
+///
+/// # Errors
+/// A tree that is not clean, a name that is taken, a harness or baseline that does not build, run or pass.
+pub fn begin<'w>(
+    world: &'w World,
+    locked_repo: LockedRepo,
+    name: Option<&str>,
+    owner: Owner,
+) -> Result<Session<'w>> {
+    let head = world.repo.head()?;
+    let (text, config) = context::experiment(&world.repo, head.commit)?;
+    let untracked = stand_clean(world, &config, owner)?;
+    let LockedRepo { lock, ledger, .. } = locked_repo;
+    let state = world.repo.state_dir();
+    let name = free_name(world, name, Some(&ledger))?;
+    fit(&world.repo, head.commit, &config)?;
+    world.repo.try_refs(&name, head.commit)?;
+    let site = world.repo.site();
+    let files = create_dirs(world, &ledger, &site)?;
+    no_foreign_worktree(world, &name, &files.dir)?;
+    if !untracked.is_empty() {
+        let told = format!("not committed, and so no part of the run: {}", some(&untracked));
+        world.progress.line(Tone::Dim, &told);
     }
+    let branch = format!("piton/{name}");
+    let status_guard = world.status_file.begin(&name);
+    world.progress.line(Tone::Plain, &format!("run {name}: {}, on branch {branch}", config.name));
+    fs::create_dir_all(state.join("logs")).context("the run did not begin")?;
+    world.runner.transcribe(&files.log())?;
+    tell(world, head.commit, &config)?;
 
-    /// Begins a run at HEAD: seals, builds, measures and records the baseline, makes the branch.
-    ///
-    /// # Errors
-    /// A tree that is not clean, a name that is taken, a harness or baseline that does not build, run or pass.
-    pub fn begin(&self, locked_repo: LockedRepo, name: Option<&str>, owner: Owner) -> Result<Session<'_>> {
-        let head = self.repo.head()?;
-        let (text, config) = context::experiment(&self.repo, head.commit)?;
-        let untracked = self.stand_clean(&config, owner)?;
-        let LockedRepo { lock, ledger, .. } = locked_repo;
-        let state = self.repo.state_dir();
-        let name = self.free_name(name, Some(&ledger))?;
-        fit(&self.repo, head.commit, &config)?;
-        self.repo.try_refs(&name, head.commit)?;
-        let site = self.repo.site();
-        let files = self.create_dirs(&ledger, &site)?;
-        self.no_foreign_worktree(&name, &files.dir)?;
-        if !untracked.is_empty() {
-            let told = format!("not committed, and so no part of the run: {}", some(&untracked));
-            self.progress.line(Tone::Dim, &told);
-        }
-        let branch = format!("piton/{name}");
-        let status_guard = self.status_file.begin(&name);
-        self.progress.line(Tone::Plain, &format!("run {name}: {}, on branch {branch}", config.name));
-        fs::create_dir_all(state.join("logs")).context("the run did not begin")?;
-        self.runner.transcribe(&files.log())?;
-        self.tell(head.commit, &config)?;
-
-        let watch = Stopwatch::start();
-        if config.harness.is_some() {
-            self.begin_long("building the harness from the sealed tree; minutes the first time");
-        }
-        let harness = self.build_store().harness(head.commit, &config)?;
-        if let Some(hash) = &harness.hash {
-            self.progress.line(
-                Tone::Plain,
-                &format!("harness built in {}, sha256 {}", seconds(watch.seconds()), &hash[..12]),
-            );
-        }
-        let built_from = Stopwatch::start();
-        self.begin_long("building the baseline");
-        let left_out = self.left_out(&harness, &config);
-        let broken = |why: String| {
-            Error::new("the run did not begin: the baseline cannot be measured")
-                .status(exit::BASELINE)
-                .cause(why)
-                .note("no branch was made and nothing was recorded")
-                .hint(format!("the whole output is in {}{left_out}", files.names.log))
-        };
-        let build = |end: BuildEnd| match end {
-            BuildEnd::Built(built) => Ok(built),
-            BuildEnd::Failed(crash) => Err(broken(format!("it does not build: {}", crash.reason))),
-            BuildEnd::TimedOut => Err(broken("its build took too long".to_owned())),
-            BuildEnd::Interrupted => Err(broken(process::STOPPED.to_owned())),
-        };
-        let baseline = build(self.build_store().challenger(head.commit, &[], &config, true)?)?;
-        let build_s = built_from.seconds();
-        self.progress.line(Tone::Plain, &format!("baseline built in {}", seconds(build_s)));
-        if !config.scope.from_checkout.is_empty() {
-            self.progress.line(
-                Tone::Neutral,
-                &format!(
-                    "not sealed, read from the checkout: {}",
-                    config.within_experiment(&config.scope.from_checkout).join(", ")
-                ),
-            );
-        }
-        // One sample now: what is wrong with the measuring command is not to show after another build.
-        if config.build.is_some()
-            && let Some(why) = self.first_sample(&config, &harness, &baseline)?
-        {
-            return Err(broken(why));
-        }
-        self.doing("building the baseline a second time");
-        let again = build(self.build_store().again(head.commit, &[&baseline], &config)?)?;
-
-        let measured_from = Stopwatch::start();
-        let seed: u64 = host::fresh_seed()?;
-        let seal = self.repo.seal(head.commit, &config.scope)?.to_string();
-        let run = Run {
-            name: name.clone(),
-            base: head.commit.to_string(),
-            seal,
-            harness: harness.hash.clone(),
-            config: text,
-            began: clock::now(),
-            within: site.within,
-            worktree: site.worktree,
-            locks: true,
-        };
-        let mut record = Record {
-            description: "baseline".to_owned(),
-            commit: Some(run.base.clone()),
-            outcome: Outcome::Baseline,
-            artifact: baseline.hash.clone(),
-            // The same program twice, on purpose.
-            sides: Some(Sides { incumbent: baseline.side(), challenger: again.side() }),
-            seed: Some(seed),
-            ..blank(&run, 0, &config)
-        };
-        if let Some(why) = self.calibrate(&config, &harness, (&baseline, &again), seed, &mut record)? {
-            return Err(broken(why));
-        }
-        record.seconds =
-            Seconds { agent: 0.0, build: build_s, measure: measured_from.seconds(), total: watch.seconds() };
-        self.progress.idle();
-        let config = config.with_scales_of(Some(&record));
-        let metric = &config.metric;
-        let tau = record.tau.map_or_else(String::new, |tau| {
-            let size = text::size(tau, 2, metric);
-            match config.histories(std::slice::from_ref(&record), false).primary.track().seeded {
-                _ if tau == 0.0 => ", the same value on every seed".to_owned(),
-                true => format!(", equal on the same seed; from seed to seed it varies by {size}"),
-                false => format!(", tau of a pair's gain {size}"),
-            }
-        });
-        let compared = match metric.scale() {
-            Scale::Ratio => String::new(),
-            Scale::Difference => format!(", compared by difference, in {}", text::clean(metric.units(), 30)),
-        };
-        let value = record.value(&config.metric.name).map_or_else(String::new, number);
-        self.progress.line(
+    let watch = Stopwatch::start();
+    if config.harness.is_some() {
+        world.begin_long("building the harness from the sealed tree; minutes the first time");
+    }
+    let harness = world.build_store().harness(head.commit, &config)?;
+    if let Some(hash) = &harness.hash {
+        world.progress.line(
             Tone::Plain,
+            &format!("harness built in {}, sha256 {}", seconds(watch.seconds()), &hash[..12]),
+        );
+    }
+    let built_from = Stopwatch::start();
+    world.begin_long("building the baseline");
+    let left_out = left_out(world, &harness, &config);
+    let broken = |why: String| {
+        Error::new("the run did not begin: the baseline cannot be measured")
+            .status(exit::BASELINE)
+            .cause(why)
+            .note("no branch was made and nothing was recorded")
+            .hint(format!("the whole output is in {}{left_out}", files.names.log))
+    };
+    let build = |end: BuildEnd| match end {
+        BuildEnd::Built(built) => Ok(built),
+        BuildEnd::Failed(crash) => Err(broken(format!("it does not build: {}", crash.reason))),
+        BuildEnd::TimedOut => Err(broken("its build took too long".to_owned())),
+        BuildEnd::Interrupted => Err(broken(process::STOPPED.to_owned())),
+    };
+    let baseline = build(world.build_store().challenger(head.commit, &[], &config, true)?)?;
+    let build_s = built_from.seconds();
+    world.progress.line(Tone::Plain, &format!("baseline built in {}", seconds(build_s)));
+    if !config.scope.from_checkout.is_empty() {
+        world.progress.line(
+            Tone::Neutral,
             &format!(
-                "baseline {} {value} {} ({}{compared}{tau}), gates pass\n",
-                config.metric.name,
-                config.metric.unit,
-                match record.runs.len() {
-                    0 => format!("{} of two builds", plural(record.pairs.len(), "pair")),
-                    runs => plural(runs, "run"),
-                }
+                "not sealed, read from the checkout: {}",
+                config.within_experiment(&config.scope.from_checkout).join(", ")
             ),
         );
-        if let Some(hash) = &record.artifact {
-            fsync::sync_within(&run_store::artifact_dir(&self.repo, hash))
-                .context("the artifact was not synced")?;
-        }
-        let tree = self.repo.tree_id(head.commit)?;
-        ledger.begin(&run, &run_store::trial_in_progress(&record, Some(tree), &self.repo, Owner::User))?;
-        failpoint::point("begun");
-        let mut book = Book::open(ledger, run)?;
-        book.create_branch(&self.repo)?;
-        book.apply(&self.repo, None, 0, Owner::User)?;
-        Ok(Session { world: self, book, harness, status_guard, lock, turn: ProposalMeta::default() })
     }
-
-    /// Words on dependencies that are in the checkout and, since git ignores them, in no tree that is measured; empty where there are none.
-    fn left_out(&self, harness: &Built, config: &Config) -> String {
-        let checkout = scope::below(&self.repo.main_root(), &config.within);
-        let there = |name: &&&str| {
-            checkout.join(name).is_dir()
-                && fs::symlink_metadata(scope::below(&harness.tree, &config.within).join(name)).is_err()
-        };
-        let names: Vec<String> =
-            DEPENDENCIES.iter().filter(there).map(|name| format!("\"{name}\"")).collect();
-        if names.is_empty() {
-            return String::new();
-        }
-        let all = config
-            .within_experiment(&config.scope.from_checkout)
-            .into_iter()
-            .map(|path| format!("\"{path}\""))
-            .chain(names.iter().cloned());
-        format!(
-            "; git ignores {}, so the tree that is measured has none: install it in [build], or have it read where it lies: [scope] from_checkout = [{}]",
-            names.join(", ").replace('"', ""),
-            all.collect::<Vec<_>>().join(", ")
-        )
+    // One sample now: what is wrong with the measuring command is not to show after another build.
+    if config.build.is_some()
+        && let Some(why) = first_sample(world, &config, &harness, &baseline)?
+    {
+        return Err(broken(why));
     }
+    world.doing("building the baseline a second time");
+    let again = build(world.build_store().again(head.commit, &[&baseline], &config)?)?;
 
-    /// A run begins at what a commit holds. Where a climb begins it, in a worktree of its own, files that no commit has do not matter:
-    /// they are returned.
-    fn stand_clean(&self, config: &Config, owner: Owner) -> Result<Vec<String>> {
-        let overlooked = run_store::overlooked(&config.within);
-        let (untracked, dirty): (Vec<String>, Vec<String>) = self
-            .repo
-            .dirty()?
-            .into_iter()
-            .filter(|path| !overlooked.contains(path))
-            .partition(|path| owner == Owner::Piton && !self.repo.tracks(path));
-        if let Some((path, how)) = dirty.iter().find_map(|path| Some((path, self.repo.uncompared(path)?))) {
-            return Err(Error::refused("the run did not begin: a file cannot be compared with its commit")
-                .cause(format!(
-                    "{path} has {how}, which piton does not run, and git's index does not vouch for it"
-                ))
-                .note("nothing was changed, and your files are as they were")
-                .hint("`touch` the file, then `git status`, renews the index; if that names the file, commit it or put it back"));
-        }
-        if !dirty.is_empty() {
-            return Err(Error::refused("the run did not begin: the tree is not clean")
-                .cause(format!("not committed: {}", some(&dirty)))
-                .note("nothing was changed, and your files are as they were")
-                .hint("commit them, or `git stash --include-untracked`"));
-        }
-        Ok(untracked)
+    let measured_from = Stopwatch::start();
+    let seed: u64 = host::fresh_seed()?;
+    let seal = world.repo.seal(head.commit, &config.scope)?.to_string();
+    let run = Run {
+        name: name.clone(),
+        base: head.commit.to_string(),
+        seal,
+        harness: harness.hash.clone(),
+        config: text,
+        began: clock::now(),
+        within: site.within,
+        worktree: site.worktree,
+        locks: true,
+    };
+    let mut record = Record {
+        description: "baseline".to_owned(),
+        commit: Some(run.base.clone()),
+        outcome: Outcome::Baseline,
+        artifact: baseline.hash.clone(),
+        // The same program twice, on purpose.
+        sides: Some(Sides { incumbent: baseline.side(), challenger: again.side() }),
+        seed: Some(seed),
+        ..blank(&run, 0, &config)
+    };
+    if let Some(why) = calibrate::calibrate(world, &config, &harness, (&baseline, &again), seed, &mut record)?
+    {
+        return Err(broken(why));
     }
-
-    /// Tells what is measured otherwise than it looks.
-    fn tell(&self, commit: Id, config: &Config) -> Result<()> {
-        let mut converted = self.repo.converted(commit)?;
-        converted.retain(|file| file.as_held);
-        if let Some(first) = converted.first() {
-            let others = match converted.len() - 1 {
-                0 => String::new(),
-                n => format!(" and {} more", plural(n, "file")),
-            };
-            let told = format!(
-                "built and measured as git holds them, not as they lie in a checkout: {} ({}){others}",
-                clean(&first.path, 200),
-                clean(&first.how, 80)
-            );
-            self.progress.line(Tone::Dim, &told);
+    record.seconds =
+        Seconds { agent: 0.0, build: build_s, measure: measured_from.seconds(), total: watch.seconds() };
+    world.progress.idle();
+    let config = config.with_scales_of(Some(&record));
+    let metric = &config.metric;
+    let tau = record.tau.map_or_else(String::new, |tau| {
+        let size = text::size(tau, 2, metric);
+        match config.histories(std::slice::from_ref(&record), false).primary.track().seeded {
+            _ if tau == 0.0 => ", the same value on every seed".to_owned(),
+            true => format!(", equal on the same seed; from seed to seed it varies by {size}"),
+            false => format!(", tau of a pair's gain {size}"),
         }
-        for path in config.scope.measures_itself(&config.measure.command, &config.within) {
-            let told = format!(
-                "{} measures and may be edited: an edit can print any figure. Take it from {{sealed}}, or out of the scope",
-                clean(&path, 200)
-            );
-            self.progress.line(Tone::Bad, &told);
-        }
-        Ok(())
-    }
-
-    /// Measures the baseline once. Returns why it cannot be, where it cannot.
-    fn first_sample(&self, config: &Config, harness: &Built, baseline: &Built) -> Result<Option<String>> {
-        self.doing("a first sample of the baseline");
-        let draw = keep::draw(host::fresh_seed()?, 0);
-        let sampled = self.sampler(config, harness).sample(baseline, draw.prompts, draw.padding)?;
-        Ok(match sampled {
-            Sampled::Measured(_) => None,
-            other => Some(other.words(config.measure.timeout_s)),
-        })
-    }
-
-    /// Has git overlook what a run leaves in the checkout, and makes the place where a human may leave guidance. Returns where that is.
-    fn create_dirs(&self, ledger: &Ledger, site: &Site) -> Result<ExperimentFiles> {
-        let (files, told) = run_store::settle(ledger, &self.repo, site)?;
-        told.iter().for_each(|told| self.progress.line(Tone::Neutral, told));
-        let own = files.dir.join(run_store::OWN);
-        is_own_directory(&own)?;
-        match fs::create_dir(&own) {
-            Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => {
-                let what = "the run does not begin or go on: .piton, where guidance is left, cannot be made";
-                Err(Error::new(what)
-                    .cause(e)
-                    .note("nothing was measured, and what is recorded is as it was")
-                    .hint("let this user write to the checkout, or make room on its disk"))
+    });
+    let compared = match metric.scale() {
+        Scale::Ratio => String::new(),
+        Scale::Difference => format!(", compared by difference, in {}", text::clean(metric.units(), 30)),
+    };
+    let value = record.value(&config.metric.name).map_or_else(String::new, number);
+    world.progress.line(
+        Tone::Plain,
+        &format!(
+            "baseline {} {value} {} ({}{compared}{tau}), gates pass\n",
+            config.metric.name,
+            config.metric.unit,
+            match record.runs.len() {
+                0 => format!("{} of two builds", plural(record.pairs.len(), "pair")),
+                runs => plural(runs, "run"),
             }
-            _ => Ok(files),
-        }
+        ),
+    );
+    if let Some(hash) = &record.artifact {
+        fsync::sync_within(&run_store::artifact_dir(&world.repo, hash))
+            .context("the artifact was not synced")?;
     }
+    let tree = world.repo.tree_id(head.commit)?;
+    ledger.begin(&run, &run_store::trial_in_progress(&record, Some(tree), &world.repo, Owner::User))?;
+    failpoint::point("begun");
+    let mut book = Book::open(ledger, run)?;
+    book.create_branch(&world.repo)?;
+    book.apply(&world.repo, None, 0, Owner::User)?;
+    Ok(Session { world, book, harness, status_guard, lock })
+}
 
-    /// Takes up a run that has begun.
-    ///
-    /// # Errors
-    /// No such run, another piton at work, a branch that somebody moved, a harness that is not the run's.
-    pub fn resume(&self, locked_repo: LockedRepo, name: &str) -> Result<Session<'_>> {
-        let LockedRepo { lock, ledger, .. } = locked_repo;
-        let run = ledger.run(name)?.ok_or_else(|| {
-            Error::refused(format!("there is no run {name}"))
-                .note("nothing was changed")
-                .hint(format!("begin it: piton baseline --run {name}"))
-        })?;
-        let status_guard = self.status_file.begin(name);
-        let config = run.experiment()?;
-        let files = self.create_dirs(&ledger, &run.site(&self.repo))?;
-        fs::create_dir_all(self.repo.state_dir().join("logs")).context("the run was not taken up")?;
-        self.runner.transcribe(&files.log())?;
-        let harness = self.build_store().harness(self.repo.commit_id(&run.base)?, &config)?;
-        if harness.hash != run.harness {
-            return Err(Error::refused(format!(
-                "run {name} was not taken up: its harness is another one now"
+/// Words on dependencies that are in the checkout and, since git ignores them, in no tree that is measured; empty where there are none.
+fn left_out(world: &World, harness: &Built, config: &Config) -> String {
+    let checkout = scope::below(&world.repo.main_root(), &config.within);
+    let there = |name: &&&str| {
+        checkout.join(name).is_dir()
+            && fs::symlink_metadata(scope::below(&harness.tree, &config.within).join(name)).is_err()
+    };
+    let names: Vec<String> = DEPENDENCIES.iter().filter(there).map(|name| format!("\"{name}\"")).collect();
+    if names.is_empty() {
+        return String::new();
+    }
+    let all = config
+        .within_experiment(&config.scope.from_checkout)
+        .into_iter()
+        .map(|path| format!("\"{path}\""))
+        .chain(names.iter().cloned());
+    format!(
+        "; git ignores {}, so the tree that is measured has none: install it in [build], or have it read where it lies: [scope] from_checkout = [{}]",
+        names.join(", ").replace('"', ""),
+        all.collect::<Vec<_>>().join(", ")
+    )
+}
+
+/// A run begins at what a commit holds. Where a climb begins it, in a worktree of its own, files that no commit has do not matter:
+/// they are returned.
+fn stand_clean(world: &World, config: &Config, owner: Owner) -> Result<Vec<String>> {
+    let overlooked = run_store::overlooked(&config.within);
+    let (untracked, dirty): (Vec<String>, Vec<String>) = world
+        .repo
+        .dirty()?
+        .into_iter()
+        .filter(|path| !overlooked.contains(path))
+        .partition(|path| owner == Owner::Piton && !world.repo.tracks(path));
+    if let Some((path, how)) = dirty.iter().find_map(|path| Some((path, world.repo.uncompared(path)?))) {
+        return Err(Error::refused("the run did not begin: a file cannot be compared with its commit")
+            .cause(format!(
+                "{path} has {how}, which piton does not run, and git's index does not vouch for it"
             ))
+            .note("nothing was changed, and your files are as they were")
+            .hint("`touch` the file, then `git status`, renews the index; if that names the file, commit it or put it back"));
+    }
+    if !dirty.is_empty() {
+        return Err(Error::refused("the run did not begin: the tree is not clean")
+            .cause(format!("not committed: {}", some(&dirty)))
+            .note("nothing was changed, and your files are as they were")
+            .hint("commit them, or `git stash --include-untracked`"));
+    }
+    Ok(untracked)
+}
+
+/// Tells what is measured otherwise than it looks.
+fn tell(world: &World, commit: Id, config: &Config) -> Result<()> {
+    let mut converted = world.repo.converted(commit)?;
+    converted.retain(|file| file.as_held);
+    if let Some(first) = converted.first() {
+        let others = match converted.len() - 1 {
+            0 => String::new(),
+            n => format!(" and {} more", plural(n, "file")),
+        };
+        let told = format!(
+            "built and measured as git holds them, not as they lie in a checkout: {} ({}){others}",
+            clean(&first.path, 200),
+            clean(&first.how, 80)
+        );
+        world.progress.line(Tone::Dim, &told);
+    }
+    for path in config.scope.measures_itself(&config.measure.command, &config.within) {
+        let told = format!(
+            "{} measures and may be edited: an edit can print any figure. Take it from {{sealed}}, or out of the scope",
+            clean(&path, 200)
+        );
+        world.progress.line(Tone::Bad, &told);
+    }
+    Ok(())
+}
+
+/// Measures the baseline once. Returns why it cannot be, where it cannot.
+fn first_sample(world: &World, config: &Config, harness: &Built, baseline: &Built) -> Result<Option<String>> {
+    world.doing("a first sample of the baseline");
+    let draw = keep::draw(host::fresh_seed()?, 0);
+    let sampled = world.sampler(config, harness).sample(baseline, draw.prompts, draw.padding)?;
+    Ok(match sampled {
+        Sampled::Measured(_) => None,
+        other => Some(other.words(config.measure.timeout_s)),
+    })
+}
+
+/// Has git overlook what a run leaves in the checkout, and makes the place where a human may leave guidance. Returns where that is.
+fn create_dirs(world: &World, ledger: &Ledger, site: &Site) -> Result<ExperimentFiles> {
+    let (files, told) = run_store::settle(ledger, &world.repo, site)?;
+    told.iter().for_each(|told| world.progress.line(Tone::Neutral, told));
+    let own = files.dir.join(run_store::OWN);
+    is_own_directory(&own)?;
+    match fs::create_dir(&own) {
+        Err(e) if e.kind() != std::io::ErrorKind::AlreadyExists => {
+            let what = "the run does not begin or go on: .piton, where guidance is left, cannot be made";
+            Err(Error::new(what)
+                .cause(e)
+                .note("nothing was measured, and what is recorded is as it was")
+                .hint("let this user write to the checkout, or make room on its disk"))
+        }
+        _ => Ok(files),
+    }
+}
+
+/// Takes up a run that has begun.
+///
+/// # Errors
+/// No such run, another piton at work, a branch that somebody moved, a harness that is not the run's.
+pub fn resume<'w>(world: &'w World, locked_repo: LockedRepo, name: &str) -> Result<Session<'w>> {
+    let LockedRepo { lock, ledger, .. } = locked_repo;
+    let run = ledger.run(name)?.ok_or_else(|| {
+        Error::refused(format!("there is no run {name}"))
+            .note("nothing was changed")
+            .hint(format!("begin it: piton baseline --run {name}"))
+    })?;
+    let status_guard = world.status_file.begin(name);
+    let config = run.experiment()?;
+    let files = create_dirs(world, &ledger, &run.site(&world.repo))?;
+    fs::create_dir_all(world.repo.state_dir().join("logs")).context("the run was not taken up")?;
+    world.runner.transcribe(&files.log())?;
+    let harness = world.build_store().harness(world.repo.commit_id(&run.base)?, &config)?;
+    if harness.hash != run.harness {
+        return Err(Error::refused(format!("run {name} was not taken up: its harness is another one now"))
             .cause(format!(
                 "it was sealed to {}, and the same source builds {} today",
                 or_dash(&run.harness),
@@ -352,62 +354,58 @@ impl World {
             ))
             .note("the trials already recorded still stand")
             .hint("begin a new run: figures of two harnesses are not compared"));
-        }
-        let book = Book::open(ledger, run)?;
-        book.settle_branch(&self.repo)?;
-        Ok(Session { world: self, book, harness, status_guard, lock, turn: ProposalMeta::default() })
     }
+    let book = Book::open(ledger, run)?;
+    book.settle_branch(&world.repo)?;
+    Ok(Session { world, book, harness, status_guard, lock })
+}
 
-    fn free_name(&self, name: Option<&str>, ledger: Option<&Ledger>) -> Result<String> {
-        let known = |name: &str| ledger.map_or(Ok(None), |ledger| ledger.run(name));
-        let taken = |name: &str| -> Result<bool> {
-            Ok(known(name)?.is_some() || self.repo.has_branch(&format!("piton/{name}")))
-        };
-        // A branch called piton stands in the way of every run.
-        let blocked = |name: &str| -> Result<Option<RefConflict>> {
-            Ok(self
-                .repo
-                .conflict(name)?
-                .filter(|conflict| conflict.with != format!("refs/heads/piton/{name}")))
-        };
-        let Some(name) = name else {
-            let today = clock::today();
-            for n in 1.. {
-                let name = if n == 1 { today.clone() } else { format!("{today}-{n}") };
-                if let Some(conflict) = blocked(&name)?.filter(|conflict| !conflict.with.contains(&name)) {
-                    return Err(in_the_way(&conflict));
-                }
-                if !taken(&name)? && blocked(&name)?.is_none() {
-                    return Ok(name);
-                }
+fn free_name(world: &World, name: Option<&str>, ledger: Option<&Ledger>) -> Result<String> {
+    let known = |name: &str| ledger.map_or(Ok(None), |ledger| ledger.run(name));
+    let taken = |name: &str| -> Result<bool> {
+        Ok(known(name)?.is_some() || world.repo.has_branch(&format!("piton/{name}")))
+    };
+    // A branch called piton stands in the way of every run.
+    let blocked = |name: &str| -> Result<Option<RefConflict>> {
+        Ok(world.repo.conflict(name)?.filter(|conflict| conflict.with != format!("refs/heads/piton/{name}")))
+    };
+    let Some(name) = name else {
+        let today = clock::today();
+        for n in 1.. {
+            let name = if n == 1 { today.clone() } else { format!("{today}-{n}") };
+            if let Some(conflict) = blocked(&name)?.filter(|conflict| !conflict.with.contains(&name)) {
+                return Err(in_the_way(&conflict));
             }
-            unreachable!("some number is free")
-        };
-        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        if name.is_empty()
-            || name.len() > 60
-            || !name.chars().all(plain)
-            || name.starts_with(['.', '-'])
-            || name.ends_with(".lock")
-            || name.contains("..")
-            || name.ends_with('.')
-        {
-            return Err(Error::usage(format!("the run did not begin: `{name}` is no name for a run"))
-                .cause("a name has letters, digits, `-`, `_` and `.`, at most sixty of them"));
+            if !taken(&name)? && blocked(&name)?.is_none() {
+                return Ok(name);
+            }
         }
-        if taken(name)? {
-            return Err(Error::refused(format!("the run did not begin: there is a run {name} already"))
-                .note("its trials and its branch are as they were")
-                .hint(format!("choose another name, or go on with it: piton climb --run {name}")));
-        }
-        match blocked(name)? {
-            Some(conflict) => Err(in_the_way(&conflict)),
-            None => Ok(name.to_owned()),
-        }
+        unreachable!("some number is free")
+    };
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty()
+        || name.len() > 60
+        || !name.chars().all(plain)
+        || name.starts_with(['.', '-'])
+        || name.ends_with(".lock")
+        || name.contains("..")
+        || name.ends_with('.')
+    {
+        return Err(Error::usage(format!("the run did not begin: `{name}` is no name for a run"))
+            .cause("a name has letters, digits, `-`, `_` and `.`, at most sixty of them"));
+    }
+    if taken(name)? {
+        return Err(Error::refused(format!("the run did not begin: there is a run {name} already"))
+            .note("its trials and its branch are as they were")
+            .hint(format!("choose another name, or go on with it: piton climb --run {name}")));
+    }
+    match blocked(name)? {
+        Some(conflict) => Err(in_the_way(&conflict)),
+        None => Ok(name.to_owned()),
     }
 }
 
-/// Whether a run may be taken up: what [`World::resume`] refuses, as far as it can be seen without changing anything. Returns the run as it
+/// Whether a run may be taken up: what [`resume`] refuses, as far as it can be seen without changing anything. Returns the run as it
 /// is looked at; `None` where it is to be recovered first, or is not there.
 ///
 /// # Errors

@@ -1,7 +1,9 @@
 //! Verification: HEAD of a run against its baseline in fresh pairs, and each keep measured once more.
 
 use crate::build::{BuildEnd, Built};
+use crate::context::World;
 use crate::pair_runner::{PairResult, PairRunner};
+use crate::run_store::Book;
 use crate::run_trial::Session;
 use piton_core::base::error::{Error, Result};
 use piton_core::base::metric::Values;
@@ -23,74 +25,82 @@ const WHAT: &str = "nothing was verified";
 /// Pairs of a verification: its 95 % interval is then the 6th and the 15th of them.
 pub const PAIRS: u32 = 20;
 
-impl Session<'_> {
-    /// Measures the incumbent against the baseline in [`PAIRS`] fresh coin pairs; with `each`, every keep too.
-    ///
-    /// # Errors
-    /// Nothing kept, a side that does not build or cannot be measured, Ctrl-C. Nothing is recorded then.
-    pub fn verify(&mut self, each: bool) -> Result<Verification> {
-        let records = self.book.records()?;
-        let keeps: Vec<&Record> = records.iter().filter(|record| record.outcome.kept()).collect();
-        // Not the last keep, where provisional ones were taken back.
-        let Some(last) = rechecks::incumbent(&records).filter(|_| !keeps.is_empty()).filter(|r| r.trial > 0)
-        else {
-            return Err(Error::refused(format!(
-                "nothing was verified: run {} has kept nothing yet",
-                self.book.run.name
-            )));
-        };
-        if each && self.book.config.rule.preset == Preset::Replicates {
-            return Err(Error::usage("nothing was verified: --each asks the rule for pairs")
-                .cause("this run judges single runs, and knows no scale of a pair")
-                .hint("piton verify, without --each, measures HEAD against the baseline"));
-        }
-        let watch = Stopwatch::start();
-        let baseline = self.built(&records[0], &[])?;
-        let head = self.built(last, &[&baseline])?;
-        two(&baseline, &head)?;
-        let seed = host::fresh_seed()?;
-        let pairs = self.pairs(
-            &baseline,
-            &head,
-            &records,
-            seed,
-            &mut |pairs| pairs.len() < PAIRS as usize,
-            "HEAD against the baseline",
-        )?;
-        let pairs = pairs
-            .map_err(|sick| fails(sick, ("HEAD", last.trial), ("the baseline", 0), &self.book.run.name))?;
-        let gains: Vec<f64> = pairs.iter().map(|pair| pair.gain).collect();
-        let interval = stats::sign_interval(&gains, 0.025).expect("twenty pairs have one");
-        let mut verification = Verification {
-            run: self.book.run.name.clone(),
-            at: clock::now(),
-            baseline: self.book.run.base.clone(),
-            head: last.commit.clone().unwrap_or_default(),
-            seed,
-            gain: stats::median(&gains).unwrap_or(0.0),
-            low: interval.0,
-            high: interval.1,
-            naive: keeps.iter().filter_map(|record| record.outcome.estimate()).map(|e| e.gain).sum(),
-            pairs,
-            each: vec![],
-            seconds: 0.0,
-        };
-        if each {
-            for keep in &keeps {
-                verification.each.push(self.again(keep, last, &records)?);
-            }
-        }
-        self.world.progress.idle();
-        let again = self.book.tally.branch_state.outstanding(&self.book.config.rule);
-        for again in again {
-            let told = format!("still to be tested again, at the end of a climb: {again}");
-            self.world.progress.line(Tone::Neutral, &told);
-        }
-        verification.seconds = watch.seconds();
-        self.book.ledger.add_verification(&verification)?;
-        Ok(verification)
+/// Measures the incumbent against the baseline in [`PAIRS`] fresh coin pairs; with `each`, every keep too.
+///
+/// # Errors
+/// Nothing kept, a side that does not build or cannot be measured, Ctrl-C. Nothing is recorded then.
+pub fn verify(session: &Session, each: bool) -> Result<Verification> {
+    let verifier = Verifier { world: session.world, book: &session.book, harness: &session.harness };
+    let records = session.book.records()?;
+    let keeps: Vec<&Record> = records.iter().filter(|record| record.outcome.kept()).collect();
+    // Not the last keep, where provisional ones were taken back.
+    let Some(last) = rechecks::incumbent(&records).filter(|_| !keeps.is_empty()).filter(|r| r.trial > 0)
+    else {
+        return Err(Error::refused(format!(
+            "nothing was verified: run {} has kept nothing yet",
+            session.book.run.name
+        )));
+    };
+    if each && session.book.config.rule.preset == Preset::Replicates {
+        return Err(Error::usage("nothing was verified: --each asks the rule for pairs")
+            .cause("this run judges single runs, and knows no scale of a pair")
+            .hint("piton verify, without --each, measures HEAD against the baseline"));
     }
+    let watch = Stopwatch::start();
+    let baseline = verifier.built(&records[0], &[])?;
+    let head = verifier.built(last, &[&baseline])?;
+    two(&baseline, &head)?;
+    let seed = host::fresh_seed()?;
+    let pairs = verifier.pairs(
+        &baseline,
+        &head,
+        &records,
+        seed,
+        &mut |pairs| pairs.len() < PAIRS as usize,
+        "HEAD against the baseline",
+    )?;
+    let pairs = pairs
+        .map_err(|sick| fails(sick, ("HEAD", last.trial), ("the baseline", 0), &session.book.run.name))?;
+    let gains: Vec<f64> = pairs.iter().map(|pair| pair.gain).collect();
+    let interval = stats::sign_interval(&gains, 0.025).expect("twenty pairs have one");
+    let mut verification = Verification {
+        run: session.book.run.name.clone(),
+        at: clock::now(),
+        baseline: session.book.run.base.clone(),
+        head: last.commit.clone().unwrap_or_default(),
+        seed,
+        gain: stats::median(&gains).unwrap_or(0.0),
+        low: interval.0,
+        high: interval.1,
+        naive: keeps.iter().filter_map(|record| record.outcome.estimate()).map(|e| e.gain).sum(),
+        pairs,
+        each: vec![],
+        seconds: 0.0,
+    };
+    if each {
+        for keep in &keeps {
+            verification.each.push(verifier.again(keep, last, &records)?);
+        }
+    }
+    session.world.progress.idle();
+    let again = session.book.tally.branch_state.outstanding(&session.book.config.rule);
+    for again in again {
+        let told = format!("still to be tested again, at the end of a climb: {again}");
+        session.world.progress.line(Tone::Neutral, &told);
+    }
+    verification.seconds = watch.seconds();
+    session.book.ledger.add_verification(&verification)?;
+    Ok(verification)
+}
 
+/// What measures the sides of a verification.
+struct Verifier<'a> {
+    world: &'a World,
+    book: &'a Book,
+    harness: &'a Built,
+}
+
+impl Verifier<'_> {
     /// One keep: against its own incumbent, and HEAD against HEAD without it.
     fn again(&self, keep: &Record, last: &Record, records: &[Record]) -> Result<Again> {
         let repo = &self.world.repo;
@@ -170,7 +180,7 @@ impl Session<'_> {
         let gates = &self.book.config.gates;
         let mut samples = Samples::default();
         let mut look = |side, values: &Values| samples.look(gates, side, values);
-        let mut runner = PairRunner::new(self.world, &self.book.config, &self.harness, (from, to), seed);
+        let mut runner = PairRunner::new(self.world, &self.book.config, self.harness, (from, to), seed);
         runner.exact = records.first().is_some_and(|first| exact(&first.pairs, &self.book.config.judging()));
         let metric = &self.book.config.metric;
         let mut history = MetricHistory::begin(&metric.name, metric.direction, metric.scale(), records);

@@ -5,7 +5,7 @@ use std::fs;
 use piton_climb::build::Built;
 use piton_climb::context::{World, experiment};
 use piton_climb::pair_runner::{PairResult, PairRunner};
-use piton_climb::recover::LockedRepo;
+use piton_climb::recover::{LockedRepo, lock_and_recover};
 use piton_core::base::error::{Context, Result};
 use piton_core::base::metric::{Scale, Values};
 use piton_core::report::tables::NoiseReport;
@@ -39,7 +39,7 @@ impl Bare {
         let head = world.repo.head()?.commit;
         let (_, config) = experiment(&world.repo, head)?;
         let state = world.repo.state_dir();
-        let locked_repo = world.lock_and_recover(who, false)?;
+        let locked_repo = lock_and_recover(world, who, false)?;
         fs::create_dir_all(state.join("logs")).context("nothing was measured")?;
         if config.harness.is_some() {
             world.progress.begin_long("building the harness from the committed tree; minutes the first time");

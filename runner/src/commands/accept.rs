@@ -6,7 +6,8 @@ use super::args::Which;
 use super::chosen::chosen;
 use super::verdict::{answer, status_of};
 use super::world;
-use piton_climb::start_run::may_resume;
+use piton_climb::recover::lock_and_recover;
+use piton_climb::start_run::{may_resume, resume};
 use piton_core::base::error::{Error, Result};
 use piton_core::base::level::Level;
 use piton_core::trial::text;
@@ -34,7 +35,7 @@ pub(super) fn run(dir: &Path, least: Level, trial: u32, by: Option<&str>, which:
             |who| text::clean(who.split(" <").next().unwrap_or(&who), 80),
         ),
     };
-    let mut session = world.resume(world.lock_and_recover("piton accept", true)?, &run.name)?;
+    let mut session = resume(&world, lock_and_recover(&world, "piton accept", true)?, &run.name)?;
     let record = session.accept(trial, &by)?;
     terminal::either(which.json, &record, || answer(&record, &session.book.config));
     Ok(status_of(&record))

@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use super::world;
+use piton_climb::recover::lock_and_recover;
+use piton_climb::start_run;
 use piton_core::base::error::{Result, exit};
 use piton_core::base::level::Level;
 use piton_core::trial::state::Owner;
@@ -14,8 +16,9 @@ use piton_system::terminal;
 /// What stands in the way of a run, or a baseline that does not measure.
 pub(super) fn run(dir: &Path, least: Level, name: Option<&str>, json: bool) -> Result<u8> {
     let world = world(dir, least)?;
-    world.may_begin(name, Owner::User)?;
-    let session = world.begin(world.lock_and_recover("piton baseline", true)?, name, Owner::User)?;
+    start_run::may_begin(&world, name, Owner::User)?;
+    let session =
+        start_run::begin(&world, lock_and_recover(&world, "piton baseline", true)?, name, Owner::User)?;
     world.repo.switch(&session.branch())?;
     terminal::either(json, session.book.incumbent(), || {
         format!(

@@ -10,10 +10,10 @@ use super::args::ClimbArgs;
 use super::world;
 use piton_agent::{self, Agent};
 use piton_climb::context::World;
-use piton_climb::recover::open_settled;
+use piton_climb::recover::{lock_and_recover, open_settled};
 use piton_climb::run_climb::{self, Climber};
 use piton_climb::run_trial::worktree_path;
-use piton_climb::start_run::may_resume;
+use piton_climb::start_run::{self, may_resume};
 use piton_core::base::error::{Error, Result, exit};
 use piton_core::run::stopping::{self, Ascent, Budget, ClimbOptions, Hooks, Spent, Stop, Target};
 use piton_core::trial::state::Owner;
@@ -147,9 +147,9 @@ fn start(start: Start, dir: &Path, least: Level) -> Result<u8> {
     let goes_on = asked.as_deref().map(|name| may_resume(&world.repo, name)).transpose()?.flatten();
     match (goes_on, &asked) {
         (Some(_), Some(name)) => stands_alone(&world.repo, name)?,
-        _ => world.may_begin(asked.as_deref(), Owner::Piton)?,
+        _ => start_run::may_begin(&world, asked.as_deref(), Owner::Piton)?,
     }
-    let entered = world.lock_and_recover("piton climb", true)?;
+    let entered = lock_and_recover(&world, "piton climb", true)?;
     let run = make_way(&world, &entered.ledger, run)?;
     run_climb::clear_stop_request(&world.repo.state_dir());
     let known = match &run {
@@ -157,8 +157,8 @@ fn start(start: Start, dir: &Path, least: Level) -> Result<u8> {
         None => false,
     };
     let mut session = match &run {
-        Some(name) if known => world.resume(entered, name)?,
-        name => world.begin(entered, name.as_deref(), Owner::Piton)?,
+        Some(name) if known => start_run::resume(&world, entered, name)?,
+        name => start_run::begin(&world, entered, name.as_deref(), Owner::Piton)?,
     };
     if let Some(value) = target {
         options.budget.target = Some(Target { value, direction: session.book.config.metric.direction });
@@ -173,17 +173,19 @@ fn start(start: Start, dir: &Path, least: Level) -> Result<u8> {
     // A worktree that a killed climb left may hold half an edit: begin with a clean one.
     world.repo.remove_worktree(&tree, &path)?;
     let work = world.repo.worktree(&tree, &path, &branch)?;
+    let ascent = run_climb::ascent(&session.book.run.name, options, before);
     let mut climber = Climber {
+        session: &mut session,
         work: &work,
         owner: Owner::Piton,
         agent: &agent,
         least: world.walls.found().level,
         watch,
-        ascent: run_climb::ascent(&session.book.run.name, options, before),
+        ascent,
+        begun: None,
     };
-    let stop =
-        session.climb(&mut climber).map_err(|error| world.repo.check_not_moved().err().unwrap_or(error));
-    let ascent = climber.ascent;
+    let stop = climber.climb().map_err(|error| world.repo.check_not_moved().err().unwrap_or(error));
+    let Climber { ascent, .. } = climber;
     world.progress.idle();
     drop(work);
     world.repo.remove_worktree(&tree, &path)?;
@@ -199,7 +201,7 @@ fn start(start: Start, dir: &Path, least: Level) -> Result<u8> {
             "trials": session.book.records()?,
         }));
     } else {
-        terminal::answer(&session.summary(&stop, &ascent, watch.seconds())?);
+        terminal::answer(&run_climb::summary(&session, &stop, &ascent, watch.seconds())?);
     }
     Ok(match stop {
         Stop::Interrupted => 130,

@@ -12,6 +12,9 @@ use super::chosen::chosen;
 use super::world;
 use piton_climb::context::World;
 use piton_climb::finalize_git::{Composer, IdeaEdit, WHAT};
+use piton_climb::recover::lock_and_recover;
+use piton_climb::start_run::resume;
+use piton_climb::verify;
 use piton_core::base::error::{Error, Result, exit};
 use piton_core::report::finalize::{self, Branch, Plan, RunEvidence, measured};
 use piton_core::run::rechecks;
@@ -77,12 +80,12 @@ pub(super) fn run(dir: &Path, least: Level, args: &FinalizeArgs) -> Result<u8> {
 
 /// Takes the lock, and measures first where that is wanted.
 fn hold(world: &World, run: &Run, verify: bool) -> Result<Lock> {
-    let entered = world.lock_and_recover("piton finalize", false)?;
+    let entered = lock_and_recover(world, "piton finalize", false)?;
     if !verify {
         return Ok(entered.lock);
     }
-    let mut session = world.resume(entered, &run.name)?;
-    let verification = session.verify(true)?;
+    let session = resume(world, entered, &run.name)?;
+    let verification = verify::verify(&session, true)?;
     world.progress.line(
         Tone::Plain,
         &format!("{}\n", summary::verification_words(&verification, &session.book.config.metric).trim_end()),

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::world;
+use piton_climb::recover::lock_and_recover;
 use piton_core::base::error::{Result, exit};
 use piton_core::base::level::Level;
 use piton_system::terminal;
@@ -14,7 +15,7 @@ use piton_system::terminal;
 pub(super) fn run(dir: &Path, json: bool) -> Result<u8> {
     // It starts nothing that would need walls.
     let world = world(dir, Level::None)?;
-    let mended = world.lock_and_recover("piton recover", true)?.mended;
+    let mended = lock_and_recover(&world, "piton recover", true)?.mended;
     terminal::either(json, &mended, || {
         (match mended.len() {
             0 => "nothing was left undone",

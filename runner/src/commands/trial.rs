@@ -10,9 +10,10 @@ use super::wait::{Waiter, under_way, under_way_words};
 use super::{still_true, world};
 use piton_climb::background::{EditIdentity, Errand, ErrandEnd, Errands};
 use piton_climb::context::World;
+use piton_climb::recover::lock_and_recover;
 use piton_climb::run_store;
-use piton_climb::run_trial::adopt;
-use piton_climb::start_run::may_resume;
+use piton_climb::run_trial::{ProposalMeta, adopt};
+use piton_climb::start_run::{may_resume, resume};
 use piton_core::base::error::{Context, Error, Result};
 use piton_core::trial::proposal::Proposal;
 use piton_core::trial::state::Owner;
@@ -158,12 +159,12 @@ fn judge(dir: &Path, least: Level, errands: &Errands, errand: &mut Errand) -> Re
     let world =
         World { progress: world.progress.with_listener(move |doing| listener.set_doing(doing)), ..world };
     // A branch that a power cut broke is put back before HEAD is read.
-    let entered = world.lock_and_recover("piton trial", false)?;
+    let entered = lock_and_recover(&world, "piton trial", false)?;
     let name = &on_a_run(&world.repo)?;
-    let mut session = world.resume(entered, name)?;
+    let mut session = resume(&world, entered, name)?;
     adopt(&mut session.book, &world.repo)?;
     errand.trial = Some((name.to_owned(), session.book.ledger.next_trial(name)?));
     errands.write(errand)?;
-    session.trial(&world.repo, &errand.proposal, Owner::User)?;
+    session.trial(&world.repo, &errand.proposal, ProposalMeta::default(), Owner::User)?;
     session.run_due_rechecks(&world.repo, false, Owner::User)
 }

@@ -5,7 +5,9 @@ use std::path::Path;
 use super::args::Which;
 use super::chosen::reading;
 use super::world;
-use piton_climb::start_run::may_resume;
+use piton_climb::recover::lock_and_recover;
+use piton_climb::start_run::{may_resume, resume};
+use piton_climb::verify::verify;
 use piton_core::base::error::{Result, exit};
 use piton_core::base::level::Level;
 use piton_core::run::summary;
@@ -19,8 +21,8 @@ pub(super) fn run(dir: &Path, least: Level, each: bool, which: &Which) -> Result
     let (_, run, config, _) = reading(dir, which)?;
     let world = world(dir, least)?;
     may_resume(&world.repo, &run.name)?;
-    let verification =
-        world.resume(world.lock_and_recover("piton verify", false)?, &run.name)?.verify(each)?;
+    let session = resume(&world, lock_and_recover(&world, "piton verify", false)?, &run.name)?;
+    let verification = verify(&session, each)?;
     terminal::either(which.json, &verification, || {
         summary::verification_words(&verification, &config.metric)
     });

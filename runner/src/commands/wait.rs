@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use super::verdict::{answer, status_of};
 use super::world;
 use piton_climb::background::{Errand, ErrandEnd, Errands};
+use piton_climb::recover::lock_and_recover;
 use piton_core::base::error::{Error, Result, exit};
 use piton_core::trial::record::Record;
 use piton_core::trial::text;
@@ -193,7 +194,7 @@ impl<'a> Waiter<'a> {
     /// Finishes what an errand's process has left that was ended in the middle of it. The caller holds the lock on errands.
     pub fn settle(&self, mut errand: Errand) -> Result<Errand> {
         // It starts nothing that would need walls.
-        let entered = world(self.dir, Level::None)?.lock_and_recover("piton wait", false)?;
+        let entered = lock_and_recover(&world(self.dir, Level::None)?, "piton wait", false)?;
         let record = match &errand.trial {
             Some((run, trial)) => entered.ledger.record(run, *trial)?,
             None => None,

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::run_trial::Session;
+use super::Climber;
 use piton_core::base::error::Context;
-use piton_core::run::stopping::Ascent;
 use piton_core::trial::record::Record;
 use piton_core::trial::text;
 use piton_system::process::{self, End, Job};
@@ -16,11 +15,11 @@ use piton_system::terminal::Tone;
 /// How long a hook may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-impl Session<'_> {
+impl Climber<'_, '_> {
     /// A trial has ended.
-    pub(super) fn run_trial_hook(&self, ascent: &Ascent, record: &Record) {
-        let hooks = &ascent.options.hooks;
-        let metric = &self.book.config.metric;
+    pub(super) fn run_trial_hook(&self, record: &Record) {
+        let hooks = &self.ascent.options.hooks;
+        let metric = &self.session.book.config.metric;
         let told = |event: &str| {
             json!({
                 "event": event,
@@ -28,13 +27,13 @@ impl Session<'_> {
                 "trial": record.trial,
                 "status": record.outcome.status().word(),
                 "reason": record.outcome.reason(),
-                "verdict": text::verdict(record, metric, self.book.config.rule.alpha),
+                "verdict": text::verdict(record, metric, self.session.book.config.rule.alpha),
                 "description": record.description,
                 "gain_pct": record.outcome.estimate().and_then(|estimate| metric.gain_pct(estimate.gain)),
                 "gain": record.outcome.estimate().map(|estimate| estimate.gain),
                 "change": record.outcome.estimate().map(|estimate| text::gain(estimate.gain, metric)),
                 "metric": metric.name,
-                "incumbent": self.book.incumbent().value(&metric.name),
+                "incumbent": self.session.book.incumbent().value(&metric.name),
                 "commit": record.commit,
                 "agent": record.agent,
             })
@@ -46,7 +45,8 @@ impl Session<'_> {
     }
 
     /// The climb has ended.
-    pub(super) fn run_stop_hook(&self, ascent: &Ascent) {
+    pub(super) fn run_stop_hook(&self) {
+        let ascent = &self.ascent;
         let spent = &ascent.spent;
         self.ring("on_stop", &ascent.options.hooks.on_stop, || {
             json!({
@@ -58,23 +58,27 @@ impl Session<'_> {
                 "keeps": spent.keeps,
                 "seconds": spent.wall.as_secs_f64(),
                 "cost": spent.cost,
-                "metric": self.book.config.metric.name,
-                "incumbent": self.book.incumbent().value(&self.book.config.metric.name),
+                "metric": self.session.book.config.metric.name,
+                "incumbent": self.session.book.incumbent().value(&self.session.book.config.metric.name),
             })
         });
     }
 
     fn ring(&self, name: &str, command: &[String], told: impl FnOnce() -> Value) {
         let Some(program) = command.first() else { return };
-        let logs = self.world.repo.state_dir().join("logs");
+        let logs = self.session.world.repo.state_dir().join("logs");
         let input = logs.join("hook.in");
         let mut argv = command.to_vec();
         argv[0] = process::absolute(program);
         let done =
             std::fs::write(&input, format!("{}\n", told())).context("nothing was told").and_then(|()| {
-                self.world.runner.run(&Job {
+                self.session.world.runner.run(&Job {
                     argv: &argv,
-                    cwd: &self.world.repo.directory(&self.book.run.site(&self.world.repo)),
+                    cwd: &self
+                        .session
+                        .world
+                        .repo
+                        .directory(&self.session.book.run.site(&self.session.world.repo)),
                     env: process::full_env(),
                     policy: None,
                     stdout: logs.join("hook.out"),
@@ -97,6 +101,6 @@ impl Session<'_> {
         };
         let why = text::clean(&why, 300);
         let line = format!("the hook {name} failed: {why}; its output is in .git/piton/logs/hook.log");
-        self.world.progress.line(Tone::Bad, &line);
+        self.session.world.progress.line(Tone::Bad, &line);
     }
 }
