@@ -495,3 +495,23 @@ fn init_for_agents_adds_to_what_is_there_and_keeps_every_word_of_it() {
     assert_eq!(toy.git(&["status", "--porcelain"]), "", "written anew, and nothing else moved");
     toy.baseline();
 }
+
+#[test]
+fn for_an_adapter_of_the_users_init_writes_and_prints_what_this_names_besides_what_piton_knows() {
+    let toy = Scratch::toy();
+    let adapter = "name = \"mine\"\ncommand = [\"my-agent\"]\nevents = \"text\"\n[init]\ninstructions = \"MINE.md\"\n\
+                   skills = \".mine/skills\"\nmcp = \".mine/mcp.json\"\nstart = 'my-agent --mcp \"piton mcp\" \"{say}\"'\n";
+    toy.write("mine.toml", adapter);
+    let said = toy.piton(&["init", "--agents", "mine.toml"]);
+    let line = "  mine      my-agent --mcp \"piton mcp\" \"Read program.md and do what it says.\"";
+    assert!(
+        said.status == 0 && said.out.contains(line) && said.out.contains("  claude    claude "),
+        "{said:?}"
+    );
+    for name in ["AGENTS.md", "CLAUDE.md", "GEMINI.md", "MINE.md", ".mine/skills/piton/SKILL.md"] {
+        assert!(written(toy.path(), name).contains("piton: begin"), "{name}");
+    }
+    for name in [".mcp.json", ".mine/mcp.json"] {
+        assert!(written(toy.path(), name).contains("\"args\": [\"mcp\"]"), "{name}");
+    }
+}

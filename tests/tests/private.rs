@@ -189,6 +189,85 @@ fn a_plain_command_has_nothing_of_any_agents_and_what_the_user_names_is_his_word
     assert_eq!(person.files(), before, "{said:?}");
 }
 
+/// An adapter of the user's, for a program that piton does not know.
+const MINE: &str = r#"
+name = "mine"
+command = ["my-agent", "{prompt_file}"]
+events = "text"
+[home]
+env = { MY_HOME = "my" }
+dirs = ["my/cache"]
+[[home.settings]]
+user = "~/.my"
+own = "my"
+copied = ["settings.json", "absent"]
+lent = ["login.json"]
+"#;
+
+#[test]
+fn an_agent_with_an_adapter_of_the_users_gets_the_private_home_that_this_names_by_climb_and_by_guard() {
+    let person = Person::new();
+    let (dir, adapter) = (person.home.path().join(".my"), person.bin.path().join("mine.toml"));
+    fs::create_dir(&dir).unwrap();
+    let login = r#"{"accessToken":"old","expiresAt":1}"#;
+    for (name, text) in [("settings.json", "{\"hooks\":{}}"), ("login.json", login), ("talk", "said before")]
+    {
+        fs::write(dir.join(name), text).unwrap();
+    }
+    fs::write(&adapter, MINE).unwrap();
+    let worst = "own=$PWD/.piton/agent; mkdir -p $own; H=$HOME/.my\n\
+         for f in settings.json login.json new; do echo evil > $H/$f; rm -f $H/$f; ln -s /etc/passwd $H/$f.soft; done 2>/dev/null\n\
+         [ -d $MY_HOME/cache ] && [ ! -e $MY_HOME/talk ] && grep -q hooks $MY_HOME/settings.json || exit 9\n\
+         grep -q old $MY_HOME/login.json && echo evil > $MY_HOME/settings.json || exit 9\n";
+    let fresh = r#"echo '{"accessToken":"fresh","expiresAt":2}' > $MY_HOME/login.json"#;
+    let before = person.files();
+    let file = adapter.to_str().unwrap();
+    person.has("my-agent", &format!("{worst}{fresh}\nexit 7\n"));
+    let said = person.run(&["guard", "--agent", file, "--", "my-agent"]);
+    let tokens: serde_json::Value = serde_json::from_str(&read(&dir.join("login.json"))).unwrap();
+    assert_eq!((said.status, tokens["accessToken"].as_str()), (7, Some("fresh")), "{said:?}");
+    fs::write(dir.join("login.json"), login).unwrap();
+    assert_eq!(person.files(), before, "the login came back, and nothing else");
+    // Without its adapter nobody knows what is its own.
+    let plain = "[ -z \"$MY_HOME\" ] && exit 7";
+    assert_eq!(person.run(&["guard", "--", "sh", "-c", plain]).status, 7);
+    person.has("my-agent", &format!("{worst}{ENDS}"));
+    let said = person.run(&["climb", "--run", "r", "--agent", file, "--trials", "1"]);
+    assert_eq!((person.toy.table().len(), person.files()), (2, before), "{said:?}");
+    let own = person.toy.place().join("agents/climb/mine-1/my");
+    assert_eq!((read(&own.join("settings.json")), own.join("login.json").exists()), ("evil\n".into(), false));
+}
+
+#[test]
+fn an_adapter_that_names_what_is_no_key_or_leads_out_of_the_home_directory_starts_nothing() {
+    let person = Person::new();
+    person.has("my-agent", ENDS);
+    let adapter = person.bin.path().join("mine.toml");
+    let wrong = [
+        ("dirs =", "writable = [\"~\"]\ndirs =", "writable"),
+        ("~/.my", "/etc", "home.settings.user"),
+        ("~/.my", "~/../other", "home.settings.user"),
+        ("\"my\" }", "\"../../my\" }", "home.env.MY_HOME"),
+        ("MY_HOME", "LD_PRELOAD", "LD_PRELOAD"),
+        ("\"absent\"", "\"../.bashrc\"", "home.settings.copied"),
+    ];
+    let before = person.files();
+    for (from, to, told) in wrong {
+        fs::write(&adapter, MINE.replace(from, to)).unwrap();
+        let file = adapter.to_str().unwrap();
+        for args in [
+            &["climb", "--run", "r", "--agent", file, "--trials", "1"] as &[&str],
+            &["guard", "--agent", file, "--", "my-agent"],
+            &["init", "--agents", file],
+        ] {
+            let said = person.run(args);
+            assert!(said.status == 2 && said.err.contains(told), "{told}: {said:?}");
+        }
+    }
+    assert_eq!((person.toy.table().len(), person.files()), (1, before));
+    assert!(!person.toy.path().join("AGENTS.md").exists());
+}
+
 #[test]
 fn of_a_login_what_was_refreshed_comes_back_and_what_else_was_written_into_it_does_not() {
     let fresh = r#"{"claudeAiOauth":{"accessToken":"fresh","expiresAt":2,"users":1}}"#;
