@@ -44,6 +44,7 @@ pub struct Tally {
     /// Where the next proposal may start.
     pub frontier: Frontier,
     metric: Metric,
+    #[serde(rename = "courses")]
     histories: MetricHistories,
     runs: Runs,
 }

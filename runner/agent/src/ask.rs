@@ -198,7 +198,7 @@ impl KnownAgent {
     }
 }
 
-/// A path of the desk's, relative to where the agent works.
+/// A path below `dir`, relative to it.
 fn below<'p>(dir: &Path, path: &'p Path) -> &'p Path {
     path.strip_prefix(dir).unwrap_or(path)
 }

@@ -140,7 +140,7 @@ impl Evaluator<'_> {
         })
     }
 
-    /// Holds a keep, as it is now, against what it stands on; `claim` is what was recorded of it.
+    /// Holds a keep, as it is now, against what it stands on; `recorded` is what was recorded of it.
     ///
     /// # Errors
     /// When piton itself fails.
@@ -148,7 +148,7 @@ impl Evaluator<'_> {
         &self,
         ids: (Id, Id),
         sides: (&Record, &Record),
-        claim: RecordedGain,
+        recorded: RecordedGain,
         record: &mut Record,
     ) -> Result<Outcome> {
         let (before, keep) = sides;
@@ -162,9 +162,9 @@ impl Evaluator<'_> {
         let doubted: &[First] =
             if keep.trial == self.book.incumbent().trial { &[First::Challenger] } else { &[] };
         let track = self.book.tally.histories(false).primary;
-        Ok(match self.hold((&before, &kept), By::Claim(claim), doubted, record)? {
+        Ok(match self.hold((&before, &kept), By::RecordedGain(recorded), doubted, record)? {
             Outcome::Judged { estimate, .. } => {
-                let worth = keep::again(&self.book.config.rule, &track.track_of(&record.pairs), claim).0;
+                let worth = keep::again(&self.book.config.rule, &track.track_of(&record.pairs), recorded).0;
                 match worth {
                     Some(worth) => Outcome::Recheck { keep: keep.trial, worth, estimate },
                     None => Outcome::Void { reason: "its pairs say nothing".to_owned() },

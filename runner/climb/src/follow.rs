@@ -96,12 +96,12 @@ impl RunFollower {
 
     /// Looks, and says what is different. What cannot be read is told among what goes on, and looked at again.
     pub fn refresh(&mut self) -> Change {
-        let heard = self.hear();
+        let status = self.read_status();
         let asked =
             self.live.now.as_ref().is_some_and(|now| run_climb::stop_requested(&self.state, now.process));
-        let new = heard == Some(true) || asked != self.live.asked;
+        let new = status == Some(true) || asked != self.live.asked;
         self.live.asked = asked;
-        match self.read(heard.is_some()) {
+        match self.read(status.is_some()) {
             Ok(change) if new => change.max(Change::Live),
             Ok(change) => change,
             Err(error) => {
@@ -114,8 +114,8 @@ impl RunFollower {
         }
     }
 
-    /// Looks at what is said. `Some` where that was done at all, with whether it is new.
-    fn hear(&mut self) -> Option<bool> {
+    /// Reads the status file. `Some` where that was done at all, with whether it says something new.
+    fn read_status(&mut self) -> Option<bool> {
         let said = status_file::number(&self.state);
         if said == self.said {
             // It may have been said by one that was killed since.

@@ -102,6 +102,6 @@ pub fn like(
 }
 
 /// Whether an edit that is like this one is not to be measured: what was kept is no reason, since it may pay again elsewhere.
-pub fn refuses(answer: OnSimilar, like: &Like) -> bool {
-    answer == OnSimilar::Refuse && !like.kept
+pub fn refuses(on_similar: OnSimilar, like: &Like) -> bool {
+    on_similar == OnSimilar::Refuse && !like.kept
 }

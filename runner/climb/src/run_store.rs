@@ -361,7 +361,7 @@ fn parent_of(repo: &Repo, record: &Record) -> Result<Id> {
     repo.commit_id(record.parent.as_deref().unwrap_or_default())
 }
 
-/// A flight that begins now.
+/// A trial that begins now.
 pub fn trial_in_progress(record: &Record, tree: Option<Id>, work: &Repo, owner: Owner) -> TrialInProgress {
     TrialInProgress {
         state: State::Proposed,

@@ -23,7 +23,7 @@ pub(super) enum By {
     /// Two pairs are enough, for now.
     TwoPairs,
     /// What was recorded of a keep.
-    Claim(RecordedGain),
+    RecordedGain(RecordedGain),
 }
 
 /// A trial in the course of its pairs.
@@ -101,8 +101,8 @@ impl Paired<'_> {
         match self.by {
             By::Rule => (verdict, estimate),
             By::TwoPairs => (few_runs::provisional(&case), estimate),
-            By::Claim(claim) => {
-                let (worth, asked) = keep::again(&case.settings, &case.primary, claim);
+            By::RecordedGain(recorded) => {
+                let (worth, asked) = keep::again(&case.settings, &case.primary, recorded);
                 self.asked = asked.into_iter().collect();
                 // What it is worth is said by who asked for it.
                 (worth.map_or(Verdict::Continue, |_| Verdict::NotShownBetter), estimate)

@@ -50,7 +50,7 @@ impl Session<'_> {
             Some(trial) => &self.book.record(*trial)?,
             None => &kept,
         };
-        let claim = match &shown.outcome {
+        let recorded = match &shown.outcome {
             Outcome::Judged { verdict: Verdict::Keep(path), estimate } => {
                 RecordedGain::of(path, estimate, kept.margin_spent())
             }
@@ -64,7 +64,7 @@ impl Session<'_> {
         let mut in_progress = run_store::trial_in_progress(&record, Some(work.tree_id(ids.1)?), work, owner);
         self.book.propose(work, &in_progress)?;
         self.announce(&record);
-        record.outcome = self.evaluator().recheck(ids, (&before, &kept), claim, &mut record)?;
+        record.outcome = self.evaluator().recheck(ids, (&before, &kept), recorded, &mut record)?;
         record.seconds.total = watch.seconds();
         in_progress.record = record;
         self.conclude(work, Some(work), in_progress).map(drop)

@@ -39,12 +39,12 @@ fn again(cell_runner: &CellRunner, noise: NoiseModel, gain: f64, now: f64) -> [M
 
 impl SimulatedRun {
     /// Measures a keep again, by the product's own judgement: what it is worth, and the pairs that it took.
-    fn recheck(&mut self, settings: &Settings, claim: RecordedGain, effect: f64) -> (Worth, u32) {
+    fn recheck(&mut self, settings: &Settings, recorded: RecordedGain, effect: f64) -> (Worth, u32) {
         let (seed, tau) = (self.random().word(), self.tau());
         let mut gains = vec![];
         loop {
             gains.push(self.pair(seed, gains.len() as u32, effect, tau));
-            if let (Some(worth), _) = keep::again(settings, &Track::of(tau, gains.clone()), claim) {
+            if let (Some(worth), _) = keep::again(settings, &Track::of(tau, gains.clone()), recorded) {
                 self.learn_trial(&gains);
                 return (worth, gains.len() as u32);
             }
