@@ -1,5 +1,7 @@
 //! The command line: commands, arguments and their help.
 
+#[cfg(test)]
+mod documented;
 mod options;
 mod values;
 

@@ -22,7 +22,7 @@ pub(super) fn run(
     json: bool,
 ) -> Result<u8> {
     let world = world(dir, least)?;
-    let rows = discriminate::run(&world, &dir.join(variants), only.as_deref(), samples)?;
+    let rows = discriminate::run(&world, &dir.join(variants), only, samples)?;
     terminal::either(json, &rows, || tables::discrimination_table(&rows));
     Ok(discriminate::status(&rows))
 }

@@ -29,7 +29,7 @@ pub(super) fn run(
             .line(terminal::Tone::Plain, &format!("{}: {} of {} kept", row.name, row.kept, row.trials));
     };
     let (rows, metric, alpha) =
-        rehearse::run(&world, &dir.join(variants), only.as_deref(), trials, reversed, &mut told)?;
+        rehearse::run(&world, &dir.join(variants), only, trials, reversed, &mut told)?;
     terminal::either(json, &rows, || tables::rehearsal_table(&rows, &metric, alpha));
     Ok(exit::DONE)
 }
