@@ -152,7 +152,7 @@ pub fn put(root: &Path, path: &Path, content: &[u8]) -> io::Result<()> {
     dir.put(&name, content, if executable { 0o777 } else { 0o666 }).map(|_| ())
 }
 
-/// Opens the file at `path` to be written anew: see [`Dir::own_file`]. Whoever calls says where it lies.
+/// Opens the file at `path` to be written anew: see `Dir::own_file`. Whoever calls says where it lies.
 ///
 /// # Errors
 /// A disk that refuses.
@@ -161,7 +161,7 @@ pub fn create_file(path: &Path) -> io::Result<File> {
     dir.own_file(&name, true)
 }
 
-/// Opens the file at `path` to be read and written on: see [`Dir::own_file`]. Whoever calls says where it lies.
+/// Opens the file at `path` to be read and written on: see `Dir::own_file`. Whoever calls says where it lies.
 ///
 /// # Errors
 /// A disk that refuses.
