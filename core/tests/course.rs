@@ -2,7 +2,7 @@
 
 mod support;
 
-use piton_core::base::metric::{Direction, Metric, Scale, Values};
+use piton_core::base::metric::{Direction, Gain, Metric, Scale, Values};
 use piton_core::base::stats;
 use piton_core::rule::gate::{Gate, Pool, read, read_all};
 use piton_core::rule::keep::{
@@ -38,8 +38,8 @@ fn pair(first: First, gain: f64) -> Pair {
         prompts: 1,
         incumbent: values(&[("tps", 100.0), ("rss", 50.0)]),
         challenger: values(&[("tps", 100.0 * f64::exp(gain)), ("rss", 49.0)]),
-        gain,
-        position: 0.0,
+        gain: Gain(gain),
+        position: Gain::ZERO,
         conditions: piton_core::base::conditions::Conditions::default(),
         before: None,
         apart: None,
@@ -47,7 +47,7 @@ fn pair(first: First, gain: f64) -> Pair {
 }
 
 fn judged(verdict: Verdict) -> Outcome {
-    Outcome::Judged { verdict, estimate: Estimate { pairs: 2, gain: 0.1, low: None, high: None } }
+    Outcome::Judged { verdict, estimate: Estimate { pairs: 2, gain: Gain(0.1), low: None, high: None } }
 }
 
 fn with_pairs(trial: u32, outcome: Outcome, gains: &[f64]) -> Record {
@@ -63,11 +63,11 @@ fn close(a: f64, b: f64) -> bool {
 
 #[test]
 fn pairs_of_a_program_against_itself_count_from_zero_and_those_of_a_trial_from_their_middle() {
-    let tau = |record: Record| MetricHistory::begin("tps", Direction::Higher, Scale::Ratio, &[record]).tau;
+    let tau = |record: Record| MetricHistory::begin("tps", Direction::Higher, Scale::Ratio, &[record]).tau.0;
     let gains = [0.05, 0.05, 0.05, 0.06];
     let blind = Outcome::Blind {
         verdict: Verdict::Worse,
-        estimate: Estimate { pairs: 4, gain: 0.0, low: None, high: None },
+        estimate: Estimate { pairs: 4, gain: Gain(0.0), low: None, high: None },
     };
     assert!(close(tau(with_pairs(0, Outcome::Baseline, &gains)), 1.4826 * 0.05));
     assert!(close(tau(with_pairs(1, blind, &gains)), 1.4826 * 0.05));
@@ -99,7 +99,7 @@ fn tau_is_frozen_within_a_trial_and_its_gains_are_its_own() {
     }
     assert_eq!((history.tau, history.gains.len(), history.track().d.len()), (before, 4, 4));
     assert!(
-        history.gains.iter().all(|gain| close(*gain, 0.5)),
+        history.gains.iter().all(|gain| close(gain.0, 0.5)),
         "whichever side ran first: {:?}",
         history.gains
     );
@@ -123,9 +123,9 @@ fn what_being_second_is_worth_is_learnt_from_both_coins_and_taken_off() {
         let Pair { incumbent, challenger, .. } = pair(first, gain);
         let (gain, worth) = history.pair(first, &incumbent, &challenger).unwrap();
         gains.push(gain);
-        assert!(round < 8 || (worth > 0.005 && worth < 0.02), "second is faster: {worth}");
+        assert!(round < 8 || (worth > Gain(0.005) && worth < Gain(0.02)), "second is faster: {worth:?}");
     }
-    assert!(gains[20..].iter().all(|gain| gain.abs() < 0.004), "{gains:?}");
+    assert!(gains[20..].iter().all(|gain| gain.abs() < Gain(0.004)), "{gains:?}");
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn a_metric_that_is_missing_has_no_gain_and_takes_none_from_the_others() {
     let guards = [Guard::percent("gone", Direction::Lower, 5.0)];
     let mut histories = MetricHistories::begin(&metric, &secondary, &guards, &[], true);
     let Pair { first, incumbent, challenger, .. } = pair(First::Incumbent, 0.1);
-    assert!(close(histories.pair(first, &incumbent, &challenger).unwrap().0, 0.1));
+    assert!(close(histories.pair(first, &incumbent, &challenger).unwrap().0.0, 0.1));
     assert_eq!(histories.pair(first, &incumbent, &values(&[("tps", f64::NAN), ("rss", 49.0)])), None);
     assert_eq!(histories.unread(), Some("gone"));
     let case = histories.case(&Settings::default());
@@ -185,7 +185,7 @@ fn the_branch_stands_where_the_last_keep_put_it_and_a_bundle_that_fails_puts_it_
     let bundle = |holds| Outcome::Bundle {
         holds,
         trials: vec![],
-        estimate: Estimate { pairs: 9, gain: 0.0, low: None, high: None },
+        estimate: Estimate { pairs: 9, gain: Gain(0.0), low: None, high: None },
     };
     let mut branch_state = BranchState::default();
     let mut take = |trial, outcome| {
@@ -485,7 +485,7 @@ fn the_fewest_pairs_of_a_sign_interval_are_those_whose_extremes_are_rare_enough(
 }
 
 fn recheck(keep: u32, worth: Worth) -> Outcome {
-    Outcome::Recheck { keep, worth, estimate: Estimate { pairs: 7, gain: 0.0, low: None, high: None } }
+    Outcome::Recheck { keep, worth, estimate: Estimate { pairs: 7, gain: Gain(0.0), low: None, high: None } }
 }
 
 /// Where a run stands after these outcomes.
@@ -519,7 +519,7 @@ fn a_keep_that_is_gone_is_taken_back_and_one_that_others_stand_on_has_them_teste
     let bundle = |holds| Outcome::Bundle {
         holds,
         trials: vec![1, 2],
-        estimate: Estimate { pairs: 9, gain: 0.0, low: None, high: None },
+        estimate: Estimate { pairs: 9, gain: Gain(0.0), low: None, high: None },
     };
     let branch_state = stands(vec![Outcome::Baseline, better(), recheck(1, Worth::Gone)]);
     assert_eq!((branch_state.incumbent, branch_state.way, branch_state.fell), (0, vec![0], false));

@@ -1,6 +1,6 @@
 //! The rule over whole cases: which path keeps, what a guard and a second metric do, and the laws that its bounds obey.
 
-use piton_core::base::metric::{Direction, Scale};
+use piton_core::base::metric::{Direction, Gain, Scale};
 use piton_core::rule::keep::{
     Asked, Case, Draw, First, History, KeepReason, Question, SECOND_ALPHA, TestResult, Track, Verdict,
     decide, draw,
@@ -126,7 +126,7 @@ fn worse_is_said_only_where_all_of_the_interval_or_every_pair_is_below_zero() {
     let mut mostly = [-0.012; 20];
     mostly[3] = 0.02;
     let (verdict, estimate, _) = decide(&case(&mostly));
-    assert!(estimate.high.unwrap() < 0.0, "{estimate:?}");
+    assert!(estimate.high.unwrap() < Gain::ZERO, "{estimate:?}");
     assert_eq!(verdict, Verdict::Worse);
 }
 
@@ -134,14 +134,14 @@ fn worse_is_said_only_where_all_of_the_interval_or_every_pair_is_below_zero() {
 fn the_estimate_is_the_median_with_the_ends_of_the_question_that_was_asked() {
     let d = [0.01, 0.05, 0.02, 0.03, 0.02, 0.04, 0.02, 0.03, 0.02];
     let (_, estimate, asked) = decide(&case(&d));
-    assert_eq!((estimate.pairs, estimate.gain), (9, 0.02));
+    assert_eq!((estimate.pairs, estimate.gain), (9, Gain(0.02)));
     let Asked { about, question, .. } = &asked[0];
     assert_eq!((about.as_str(), question.tau), ("better", TAU));
-    assert_eq!(estimate.low, question.lower_bound(&d));
-    assert_eq!(estimate.high, question.upper_bound(&d));
-    assert!(estimate.low.unwrap() < 0.02 && 0.02 < estimate.high.unwrap());
+    assert_eq!(estimate.low, question.lower_bound(&d).map(Gain));
+    assert_eq!(estimate.high, question.upper_bound(&d).map(Gain));
+    assert!(estimate.low.unwrap() < Gain(0.02) && Gain(0.02) < estimate.high.unwrap());
     let (verdict, none, asked) = decide(&case(&[]));
-    assert_eq!((verdict, none.pairs, none.gain, none.low), (Verdict::Continue, 0, 0.0, None));
+    assert_eq!((verdict, none.pairs, none.gain, none.low), (Verdict::Continue, 0, Gain::ZERO, None));
     assert_eq!(asked[0].evidence.pairs, 0);
 }
 
@@ -156,7 +156,7 @@ fn a_metric_without_noise_is_judged_by_two_pairs_and_asks_nothing() {
     assert_eq!(without(&[bar], 1.0).0, Verdict::Continue, "a gain of exactly delta_min is one");
     let (verdict, estimate, asked) = without(&[bar, bar], 1.0);
     assert_eq!((verdict, asked.len()), (Verdict::Keep(KeepReason::Better), 0));
-    assert_eq!((estimate.pairs, estimate.gain, estimate.low), (2, bar, None));
+    assert_eq!((estimate.pairs, estimate.gain, estimate.low), (2, Gain(bar), None));
     assert_eq!(without(&[0.0, 0.0], 0.0).0, Verdict::NotShownBetter, "no gain at all, and no bar either");
     assert_eq!(without(&[-0.02, 0.0], 0.0).0, Verdict::NotShownBetter);
     assert_eq!(without(&[-0.02, -0.01], 0.0).0, Verdict::Worse);

@@ -5,7 +5,7 @@ mod support;
 use std::time::Duration;
 
 use piton_core::base::conditions::Conditions;
-use piton_core::base::metric::Values;
+use piton_core::base::metric::{Gain, Values};
 use piton_core::rule::keep::{Estimate, First, KeepReason, Verdict};
 use piton_core::run::stopping::{
     Budget, CRASHING_LIMIT, Call, IDLE_LIMIT, REPEATING_LIMIT, Spent, Stop, Unblinded, stop,
@@ -20,7 +20,10 @@ fn trial(outcome: Outcome) -> Record {
 }
 
 fn judged(verdict: Verdict) -> Record {
-    trial(Outcome::Judged { verdict, estimate: Estimate { pairs: 5, gain: 0.0, low: None, high: None } })
+    trial(Outcome::Judged {
+        verdict,
+        estimate: Estimate { pairs: 5, gain: Gain(0.0), low: None, high: None },
+    })
 }
 
 fn after(trials: impl IntoIterator<Item = Record>) -> Spent {
@@ -163,8 +166,8 @@ fn a_blind_trial_comes_after_so_many_that_were_measured_and_an_attempt_at_one_co
         prompts: 1,
         incumbent: Values::new(),
         challenger: Values::new(),
-        gain: 0.1,
-        position: 0.0,
+        gain: Gain(0.1),
+        position: Gain::ZERO,
         conditions: Conditions::default(),
         before: None,
         apart: None,

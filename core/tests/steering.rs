@@ -4,7 +4,7 @@ mod support;
 
 use std::collections::BTreeSet;
 
-use piton_core::base::metric::{Direction, Metric};
+use piton_core::base::metric::{Direction, Gain, Metric};
 use piton_core::base::note::Note;
 use piton_core::rule::keep::{Estimate, KeepReason, Verdict};
 use piton_core::run::lessons::{Expected, Lessons};
@@ -17,7 +17,12 @@ use support::{blank, brief_of};
 fn judged(verdict: Verdict, gain: f64) -> Outcome {
     Outcome::Judged {
         verdict,
-        estimate: Estimate { pairs: 8, gain, low: Some(gain - 0.01), high: Some(gain + 0.01) },
+        estimate: Estimate {
+            pairs: 8,
+            gain: Gain(gain),
+            low: Some(Gain(gain - 0.01)),
+            high: Some(Gain(gain + 0.01)),
+        },
     }
 }
 
@@ -82,7 +87,7 @@ fn on_a_plateau_the_best_near_misses_take_turns_and_every_second_proposal_is_the
 fn what_says_nothing_about_a_proposal_moves_the_frontier_nowhere() {
     let (before, next) = after([miss(0.01), miss(0.002)]);
     let mut frontier = before.clone();
-    let estimate = Estimate { pairs: 8, gain: 0.02, low: None, high: None };
+    let estimate = Estimate { pairs: 8, gain: Gain(0.02), low: None, high: None };
     for outcome in [
         Outcome::Blind { verdict: Verdict::NotShownBetter, estimate: estimate.clone() },
         Outcome::Bundle { holds: false, trials: vec![1], estimate },
@@ -127,8 +132,8 @@ fn long_night(trials: u32) -> Vec<Record> {
         claim: Claim::new(Some("fewer loads"), Some(&format!("family {}", n % 31)), Some(3.0)),
         changes: Some(Changes::default()),
         metrics: Some([("tps".to_owned(), 500.0 + f64::from(n))].into()),
-        resolves: Some(0.012),
-        tau: Some(0.015),
+        resolves: Some(Gain(0.012)),
+        tau: Some(Gain(0.015)),
         ..blank(n, if n == 0 { Outcome::Baseline } else { outcomes(n) })
     };
     (0..=trials).map(trial).collect()

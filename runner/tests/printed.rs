@@ -10,7 +10,7 @@ use std::fs;
 use std::path::Path;
 
 use endings::{estimate, gates, metric, records, values, verification};
-use piton_core::base::metric::Metric;
+use piton_core::base::metric::{Gain, Metric};
 use piton_core::base::note::Note;
 use piton_core::report::decision_log::{Experiments, Human};
 use piton_core::report::finalize;
@@ -105,7 +105,7 @@ fn the_last_words_of_a_candidate_cannot_reach_the_terminal_raw() {
 fn the_nights_figure_stands_beside_the_sum_of_its_keeps_and_what_of_that_was_luck() {
     let mut verification = verification(&records(), 5);
     assert_printed("verify.txt", &summary::verification_words(&verification, &metric()));
-    verification.naive = 0.3;
+    verification.naive = Gain(0.3);
     let more = summary::verification_words(&verification, &metric());
     assert!(more.contains("sum of the keeps   +35.0 %; measured anew it is 14.2 points more"), "{more}");
 }
@@ -339,7 +339,7 @@ fn a_run_that_goes_on_as_the_terminal_shows_it() {
         what: "fuse the gate and up projections".into(),
         began: 1000,
         pairs: 4,
-        gains: vec![0.021, 0.034, -0.004, 0.027],
+        gains: [0.021, 0.034, -0.004, 0.027].map(Gain).to_vec(),
         evidence: Some(evidence),
     };
     let now = Now { stage: "pair 5".into(), since: 1075, trial: Some(trial), ..Now::default() };

@@ -1,5 +1,6 @@
 //! What is measured: a metric's name and direction, and how its value is read from what a command printed.
 
+mod gain;
 mod read;
 mod sight;
 mod size;
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use gain::Gain;
 pub use read::{Format, LONGEST_LINE, ReadError, ReadOptions, Reader, Wants, other_format, read};
 pub use sight::OVERLAP;
 pub use text::seen;
@@ -98,15 +100,15 @@ impl Direction {
         }
     }
 
-    /// Gain of `to` over `from` as a natural logarithm: positive when `to` is better.
+    /// Gain of `to` over `from` where ratios are compared: positive when `to` is better.
     ///
     /// `None` unless both are finite and greater than zero: a ratio needs a metric that cannot be zero.
-    pub fn log_gain(self, from: f64, to: f64) -> Option<f64> {
+    pub fn log_gain(self, from: f64, to: f64) -> Option<Gain> {
         let ok = |x: f64| x.is_finite() && x > 0.0;
         let ratio = to / from;
         // The ratio of two values can be too large or too small for a number where that of their logarithms is not.
         let log = || if ratio.is_normal() { ratio.ln() } else { to.ln() - from.ln() };
-        (ok(from) && ok(to)).then(|| self.sign() * log())
+        (ok(from) && ok(to)).then(|| Gain(self.sign() * log()))
     }
 }
 
@@ -120,10 +122,6 @@ pub enum Scale {
     /// By their difference: gains are told in the metric's unit.
     Difference,
 }
-
-/// Gain of a value above zero over one that is not, as a natural logarithm, and the other way round as a loss: a ratio has no number
-/// for it. It is beyond what any test counts of one pair, and every logarithm of a ratio of such values that people measure.
-pub const BEYOND: f64 = 200.0;
 
 /// Whole numbers below this are counts, where neither name nor unit says otherwise.
 const COUNT: f64 = 100.0;
@@ -182,31 +180,30 @@ impl Scale {
         if count || values.iter().any(|value| *value <= 0.0) { Self::Difference } else { Self::Ratio }
     }
 
-    /// Gain of `to` over `from`, positive when `to` is better: a natural logarithm, or a difference in the metric's unit. `None`
-    /// unless both are finite.
+    /// Gain of `to` over `from`, positive when `to` is better. `None` unless both are finite.
     ///
-    /// Of two values that a ratio cannot compare, since one is not above zero, the better one gains [`BEYOND`]. The gain of `a` over `b`
+    /// Of two values that a ratio cannot compare, since one is not above zero, the better one gains [`Gain::BEYOND`]. The gain of `a` over `b`
     /// is always that of `b` over `a` with the other sign, which is all that the rule asks of it.
-    pub fn gain(self, direction: Direction, from: f64, to: f64) -> Option<f64> {
+    pub fn gain(self, direction: Direction, from: f64, to: f64) -> Option<Gain> {
         if !(from.is_finite() && to.is_finite()) {
             return None;
         }
         let difference = (to - from).clamp(f64::MIN, f64::MAX);
         let sign = direction.sign();
         Some(match self {
-            Self::Difference => sign * difference,
+            Self::Difference => Gain(sign * difference),
             Self::Ratio => direction.log_gain(from, to).unwrap_or(match difference {
-                0.0 => 0.0,
-                difference => sign * difference.signum() * BEYOND,
+                0.0 => Gain::ZERO,
+                difference => Gain::BEYOND * (sign * difference.signum()),
             }),
         })
     }
 
     /// The value that lies `gain` above `from`.
-    pub fn value(self, direction: Direction, from: f64, gain: f64) -> f64 {
+    pub fn value(self, direction: Direction, from: f64, gain: Gain) -> f64 {
         match self {
-            Self::Ratio => from * (direction.sign() * gain).exp(),
-            Self::Difference => from + direction.sign() * gain,
+            Self::Ratio => from * (direction.sign() * gain.0).exp(),
+            Self::Difference => from + direction.sign() * gain.0,
         }
     }
 
@@ -238,7 +235,7 @@ impl Metric {
     }
 
     /// Gain of `to` over `from` on its scale, positive when `to` is better. `None` unless both are finite.
-    pub fn gain(&self, from: f64, to: f64) -> Option<f64> {
+    pub fn gain(&self, from: f64, to: f64) -> Option<Gain> {
         self.scale().gain(self.direction, from, to)
     }
 
@@ -249,30 +246,25 @@ impl Metric {
 
     /// By how many percent the value itself changes with a gain, e.g. -56.2 where lower is better and the value fell by so much. `None`
     /// where differences are compared.
-    pub fn change_pct(&self, gain: f64) -> Option<f64> {
-        (self.scale() == Scale::Ratio).then(|| percent(self.direction.sign() * gain))
+    pub fn change_pct(&self, gain: Gain) -> Option<f64> {
+        (self.scale() == Scale::Ratio).then(|| (gain * self.direction.sign()).percent())
     }
 
     /// The same, positive when better: what people expect where they are told of a gain in percent.
-    pub fn gain_pct(&self, gain: f64) -> Option<f64> {
+    pub fn gain_pct(&self, gain: Gain) -> Option<f64> {
         self.change_pct(gain).map(|change| self.direction.sign() * change)
     }
 
     /// By how much the value itself changes with a gain: percent where ratios are compared, else the metric's unit.
-    pub fn change(&self, gain: f64) -> f64 {
-        self.change_pct(gain).unwrap_or(self.direction.sign() * gain)
+    pub fn change(&self, gain: Gain) -> f64 {
+        self.change_pct(gain).unwrap_or(self.direction.sign() * gain.0)
     }
 
     /// Both ends of an interval of gains as changes of the value, the lower one first.
-    pub fn ends(&self, low: Option<f64>, high: Option<f64>) -> (Option<f64>, Option<f64>) {
+    pub fn ends(&self, low: Option<Gain>, high: Option<Gain>) -> (Option<f64>, Option<f64>) {
         let (low, high) = (low.map(|gain| self.change(gain)), high.map(|gain| self.change(gain)));
         if self.direction == Direction::Higher { (low, high) } else { (high, low) }
     }
-}
-
-/// A natural-log gain as a percentage: `0.0296` is `3.0`.
-pub fn percent(log_gain: f64) -> f64 {
-    log_gain.exp_m1() * 100.0
 }
 
 #[cfg(test)]
@@ -282,9 +274,9 @@ mod tests {
 
     #[test]
     fn a_gain_is_positive_when_better_whatever_the_direction() {
-        assert!(Direction::Higher.log_gain(100.0, 110.0).unwrap() > 0.0);
-        assert!(Direction::Lower.log_gain(100.0, 90.0).unwrap() > 0.0);
-        assert!(Direction::Lower.log_gain(100.0, 110.0).unwrap() < 0.0);
+        assert!(Direction::Higher.log_gain(100.0, 110.0).unwrap() > Gain::ZERO);
+        assert!(Direction::Lower.log_gain(100.0, 90.0).unwrap() > Gain::ZERO);
+        assert!(Direction::Lower.log_gain(100.0, 110.0).unwrap() < Gain::ZERO);
     }
 
     #[test]
@@ -315,11 +307,11 @@ mod tests {
 
     #[test]
     fn a_count_that_reaches_zero_is_the_best_of_gains_on_either_scale() {
-        assert_eq!(Scale::Difference.gain(Direction::Lower, 1.0, 0.0), Some(1.0));
-        assert_eq!(Scale::Ratio.gain(Direction::Lower, 250.0, 0.0), Some(BEYOND));
-        assert_eq!(Scale::Ratio.gain(Direction::Lower, 0.0, 3.0), Some(-BEYOND));
-        assert_eq!(Scale::Ratio.gain(Direction::Lower, 0.0, 0.0), Some(0.0));
-        assert_eq!(Scale::Ratio.gain(Direction::Higher, 0.1, -0.2), Some(-BEYOND));
+        assert_eq!(Scale::Difference.gain(Direction::Lower, 1.0, 0.0), Some(Gain(1.0)));
+        assert_eq!(Scale::Ratio.gain(Direction::Lower, 250.0, 0.0), Some(Gain::BEYOND));
+        assert_eq!(Scale::Ratio.gain(Direction::Lower, 0.0, 3.0), Some(-Gain::BEYOND));
+        assert_eq!(Scale::Ratio.gain(Direction::Lower, 0.0, 0.0), Some(Gain::ZERO));
+        assert_eq!(Scale::Ratio.gain(Direction::Higher, 0.1, -0.2), Some(-Gain::BEYOND));
         assert_eq!(Scale::Ratio.gain(Direction::Higher, f64::NAN, 1.0), None);
     }
 
@@ -331,7 +323,7 @@ mod tests {
                     let (there, back) = (scale.gain(direction, from, to), scale.gain(direction, to, from));
                     prop_assert_eq!(there.is_some(), from.is_finite() && to.is_finite());
                     if let (Some(there), Some(back)) = (there, back) {
-                        prop_assert!(there.is_finite() && (there + back).abs() <= 1e-9 * there.abs());
+                        prop_assert!(there.is_finite() && (there + back).abs() <= there.abs() * 1e-9);
                     }
                 }
             }
@@ -342,7 +334,7 @@ mod tests {
             for direction in [Direction::Higher, Direction::Lower] {
                 let gain = direction.log_gain(from, to);
                 prop_assert_eq!(gain.is_some(), from.is_finite() && from > 0.0 && to.is_finite() && to > 0.0);
-                prop_assert!(gain.is_none_or(f64::is_finite), "{:?}", gain);
+                prop_assert!(gain.is_none_or(Gain::is_finite), "{:?}", gain);
             }
         }
     }

@@ -9,7 +9,7 @@ mod text;
 
 use std::collections::BTreeMap;
 
-use piton_base::metric::Metric;
+use piton_base::metric::{Gain, Metric};
 use piton_base::note::Note;
 use piton_rule::gate::GateResult;
 use piton_rule::keep::{Estimate, KeepReason, Verdict};
@@ -90,7 +90,7 @@ struct IdeaRun {
     metric: Metric,
     trials: u32,
     kept: u32,
-    verified: Option<(f64, f64, f64)>,
+    verified: Option<(Gain, Gain, Gain)>,
 }
 
 /// An idea.
@@ -114,7 +114,7 @@ struct IdeaTrial {
     outcome: Outcome,
     failed: Vec<GateResult>,
     noun: &'static str,
-    resolves: Option<f64>,
+    resolves: Option<Gain>,
     came: Came,
 }
 
@@ -128,7 +128,7 @@ enum Came {
     /// It was kept, and the branch went back.
     TakenBack,
     /// It is in the branch, and `verify --each` found that nothing is lost without it: gain of HEAD over HEAD without it, and its pairs.
-    PaysNoLonger(f64, u32),
+    PaysNoLonger(Gain, u32),
     /// It was not shown better.
     NotShown,
     /// It did harm, or did not run.
@@ -274,7 +274,7 @@ impl IdeaTrial {
         self.outcome.estimate()
     }
 
-    fn gain(&self) -> f64 {
-        self.estimate().map_or(f64::NEG_INFINITY, |estimate| estimate.gain)
+    fn gain(&self) -> Gain {
+        self.estimate().map_or(Gain(f64::NEG_INFINITY), |estimate| estimate.gain)
     }
 }

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::plot::{self, Glyph, Ink, Staircase, TrialKind};
-use piton_base::metric::{Direction, Metric};
+use piton_base::metric::{Direction, Gain, Metric};
 use piton_rule::settings::{Guard, SecondaryMetric};
 use piton_run::rechecks;
 use piton_run::summary::Verification;
@@ -174,7 +174,7 @@ fn whole_words(text: &str) -> String {
 fn kept(view: &View) -> Markup {
     let all: Vec<&Record> = view.records.iter().filter(|record| record.outcome.kept()).collect();
     let size =
-        |record: &&Record| record.outcome.estimate().map_or(f64::NEG_INFINITY, |estimate| estimate.gain);
+        |record: &&Record| record.outcome.estimate().map_or(f64::NEG_INFINITY, |estimate| estimate.gain.0);
     let mut keeps = all.clone();
     keeps.sort_by(|a, b| size(b).total_cmp(&size(a)));
     keeps.truncate(KEEPS);
@@ -292,7 +292,7 @@ fn document(title: &str, body: &Markup, policy: Option<&str>, nonce: Option<&str
 }
 
 /// A gain as a change of the value in percent, positive when better, for programs; `None` where differences are compared.
-fn in_percent(metric: &Metric, gain: f64) -> Option<f64> {
+fn in_percent(metric: &Metric, gain: Gain) -> Option<f64> {
     metric.gain_pct(gain).map(rounded).filter(|pct| pct.is_finite())
 }
 

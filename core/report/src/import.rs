@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::html::{Provenance, RunFacts, TimeSpent};
 use crate::plot::{Mark, Staircase, TrialKind, drawable};
-use piton_base::metric::{Direction, Metric, Scale};
+use piton_base::metric::{Direction, Gain, Metric, Scale};
 use piton_trial::record::Cost;
 use piton_trial::text::{clean, gain, noun, number};
 
@@ -267,12 +267,14 @@ impl Imported {
         let told = self.told();
         let start =
             self.claims.iter().find_map(|claim| claim.value.filter(|value| drawable(told.scale(), *value)));
-        let level = |claim: &ImportedTrial| told.gain(start?, claim.value?).filter(|level| level.is_finite());
+        let level = |claim: &ImportedTrial| {
+            told.gain(start?, claim.value?).map(|gain| gain.0).filter(|level| level.is_finite())
+        };
         let (mut line, mut before) = (vec![(0, 0.0)], 0.0);
         let mut marks = vec![];
         for claim in &self.claims {
             let (kind, level) = (claim.kind(), level(claim));
-            let gain = level.map(|level| level - before);
+            let gain = level.map(|level| Gain(level - before));
             if let (TrialKind::Kept, Some(level), true) = (kind, level, claim.trial > 0) {
                 line.push((claim.trial, level));
                 before = level;
@@ -331,7 +333,7 @@ impl Imported {
             last_started: None,
             metric: self.told(),
             baseline_value: stairs.start,
-            incumbent_value: stairs.start.map(|_| stairs.value(stairs.end())),
+            incumbent_value: stairs.start.map(|_| stairs.value(stairs.end().0)),
             incumbent: None,
             verified: None,
             sum_of_keeps: stairs.end(),
@@ -415,7 +417,7 @@ mod tests {
         );
         assert_eq!((found.claims[3].value, found.skipped, found.metric.as_str()), (None, 1, "val_bpb"));
         let stairs = found.staircase();
-        assert!(stairs.end() > 0.0 && stairs.verification.is_none() && stairs.claimed.is_some());
+        assert!(stairs.end() > Gain::ZERO && stairs.verification.is_none() && stairs.claimed.is_some());
         assert!(
             found.log().starts_with("imported from autoresearch: these are its claims."),
             "{}",
@@ -429,7 +431,7 @@ mod tests {
         let found = read(Source::Labloop, text, None).unwrap();
         assert_eq!(kinds(&found), [TrialKind::Kept, TrialKind::Kept, TrialKind::Crashed]);
         assert_eq!((found.direction, found.metric.as_str(), found.skipped), (Direction::Higher, "acc", 1));
-        assert!((found.staircase().end() - 1.2f64.ln()).abs() < 1e-12);
+        assert!((found.staircase().end().0 - 1.2f64.ln()).abs() < 1e-12);
     }
 
     #[test]

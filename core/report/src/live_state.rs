@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::plot::TrialKind;
-use piton_base::metric::Metric;
+use piton_base::metric::{Gain, Metric};
 use piton_rule::keep::Asked;
 use piton_run::stopping::{self, Ascent};
 use piton_trial::record::Record;
@@ -47,8 +47,8 @@ pub struct LiveTrial {
     pub began: u64,
     /// Pairs measured.
     pub pairs: usize,
-    /// d of the last of them, in order, natural logarithm.
-    pub gains: Vec<f64>,
+    /// d of the last of them, in order.
+    pub gains: Vec<Gain>,
     /// What they say so far; absent where the rule asks no question of them.
     pub evidence: Option<TestProgress>,
 }
@@ -116,7 +116,7 @@ impl Now {
     }
 
     /// The trial's pairs so far.
-    pub fn measured(&mut self, gains: &[f64], evidence: Option<TestProgress>) {
+    pub fn measured(&mut self, gains: &[Gain], evidence: Option<TestProgress>) {
         if let Some(trial) = &mut self.trial {
             let finite = gains.iter().copied().filter(|gain| gain.is_finite());
             let from = gains.len().saturating_sub(PAIRS);
@@ -261,8 +261,8 @@ mod tests {
     #[test]
     fn what_is_told_is_short_however_long_the_trial() {
         let mut now = Now { trial: Some(LiveTrial::default()), ..Now::default() };
-        now.measured(&[f64::NAN; 300], None);
-        now.measured(&[0.1; 300], None);
+        now.measured(&[Gain(f64::NAN); 300], None);
+        now.measured(&[Gain(0.1); 300], None);
         assert!(now.go_on(&"x".repeat(9000), 5) && !now.go_on(&"x".repeat(9000), 6));
         let trial = now.trial.as_ref().unwrap();
         assert_eq!((trial.pairs, trial.gains.len(), now.since), (300, PAIRS, 5));

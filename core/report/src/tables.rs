@@ -5,7 +5,7 @@ mod log;
 use serde::Serialize;
 
 use piton_base::conditions::Conditions;
-use piton_base::metric::{Metric, Scale, Values, percent};
+use piton_base::metric::{Gain, Metric, Scale, Values};
 use piton_base::stats;
 use piton_rule::gate::{self, Gate, GateResult};
 use piton_rule::keep::Case;
@@ -131,7 +131,7 @@ pub fn show(record: &Record, metric: &Metric, gates: &[Gate], case: &Case) -> St
         }
         // Who waits for a keep by being as good is told why that was not asked.
         if case.simpler || !case.secondary.is_empty() {
-            let why = power::unasked(&case.settings, metric, case.primary.tau, case.margin_spent);
+            let why = power::unasked(&case.settings, metric, Gain(case.primary.tau), Gain(case.margin_spent));
             why.iter().for_each(|why| text.push_str(&format!("  {:<12} not asked: {why}\n", "as good")));
         }
     }
@@ -155,8 +155,8 @@ pub struct NoiseReport {
     pub values: Vec<f64>,
     /// How they are compared.
     pub scale: Scale,
-    /// Gain of every pair, natural logarithm or a difference; its true value is 0.
-    pub gains: Vec<f64>,
+    /// Gain of every pair; its true value is 0.
+    pub gains: Vec<Gain>,
     /// Wall clock of a sample, half a pair's, in seconds.
     pub seconds: Vec<f64>,
     /// What the machine was doing, pair by pair.
@@ -174,7 +174,7 @@ pub fn noise_words(noise: &NoiseReport) -> String {
         Scale::Difference => x.map_or_else(|| "-".to_owned(), number),
     };
     let middle = |values: &[f64]| stats::median(values).map_or_else(|| "-".to_owned(), number);
-    let rms = (noise.gains.iter().map(|g| g * g).sum::<f64>() / noise.gains.len().max(1) as f64).sqrt();
+    let rms = (noise.gains.iter().map(|g| g.0 * g.0).sum::<f64>() / noise.gains.len().max(1) as f64).sqrt();
     format!(
         "{} {}: median {}, spread from sample to sample {}\ngain of {} of the same build against itself: median {}, spread {}, root mean square {}\none sample takes {} s\n",
         plural(noise.values.len(), "sample"),
@@ -185,14 +185,14 @@ pub fn noise_words(noise: &NoiseReport) -> String {
             Scale::Difference => spread(stats::deviation(&noise.values)),
         },
         plural(noise.gains.len(), "pair"),
-        stats::median(&noise.gains).map_or_else(
+        Gain::median(&noise.gains).map_or_else(
             || "-".to_owned(),
             |g| match noise.scale {
-                Scale::Ratio => format!("{:+.2} %", percent(g)),
-                Scale::Difference => number(g),
+                Scale::Ratio => format!("{:+.2} %", g.percent()),
+                Scale::Difference => number(g.0),
             }
         ),
-        spread(stats::deviation(&noise.gains)),
+        spread(stats::deviation(&Gain::numbers(&noise.gains))),
         spread(Some(rms)),
         middle(&noise.seconds)
     )
@@ -266,7 +266,7 @@ pub fn discrimination_table(rows: &[Discrimination]) -> String {
 
 /// The table of `piton rehearse`, as Markdown.
 pub fn rehearsal_table(rows: &[Rehearsal], metric: &Metric, alpha: f64) -> String {
-    let fine = |by: f64| fine(by, metric);
+    let fine = |by: Gain| fine(by, metric);
     let mut text = "| change | trials | kept | gain as printed | of all pairs (95 %) | pairs: mean, most | tau | time of a trial | void pairs |\n".to_owned();
     text.push_str(&format!("|{}\n", "---|".repeat(9)));
     for row in rows {
@@ -295,7 +295,7 @@ pub fn rehearsal_table(rows: &[Rehearsal], metric: &Metric, alpha: f64) -> Strin
 }
 
 /// A gain to a hundredth of a percent.
-fn fine(by: f64, metric: &Metric) -> String {
+fn fine(by: Gain, metric: &Metric) -> String {
     metric.change_pct(by).map_or_else(|| gain(by, metric), |change| format!("{change:+.2} %"))
 }
 
@@ -312,12 +312,12 @@ pub struct Rehearsal {
     pub pairs: Vec<u32>,
     /// What the rule was asked of each trial, for `piton replay`.
     pub cases: Vec<Case>,
-    /// Median over the trials of the gain that each printed, natural logarithm.
-    pub gain: f64,
-    /// Median gain over the pairs of all trials with its 95 % interval, natural logarithm: what the change is worth on this machine.
-    pub effect: Option<(f64, f64, f64)>,
-    /// tau at the end, natural logarithm.
-    pub tau: f64,
+    /// Median over the trials of the gain that each printed.
+    pub gain: Gain,
+    /// Median gain over the pairs of all trials with its 95 % interval: what the change is worth on this machine.
+    pub effect: Option<(Gain, Gain, Gain)>,
+    /// tau at the end.
+    pub tau: Gain,
     /// Pairs that did not count.
     pub void_pairs: usize,
     /// Wall clock of all its trials.

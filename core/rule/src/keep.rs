@@ -18,6 +18,7 @@ pub mod orders;
 mod tau;
 mod track;
 
+use piton_base::metric::Gain;
 use serde::{Deserialize, Serialize};
 
 use crate::settings::{Guard, SecondaryMetric, Settings};
@@ -34,18 +35,17 @@ const BETTER: &str = "better";
 /// alpha of the as-good question and of guards.
 pub const SECOND_ALPHA: f64 = 0.05;
 
-/// What the pairs say so far. Gains are natural logarithms, or differences in the metric's unit where those are compared; the ends are
-/// absent while there is no interval.
+/// What the pairs say so far; the ends are absent while there is no interval.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
     /// Pairs measured.
     pub pairs: u32,
     /// Median gain.
-    pub gain: f64,
+    pub gain: Gain,
     /// Lower end: the true gain lies below it with probability at most alpha.
-    pub low: Option<f64>,
+    pub low: Option<Gain>,
     /// Upper end, likewise.
-    pub high: Option<f64>,
+    pub high: Option<Gain>,
 }
 
 /// Why a challenger is kept.
@@ -141,7 +141,7 @@ pub struct Asked {
 pub fn decide(case: &Case) -> (Verdict, Estimate, Vec<Asked>) {
     let (settings, primary) = (&case.settings, &case.primary);
     let (gains, middle) = (&primary.d, primary.middle());
-    let mut estimate = Estimate { pairs: gains.len() as u32, gain: middle, low: None, high: None };
+    let mut estimate = Estimate { pairs: gains.len() as u32, gain: Gain(middle), low: None, high: None };
     let mut asked = vec![];
     let mut ask = |about: String, question: Question, track: &Track| {
         let (answer, evidence) = track.ask(&question);
@@ -164,7 +164,7 @@ pub fn decide(case: &Case) -> (Verdict, Estimate, Vec<Asked>) {
         middle <= primary.least(settings) || (primary.seeded && middle < settings.delta(primary.scale));
     let better = if better == TestResult::Yes && little { TestResult::No } else { better };
     // While the pairs of one order are waited for, the others may take back what was shown.
-    let slipped = !exact && estimate.low.is_some_and(|low| low < 0.0) && primary.ordered(settings);
+    let slipped = !exact && estimate.low.is_some_and(|low| low < Gain::ZERO) && primary.ordered(settings);
     let in_both = match better {
         TestResult::Yes if slipped && estimate.pairs < settings.n_max() => TestResult::Open,
         TestResult::Yes => primary.in_both_orders(settings, 0.0, settings.n_max()),
@@ -243,7 +243,7 @@ pub fn decide(case: &Case) -> (Verdict, Estimate, Vec<Asked>) {
         }
     }
     let reason = if case.simpler { Some(KeepReason::Simpler) } else { elsewhere.map(KeepReason::BetterIn) };
-    let ceiling = estimate.high.or_else(|| gains.iter().copied().reduce(f64::max));
+    let ceiling = estimate.high.or_else(|| gains.iter().copied().reduce(f64::max).map(Gain));
     let verdict = match (guarded, better, as_good, reason) {
         (Some(metric), ..) => Verdict::Guarded(metric),
         (_, TestResult::Yes, ..) if unproven => Verdict::Continue,
@@ -252,7 +252,7 @@ pub fn decide(case: &Case) -> (Verdict, Estimate, Vec<Asked>) {
         (_, _, TestResult::Yes, Some(reason)) => in_orders(as_good_in_both, reason),
         (_, TestResult::Open, ..) | (_, _, TestResult::Open, _) => Verdict::Continue,
         (_, _, TestResult::Yes, None) if open => Verdict::Continue,
-        _ if ceiling.is_some_and(|ceiling| ceiling < 0.0) => Verdict::Worse,
+        _ if ceiling.is_some_and(|ceiling| ceiling < Gain::ZERO) => Verdict::Worse,
         _ => Verdict::NotShownBetter,
     };
     (verdict, estimate, asked)

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use piton_base::metric::{Direction, Scale};
+use piton_base::metric::{Direction, Gain, Scale};
 
 /// How thoroughly a change is looked at: what a pair may cost, of an agent's turn, decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -222,16 +222,15 @@ impl Settings {
         }
     }
 
-    /// Whether a gain is more than is believed of a figure that the candidate may have printed itself. `gain` is in the unit of
-    /// gains on this scale; where those are differences, `level` is the value that it is a gain over, and `tau` the scale of a pair.
-    pub fn implausible(&self, scale: Scale, (level, tau): (f64, f64), gain: f64) -> bool {
+    /// Whether a gain is more than is believed of a figure that the candidate may have printed itself. Where gains are differences, `level` is the value that it is a gain over, and `tau` the scale of a pair.
+    pub fn implausible(&self, scale: Scale, (level, tau): (f64, Gain), gain: Gain) -> bool {
         let share = self.implausible_pct / 100.0;
         let most = match scale {
             Scale::Ratio => share.ln_1p(),
             // A multiple of a value that is about as large as its noise says nothing: then the noise is what is multiplied.
-            Scale::Difference => share * level.abs().max(FAR * tau),
+            Scale::Difference => share * level.abs().max(FAR * tau.0),
         };
-        most > 0.0 && gain > most
+        most > 0.0 && gain.0 > most
     }
 
     /// One line for the ledger and for commit messages.
@@ -403,17 +402,27 @@ mod tests {
     fn a_gain_is_implausible_beyond_the_limit_whatever_the_direction_and_never_where_there_is_none() {
         let settings = Settings::default();
         let of = |direction: Direction, to: f64| {
-            settings.implausible(Scale::Ratio, (100.0, 0.0), direction.log_gain(100.0, to).unwrap())
+            settings.implausible(Scale::Ratio, (100.0, Gain(0.0)), direction.log_gain(100.0, to).unwrap())
         };
         assert!(of(Direction::Higher, 401.0) && !of(Direction::Higher, 399.0));
         assert!(of(Direction::Lower, 24.9) && !of(Direction::Lower, 25.1));
         assert!(!of(Direction::Higher, 1.0) && !of(Direction::Lower, 1e9), "a loss is believed");
-        assert!(!Settings { implausible_pct: 0.0, ..settings }.implausible(Scale::Ratio, (1.0, 0.0), 50.0));
-        assert!(settings.implausible(Scale::Difference, (-100.0, 0.1), 301.0));
-        assert!(!settings.implausible(Scale::Difference, (-100.0, 0.1), 299.0));
-        assert!(!settings.implausible(Scale::Difference, (0.0, 0.0), 9.0), "nothing is a multiple of none");
-        assert!(!settings.implausible(Scale::Difference, (0.001, 0.05), 5.0), "from about 0 to 5");
-        assert!(settings.implausible(Scale::Difference, (0.001, 0.05), 1e6));
+        assert!(!Settings { implausible_pct: 0.0, ..settings }.implausible(
+            Scale::Ratio,
+            (1.0, Gain(0.0)),
+            Gain(50.0)
+        ));
+        assert!(settings.implausible(Scale::Difference, (-100.0, Gain(0.1)), Gain(301.0)));
+        assert!(!settings.implausible(Scale::Difference, (-100.0, Gain(0.1)), Gain(299.0)));
+        assert!(
+            !settings.implausible(Scale::Difference, (0.0, Gain(0.0)), Gain(9.0)),
+            "nothing is a multiple of none"
+        );
+        assert!(
+            !settings.implausible(Scale::Difference, (0.001, Gain(0.05)), Gain(5.0)),
+            "from about 0 to 5"
+        );
+        assert!(settings.implausible(Scale::Difference, (0.001, Gain(0.05)), Gain(1e6)));
         for pct in [-1.0, f64::NAN, f64::INFINITY] {
             let bad = Settings { implausible_pct: pct, ..Settings::default() };
             assert!(bad.problem().unwrap().contains("implausible_pct"));

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::lessons::{Family, Lessons};
 use crate::next_start::{Directive, Frontier, Near, STARTS};
-use piton_base::metric::{Direction, Metric, Scale};
+use piton_base::metric::{Direction, Gain, Metric, Scale};
 use piton_base::note::Note;
 use piton_rule::gate::Gate;
 use piton_trial::record::Record;
@@ -83,8 +83,8 @@ pub struct BriefFacts<'a> {
     pub baseline: Option<f64>,
     /// The incumbent's trial, and its primary metric.
     pub best: (u32, Option<f64>),
-    /// tau of the primary metric, natural logarithm.
-    pub tau: Option<f64>,
+    /// tau of the primary metric.
+    pub tau: Option<Gain>,
     /// What was kept, and what failed.
     pub lessons: &'a Lessons,
     /// The near misses.
@@ -207,7 +207,7 @@ fn standing(facts: &BriefFacts) -> String {
     };
     let total = baseline.zip(best.1).and_then(|(from, to)| metric.gain(from, to));
     let noise = match (facts.lessons.resolves, facts.tau) {
-        (_, Some(0.0)) => "none: the metric gives the same value every time".to_owned(),
+        (_, Some(Gain::ZERO)) => "none: the metric gives the same value every time".to_owned(),
         (Some(least), _) => format!(
             "this machine resolves {}: of gains that size four in five are kept, of smaller ones fewer",
             size(least, 1, metric)

@@ -49,7 +49,7 @@ impl SingleMetric<'_> {
     /// The value of a run on the scale of gains, higher being better. `None` where it is missing or no number.
     pub fn of(&self, run: &Values) -> Option<f64> {
         let from = if self.scale == Scale::Ratio { 1.0 } else { 0.0 };
-        self.scale.gain(self.direction, from, *run.get(self.metric)?)
+        self.scale.gain(self.direction, from, *run.get(self.metric)?).map(|gain| gain.0)
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use piton_base::metric::Metric;
+use piton_base::metric::{Gain, Metric};
 use piton_base::stats;
 use piton_trial::record::{Outcome, Record};
 use piton_trial::text;
@@ -29,8 +29,8 @@ const NO_ALPHA: f64 = 0.02;
 pub struct Kept {
     /// The trial.
     pub trial: u32,
-    /// Its gain, natural logarithm, as measured in the trial that kept it.
-    pub gain: f64,
+    /// Its gain, as measured in the trial that kept it.
+    pub gain: Gain,
     /// What it was.
     pub description: String,
 }
@@ -44,8 +44,8 @@ pub struct Family {
     pub tried: u32,
     /// How many were kept.
     pub kept: u32,
-    /// The best gain that was measured, natural logarithm.
-    pub best: Option<f64>,
+    /// The best gain that was measured.
+    pub best: Option<Gain>,
     /// Trials that were not kept, by reason.
     pub reasons: BTreeMap<String, u32>,
     /// The last ones that were not kept, each in a sentence.
@@ -61,8 +61,8 @@ pub struct Lessons {
     pub families: VecDeque<Family>,
     /// Families that were forgotten over these.
     pub forgotten: u32,
-    /// The smallest gain that is kept four times out of five, as of the last trial that measured, natural logarithm.
-    pub resolves: Option<f64>,
+    /// The smallest gain that is kept four times out of five, as of the last trial that measured.
+    pub resolves: Option<Gain>,
 }
 
 impl Lessons {
@@ -81,7 +81,7 @@ impl Lessons {
         if record.outcome.kept() {
             self.kept.push_back(Kept {
                 trial: record.trial,
-                gain: gain.unwrap_or(0.0),
+                gain: gain.unwrap_or(Gain::ZERO),
                 description: short(&record.description),
             });
             if self.kept.len() > KEPT {
@@ -111,10 +111,10 @@ impl Family {
         Self { name: name.to_owned(), tried: 0, kept: 0, best: None, reasons, failures }
     }
 
-    fn take(&mut self, record: &Record, metric: &Metric, gain: Option<f64>) {
+    fn take(&mut self, record: &Record, metric: &Metric, gain: Option<Gain>) {
         self.tried += 1;
         // f64::max takes the number where one is none.
-        self.best = gain.map(|gain| gain.max(self.best.unwrap_or(f64::NAN))).or(self.best);
+        self.best = gain.map(|gain| gain.max(self.best.unwrap_or(Gain(f64::NAN)))).or(self.best);
         if record.outcome.kept() {
             self.kept += 1;
             return;
@@ -153,7 +153,7 @@ impl Expected {
     pub fn of(records: &[Record], metric: &Metric) -> Option<Self> {
         let judged = records.iter().filter_map(|record| match &record.outcome {
             Outcome::Judged { estimate, .. } => {
-                let measured = metric.gain_pct(estimate.gain).unwrap_or(estimate.gain);
+                let measured = metric.gain_pct(estimate.gain).unwrap_or(estimate.gain.0);
                 Some((record.claim.expected_pct?, measured))
             }
             _ => None,

@@ -4,6 +4,7 @@
 //! of the best few, and the others are asked for something else than before. Whatever a proposal starts from, it is judged
 //! against the incumbent, so the best is never lost.
 
+use piton_base::metric::Gain;
 use serde::{Deserialize, Serialize};
 
 use piton_rule::keep::Verdict;
@@ -84,12 +85,12 @@ impl Directive {
 pub struct Near {
     /// Its number.
     pub trial: u32,
-    /// Its gain, natural logarithm, and the ends of its interval.
-    pub gain: f64,
+    /// Its gain and the ends of its interval.
+    pub gain: Gain,
     /// Lower end.
-    pub low: Option<f64>,
+    pub low: Option<Gain>,
     /// Upper end.
-    pub high: Option<f64>,
+    pub high: Option<Gain>,
     /// What it was.
     pub description: String,
     starts: u32,
@@ -135,7 +136,7 @@ impl Frontier {
                 begun.into_iter().for_each(|near| near.starts += 1);
                 self.near.retain(|near| near.starts < GIVEN_UP);
                 if let Outcome::Judged { verdict: Verdict::NotShownBetter, estimate } = outcome
-                    && estimate.gain > 0.0
+                    && estimate.gain > Gain::ZERO
                 {
                     self.insert(Near {
                         trial: record.trial,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use piton_base::metric::{Direction, Metric, Scale, Values};
+use piton_base::metric::{Direction, Gain, Metric, Scale, Values};
 use piton_base::stats;
 use piton_rule::keep::{Case, First, History, Ordered, Track};
 use piton_rule::settings::{Guard, SecondaryMetric, Settings};
@@ -12,7 +12,7 @@ use piton_trial::record::{Outcome, Pair, RawPair, Record};
 
 /// tau this many times the run's median is a noisy spell.
 const SPELL: f64 = 2.0;
-/// A first run is slow when it is worse by this, natural logarithm, or by this share of the value.
+/// A first run is slow when it is worse by this where ratios are compared, or by this share of the value.
 const SLOW: f64 = 0.105;
 
 /// One metric in the course of a trial.
@@ -29,10 +29,10 @@ pub struct MetricHistory {
     /// What the values of two seeds differ by, where the baseline's sides agreed on every seed and its seeds did not.
     #[serde(default)]
     seeds: Option<f64>,
-    /// Frozen when the trial began, in the unit of gains.
-    pub tau: f64,
+    /// Frozen when the trial began.
+    pub tau: Gain,
     /// d of every pair so far; a pair without a value of this metric has none.
-    pub gains: Vec<f64>,
+    pub gains: Vec<Gain>,
     /// Those of which it is known what ran before, by that.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     orders: Vec<Ordered>,
@@ -51,7 +51,7 @@ impl MetricHistory {
             history: History::default(),
             level: 0.0,
             seeds: None,
-            tau: 0.0,
+            tau: Gain::ZERO,
             gains: vec![],
             orders: vec![],
             order_effects: vec![],
@@ -78,15 +78,17 @@ impl MetricHistory {
         let values: Vec<f64> =
             samples.iter().filter_map(|values| values.get(&self.metric).copied()).collect();
         self.level = stats::median(&values).unwrap_or(0.0).abs();
-        let agree = !self.gains.is_empty() && self.gains.iter().all(|gain| *gain == 0.0);
+        let agree = !self.gains.is_empty() && self.gains.iter().all(|gain| *gain == Gain::ZERO);
         self.seeds = if agree { self.between_seeds(&values) } else { None };
     }
 
     /// What two values of different seeds differ by: a standard deviation, in the unit of gains. `None` where all values are the same.
     fn between_seeds(&self, values: &[f64]) -> Option<f64> {
         let from = values.first()?;
-        let apart: Vec<f64> =
-            values.iter().filter_map(|value| self.scale.gain(self.direction, *from, *value)).collect();
+        let apart: Vec<f64> = values
+            .iter()
+            .filter_map(|value| Some(self.scale.gain(self.direction, *from, *value)?.0))
+            .collect();
         let mean = stats::mean(&apart)?;
         let squares: f64 = apart.iter().map(|gain| (gain - mean).powi(2)).sum();
         let plain = (squares / (apart.len() as f64 - 1.0).max(1.0)).sqrt();
@@ -96,7 +98,7 @@ impl MetricHistory {
     }
 
     /// Adds a pair; returns its d, and the b that was taken off. `None` where a value is missing or no number.
-    pub fn pair(&mut self, first: First, incumbent: &Values, challenger: &Values) -> Option<(f64, f64)> {
+    pub fn pair(&mut self, first: First, incumbent: &Values, challenger: &Values) -> Option<(Gain, Gain)> {
         self.pair_after(None, first, incumbent, challenger)
     }
 
@@ -107,16 +109,16 @@ impl MetricHistory {
         first: First,
         incumbent: &Values,
         challenger: &Values,
-    ) -> Option<(f64, f64)> {
+    ) -> Option<(Gain, Gain)> {
         let value = |values: &Values| values.get(&self.metric).copied().unwrap_or(f64::NAN);
         let gain = self.scale.gain(self.direction, value(incumbent), value(challenger))?;
         // Where the baseline agreed with itself whoever ran first, being second is worth nothing.
-        let tau = if self.seeds.is_some() { 0.0 } else { self.tau };
-        let (d, b) = self.history.pair(first.sign(), first.sign() * gain, tau);
-        self.gains.push(d);
+        let tau = if self.seeds.is_some() { 0.0 } else { self.tau.0 };
+        let (d, b) = self.history.pair(first.sign(), first.sign() * gain.0, tau);
+        self.gains.push(Gain(d));
         self.orders.extend(before.map(|before| self.ordered(before, first, gain)));
-        self.order_effects.push(first.sign() * gain);
-        Some((d, b))
+        self.order_effects.push(first.sign() * gain.0);
+        Some((Gain(d), Gain(b)))
     }
 
     /// Takes in what was measured of a pair, and says what its gain is. `None` where a value is missing or no number.
@@ -126,38 +128,37 @@ impl MetricHistory {
     }
 
     /// A pair by what ran before: its plain gain, less what being second is worth to a program against itself.
-    fn ordered(&self, before: First, first: First, gain: f64) -> Ordered {
-        let second = if self.seeds.is_some() { 0.0 } else { self.history.same_position(self.tau) };
-        Ordered::of(before, first, gain - first.sign() * second)
+    fn ordered(&self, before: First, first: First, gain: Gain) -> Ordered {
+        let second = if self.seeds.is_some() { 0.0 } else { self.history.same_position(self.tau.0) };
+        Ordered::of(before, first, gain.0 - first.sign() * second)
     }
 
     /// The trial has ended: its pairs count for the scale of the next, `null` where both sides were the same program.
     pub fn end(&mut self, null: bool) {
         if null {
-            self.history.null_pairs(&self.gains);
+            self.history.null_pairs(&Gain::numbers(&self.gains));
             self.history.same(self.order_effects.iter().copied());
         } else {
-            self.history.trial(&self.gains);
+            self.history.trial(&Gain::numbers(&self.gains));
         }
         self.gains.clear();
         self.orders.clear();
         self.order_effects.clear();
-        self.tau = self.seeds.unwrap_or_else(|| self.history.tau());
+        self.tau = Gain(self.seeds.unwrap_or_else(|| self.history.tau()));
     }
 
     /// For the rule.
     pub fn track(&self) -> Track {
-        let (d, orders) = (self.gains.clone(), self.orders.clone());
+        let (d, orders) = (Gain::numbers(&self.gains), self.orders.clone());
         let Self { tau, scale, level, .. } = *self;
-        Track { tau, d, orders, scale, level, seeded: self.seeds.is_some() }
+        Track { tau: tau.0, d, orders, scale, level, seeded: self.seeds.is_some() }
     }
 
     /// The same of pairs that were taken in elsewhere.
     pub fn track_of(&self, pairs: &[Pair]) -> Track {
-        let d = pairs.iter().map(|pair| pair.gain).collect();
-        let plain = |pair: &Pair| pair.gain + pair.first.sign() * pair.position;
+        let d = pairs.iter().map(|pair| pair.gain.0).collect();
         let known = pairs.iter().filter_map(|pair| Some((pair.before?, pair)));
-        let orders = known.map(|(before, pair)| self.ordered(before, pair.first, plain(pair))).collect();
+        let orders = known.map(|(before, pair)| self.ordered(before, pair.first, pair.plain())).collect();
         Track { d, orders, ..self.track() }
     }
 }
@@ -226,9 +227,9 @@ pub fn scales(
 const EXACT: usize = 3;
 
 /// tau is so much larger than the run mostly had that the machine is in a noisy spell: how many times.
-pub fn noisy_spell(tau: f64, taus: &[f64]) -> Option<f64> {
-    let median = stats::median(taus)?;
-    (median > 0.0 && tau > SPELL * median).then(|| tau / median)
+pub fn noisy_spell(tau: Gain, taus: &[Gain]) -> Option<f64> {
+    let median = Gain::median(taus)?;
+    (median > Gain::ZERO && tau > median * SPELL).then(|| tau.0 / median.0)
 }
 
 /// Whether every metric that judges came out the same on both sides of each of these pairs of one commit with itself: such metrics are exact
@@ -249,14 +250,14 @@ fn same(one: &Values, other: &Values, judging: &[&str]) -> bool {
 }
 
 /// The warm-up against the median of the timed samples, as a gain, where it is a slow start: worse by 10 % and by three tau.
-pub fn slow_start(metric: &Metric, warm_up: &Values, timed: &Values, tau: f64) -> Option<f64> {
+pub fn slow_start(metric: &Metric, warm_up: &Values, timed: &Values, tau: Gain) -> Option<Gain> {
     let value = |values: &Values| values.get(&metric.name).copied();
     let gain = metric.gain(value(timed)?, value(warm_up)?)?;
     let slow = match metric.scale() {
         Scale::Ratio => SLOW,
         Scale::Difference => SLOW * value(timed)?.abs(),
     };
-    (gain < -(3.0 * tau).max(slow)).then_some(gain)
+    (gain < -(tau * 3.0).max(Gain(slow))).then_some(gain)
 }
 
 /// All metrics that a trial is judged by, in the course of it.
@@ -267,7 +268,7 @@ pub struct MetricHistories {
     secondary: Vec<(SecondaryMetric, MetricHistory)>,
     guards: Vec<(Guard, MetricHistory)>,
     simpler: bool,
-    margin_spent: f64,
+    margin_spent: Gain,
 }
 
 impl MetricHistories {
@@ -290,7 +291,7 @@ impl MetricHistories {
                 .collect(),
             guards: guards.iter().map(|g| (g.clone(), begin(&g.metric, g.direction, g.scale))).collect(),
             simpler,
-            margin_spent: 0.0,
+            margin_spent: Gain::ZERO,
         };
         records.iter().for_each(|record| histories.take(record));
         histories
@@ -314,7 +315,7 @@ impl MetricHistories {
     }
 
     /// Adds a pair to every metric. Returns d and b of the primary one; `None` where its value is missing or no number.
-    pub fn pair(&mut self, first: First, incumbent: &Values, challenger: &Values) -> Option<(f64, f64)> {
+    pub fn pair(&mut self, first: First, incumbent: &Values, challenger: &Values) -> Option<(Gain, Gain)> {
         self.pair_after(None, first, incumbent, challenger)
     }
 
@@ -325,7 +326,7 @@ impl MetricHistories {
         first: First,
         incumbent: &Values,
         challenger: &Values,
-    ) -> Option<(f64, f64)> {
+    ) -> Option<(Gain, Gain)> {
         let others =
             self.secondary.iter_mut().map(|s| &mut s.1).chain(self.guards.iter_mut().map(|g| &mut g.1));
         others.for_each(|history| {
@@ -358,7 +359,7 @@ impl MetricHistories {
             secondary: self.secondary.iter().map(|(s, history)| (s.clone(), history.track())).collect(),
             guards: self.guards.iter().map(|(g, history)| (g.clone(), history.track())).collect(),
             simpler: self.simpler,
-            margin_spent: self.margin_spent,
+            margin_spent: self.margin_spent.0,
         }
     }
 }
@@ -389,8 +390,8 @@ mod tests {
             prompts: 1,
             incumbent: [("bytes".to_owned(), one), ("s".to_owned(), 1.0)].into(),
             challenger: [("bytes".to_owned(), other), ("s".to_owned(), seconds)].into(),
-            gain: 0.0,
-            position: 0.0,
+            gain: Gain::ZERO,
+            position: Gain::ZERO,
             conditions: piton_base::conditions::Conditions::default(),
             before: None,
             apart: None,
@@ -403,18 +404,18 @@ mod tests {
 
     #[test]
     fn a_noisy_spell_is_a_tau_of_more_than_twice_the_runs_median() {
-        let taus = [0.01, 0.012, 0.05];
-        assert_eq!(noisy_spell(0.023, &taus), None);
-        assert!((noisy_spell(0.03, &taus).unwrap() - 2.5).abs() < 1e-9);
-        assert_eq!(noisy_spell(0.03, &[]), None);
+        let taus = [0.01, 0.012, 0.05].map(Gain);
+        assert_eq!(noisy_spell(Gain(0.023), &taus), None);
+        assert!((noisy_spell(Gain(0.03), &taus).unwrap() - 2.5).abs() < 1e-9);
+        assert_eq!(noisy_spell(Gain(0.03), &[]), None);
     }
 
     #[test]
     fn a_first_run_that_is_slow_is_told_and_one_that_is_fast_or_within_the_noise_is_not() {
         let higher = metric(Direction::Higher);
-        assert!(slow_start(&higher, &speed(80.0), &speed(100.0), 0.01).unwrap() < -0.2);
-        assert_eq!(slow_start(&higher, &speed(120.0), &speed(100.0), 0.01), None);
-        assert_eq!(slow_start(&higher, &speed(80.0), &speed(100.0), 0.1), None, "three tau are 30 %");
-        assert!(slow_start(&metric(Direction::Lower), &speed(120.0), &speed(100.0), 0.01).is_some());
+        assert!(slow_start(&higher, &speed(80.0), &speed(100.0), Gain(0.01)).unwrap() < Gain(-0.2));
+        assert_eq!(slow_start(&higher, &speed(120.0), &speed(100.0), Gain(0.01)), None);
+        assert_eq!(slow_start(&higher, &speed(80.0), &speed(100.0), Gain(0.1)), None, "three tau are 30 %");
+        assert!(slow_start(&metric(Direction::Lower), &speed(120.0), &speed(100.0), Gain(0.01)).is_some());
     }
 }

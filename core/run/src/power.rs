@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use piton_base::metric::{Metric, Scale};
+use piton_base::metric::{Gain, Metric, Scale};
 use piton_base::rng::Random;
 use piton_rule::keep::orders::whoever_ran_before;
 use piton_rule::keep::{First, Ordered, Question, TestResult};
@@ -18,8 +18,8 @@ const SPOILED: f64 = 10.0;
 /// What becomes of a change of this size.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Forecast {
-    /// Its true gain, natural logarithm.
-    pub effect: f64,
+    /// Its true gain.
+    pub effect: Gain,
     /// Share of trials in which it is kept.
     pub kept: f64,
     /// Mean number of pairs.
@@ -29,17 +29,19 @@ pub struct Forecast {
 /// The forecast for changes that do nothing, win or lose 1, 2 and 3 scales' worth, and for the smallest gain that is kept four times
 /// out of five. The noise of a pair is normal with standard deviation tau, and one pair in ten is spoiled by something
 /// large on either side, as happens on shared machines.
-pub fn forecast(settings: &Settings, scale: Scale, tau: f64) -> Vec<Forecast> {
+pub fn forecast(settings: &Settings, scale: Scale, tau: Gain) -> Vec<Forecast> {
+    let tau = tau.0;
     let question = Question::better_on(settings, scale, tau);
     let mut effects = vec![-3.0 * tau, -tau, 0.0, 0.5 * tau, tau, 2.0 * tau, 3.0 * tau];
-    effects.push(resolved(&question, settings.both_orders));
+    effects.push(resolved(&question, settings.both_orders).0);
     effects.sort_by(f64::total_cmp);
     effects.iter().map(|effect| of(&question, settings.both_orders, *effect)).collect()
 }
 
 /// Why the rule does not ask whether a change is as good, in a run that has spent `spent` of what such keeps may cost. `None` where it
 /// asks, and where nobody wants it to.
-pub fn unasked(settings: &Settings, metric: &Metric, tau: f64, spent: f64) -> Option<String> {
+pub fn unasked(settings: &Settings, metric: &Metric, tau: Gain, spent: Gain) -> Option<String> {
+    let (tau, spent) = (tau.0, spent.0);
     let scale = metric.scale();
     if !settings.as_good || tau <= 0.0 || Question::as_good_on(settings, scale, tau, spent).is_some() {
         return None;
@@ -49,12 +51,12 @@ pub fn unasked(settings: &Settings, metric: &Metric, tau: f64, spent: f64) -> Op
     let left = (all - spent).max(0.0);
     let budget = match scale {
         Scale::Ratio => format!("{} %", settings.margin_budget_pct),
-        Scale::Difference => size(all, 1, metric),
+        Scale::Difference => size(Gain(all), 1, metric),
     };
-    let (cost, tau) = (size(margin, 1, metric), size(tau, 2, metric));
+    let (cost, tau) = (size(Gain(margin), 1, metric), size(Gain(tau), 2, metric));
     Some(if margin > left {
         let of = match spent > 0.0 {
-            true => format!("{} that are left of {budget}", size(left, 1, metric)),
+            true => format!("{} that are left of {budget}", size(Gain(left), 1, metric)),
             false => budget,
         };
         format!(
@@ -65,15 +67,15 @@ pub fn unasked(settings: &Settings, metric: &Metric, tau: f64, spent: f64) -> Op
     })
 }
 
-/// The smallest gain that the question says yes to four times out of five, whoever ran before where that is asked too: natural logarithm, to a
-/// hundredth of tau.
-pub fn resolved(question: &Question, both_orders: bool) -> f64 {
+/// The smallest gain that the question says yes to four times out of five, whoever ran before where that is asked too, to a hundredth of
+/// tau.
+pub fn resolved(question: &Question, both_orders: bool) -> Gain {
     let (mut low, mut high) = (0.0, 4.0 * question.tau);
     while high - low > 0.01 * question.tau {
         let middle = f64::midpoint(low, high);
         if of(question, both_orders, middle).kept < 0.8 { low = middle } else { high = middle }
     }
-    high
+    Gain(high)
 }
 
 fn of(question: &Question, both_orders: bool, effect: f64) -> Forecast {
@@ -106,14 +108,18 @@ fn of(question: &Question, both_orders: bool, effect: f64) -> Forecast {
         }
         pairs += gains.len();
     }
-    Forecast { effect, kept: f64::from(kept) / f64::from(TRIALS), pairs: pairs as f64 / f64::from(TRIALS) }
+    Forecast {
+        effect: Gain(effect),
+        kept: f64::from(kept) / f64::from(TRIALS),
+        pairs: pairs as f64 / f64::from(TRIALS),
+    }
 }
 
 /// What the settings mean, in plain words; `tau` of this machine where it is known, and the seconds that a pair takes.
 pub fn explain(
     settings: &Settings,
     metric: &Metric,
-    (tau, seeded): (Option<f64>, bool),
+    (tau, seeded): (Option<Gain>, bool),
     pair_s: Option<f64>,
 ) -> String {
     let scale = metric.scale();
@@ -146,7 +152,7 @@ pub fn explain(
     }
     let delta = settings.delta(scale);
     if delta > 0.0 {
-        text.push_str(&format!("gains below {} are not looked for\n", size(delta, 1, metric)));
+        text.push_str(&format!("gains below {} are not looked for\n", size(Gain(delta), 1, metric)));
     }
     if settings.as_good {
         text.push_str(&format!(
@@ -154,7 +160,7 @@ pub fn explain(
              simpler: fewer tokens of code, no more dependencies and `unsafe`; new text in strings, comments and names counts by the byte, and an edit of a file that is not counted is never simpler\n",
             match (scale, settings.margin_budget) {
                 (Scale::Ratio, _) => format!("{} %", number(settings.margin_budget_pct)),
-                (Scale::Difference, Some(budget)) => size(budget, 1, metric),
+                (Scale::Difference, Some(budget)) => size(Gain(budget), 1, metric),
                 (Scale::Difference, None) => "three margins".to_owned(),
             }
         ));
@@ -163,7 +169,7 @@ pub fn explain(
         text.push_str("the scale of a pair on this machine is not known yet: `piton baseline` measures it\n");
         return text;
     };
-    if tau == 0.0 {
+    if tau == Gain::ZERO {
         text.push_str(
             "the metric gave the same value on every seed: a gain is kept when a second pair, on another seed, shows the same one; where the \
              two differ, the test above decides, by the scale of the pairs before\n",
@@ -178,7 +184,7 @@ pub fn explain(
         ));
         return text;
     }
-    unasked(settings, metric, tau, 0.0)
+    unasked(settings, metric, tau, Gain::ZERO)
         .iter()
         .for_each(|why| text.push_str(&format!("on this machine that is not asked: {why}\n")));
     text.push_str(&format!("\non this machine the scale of a pair, tau, is {}:\n\n", size(tau, 2, metric)));
@@ -194,7 +200,7 @@ pub fn explain(
     }
     text.push_str(&format!(
         "\nso this machine resolves {}: a gain of that size is kept four times out of five\n",
-        size(resolved(&Question::better_on(settings, scale, tau), settings.both_orders), 1, metric)
+        size(resolved(&Question::better_on(settings, scale, tau.0), settings.both_orders), 1, metric)
     ));
     text
 }
@@ -237,7 +243,7 @@ mod tests {
     fn what_is_resolved_is_kept_four_times_out_of_five() {
         let question = Question::better(&Settings::default(), 0.02);
         for both in [false, true] {
-            let kept = of(&question, both, resolved(&question, both)).kept;
+            let kept = of(&question, both, resolved(&question, both).0).kept;
             assert!((0.79..0.84).contains(&kept), "{kept}");
         }
         assert!(resolved(&question, true) > resolved(&question, false), "that is what it costs");
@@ -247,7 +253,8 @@ mod tests {
     fn why_being_as_good_is_not_asked_about_is_said_in_words() {
         let settings = Settings { as_good: true, ..Settings::default() };
         let metric = Metric::of("tps", Direction::Higher);
-        let unasked = |settings: &Settings, tau: f64, spent: f64| unasked(settings, &metric, tau, spent);
+        let unasked =
+            |settings: &Settings, tau: f64, spent: f64| unasked(settings, &metric, Gain(tau), Gain(spent));
         assert_eq!(unasked(&settings, 0.02, 0.0), None);
         assert_eq!(unasked(&Settings::default(), 0.5, 0.0), None, "nobody wants to know");
         let noisy = unasked(&settings, 0.1, 0.0).unwrap();

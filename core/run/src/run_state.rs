@@ -15,7 +15,7 @@ use crate::pair_history::MetricHistories;
 use crate::rechecks::BranchState;
 use crate::stopping::Unblinded;
 use crate::tuner::Knob;
-use piton_base::metric::Metric;
+use piton_base::metric::{Gain, Metric};
 use piton_trial::record::{Outcome, Record};
 
 /// Trials whose tau says what the run's mostly is.
@@ -37,8 +37,8 @@ pub struct Tally {
     pub columns: BTreeSet<String>,
     /// Declared settings that were tried.
     pub tried: BTreeSet<(String, String)>,
-    /// tau of the last trials that measured, oldest first, natural logarithm.
-    pub taus: VecDeque<f64>,
+    /// tau of the last trials that measured, oldest first.
+    pub taus: VecDeque<Gain>,
     /// What they taught.
     pub lessons: Lessons,
     /// Where the next proposal may start.

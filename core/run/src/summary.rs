@@ -9,7 +9,7 @@ use crate::lessons::Expected;
 use crate::pair_history::MetricHistory;
 use crate::rechecks;
 use crate::stopping::{self, Ascent};
-use piton_base::metric::{Metric, Scale, percent};
+use piton_base::metric::{Gain, Metric, Scale};
 use piton_base::stats;
 use piton_rule::keep::Verdict;
 use piton_trial::record::{Cost, Outcome, Pair, Record, counted};
@@ -36,19 +36,19 @@ pub struct Standing {
     /// The primary metric of the incumbent, as measured in the trial that kept it.
     pub incumbent_value: Option<f64>,
     /// Gain of the one over the other: a natural logarithm, or a difference in the metric's unit; positive when better.
-    pub gain: Option<f64>,
+    pub gain: Option<Gain>,
     /// The same as a change of the value in percent, positive when better; absent where differences are compared.
     pub gain_pct: Option<f64>,
     /// What the value changed by, in percent or in the metric's unit: negative where it fell.
     pub change: Option<f64>,
     /// Blind trials of the incumbent against itself, and how many of them the rule would have kept.
     pub blind: (usize, usize),
-    /// tau of the primary metric as it stands, in the unit of gains.
-    pub tau: Option<f64>,
+    /// tau of the primary metric as it stands.
+    pub tau: Option<Gain>,
     /// The same in percent; absent where differences are compared.
     pub tau_pct: Option<f64>,
-    /// The last verification: gain and both ends, in the unit of gains.
-    pub verified: Option<(f64, f64, f64)>,
+    /// The last verification: gain and both ends.
+    pub verified: Option<(Gain, Gain, Gain)>,
     /// The same in percent, positive when better; absent where differences are compared.
     pub verified_pct: Option<(f64, f64, f64)>,
     /// How well expected gains agree with measured ones.
@@ -119,7 +119,7 @@ pub fn status(
         change: gain.map(|gain| metric.change(gain)),
         blind: (blind.clone().count(), blind.filter(|kept| *kept).count()),
         tau,
-        tau_pct: tau.filter(|_| metric.scale() == Scale::Ratio).map(percent),
+        tau_pct: tau.filter(|_| metric.scale() == Scale::Ratio).map(Gain::percent),
         verified: verification.map(|verification| (verification.gain, verification.low, verification.high)),
         verified_pct: verification.and_then(|verification| {
             Some((
@@ -248,14 +248,14 @@ pub struct Verification {
     pub head: String,
     /// Seed of coins and prompts.
     pub seed: u64,
-    /// Median gain, natural logarithm.
-    pub gain: f64,
+    /// Median gain.
+    pub gain: Gain,
     /// Lower end of its 95 % interval: an order statistic.
-    pub low: f64,
+    pub low: Gain,
     /// Upper end.
-    pub high: f64,
+    pub high: Gain,
     /// The sum of the gains printed with the keeps: inflated, because each was kept for having come out well.
-    pub naive: f64,
+    pub naive: Gain,
     /// The pairs.
     pub pairs: Vec<Pair>,
     /// Every keep once more, where that was asked for.
@@ -264,7 +264,7 @@ pub struct Verification {
     pub seconds: f64,
 }
 
-/// A keep measured once more. Gains are natural logarithms, each with its pairs and whether the rule keeps it again.
+/// A keep measured once more. Each gain comes with its pairs and whether the rule keeps it again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Again {
     /// The trial that kept it.
@@ -272,22 +272,22 @@ pub struct Again {
     /// What it was.
     pub description: String,
     /// Its gain as recorded.
-    pub recorded: f64,
+    pub recorded: Gain,
     /// Against its own incumbent.
-    pub own: (f64, u32, bool),
+    pub own: (Gain, u32, bool),
     /// HEAD against HEAD without it; absent where later keeps build on it.
-    pub without: Option<(f64, u32, bool)>,
+    pub without: Option<(Gain, u32, bool)>,
 }
 
 /// A verification for people.
 pub fn verification_words(verification: &Verification, metric: &Metric) -> String {
-    let gain = |by: f64| gain(by, metric);
+    let gain = |by: Gain| gain(by, metric);
     let points = |points: f64| match metric.scale() {
         Scale::Ratio => format!("{points:.1} points"),
         Scale::Difference => format!("{} {}", number(points), clean(metric.units(), 30)),
     };
     // In the direction that is better: what fell by less than the keeps said was luck too.
-    let better = |by: f64| metric.direction.sign() * metric.change(by);
+    let better = |by: Gain| metric.direction.sign() * metric.change(by);
     let luck = match better(verification.naive) - better(verification.gain) {
         more @ 0.0.. => format!("+{} of it were luck", points(more)),
         more => format!("measured anew it is {} more", points(-more)),
@@ -307,7 +307,7 @@ pub fn verification_words(verification: &Verification, metric: &Metric) -> Strin
     if !verification.each.is_empty() {
         text.push_str("\nevery keep once more: as recorded, against its own incumbent, and what HEAD loses without it\n");
     }
-    let cell = |again: &(f64, u32, bool)| {
+    let cell = |again: &(Gain, u32, bool)| {
         format!("{:>9} in {:>2} {}", gain(again.0), again.1, if again.2 { "holds " } else { "UNSURE" })
     };
     for again in &verification.each {

@@ -1,7 +1,7 @@
 //! A run in which each trial ended in another way, and what was measured of it in the morning.
 
 use piton_core::base::conditions::Conditions;
-use piton_core::base::metric::{Direction, Metric, Values};
+use piton_core::base::metric::{Direction, Gain, Metric, Values};
 use piton_core::rule::gate::{Gate, Pool, read};
 use piton_core::rule::keep::{Asked, Estimate, Evidence, First, KeepReason, Question, TestResult, Verdict};
 use piton_core::rule::settings::Settings;
@@ -33,7 +33,7 @@ pub fn values(tps: f64, agreement: f64) -> Values {
 
 pub fn estimate(gain: f64, pairs: u32) -> Estimate {
     let ends = (pairs >= 6).then_some((gain - 0.01, gain + 0.01));
-    Estimate { pairs, gain, low: ends.map(|e| e.0), high: ends.map(|e| e.1) }
+    Estimate { pairs, gain: Gain(gain), low: ends.map(|e| Gain(e.0)), high: ends.map(|e| Gain(e.1)) }
 }
 
 fn asked(pairs: u32) -> Asked {
@@ -113,10 +113,10 @@ pub fn records() -> Vec<Record> {
         .map(|(i, (description, outcome))| {
             let edited = outcome != Outcome::NoEdit;
             let pairs = outcome.estimate().map_or(if i == 0 { 8 } else { 0 }, |e| e.pairs);
-            let gain = outcome.estimate().map_or(0.0, |e| e.gain);
+            let gain = outcome.estimate().map_or(Gain::ZERO, |e| e.gain);
             let agreement = if matches!(outcome, Outcome::GateFailed { .. }) { 0.862 } else { 1.0 };
             let measured = pairs > 0 || outcome == Outcome::Baseline;
-            let challenger = values(650.0 * gain.exp(), agreement);
+            let challenger = values(650.0 * gain.0.exp(), agreement);
             let changes = Changes {
                 constants: description.split_once(' ').filter(|_| description.contains("->")).map_or(
                     vec![],
@@ -149,7 +149,7 @@ pub fn records() -> Vec<Record> {
                         incumbent: values(650.0, 1.0),
                         challenger: challenger.clone(),
                         gain,
-                        position: 0.001,
+                        position: Gain(0.001),
                         conditions: Conditions {
                             steal_pct: 1.5,
                             pressure_pct: Some(3.0),
@@ -169,8 +169,8 @@ pub fn records() -> Vec<Record> {
                 void_pairs: vec![],
                 runs: vec![],
                 reference: vec![],
-                tau: measured.then_some(0.02),
-                resolves: measured.then_some(0.018),
+                tau: measured.then_some(Gain(0.02)),
+                resolves: measured.then_some(Gain(0.018)),
                 asked: if pairs == 0 { vec![] } else { vec![asked(pairs)] },
                 incumbent_gates: vec![],
                 doubt: None,
@@ -213,17 +213,17 @@ pub fn verification(records: &[Record], head: usize) -> summary::Verification {
         baseline: records[0].commit.clone().unwrap(),
         head: records[head].commit.clone().unwrap(),
         seed: 7,
-        gain: 0.4,
-        low: 0.38,
-        high: 0.43,
-        naive: 0.5,
+        gain: Gain(0.4),
+        low: Gain(0.38),
+        high: Gain(0.43),
+        naive: Gain(0.5),
         pairs: records[1].pairs.clone(),
         each: vec![summary::Again {
             trial: 2,
             description: String::new(),
-            recorded: 0.41,
-            own: (0.4, 7, true),
-            without: Some((0.001, 12, false)),
+            recorded: Gain(0.41),
+            own: (Gain(0.4), 7, true),
+            without: Some((Gain(0.001), 12, false)),
         }],
         seconds: 9.0,
     }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use piton_core::base::conditions::Conditions;
-use piton_core::base::metric::Metric;
+use piton_core::base::metric::{Gain, Metric};
 use piton_core::base::note::Note;
 use piton_core::rule::gate::{Gate, GateResult, Pool};
 use piton_core::rule::keep::{Estimate, First, KeepReason, Verdict};
@@ -195,8 +195,14 @@ fn values() -> impl Strategy<Value = BTreeMap<String, f64>> {
 }
 
 fn estimate() -> impl Strategy<Value = Estimate> {
-    (0u32..99, number(), prop::option::of(number()), prop::option::of(number()))
-        .prop_map(|(pairs, gain, low, high)| Estimate { pairs, gain, low, high })
+    (0u32..99, number(), prop::option::of(number()), prop::option::of(number())).prop_map(
+        |(pairs, gain, low, high)| Estimate {
+            pairs,
+            gain: Gain(gain),
+            low: low.map(Gain),
+            high: high.map(Gain),
+        },
+    )
 }
 
 fn verdict() -> impl Strategy<Value = Verdict> {
@@ -254,8 +260,8 @@ fn pair() -> impl Strategy<Value = Pair> {
             prompts,
             incumbent,
             challenger,
-            gain,
-            position: 0.0,
+            gain: Gain(gain),
+            position: Gain::ZERO,
             conditions: Conditions { steal_pct: 0.5, pressure_pct: None, load, others_pct: None },
             before: None,
             apart: None,
@@ -286,7 +292,7 @@ pub fn record() -> impl Strategy<Value = Record> {
                 share: 0.9,
                 kept: number > 0.0,
                 reason: reason.clone(),
-                gain: expected_pct,
+                gain: expected_pct.map(Gain),
             });
             Record {
                 // As a damaged ledger may have it: a proposal's family is a plain word.
@@ -296,8 +302,8 @@ pub fn record() -> impl Strategy<Value = Record> {
                 description,
                 metrics,
                 pairs,
-                tau: Some(number.abs()),
-                resolves: Some(number.abs()),
+                tau: Some(Gain(number.abs())),
+                resolves: Some(Gain(number.abs())),
                 gates: vec![reading],
                 since_baseline: changes.clone(),
                 changes,

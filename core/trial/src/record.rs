@@ -15,7 +15,7 @@ use crate::changes::Changes;
 use crate::proposal::Claim;
 use crate::similarity::Like;
 use piton_base::conditions::{Apart, Conditions};
-use piton_base::metric::{Scale, Values};
+use piton_base::metric::{Gain, Scale, Values};
 use piton_rule::gate::GateResult;
 use piton_rule::keep::{Asked, First, KeepReason, Verdict};
 
@@ -55,12 +55,11 @@ pub struct Pair {
     pub incumbent: Values,
     /// All values of the challenger's sample.
     pub challenger: Values,
-    /// d: gain of the challenger in the primary metric, positive when better, `position` taken off: a natural logarithm, or a difference in
-    /// the metric's unit.
-    pub gain: f64,
-    /// b: what being second was worth by the pairs before this one, in the unit of gains.
+    /// d: gain of the challenger in the primary metric, positive when better, `position` taken off.
+    pub gain: Gain,
+    /// b: what being second was worth by the pairs before this one.
     #[serde(default)]
-    pub position: f64,
+    pub position: Gain,
     /// What the machine was doing.
     #[serde(default)]
     pub conditions: Conditions,
@@ -71,9 +70,16 @@ pub struct Pair {
 
 impl RawPair {
     /// The pair with d and b: see [`Pair::gain`] and [`Pair::position`].
-    pub fn judged(self, (gain, position): (f64, f64)) -> Pair {
+    pub fn judged(self, (gain, position): (Gain, Gain)) -> Pair {
         let Self { first, before, prompts, incumbent, challenger, conditions, apart } = self;
         Pair { first, before, prompts, incumbent, challenger, gain, position, conditions, apart }
+    }
+}
+
+impl Pair {
+    /// The gain with what being second was worth still in it.
+    pub fn plain(&self) -> Gain {
+        self.gain + self.position * self.first.sign()
     }
 }
 
@@ -230,19 +236,19 @@ pub struct Record {
     /// Fresh runs of the incumbent.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reference: Vec<Values>,
-    /// The warm-up against the median of the samples that were timed: a gain of the primary metric, natural logarithm, where it is
+    /// The warm-up against the median of the samples that were timed: a gain of the primary metric, where it is
     /// so bad that something was cold.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub slow_start: Option<f64>,
+    pub slow_start: Option<Gain>,
     /// The pairs that did not count.
     #[serde(default)]
     pub void_pairs: Vec<VoidPair>,
-    /// tau of the primary metric, frozen when the trial began, natural logarithm; absent where nothing was measured.
+    /// tau of the primary metric, frozen when the trial began; absent where nothing was measured.
     #[serde(default)]
-    pub tau: Option<f64>,
-    /// The gain that such a trial keeps four times out of five, natural logarithm.
+    pub tau: Option<Gain>,
+    /// The gain that such a trial keeps four times out of five.
     #[serde(default)]
-    pub resolves: Option<f64>,
+    pub resolves: Option<Gain>,
     /// Every question that was put to the pairs, and its answer.
     #[serde(default)]
     pub asked: Vec<Asked>,
@@ -293,14 +299,14 @@ pub struct Record {
 }
 
 impl Record {
-    /// Margin that a keep for being as good has used up, natural logarithm; 0 for every other outcome.
-    pub fn margin_spent(&self) -> f64 {
+    /// Margin that a keep for being as good has used up; 0 for every other outcome.
+    pub fn margin_spent(&self) -> Gain {
         let as_good = matches!(
             self.outcome,
             Outcome::Judged { verdict: Verdict::Keep(KeepReason::Simpler | KeepReason::BetterIn(_)), .. }
         );
         let margins = self.asked.iter().map(|asked| asked.question.margin);
-        if as_good { margins.fold(0.0, f64::max) } else { 0.0 }
+        Gain(if as_good { margins.fold(0.0, f64::max) } else { 0.0 })
     }
 
     /// Value of `metric` for the challenger.

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 
+use piton_base::metric::Gain;
 use serde::{Deserialize, Serialize};
 
 /// Share from which on two edits are alike.
@@ -32,9 +33,9 @@ pub struct Like {
     pub kept: bool,
     /// How it ended, as one word.
     pub reason: String,
-    /// Its gain, natural logarithm, where it was measured.
+    /// Its gain, where it was measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub gain: Option<f64>,
+    pub gain: Option<Gain>,
 }
 
 /// A line of a diff.

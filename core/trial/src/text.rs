@@ -2,7 +2,7 @@
 
 use crate::record::{Outcome, Pair, Record};
 use crate::similarity::Like;
-use piton_base::metric::{BEYOND, Direction, Metric, Scale, percent};
+use piton_base::metric::{Direction, Gain, Metric, Scale};
 use piton_base::stats;
 use piton_rule::gate::GateResult;
 use piton_rule::keep::{Estimate, First, KeepReason, Ordered, Verdict, Worth};
@@ -17,7 +17,7 @@ pub fn slow_start(record: &Record, metric: &Metric) -> Option<String> {
 ///
 /// `alpha` is the error of a keep's bound, as a probability.
 pub fn verdict(record: &Record, metric: &Metric, alpha: f64) -> String {
-    let gain = |by: f64| gain(by, metric);
+    let gain = |by: Gain| gain(by, metric);
     let interval = |estimate: &Estimate| interval(estimate, metric);
     let tail = |estimate: &Estimate| {
         let noun = if record.runs.is_empty() { "pair" } else { "run" };
@@ -158,7 +158,7 @@ pub fn verdict(record: &Record, metric: &Metric, alpha: f64) -> String {
 
 /// `like trial 47, discarded: -2.1 % (93 % the same edit)`.
 pub fn like(earlier: &Like, metric: &Metric) -> String {
-    let gain = |by: f64| gain(by, metric);
+    let gain = |by: Gain| gain(by, metric);
     let Like { trial, share, kept, reason, gain: measured } = earlier;
     let came = match (kept, measured) {
         (true, measured) => measured.map_or_else(|| "kept".to_owned(), |g| format!("kept: {}", gain(g))),
@@ -186,11 +186,12 @@ fn both_sides(record: &Record, metric: &str) -> String {
 /// A gain that is there after the challenger alone, with the medians of both.
 fn one_order(record: &Record, metric: &Metric) -> String {
     let of = |after: First| {
-        let plain = |pair: &Pair| pair.gain + pair.first.sign() * pair.position;
-        let known =
-            record.pairs.iter().filter_map(|pair| Some(Ordered::of(pair.before?, pair.first, plain(pair))));
+        let known = record
+            .pairs
+            .iter()
+            .filter_map(|pair| Some(Ordered::of(pair.before?, pair.first, pair.plain().0)));
         let own: Vec<f64> = known.filter(|pair| pair.after == after).map(|pair| pair.gain).collect();
-        stats::median(&own).map_or_else(|| "not measured".to_owned(), |by| gain(by, metric))
+        stats::median(&own).map_or_else(|| "not measured".to_owned(), |by| gain(Gain(by), metric))
     };
     format!(
         "not shown whoever ran before ({} where the incumbent ran after the challenger, {} where it ran after itself)",
@@ -201,7 +202,7 @@ fn one_order(record: &Record, metric: &Metric) -> String {
 
 /// Whether a keep rests on a metric that does not vary, and on no test.
 fn exact(record: &Record, estimate: &Estimate) -> bool {
-    record.tau == Some(0.0) && estimate.low.is_none() && record.runs.is_empty()
+    record.tau == Some(Gain::ZERO) && estimate.low.is_none() && record.runs.is_empty()
 }
 
 /// What a discard may have missed.
@@ -213,11 +214,11 @@ fn resolution(record: &Record, metric: &Metric) -> String {
 
 /// What a gain changes the value by: `+3.1 %` for one of .0305 where higher is better, `-3.0 %` where lower is, `-3 failures` where
 /// differences are compared. Texts print the change of the value, which is what people see in it, and never how much better that is.
-pub fn gain(by: f64, metric: &Metric) -> String {
+pub fn gain(by: Gain, metric: &Metric) -> String {
     let change = metric.change(by);
     match metric.scale() {
         Scale::Difference => in_units(change, metric),
-        Scale::Ratio if by.abs() >= BEYOND => beyond(change),
+        Scale::Ratio if by.abs() >= Gain::BEYOND => beyond(change),
         Scale::Ratio if change.abs() < 0.05 => "0.0 %".to_owned(),
         Scale::Ratio => format!("{change:+.1} %"),
     }
@@ -237,7 +238,7 @@ fn beyond(change: f64) -> String {
 }
 
 /// The same with as many digits as a small change needs.
-pub fn exactly(by: f64, metric: &Metric) -> String {
+pub fn exactly(by: Gain, metric: &Metric) -> String {
     let change = metric.change(by);
     match metric.scale() {
         Scale::Ratio if change != 0.0 && change.abs() < 0.05 => format!("{} %", signed(change)),
@@ -255,10 +256,10 @@ fn signed(x: f64) -> String {
 }
 
 /// The size of a scale or of a gain without its sign, e.g. `3.30 %` or `0.4 failures`; `decimals` are those of percent.
-pub fn size(of: f64, decimals: usize, metric: &Metric) -> String {
+pub fn size(of: Gain, decimals: usize, metric: &Metric) -> String {
     match metric.scale() {
-        Scale::Ratio => format!("{:.decimals$} %", percent(of)),
-        Scale::Difference => format!("{} {}", number(of), clean(metric.units(), 30)),
+        Scale::Ratio => format!("{:.decimals$} %", of.percent()),
+        Scale::Difference => format!("{} {}", number(of.0), clean(metric.units(), 30)),
     }
 }
 
@@ -271,7 +272,7 @@ fn end(change: f64, metric: &Metric) -> String {
 }
 
 /// Both ends of an interval as changes of the value, the lower one first: `-0.6 .. +2.1`; where there is one, `≥ +2.1` or `≤ -2.1`.
-pub fn ends(low: Option<f64>, high: Option<f64>, metric: &Metric) -> String {
+pub fn ends(low: Option<Gain>, high: Option<Gain>, metric: &Metric) -> String {
     match metric.ends(low, high) {
         (Some(low), Some(high)) => format!("{} .. {}", end(low, metric), end(high, metric)),
         (Some(low), None) => format!("≥ {}", end(low, metric)),
@@ -482,7 +483,7 @@ mod tests {
 
     #[test]
     fn gains_and_numbers_read_well() {
-        let gain = |by: f64| gain(by, &metric(Direction::Higher, Scale::Ratio, ""));
+        let gain = |by: f64| super::gain(Gain(by), &metric(Direction::Higher, Scale::Ratio, ""));
         assert_eq!(gain(0.0305), "+3.1 %");
         assert_eq!(gain(-0.0001), "0.0 %");
         assert_eq!(number(1234.56), "1235");
@@ -496,27 +497,28 @@ mod tests {
     fn what_fell_is_told_as_fallen_where_lower_is_better() {
         let bytes = metric(Direction::Lower, Scale::Ratio, "");
         let by = bytes.gain(36512.0, 16008.0).unwrap();
-        assert!(by > 0.0);
+        assert!(by > Gain::ZERO);
         assert_eq!(gain(by, &bytes), "-56.2 %");
         assert_eq!(from_to(36512.0, 16008.0, &bytes), "failures 36512 -> 16008 (-56.2 %)");
         assert_eq!(gain(bytes.gain(100.0, 103.0).unwrap(), &bytes), "+3.0 %");
         assert_eq!(gain(bytes.gain(5.0, 0.0).unwrap(), &bytes), "-100.0 %");
-        let estimate = Estimate { pairs: 9, gain: by, low: Some(0.1), high: Some(0.2) };
+        let estimate = Estimate { pairs: 9, gain: by, low: Some(Gain(0.1)), high: Some(Gain(0.2)) };
         assert_eq!(interval(&estimate, &bytes), " (-18.1 .. -9.5)");
-        assert_eq!(ends(Some(0.1), None, &bytes), "≤ -9.5", "a gain of at least so much");
+        assert_eq!(ends(Some(Gain(0.1)), None, &bytes), "≤ -9.5", "a gain of at least so much");
         assert_eq!(expected(3.0, &bytes), "-3.0 %");
     }
 
     #[test]
     fn differences_are_told_in_the_unit_or_under_the_name() {
         let failures = metric(Direction::Lower, Scale::Difference, "");
-        assert_eq!(gain(3.0, &failures), "-3 failures");
-        assert_eq!(gain(0.0, &failures), "0 failures");
+        assert_eq!(gain(Gain(3.0), &failures), "-3 failures");
+        assert_eq!(gain(Gain(0.0), &failures), "0 failures");
         let fit = metric(Direction::Higher, Scale::Difference, "R2");
-        assert_eq!(gain(0.02, &fit), "+0.02 R2");
+        assert_eq!(gain(Gain(0.02), &fit), "+0.02 R2");
         assert_eq!(from_to(-0.1, 0.02, &fit), "failures -0.1 -> 0.02 R2 (+0.12 R2)");
-        assert_eq!(size(0.5, 1, &fit), "0.5 R2");
-        let estimate = Estimate { pairs: 9, gain: 0.02, low: Some(-0.01), high: Some(0.05) };
+        assert_eq!(size(Gain(0.5), 1, &fit), "0.5 R2");
+        let estimate =
+            Estimate { pairs: 9, gain: Gain(0.02), low: Some(Gain(-0.01)), high: Some(Gain(0.05)) };
         assert_eq!(interval(&estimate, &fit), " (-0.01 .. +0.05)");
     }
 }

@@ -9,7 +9,7 @@ use crate::pair_runner::PairRunner;
 use crate::run_store::Book;
 use crate::sample::Sampled;
 use piton_core::base::error::Result;
-use piton_core::base::metric::Values;
+use piton_core::base::metric::{Gain, Values};
 use piton_core::rule::gate::{self, GateResult, Samples};
 use piton_core::rule::keep::{self, First, Question, RecordedGain, Verdict};
 use piton_core::rule::settings::{self, Preset};
@@ -49,7 +49,7 @@ impl Evaluator<'_> {
                 if record.value(&config.metric.name).is_some_and(|to| settings::runs_out(level, to)) {
                     return Ok(outcome);
                 }
-                let size = (level, record.tau.unwrap_or(0.0));
+                let size = (level, record.tau.unwrap_or(Gain::ZERO));
                 let implausible = |gain| config.rule.implausible(config.metric.scale(), size, gain);
                 outcome.held(implausible, config.rule.implausible_pct)
             }
@@ -229,7 +229,7 @@ impl Evaluator<'_> {
         };
         // By what the baseline showed, before this trial's values are there.
         runner.exact = exact(&self.book.record(0)?.pairs, &config.judging());
-        let taus: Vec<f64> = self.book.tally.taus.iter().copied().collect();
+        let taus: Vec<Gain> = self.book.tally.taus.iter().copied().collect();
         if let Some(times) = noisy_spell(trial.histories.primary.tau, &taus) {
             let reason = format!("tau is {times:.1} times what it mostly was in this run");
             if !runner.wait_until_calm(&reason) {
@@ -253,9 +253,9 @@ impl Evaluator<'_> {
         record.gates = readings(&config.gates, &samples, &outcome);
         let tau = histories.primary.tau;
         record.tau = Some(tau);
-        let question = || Question::better_on(&config.rule, config.metric.scale(), tau);
+        let question = || Question::better_on(&config.rule, config.metric.scale(), tau.0);
         // Of a metric that is deterministic for a seed the pairs of a trial say what its scale is.
-        let known = tau > 0.0 && !histories.primary.track().seeded;
+        let known = tau > Gain::ZERO && !histories.primary.track().seeded;
         record.resolves = known.then(|| power::resolved(&question(), config.rule.both_orders));
         record.pairs = pairs;
         record.asked = asked;

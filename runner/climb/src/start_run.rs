@@ -11,7 +11,7 @@ use crate::run_store::{self, Book, ExperimentFiles};
 use crate::run_trial::{Session, blank, worktree_path};
 use crate::sample::Sampled;
 use piton_core::base::error::{Context, Error, Result, exit};
-use piton_core::base::metric::Scale;
+use piton_core::base::metric::{Gain, Scale};
 use piton_core::rule::keep;
 use piton_core::trial::record::{Outcome, Record, Seconds, Sides};
 use piton_core::trial::scope;
@@ -188,7 +188,7 @@ pub fn begin<'w>(
     let tau = record.tau.map_or_else(String::new, |tau| {
         let size = text::size(tau, 2, metric);
         match config.histories(std::slice::from_ref(&record), false).primary.track().seeded {
-            _ if tau == 0.0 => ", the same value on every seed".to_owned(),
+            _ if tau == Gain::ZERO => ", the same value on every seed".to_owned(),
             true => format!(", equal on the same seed; from seed to seed it varies by {size}"),
             false => format!(", tau of a pair's gain {size}"),
         }

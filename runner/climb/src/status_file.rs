@@ -7,6 +7,7 @@
 //! Who reads it takes no lock, not even a shared one, since a climb that begins at that moment would take it for another piton. That the
 //! file is not a dead one's is known by its process.
 
+use piton_core::base::metric::Gain;
 use std::fs::{self, File};
 use std::io::Read;
 use std::os::unix::fs::FileExt;
@@ -96,7 +97,7 @@ impl StatusFile {
     }
 
     /// The pairs so far: told with what is done next.
-    pub fn measured(&self, gains: &[f64], evidence: Option<TestProgress>) {
+    pub fn measured(&self, gains: &[Gain], evidence: Option<TestProgress>) {
         self.say(|now| {
             now.measured(gains, evidence);
             false

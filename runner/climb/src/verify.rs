@@ -6,8 +6,7 @@ use crate::pair_runner::{PairResult, PairRunner};
 use crate::run_store::Book;
 use crate::run_trial::Session;
 use piton_core::base::error::{Error, Result};
-use piton_core::base::metric::Values;
-use piton_core::base::stats;
+use piton_core::base::metric::{Gain, Values};
 use piton_core::rule::gate::{self, GateResult, Samples};
 use piton_core::rule::keep::{self, Case, First, Verdict};
 use piton_core::rule::settings::Preset;
@@ -61,15 +60,15 @@ pub fn verify(session: &Session, each: bool) -> Result<Verification> {
     )?;
     let pairs = pairs
         .map_err(|sick| fails(sick, ("HEAD", last.trial), ("the baseline", 0), &session.book.run.name))?;
-    let gains: Vec<f64> = pairs.iter().map(|pair| pair.gain).collect();
-    let interval = stats::sign_interval(&gains, 0.025).expect("twenty pairs have one");
+    let gains: Vec<Gain> = pairs.iter().map(|pair| pair.gain).collect();
+    let interval = Gain::sign_interval(&gains, 0.025).expect("twenty pairs have one");
     let mut verification = Verification {
         run: session.book.run.name.clone(),
         at: clock::now(),
         baseline: session.book.run.base.clone(),
         head: last.commit.clone().unwrap_or_default(),
         seed,
-        gain: stats::median(&gains).unwrap_or(0.0),
+        gain: Gain::median(&gains).unwrap_or(Gain::ZERO),
         low: interval.0,
         high: interval.1,
         naive: keeps.iter().filter_map(|record| record.outcome.estimate()).map(|e| e.gain).sum(),
@@ -118,7 +117,7 @@ impl Verifier<'_> {
         let told = |without| Again {
             trial: keep.trial,
             description: keep.description.clone(),
-            recorded: keep.outcome.estimate().map_or(0.0, |e| e.gain),
+            recorded: keep.outcome.estimate().map_or(Gain::ZERO, |e| e.gain),
             own,
             without,
         };
@@ -129,7 +128,7 @@ impl Verifier<'_> {
                     let head = self.built(last, &[&built])?;
                     // Later keeps may have undone it, or its program is the same without it: then it is worth nothing there.
                     if sides(&built, &head).one().is_some() {
-                        return Ok(told(Some((0.0, 0, false))));
+                        return Ok(told(Some((Gain::ZERO, 0, false))));
                     }
                     let asked =
                         self.asked(&built, &head, records, &format!("HEAD against HEAD without {name}"))?;
@@ -156,7 +155,7 @@ impl Verifier<'_> {
         to: &Built,
         records: &[Record],
         doing: &str,
-    ) -> Result<std::result::Result<(f64, u32, bool), FailedSide>> {
+    ) -> Result<std::result::Result<(Gain, u32, bool), FailedSide>> {
         let history = self.book.config.histories(records, false).primary;
         let decide =
             |pairs: &[Pair]| keep::decide(&Case::of(self.book.config.rule.clone(), history.track_of(pairs)));

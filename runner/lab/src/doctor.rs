@@ -7,7 +7,7 @@ use piton_core::base::level::Level;
 use serde::Serialize;
 
 use piton_core::base::conditions::{Conditions, Limits};
-use piton_core::base::metric::{Metric, Scale, percent};
+use piton_core::base::metric::{Gain, Metric, Scale};
 use piton_core::rule::keep::Question;
 use piton_core::rule::settings::{Preset, Settings};
 use piton_core::run::power;
@@ -31,14 +31,14 @@ pub struct Findings {
     pub governor: Option<String>,
     /// What the machine did in the last two seconds, with nothing of piton's at work.
     pub now: Conditions,
-    /// tau of the latest run, natural logarithm; absent where there is none.
-    pub tau: Option<f64>,
+    /// tau of the latest run; absent where there is none.
+    pub tau: Option<Gain>,
     /// Seconds that a pair takes, in that run.
     pub pair_s: Option<f64>,
     /// Seconds that an agent's turn took in that run; absent where no agent was waited for.
     pub turn_s: Option<f64>,
-    /// The smallest gain that the rule keeps four times out of five: a natural logarithm, or a difference in the metric's unit.
-    pub resolves: Option<f64>,
+    /// The smallest gain that the rule keeps four times out of five.
+    pub resolves: Option<Gain>,
     /// The same in percent; absent where differences are compared.
     pub resolves_pct: Option<f64>,
     /// What is climbed.
@@ -138,7 +138,7 @@ pub fn opened(config: &Config) -> Vec<Opening> {
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub struct KnownMachine {
     /// tau of the primary metric, in the unit of gains.
-    pub tau: Option<f64>,
+    pub tau: Option<Gain>,
     /// Whether the metric is deterministic for a seed: a trial then finds its own scale.
     pub seeded: bool,
     /// Seconds of a pair.
@@ -158,11 +158,11 @@ pub fn examine(
     clock::wait(WATCH);
     let now = meter.stop();
     let governor = host::governor();
-    let resolves = known.tau.filter(|tau| *tau > 0.0 && !known.seeded).map(|tau| {
-        power::resolved(&Question::better_on(settings, metric.scale(), tau), settings.both_orders)
+    let resolves = known.tau.filter(|tau| *tau > Gain::ZERO && !known.seeded).map(|tau| {
+        power::resolved(&Question::better_on(settings, metric.scale(), tau.0), settings.both_orders)
     });
     // What is much of a unit nobody knows.
-    let resolves_pct = resolves.filter(|_| metric.scale() == Scale::Ratio).map(percent);
+    let resolves_pct = resolves.filter(|_| metric.scale() == Scale::Ratio).map(Gain::percent);
     let (mut unfit, advice) = judge(settings, limits, &now, governor.as_deref(), resolves_pct, known);
     if walls.level < Level::Strong {
         unfit.push(format!("the walls reach the level {}: a score could be forged", walls.level));

@@ -8,8 +8,7 @@ use piton_climb::build::Built;
 use piton_climb::context::World;
 use piton_climb::pair_runner::{PairResult, PairRunner};
 use piton_core::base::error::{Error, Result};
-use piton_core::base::metric::{Metric, Scale};
-use piton_core::base::stats;
+use piton_core::base::metric::{Gain, Metric, Scale};
 use piton_core::report::tables::Rehearsal;
 use piton_core::rule::keep::{self, Case, Verdict};
 use piton_core::run::pair_history::MetricHistory;
@@ -114,9 +113,9 @@ pub fn run(
             kept,
             pairs,
             cases,
-            gain: stats::median(&gains).unwrap_or(0.0),
-            effect: stats::median(&all)
-                .zip(stats::sign_interval(&all, 0.025))
+            gain: Gain::median(&gains).unwrap_or(Gain::ZERO),
+            effect: Gain::median(&all)
+                .zip(Gain::sign_interval(&all, 0.025))
                 .map(|(gain, (low, high))| (gain, low, high)),
             tau: history.tau,
             void_pairs,

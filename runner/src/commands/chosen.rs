@@ -1,5 +1,6 @@
 //! Which run, and which experiment, a command is about.
 
+use piton_core::base::metric::Gain;
 use std::path::Path;
 
 use super::args::Which;
@@ -93,7 +94,8 @@ pub(super) fn experiment(dir: &Path) -> Result<(Config, KnownMachine)> {
     let measured = records.iter().any(|record| !record.pairs.is_empty());
     let config = config.with_scales_of(records.first());
     let track = measured.then(|| config.histories(&records, false).primary.track());
-    let (tau, seeded) = (track.as_ref().map(|track| track.tau), track.is_some_and(|track| track.seeded));
+    let (tau, seeded) =
+        (track.as_ref().map(|track| Gain(track.tau)), track.is_some_and(|track| track.seeded));
     let (pair_s, turn_s) = (summary::pair_seconds(&records), summary::turn_seconds(&records));
     Ok((config, KnownMachine { tau, seeded, pair_s, turn_s }))
 }

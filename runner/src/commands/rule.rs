@@ -1,5 +1,6 @@
 //! `piton rule explain`: when a change of this experiment is kept.
 
+use piton_core::base::metric::Gain;
 use std::path::Path;
 
 use serde_json::json;
@@ -17,7 +18,7 @@ use piton_system::terminal;
 pub(super) fn run(dir: &Path, json: bool) -> Result<u8> {
     let (config, KnownMachine { tau, seeded, pair_s, .. }) = experiment(dir)?;
     let forecast = tau
-        .filter(|tau| *tau > 0.0 && !seeded)
+        .filter(|tau| *tau > Gain::ZERO && !seeded)
         .map(|tau| power::forecast(&config.rule, config.metric.scale(), tau));
     let facts = json!({ "settings": config.rule, "tau": tau, "forecast": forecast });
     terminal::either(json, &facts, || {

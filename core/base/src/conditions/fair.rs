@@ -3,6 +3,7 @@
 //! Each is a sign test. Where what others do has nothing to do with whose turn it is, each finds fault with at most one honest keep in a hundred.
 
 use super::{Apart, Conditions, Limits};
+use crate::metric::Gain;
 use crate::stats;
 
 /// The error of each test.
@@ -16,11 +17,11 @@ pub struct Voided {
     /// The conditions of both samples, where both were taken.
     pub apart: Option<Apart>,
     /// What its gain would have been, where it has one.
-    pub gain: Option<f64>,
+    pub gain: Option<Gain>,
 }
 
 /// Why a trial that would keep its challenger says nothing after all; `None` where all was fair. `gains` are those of the pairs that counted.
-pub fn unfair(pairs: &[Apart], gains: &[f64], voided: &[Voided], limits: &Limits) -> Option<String> {
+pub fn unfair(pairs: &[Apart], gains: &[Gain], voided: &[Voided], limits: &Limits) -> Option<String> {
     laden(pairs).or_else(|| one_sided(voided, limits)).or_else(|| hidden(gains, voided))
 }
 
@@ -58,9 +59,10 @@ fn one_sided(voided: &[Voided], limits: &Limits) -> Option<String> {
 }
 
 /// The pairs that did not count would have been bad for the challenger.
-fn hidden(gains: &[f64], voided: &[Voided]) -> Option<String> {
-    let middle = stats::median(gains)?;
-    let would: Vec<f64> = voided.iter().filter_map(|pair| pair.gain).filter(|gain| *gain != middle).collect();
+fn hidden(gains: &[Gain], voided: &[Voided]) -> Option<String> {
+    let middle = Gain::median(gains)?;
+    let would: Vec<Gain> =
+        voided.iter().filter_map(|pair| pair.gain).filter(|gain| *gain != middle).collect();
     let below = would.iter().filter(|gain| **gain < middle).count();
     (stats::at_least(below, would.len()) <= ERROR).then(|| {
         format!(
@@ -111,8 +113,8 @@ mod tests {
     fn pairs_that_were_void_and_bad_are_told_and_those_that_were_as_the_others_are_not() {
         let of = |gains: &[f64]| {
             let voided: Vec<Voided> =
-                gains.iter().map(|gain| Voided { apart: None, gain: Some(*gain) }).collect();
-            unfair(&[], &[0.1, 0.2, 0.3], &voided, &Limits::default())
+                gains.iter().map(|gain| Voided { apart: None, gain: Some(Gain(*gain)) }).collect();
+            unfair(&[], &[0.1, 0.2, 0.3].map(Gain), &voided, &Limits::default())
         };
         assert!(of(&[0.0; 7]).unwrap().contains("7 of 7 pairs"));
         assert_eq!(of(&[0.0; 6]), None);

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::human::{FilePart, Human, file};
 use super::{Came, Experiments, IdeaHistory, IdeaStatus, IdeaTrial};
 use crate::html::{cell, code};
-use piton_base::metric::{Direction, Metric};
+use piton_base::metric::{Direction, Gain, Metric};
 use piton_rule::keep::Verdict;
 use piton_trial::record::Outcome;
 use piton_trial::text::{ends, flow, gain, number, plural, size};
@@ -158,7 +158,7 @@ impl Experiments {
     /// Why it is not in what ships, in figures.
     fn reason(&self, idea: &IdeaHistory, status: IdeaStatus) -> String {
         let mut said = vec![];
-        let by = |tried: &IdeaTrial, measured: f64| gain(measured, &self.runs[tried.run].metric);
+        let by = |tried: &IdeaTrial, measured: Gain| gain(measured, &self.runs[tried.run].metric);
         let place = |tried: &IdeaTrial| format!("trial {} of {}", tried.trial, self.runs[tried.run].name);
         for tried in &idea.tried {
             match tried.came {

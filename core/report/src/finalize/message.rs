@@ -1,7 +1,7 @@
 //! The message of a commit that is taken home.
 
 use super::Idea;
-use piton_base::metric::Metric;
+use piton_base::metric::{Gain, Metric};
 use piton_rule::keep::{Estimate, TestResult};
 use piton_run::summary::{Again, Verification};
 use piton_trial::record::{Outcome, Record};
@@ -133,7 +133,7 @@ fn bundle_of(bundle: &Record, evidence: RunEvidence) -> Option<String> {
 
 /// What `piton verify --each` found of a keep.
 pub fn again(again: &Again, metric: &Metric) -> String {
-    let side = |(measured, pairs, holds): (f64, u32, bool)| {
+    let side = |(measured, pairs, holds): (Gain, u32, bool)| {
         let holds = if holds { "holds" } else { "not shown" };
         format!("{} in {}, {holds}", gain(measured, metric), plural(pairs as usize, "pair"))
     };

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{View, in_percent, rounded};
 use crate::plot::{self, TrialKind};
-use piton_base::metric::Metric;
+use piton_base::metric::{Gain, Metric};
 use piton_run::rechecks;
 use piton_trial::record::{Cost, Proposer, Record};
 use piton_trial::text::clean;
@@ -35,7 +35,7 @@ pub struct RunFacts {
     /// The verified figure.
     pub verified: Option<Verified>,
     /// The gains of the keeps on the branch together, as each was measured: inflated.
-    pub sum_of_keeps: f64,
+    pub sum_of_keeps: Gain,
     /// The same in percent, positive when better; absent where differences are compared.
     pub sum_of_keeps_pct: Option<f64>,
     /// Trials, the baseline not among them.
@@ -57,12 +57,12 @@ pub struct RunFacts {
 /// The last verification.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Verified {
-    /// Gain of HEAD over the baseline, positive when better: a natural logarithm, or a difference in the metric's unit.
-    pub gain: f64,
+    /// Gain of HEAD over the baseline, positive when better.
+    pub gain: Gain,
     /// Lower end of its 95 % interval.
-    pub low: f64,
+    pub low: Gain,
     /// Upper end.
-    pub high: f64,
+    pub high: Gain,
     /// The gain as a change of the value in percent, positive when better; absent where differences are compared, as both ends are.
     pub gain_pct: Option<f64>,
     /// Lower end of its 95 % interval.
@@ -185,7 +185,7 @@ impl RunFacts {
             last_started: view.records.last().map(|record| record.started.clone()),
             metric: view.metric.clone(),
             baseline_value: stairs.start,
-            incumbent_value: stairs.start.map(|_| stairs.value(level)),
+            incumbent_value: stairs.start.map(|_| stairs.value(level.0)),
             incumbent,
             verified,
             sum_of_keeps: stairs.end(),
@@ -236,7 +236,7 @@ fn provenance(records: &[Record]) -> Provenance {
 
 fn row(record: &Record, metric: &Metric) -> TrialFacts {
     let estimate = record.outcome.estimate();
-    let pct = |x: Option<f64>| x.and_then(|x| in_percent(metric, x));
+    let pct = |x: Option<Gain>| x.and_then(|x| in_percent(metric, x));
     let change = estimate.map(|e| rounded(metric.change(e.gain))).filter(|change| change.is_finite());
     TrialFacts {
         trial: record.trial,

@@ -8,8 +8,7 @@ use maud::{Markup, PreEscaped, html};
 use super::{SCRIPT, View, document, headline, kept, lineage, others, pictures, provenance, title, trials};
 use crate::live_state::{Live, LiveTrial};
 use crate::plot::{self, Wrap};
-use piton_base::metric::Metric;
-use piton_base::stats;
+use piton_base::metric::{Gain, Metric};
 use piton_trial::record::Record;
 use piton_trial::text::{gain, printable, seconds};
 
@@ -106,7 +105,7 @@ pub fn strip(live: &Live, metric: Option<&Metric>, at: u64) -> String {
 
 /// The pairs of a trial, and what they say so far.
 fn pairs(trial: &LiveTrial, metric: &Metric) -> Markup {
-    let middle = stats::median(&trial.gains).unwrap_or(0.0);
+    let middle = Gain::median(&trial.gains).unwrap_or(Gain::ZERO);
     html! {
         @if !trial.gains.is_empty() {
             div class="pairs" {

@@ -4,7 +4,7 @@ use maud::{Markup, html};
 
 use super::{View, facts, glyph};
 use crate::plot::{self, Ink, TrialKind, Wrap};
-use piton_base::metric::Metric;
+use piton_base::metric::{Gain, Metric};
 use piton_rule::keep::Estimate;
 use piton_run::stopping;
 use piton_trial::record::{Outcome, Record};
@@ -96,7 +96,7 @@ fn whole(record: &Record, (summary, details, diff): (Markup, Markup, Markup)) ->
     let estimate = record.outcome.estimate();
     html! {
         details class="trial" id={ "t" (record.trial) } data-k=(Ink::of(TrialKind::of(&record.outcome)).style().0)
-            data-g=[estimate.map(|e| format!("{:.5}", e.gain))] data-s=(format!("{:.0}", record.seconds.total)) {
+            data-g=[estimate.map(|e| format!("{:.5}", e.gain.0))] data-s=(format!("{:.0}", record.seconds.total)) {
             (summary) (details) (diff)
         }
     }
@@ -146,7 +146,7 @@ impl TrialRows<'_> {
 
     fn details(&self, record: &Record) -> Markup {
         let estimate = record.outcome.estimate();
-        let gains: Vec<f64> = record.pairs.iter().map(|pair| pair.gain).filter(|g| g.is_finite()).collect();
+        let gains: Vec<Gain> = record.pairs.iter().map(|pair| pair.gain).filter(|g| g.is_finite()).collect();
         let name = &self.view.metric.name;
         let log = match &record.outcome {
             Outcome::BuildFailed { error: text }
@@ -176,9 +176,9 @@ impl TrialRows<'_> {
             }
             @if !gains.is_empty() {
                 div class="pairs" {
-                    (maud::PreEscaped(plot::svg(&plot::pairs(&gains, estimate.map_or(0.0, |e| e.gain), self.view.metric), Wrap::Small)))
+                    (maud::PreEscaped(plot::svg(&plot::pairs(&gains, estimate.map_or(Gain::ZERO, |e| e.gain), self.view.metric), Wrap::Small)))
                     span { (text::noun(self.view.metric)) " of each pair, "
-                        (gain(gains.iter().copied().fold(f64::INFINITY, f64::min), self.view.metric)) " to " (gain(gains.iter().copied().fold(f64::NEG_INFINITY, f64::max), self.view.metric))
+                        (gain(gains.iter().copied().fold(Gain(f64::INFINITY), Gain::min), self.view.metric)) " to " (gain(gains.iter().copied().fold(Gain(f64::NEG_INFINITY), Gain::max), self.view.metric))
                         @if !record.void_pairs.is_empty() { ", " (record.void_pairs.len()) " more void" } }
                 }
             }

@@ -28,13 +28,13 @@ pub fn card(stairs: &Staircase, words: &Card) -> Picture {
     picture.description = plot.description.clone();
     let (figure, what) = match (stairs.verification, &stairs.claimed) {
         (_, Some(by)) => {
-            (stairs.gain(stairs.end()), format!("as claimed by {by}; piton measured none of it"))
+            (stairs.gain(stairs.end().0), format!("as claimed by {by}; piton measured none of it"))
         }
         (Some((middle, low, high)), _) => {
             (stairs.gain(middle), format!("verified: 95 % interval {}", stairs.ends(low, high)))
         }
         (None, _) => {
-            (stairs.gain(stairs.end()), "not verified: the sum of what the keeps measured".to_owned())
+            (stairs.gain(stairs.end().0), "not verified: the sum of what the keeps measured".to_owned())
         }
     };
     let large = 3.4;
@@ -47,7 +47,7 @@ pub fn card(stairs: &Staircase, words: &Card) -> Picture {
     let values = format!(
         "{} → {} {}",
         number(stairs.value(0.0)),
-        number(stairs.value(stairs.verification.map_or(stairs.end(), |verification| verification.0))),
+        number(stairs.value(stairs.verification.map_or(stairs.end().0, |verification| verification.0))),
         stairs.unit
     );
     let beside = Point { x: EDGE + width + 24.0, y: at.y - 14.0 };

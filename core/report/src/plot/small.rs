@@ -1,11 +1,12 @@
 //! Small pictures: the pairs of one trial, and where the time went.
 
 use super::{Anchor, Glyph, Ink, Medium, Picture, Point, Rect, Shape};
-use piton_base::metric::Metric;
+use piton_base::metric::{Gain, Metric};
 use piton_trial::text::{gain, noun, plural, seconds};
 
 /// The gain of each pair of a trial in the order in which they were measured, about zero; the broken line is their median.
-pub fn pairs(gains: &[f64], middle: f64, metric: &Metric) -> Picture {
+pub fn pairs(gains: &[Gain], middle: Gain, metric: &Metric) -> Picture {
+    let (gains, middle) = (Gain::numbers(gains), middle.0);
     let mut picture = Picture::new(Medium { font: 9.0, ..Medium::pixels(240.0, 60.0) }, "pairs");
     let (low, high) =
         gains.iter().chain([&middle]).fold((0.0f64, 0.0f64), |(a, b), g| (a.min(*g), b.max(*g)));
@@ -13,9 +14,9 @@ pub fn pairs(gains: &[f64], middle: f64, metric: &Metric) -> Picture {
         "{} of {}: from {} to {}, median {}",
         noun(metric),
         plural(gains.len(), "pair"),
-        gain(low, metric),
-        gain(high, metric),
-        gain(middle, metric)
+        gain(Gain(low), metric),
+        gain(Gain(high), metric),
+        gain(Gain(middle), metric)
     );
     let room = ((high - low) * 0.1).max(1e-6);
     let (low, high) = (low - room, high + room);

@@ -268,7 +268,7 @@ fn names_of_keeps(area: &PlotArea, picture: &mut Picture, mut taken: Vec<Rect>) 
         if area.stairs.marks.len() > CROWD { vec![] } else { others.map(around).collect() };
     let most = (medium.width / medium.width_of("x", 1.0) / 4.0) as usize;
     let names = |mark: &Mark| {
-        let by = mark.gain.map_or_else(String::new, |g| format!(" {}", area.stairs.gain(g)));
+        let by = mark.gain.map_or_else(String::new, |g| format!(" {}", area.stairs.gain(g.0)));
         let whole = format!("#{}{by} {}", mark.trial, shortened(&mark.label, most.min(28)));
         [whole, format!("#{}{by}", mark.trial), format!("#{}", mark.trial)]
     };
@@ -303,7 +303,7 @@ fn names_of_keeps(area: &PlotArea, picture: &mut Picture, mut taken: Vec<Rect>) 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use piton_base::metric::{Direction, Scale};
+    use piton_base::metric::{Direction, Gain, Scale};
 
     fn stairs(keeps: u32, every: u32) -> Staircase {
         let mut marks = vec![];
@@ -327,7 +327,7 @@ mod tests {
                 kind,
                 level: (kind != TrialKind::Crashed).then_some(at),
                 ends: kept.then_some((at - 0.01, at + 0.01)),
-                gain: Some(by),
+                gain: Some(Gain(by)),
                 label: "fuse the gate and up projections of the feed-forward".to_owned(),
             });
         }
@@ -408,7 +408,7 @@ mod tests {
     #[test]
     fn where_lower_is_better_the_stairs_go_down() {
         let stairs = Staircase { direction: Direction::Lower, ..stairs(3, 2) };
-        assert!(stairs.value(stairs.end()) < stairs.value(0.0));
+        assert!(stairs.value(stairs.end().0) < stairs.value(0.0));
         let picture = staircase(&stairs, Medium::pixels(960.0, 420.0));
         let line = picture.shapes.iter().find_map(|shape| match shape {
             Shape::Line { ink: Ink::Line, points, .. } => Some(points),

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::{TrialKind, axis};
-use piton_base::metric::{Direction, Metric, Scale};
+use piton_base::metric::{Direction, Gain, Metric, Scale};
 use piton_run::rechecks::BranchState;
 use piton_run::summary::Verification;
 use piton_trial::record::Record;
@@ -21,7 +21,7 @@ pub(crate) fn drawable(scale: Scale, value: f64) -> bool {
     }
 }
 
-/// A level beyond this, natural logarithm, is no measurement: what has it is drawn as if it had none.
+/// A level beyond this, where ratios are compared, is no measurement: what has it is drawn as if it had none.
 const FAR: f64 = 300.0;
 
 /// What a staircase shows, and no more: it has as many marks as there are trials, and short labels.
@@ -43,7 +43,7 @@ pub struct Staircase {
     pub marks: Vec<Mark>,
     /// Where the branch stood after each trial at which it moved: number and level.
     pub line: Vec<(u32, f64)>,
-    /// The verified gain with both ends, natural logarithm.
+    /// The verified gain with both ends, likewise.
     pub verification: Option<(f64, f64, f64)>,
     /// Whose figures they are, where they are not piton's.
     pub claimed: Option<String>,
@@ -56,12 +56,12 @@ pub struct Mark {
     pub trial: u32,
     /// What became of it.
     pub kind: TrialKind,
-    /// Its gain over the baseline, natural logarithm; absent where no pair was measured.
+    /// Its gain over the baseline, as a place on the axis; absent where no pair was measured.
     pub level: Option<f64>,
     /// Both ends of its interval, likewise.
     pub ends: Option<(f64, f64)>,
     /// Its gain over the incumbent that it was held against.
-    pub gain: Option<f64>,
+    pub gain: Option<Gain>,
     /// What was tried, in a few words.
     pub label: String,
 }
@@ -77,8 +77,8 @@ impl Staircase {
             let base = record.parent.as_deref().and_then(|id| levels.get(id)).copied().unwrap_or(0.0);
             let far = if metric.scale() == Scale::Ratio { FAR } else { f64::MAX / 1e3 };
             let finite = |x: f64| Some(base + x).filter(|level| level.abs() < far);
-            let level = if record.trial == 0 { Some(0.0) } else { estimate.and_then(|e| finite(e.gain)) };
-            let ends = estimate.and_then(|e| Some((finite(e.low?)?, finite(e.high?)?)));
+            let level = if record.trial == 0 { Some(0.0) } else { estimate.and_then(|e| finite(e.gain.0)) };
+            let ends = estimate.and_then(|e| Some((finite(e.low?.0)?, finite(e.high?.0)?)));
             let before = at.incumbent;
             at.take(record);
             if let (true, Some(level)) = (record.outcome.kept(), level) {
@@ -108,14 +108,14 @@ impl Staircase {
             marks,
             line,
             verification: verification
-                .map(|verification| (verification.gain, verification.low, verification.high)),
+                .map(|verification| (verification.gain.0, verification.low.0, verification.high.0)),
             claimed: None,
         }
     }
 
     /// The value of the metric at a level.
     pub fn value(&self, level: f64) -> f64 {
-        self.scale.value(self.direction, self.from(), level)
+        self.scale.value(self.direction, self.from(), Gain(level))
     }
 
     /// The value that levels count from.
@@ -149,18 +149,18 @@ impl Staircase {
 
     /// A level as the change of the value.
     pub(super) fn gain(&self, level: f64) -> String {
-        gain(level, &self.told())
+        gain(Gain(level), &self.told())
     }
 
     /// Both ends of an interval of levels, likewise.
     pub(super) fn ends(&self, low: f64, high: f64) -> String {
         let unit = if self.scale == Scale::Ratio { " %" } else { "" };
-        format!("{}{unit}", ends(Some(low), Some(high), &self.told()))
+        format!("{}{unit}", ends(Some(Gain(low)), Some(Gain(high)), &self.told()))
     }
 
     /// The level where the line ends.
-    pub fn end(&self) -> f64 {
-        self.line.last().map_or(0.0, |(_, level)| *level)
+    pub fn end(&self) -> Gain {
+        Gain(self.line.last().map_or(0.0, |(_, level)| *level))
     }
 
     /// The number of the last trial.
@@ -180,9 +180,9 @@ impl Staircase {
             self.metric,
             self.last(),
             number(self.value(0.0)),
-            number(self.value(self.end())),
+            number(self.value(self.end().0)),
             self.unit,
-            self.gain(self.end()),
+            self.gain(self.end().0),
         );
         if let Some((middle, low, high)) = self.verification {
             text.push_str(&format!(" Verified: {} ({}).", self.gain(middle), self.ends(low, high)));

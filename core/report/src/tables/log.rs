@@ -138,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_filter_admits_what_fulfils_all_of_it() {
-        let estimate = Estimate { pairs: 6, gain: 0.1, low: None, high: None };
+        let estimate = Estimate { pairs: 6, gain: piton_base::metric::Gain(0.1), low: None, high: None };
         let gate = of(Outcome::GateFailed { gate: "quality".into(), estimate: None }, "2026-11-20T22:00:00Z");
         let kept = of(
             Outcome::Judged { verdict: Verdict::Keep(KeepReason::Better), estimate },

@@ -6,6 +6,7 @@ use super::betting_test::{Question, TestResult};
 use super::track::Track;
 use super::{Asked, Estimate, KeepReason};
 use crate::settings::Settings;
+use piton_base::metric::Gain;
 
 /// A keep has at most so many times the pairs that a proof against it needs: one that is what it was takes a few.
 const MOST: u32 = 4;
@@ -25,18 +26,18 @@ pub enum Worth {
 /// What was recorded of a keep.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RecordedGain {
-    /// Its gain, in the unit of gains.
-    pub gain: f64,
+    /// Its gain.
+    pub gain: Gain,
     /// What its gain was shown to be above, with the error of the rule.
-    pub low: f64,
+    pub low: Gain,
 }
 
 impl RecordedGain {
     /// Of a keep for this reason; `margin` is what it spent for being as good.
-    pub fn of(reason: &KeepReason, estimate: &Estimate, margin: f64) -> Self {
+    pub fn of(reason: &KeepReason, estimate: &Estimate, margin: Gain) -> Self {
         match reason {
             KeepReason::Better | KeepReason::Provisional => {
-                Self { gain: estimate.gain, low: estimate.low.unwrap_or(0.0).max(0.0) }
+                Self { gain: estimate.gain, low: estimate.low.unwrap_or(Gain::ZERO).max(Gain::ZERO) }
             }
             // It was shown to be above minus the margin, and claims no more.
             KeepReason::Simpler | KeepReason::BetterIn(_) => Self { gain: -margin, low: -margin },
@@ -51,12 +52,12 @@ impl RecordedGain {
 /// recorded with probability 2 alpha at most. It is called gone where, besides, the median of its pairs is below half of the bound.
 /// Of a metric that does not vary two pairs say it.
 pub fn again(settings: &Settings, track: &Track, recorded: RecordedGain) -> (Option<Worth>, Option<Asked>) {
-    let shown = if track.exact(settings) { recorded.gain } else { recorded.low };
+    let shown = if track.exact(settings) { recorded.gain.0 } else { recorded.low.0 };
     let (less, asked) = if track.exact(settings) {
-        (track.plainly_below(settings, recorded.gain), None)
+        (track.plainly_below(settings, recorded.gain.0), None)
     } else {
         let better = Question::better_on(settings, track.scale, track.tau());
-        let question = Question { margin: recorded.low, n_max: MOST * better.fewest(), ..better };
+        let question = Question { margin: recorded.low.0, n_max: MOST * better.fewest(), ..better };
         let (answer, evidence) = track.turned().ask(&question);
         (answer, Some(Asked { about: "less than recorded".to_owned(), question, answer, evidence }))
     };
@@ -73,7 +74,7 @@ pub fn again(settings: &Settings, track: &Track, recorded: RecordedGain) -> (Opt
 mod tests {
     use super::*;
 
-    const RECORDED: RecordedGain = RecordedGain { gain: 1.1, low: 1.0 };
+    const RECORDED: RecordedGain = RecordedGain { gain: Gain(1.1), low: Gain(1.0) };
 
     fn of(d: &[f64]) -> Option<Worth> {
         again(&Settings::default(), &Track::of(0.01, d.to_vec()), RECORDED).0
@@ -95,8 +96,8 @@ mod tests {
 
     #[test]
     fn a_keep_for_being_as_good_is_held_to_its_margin() {
-        let estimate = Estimate { pairs: 9, gain: 0.002, low: None, high: None };
-        let recorded = RecordedGain::of(&KeepReason::Simpler, &estimate, 0.03);
+        let estimate = Estimate { pairs: 9, gain: Gain(0.002), low: None, high: None };
+        let recorded = RecordedGain::of(&KeepReason::Simpler, &estimate, Gain(0.03));
         let of = |d: f64| again(&Settings::default(), &Track::of(0.01, vec![d; 28]), recorded).0;
         assert_eq!(
             (of(0.0), of(-0.02), of(-0.06)),

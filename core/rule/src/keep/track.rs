@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::betting_test::{Evidence, Question, TestResult};
 use super::orders::{self, Ordered};
 use crate::settings::Settings;
-use piton_base::metric::Scale;
+use piton_base::metric::{Gain, Scale};
 use piton_base::stats;
 
 /// Pairs that must agree where a metric does not vary.
@@ -102,9 +102,11 @@ impl Track {
     }
 
     /// The bounds of the gain by that question.
-    pub(super) fn bounds(&self, question: &Question) -> (Option<f64>, Option<f64>) {
+    pub(super) fn bounds(&self, question: &Question) -> (Option<Gain>, Option<Gain>) {
         let scales = self.scales();
-        (question.lower_bound_by(&self.d, &scales), question.upper_bound_by(&self.d, &scales))
+        let (low, high) =
+            (question.lower_bound_by(&self.d, &scales), question.upper_bound_by(&self.d, &scales));
+        (low.map(Gain), high.map(Gain))
     }
 
     /// The gains as losses.

@@ -1,5 +1,6 @@
 //! How a trial ended, and what that means for the branch and the table.
 
+use piton_base::metric::Gain;
 use serde::{Deserialize, Serialize};
 
 use piton_rule::keep::{Estimate, KeepReason, Verdict, Worth};
@@ -234,7 +235,7 @@ impl Outcome {
     }
 
     /// The same where a keep by so much is not believed without a person: `most_pct` says how much is.
-    pub fn held(self, implausible: impl Fn(f64) -> bool, most_pct: f64) -> Self {
+    pub fn held(self, implausible: impl Fn(Gain) -> bool, most_pct: f64) -> Self {
         match self {
             Self::Judged { verdict: Verdict::Keep(path), estimate } if implausible(estimate.gain) => {
                 Self::Held { path, estimate, most_pct }
@@ -304,7 +305,7 @@ mod tests {
     use super::*;
 
     fn judged(verdict: Verdict) -> Outcome {
-        Outcome::Judged { verdict, estimate: Estimate { pairs: 6, gain: 0.1, low: None, high: None } }
+        Outcome::Judged { verdict, estimate: Estimate { pairs: 6, gain: Gain(0.1), low: None, high: None } }
     }
 
     #[test]
@@ -312,7 +313,7 @@ mod tests {
         assert!(judged(Verdict::Keep(KeepReason::Better)).kept());
         let blind = Outcome::Blind {
             verdict: Verdict::Keep(KeepReason::Better),
-            estimate: Estimate { pairs: 9, gain: 0.1, low: None, high: None },
+            estimate: Estimate { pairs: 9, gain: Gain(0.1), low: None, high: None },
         };
         assert!(!blind.kept() && blind.status() == Status::Discard);
         for outcome in
@@ -324,10 +325,10 @@ mod tests {
 
     #[test]
     fn a_keep_that_is_not_believed_is_held_and_nothing_else_is() {
-        let held = judged(Verdict::Keep(KeepReason::Better)).held(|gain| gain > 0.05, 5.0);
+        let held = judged(Verdict::Keep(KeepReason::Better)).held(|gain| gain > Gain(0.05), 5.0);
         assert!(!held.kept() && held.settles() && held.status() == Status::Discard);
         assert_eq!(held.reason(), "held_implausible");
-        assert!(judged(Verdict::Keep(KeepReason::Better)).held(|gain| gain > 0.2, 20.0).kept());
+        assert!(judged(Verdict::Keep(KeepReason::Better)).held(|gain| gain > Gain(0.2), 20.0).kept());
         assert_eq!(judged(Verdict::Worse).held(|_| true, 0.0), judged(Verdict::Worse));
         let text = serde_json::to_string(&held).unwrap();
         assert_eq!(serde_json::from_str::<Outcome>(&text).unwrap(), held);

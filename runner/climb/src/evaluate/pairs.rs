@@ -5,7 +5,7 @@ use crate::pair_runner::{PairResult, PairRunner};
 use crate::status_file::StatusFile;
 use piton_core::base::conditions::{Apart, Voided, unfair};
 use piton_core::base::error::Result;
-use piton_core::base::metric::Values;
+use piton_core::base::metric::{Gain, Values};
 use piton_core::report::live_state::TestProgress;
 use piton_core::rule::gate::{self, Gate, GateResult, Samples};
 use piton_core::rule::keep::{self, Asked, Estimate, First, RecordedGain, Verdict};
@@ -122,7 +122,7 @@ impl Paired<'_> {
             gain: pair.values.as_ref().and_then(|[one, other]| metric.gain(value(one)?, value(other)?)),
         });
         let apart: Vec<Apart> = self.pairs.iter().filter_map(|pair| pair.apart).collect();
-        let plain: Vec<f64> = self.pairs.iter().map(|p| p.gain + p.first.sign() * p.position).collect();
+        let plain: Vec<Gain> = self.pairs.iter().map(Pair::plain).collect();
         unfair(&apart, &plain, &voided.collect::<Vec<_>>(), &self.config.machine)
     }
 

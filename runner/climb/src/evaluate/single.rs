@@ -5,6 +5,7 @@ use crate::build::Built;
 use crate::sample::Sampled;
 use crate::single_runs::{RunResult, SingleRunner};
 use piton_core::base::error::Result;
+use piton_core::base::metric::Gain;
 use piton_core::rule::gate::{self, Samples};
 use piton_core::rule::keep::{self, Estimate, First, KeepReason, Verdict};
 use piton_core::run::few_runs::{FRESH_RUNS, Judgement, KnownIncumbent, SingleMetric};
@@ -108,7 +109,7 @@ impl Evaluator<'_> {
             record.metrics = medians(&record.runs);
             record.gates = gate::read_all(&config.gates, &record.runs);
             let mean = runs.iter().sum::<f64>() / runs.len() as f64;
-            let gain = mean - known.mean;
+            let gain = Gain(mean - known.mean);
             let estimate = Estimate { pairs: runs.len() as u32, gain, low: None, high: None };
             if let Some(failed) = record.gates.iter().find(|reading| !reading.pass) {
                 return Ok(Outcome::GateFailed { gate: failed.metric.clone(), estimate: Some(estimate) });
@@ -129,7 +130,7 @@ impl Evaluator<'_> {
             let least = config.rule.least(side.scale, runs_before.level(side.metric));
             let verdict = match known.judge(&runs, config.rule.alpha) {
                 Judgement::Again => continue,
-                Judgement::Keep if gain > least.max(config.rule.delta(side.scale)) => {
+                Judgement::Keep if gain > Gain(least.max(config.rule.delta(side.scale))) => {
                     Verdict::Keep(KeepReason::Better)
                 }
                 Judgement::Discard if known.z(&runs) < -1.0 => Verdict::Worse,

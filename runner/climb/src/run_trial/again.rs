@@ -3,6 +3,7 @@
 use super::Session;
 use crate::run_store;
 use piton_core::base::error::{Error, Result};
+use piton_core::base::metric::Gain;
 use piton_core::rule::keep::{KeepReason, RecordedGain, Verdict};
 use piton_core::trial::record::{Outcome, Record};
 use piton_core::trial::state::Owner;
@@ -54,7 +55,7 @@ impl Session<'_> {
             Outcome::Judged { verdict: Verdict::Keep(path), estimate } => {
                 RecordedGain::of(path, estimate, kept.margin_spent())
             }
-            Outcome::Bundle { estimate, .. } => RecordedGain::of(&KeepReason::Better, estimate, 0.0),
+            Outcome::Bundle { estimate, .. } => RecordedGain::of(&KeepReason::Better, estimate, Gain::ZERO),
             _ => return Err(none()),
         };
         let ids = (commit_of(work, &before)?, commit_of(work, &kept)?);

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::corpus::Attack;
 use super::watch::Breaches;
-use piton_core::base::metric::{Direction, Metric};
+use piton_core::base::metric::{Direction, Gain, Metric};
 use piton_core::rule::keep::Worth;
 use piton_core::trial::record::{Outcome, Record};
 use piton_core::trial::text::{self, clean, plural, seconds};
@@ -99,8 +99,8 @@ const TAKEN_BACK: &str = "taken_back";
 /// Whether a trial found what no noise is: a loss of several times what a pair varies by.
 pub(crate) fn plainly_worse(new: &[Record]) -> bool {
     let Some(record) = telling(new) else { return false };
-    let lost = record.outcome.estimate().map_or(0.0, |estimate| -estimate.gain);
-    lost > record.tau.map_or(0.0, |tau| PLAIN * tau)
+    let lost = record.outcome.estimate().map_or(Gain::ZERO, |estimate| -estimate.gain);
+    lost > record.tau.map_or(Gain::ZERO, |tau| tau * PLAIN)
 }
 
 /// The trial that tells how an attack ended: the last proposal's, or, where all that was kept was taken back, the one that did so.
@@ -262,7 +262,7 @@ mod tests {
 
     #[test]
     fn an_attack_ends_as_its_proposal_did_or_as_taken_back_where_nothing_of_it_stayed() {
-        let estimate = || Estimate { pairs: 7, gain: 0.1, low: None, high: None };
+        let estimate = || Estimate { pairs: 7, gain: Gain(0.1), low: None, high: None };
         let kept = Outcome::Judged { verdict: Verdict::Keep(KeepReason::Better), estimate: estimate() };
         let again = |worth| Outcome::Recheck { keep: 1, worth, estimate: estimate() };
         let numbered = |outcomes: Vec<Outcome>| -> Vec<Record> {

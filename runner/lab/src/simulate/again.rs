@@ -4,6 +4,7 @@ use super::cell_runner::{CellRunner, Mean};
 use super::noise::{Machine, NoiseModel};
 use super::session::SimulatedRun;
 use super::{Bar, Figure, SIGMA, SimulationReport};
+use piton_core::base::metric::Gain;
 use piton_core::base::stats;
 use piton_core::rule::keep::{self, Estimate, KeepReason, Question, RecordedGain, Track, Worth};
 use piton_core::rule::settings::Settings;
@@ -28,9 +29,10 @@ fn again(cell_runner: &CellRunner, noise: NoiseModel, gain: f64, now: f64) -> [M
             }
             let low = question.lower_bound(&gains);
             let middle = stats::median(&gains).unwrap_or(0.0);
-            let estimate = Estimate { pairs: gains.len() as u32, gain: middle, low, high: None };
+            let estimate =
+                Estimate { pairs: gains.len() as u32, gain: Gain(middle), low: low.map(Gain), high: None };
             let (worth, pairs) =
-                session.recheck(&settings, RecordedGain::of(&KeepReason::Better, &estimate, 0.0), now);
+                session.recheck(&settings, RecordedGain::of(&KeepReason::Better, &estimate, Gain::ZERO), now);
             let one = |so: bool| f64::from(u8::from(so));
             tell([one(worth == Worth::Gone), one(worth != Worth::Holds), f64::from(pairs)]);
         }

@@ -4,7 +4,7 @@ use super::cell_runner::{CellRunner, Mean};
 use super::noise::{Machine, NoiseModel};
 use super::session::SimulatedRun;
 use super::{Bar, Figure, SIGMA, SimulationReport};
-use piton_core::base::metric::percent;
+use piton_core::base::metric::Gain;
 use piton_core::base::rng::Random;
 use piton_core::base::stats;
 use piton_core::rule::keep::Question;
@@ -70,10 +70,10 @@ fn coin_pairs(random: Random) -> NightFigures {
         }
     }
     let gains = session.pairs(FINAL_PAIRS, head);
-    let claimed = percent(stats::median(&gains).expect("20 gains"));
+    let claimed = Gain(stats::median(&gains).expect("20 gains")).percent();
     let (low, high) = stats::sign_interval(&gains, 0.025).expect("20 gains");
     let held = f64::from(u8::from((low..=high).contains(&head)));
-    [falsely, f64::from(2 * pairs), claimed, percent(head), claimed - percent(head), held]
+    [falsely, f64::from(2 * pairs), claimed, Gain(head).percent(), claimed - Gain(head).percent(), held]
 }
 
 /// One run a proposal, kept when it is above the figure of the last keep, which it then replaces.
@@ -90,6 +90,6 @@ fn single_runs(random: Random) -> NightFigures {
             falsely += f64::from(u8::from(effect <= 0.0));
         }
     }
-    let (claimed, truth) = (percent(best - first), percent(head));
+    let (claimed, truth) = (Gain(best - first).percent(), Gain(head).percent());
     [falsely, f64::from(PROPOSALS + 1), claimed, truth, claimed - truth, 0.0]
 }

@@ -11,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::Ledger;
 use piton_core::base::error::{Context, Result};
+use piton_core::base::metric::Gain;
 use piton_core::trial::similarity::{EditFeatures, Like};
 
 const SCHEMA_VERSION: i64 = 1;
@@ -57,8 +58,8 @@ pub struct RememberedTrial {
     pub settles: bool,
     /// How it ended, as one word.
     pub reason: String,
-    /// Its gain, natural logarithm, where it was measured.
-    pub gain: Option<f64>,
+    /// Its gain, where it was measured.
+    pub gain: Option<Gain>,
     /// Its edit; absent where it had none of its own.
     pub edit: Option<RememberedEdit>,
 }
@@ -263,7 +264,7 @@ impl Memory {
             };
             let share = EditFeatures::from_bytes(&bytes).map_or(0.0, |other| features.share(&other));
             if share >= least {
-                found.push(Like { trial, share, kept, reason, gain });
+                found.push(Like { trial, share, kept, reason, gain: gain.map(Gain) });
             }
         }
         found.sort_by(|a, b| b.share.total_cmp(&a.share).then(b.trial.cmp(&a.trial)));
@@ -309,7 +310,7 @@ fn insert(db: &Connection, tried: &RememberedTrial) -> rusqlite::Result<()> {
         tried.kept,
         tried.settles,
         tried.reason,
-        tried.gain,
+        tried.gain.map(|gain| gain.0),
         features.map(EditFeatures::to_bytes)
     ])?;
     let Some(edit) = tried.edit.as_ref().filter(|_| new == 1) else { return Ok(()) };
@@ -345,7 +346,7 @@ mod tests {
             trial,
             settles: true,
             reason,
-            gain: Some(-0.02),
+            gain: Some(Gain(-0.02)),
             edit: Some(edit),
             ..RememberedTrial::default()
         }
@@ -402,7 +403,7 @@ mod tests {
         let like = memory.like("r", features, 0.8).unwrap();
         assert_eq!(
             like.iter().map(|like| (like.trial, like.share, like.gain)).collect::<Vec<_>>(),
-            [(47, 1.0, Some(-0.02))]
+            [(47, 1.0, Some(Gain(-0.02)))]
         );
         assert_eq!(memory.like("q", features, 0.8).unwrap(), []);
     }
