@@ -12,7 +12,7 @@ use piton_core::rule::settings::{Guard, Preset, Recheck, SecondaryMetric, Settin
 use piton_core::run::few_runs::{Judgement, KnownIncumbent, Runs, provisional};
 use piton_core::run::pair_history::{MetricHistories, MetricHistory};
 use piton_core::run::rechecks::{self, BranchState};
-use piton_core::trial::record::{Outcome, Pair, Record};
+use piton_core::trial::record::{Measured, Outcome, Pair, Record};
 use proptest::prelude::*;
 use support::blank;
 
@@ -52,7 +52,10 @@ fn judged(verdict: Verdict) -> Outcome {
 
 fn with_pairs(trial: u32, outcome: Outcome, gains: &[f64]) -> Record {
     Record {
-        pairs: gains.iter().map(|gain| pair(First::Incumbent, *gain)).collect(),
+        measured: Measured {
+            pairs: gains.iter().map(|gain| pair(First::Incumbent, *gain)).collect(),
+            ..Default::default()
+        },
         ..blank(trial, outcome)
     }
 }
@@ -166,7 +169,7 @@ fn the_margins_of_as_good_keeps_add_up_over_a_run_and_no_others() {
         evidence: Evidence::default(),
     };
     let keep = |trial, path| Record {
-        asked: vec![asked(0.0), asked(0.01)],
+        measured: Measured { asked: vec![asked(0.0), asked(0.01)], ..Default::default() },
         ..blank(trial, judged(Verdict::Keep(path)))
     };
     let records = [
@@ -174,7 +177,10 @@ fn the_margins_of_as_good_keeps_add_up_over_a_run_and_no_others() {
         keep(1, KeepReason::Simpler),
         keep(2, KeepReason::Better),
         keep(3, KeepReason::BetterIn("rss".into())),
-        Record { asked: vec![asked(0.01)], ..blank(4, judged(Verdict::NotShownBetter)) },
+        Record {
+            measured: Measured { asked: vec![asked(0.01)], ..Default::default() },
+            ..blank(4, judged(Verdict::NotShownBetter))
+        },
     ];
     let histories = MetricHistories::begin(&metric(Direction::Higher), &[], &[], &records, false);
     assert!(close(histories.case(&settings).margin_spent, 0.02));
@@ -233,17 +239,25 @@ fn an_incumbent_is_known_by_runs_that_did_not_choose_it() {
     let run = |loss: f64| values(&[("tps", loss)]);
     let mut runs = Runs::default();
     assert!(runs.known((&metric).into()).is_none());
-    runs.take(&Record { runs: vec![run(1.0)], ..blank(0, Outcome::Baseline) });
+    runs.take(&Record {
+        measured: Measured { runs: vec![run(1.0)], ..Default::default() },
+        ..blank(0, Outcome::Baseline)
+    });
     assert!(runs.known((&metric).into()).is_none(), "one run has no spread");
     let losses = [1.0f64, 2.0, 4.0];
-    runs.take(&Record { runs: losses.map(run).to_vec(), ..blank(0, Outcome::Baseline) });
+    runs.take(&Record {
+        measured: Measured { runs: losses.map(run).to_vec(), ..Default::default() },
+        ..blank(0, Outcome::Baseline)
+    });
     let known = runs.known((&metric).into()).unwrap();
     // Logarithms of 1, 2 and 4, turned so that less is better: mean -ln 2, standard deviation ln 2.
     let ln2 = 2.0f64.ln();
     assert!(close(known.mean, -ln2) && close(known.sigma, ln2), "{known:?}");
     assert_eq!((known.runs, known.freedom), (3, 2));
-    let fresh =
-        |trial, outcome| Record { reference: vec![run(8.0)], runs: vec![run(0.1)], ..blank(trial, outcome) };
+    let fresh = |trial, outcome| Record {
+        measured: Measured { reference: vec![run(8.0)], runs: vec![run(0.1)], ..Default::default() },
+        ..blank(trial, outcome)
+    };
     runs.take(&fresh(1, judged(Verdict::Worse)));
     let known = runs.known((&metric).into()).unwrap();
     assert_eq!(known.runs, 4, "a discard brings fresh runs of the incumbent");
@@ -552,8 +566,10 @@ fn a_keep_that_is_gone_is_taken_back_and_one_that_others_stand_on_has_them_teste
 fn an_incumbent_that_failed_is_doubted_until_it_was_measured_alone() {
     let better = || judged(Verdict::Keep(KeepReason::Better));
     let mut branch_state = stands(vec![Outcome::Baseline, better(), better()]);
-    branch_state
-        .take(&Record { doubt: Some("wrong".into()), ..blank(3, Outcome::Void { reason: String::new() }) });
+    branch_state.take(&Record {
+        measured: Measured { doubt: Some("wrong".into()), ..Default::default() },
+        ..blank(3, Outcome::Void { reason: String::new() })
+    });
     assert!(
         branch_state.doubted
             && branch_state.outstanding(&Settings::default())[0].contains("the incumbent alone")

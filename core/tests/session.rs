@@ -10,13 +10,13 @@ use piton_core::rule::keep::{Estimate, First, KeepReason, Verdict};
 use piton_core::run::stopping::{
     Budget, CRASHING_LIMIT, Call, IDLE_LIMIT, REPEATING_LIMIT, Spent, Stop, Unblinded, stop,
 };
-use piton_core::trial::record::{Cost, Outcome, Pair, Proposer, Record};
+use piton_core::trial::record::{Claimed, Cost, Measured, Outcome, Pair, Proposer, Record};
 use support::blank;
 
 /// A trial of an agent's proposal that ended so.
 fn trial(outcome: Outcome) -> Record {
     let agent = Proposer { name: "a".into(), model: None, end: "done".into(), cost: Cost::default() };
-    Record { agent: Some(agent), ..blank(3, outcome) }
+    Record { claimed: Claimed { agent: Some(agent), ..Default::default() }, ..blank(3, outcome) }
 }
 
 fn judged(verdict: Verdict) -> Record {
@@ -73,7 +73,7 @@ fn an_agent_that_proposes_again_what_was_judged_ends_a_climb_and_the_tuner_does_
     assert_eq!(stop(&Budget::default(), &after(row(REPEATING_LIMIT - 1))), None);
     assert_eq!(stop(&Budget::default(), &after(row(REPEATING_LIMIT))), Some(Stop::Repeating));
     assert_eq!(after(row(REPEATING_LIMIT).chain([judged(Verdict::Worse), same()])).repeating, 1);
-    let tuner = || Record { agent: None, ..same() };
+    let tuner = || Record { claimed: Claimed { agent: None, ..same().claimed }, ..same() };
     assert_eq!(after((0..100).map(|_| tuner())).repeating, 0);
     assert_eq!(after([judged(Verdict::Worse)]).repeating, 0);
 }
@@ -172,7 +172,11 @@ fn a_blind_trial_comes_after_so_many_that_were_measured_and_an_attempt_at_one_co
         before: None,
         apart: None,
     };
-    let measured = |trial| Record { trial, pairs: vec![pair.clone()], ..judged(Verdict::Worse) };
+    let measured = |trial| Record {
+        trial,
+        measured: Measured { pairs: vec![pair.clone()], ..judged(Verdict::Worse).measured },
+        ..judged(Verdict::Worse)
+    };
     since.take(&blank(0, Outcome::Baseline));
     for trial in 1..=3 {
         assert!(!since.blind_is_due(3));

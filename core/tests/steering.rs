@@ -11,7 +11,7 @@ use piton_core::run::lessons::{Expected, Lessons};
 use piton_core::run::next_start::{Directive, Frontier, NextProposal, STARTS};
 use piton_core::trial::changes::Changes;
 use piton_core::trial::proposal::Claim;
-use piton_core::trial::record::{Outcome, Record};
+use piton_core::trial::record::{Claimed, Measured, Outcome, Record};
 use support::{blank, brief_of};
 
 fn judged(verdict: Verdict, gain: f64) -> Outcome {
@@ -72,8 +72,10 @@ fn on_a_plateau_the_best_near_misses_take_turns_and_every_second_proposal_is_the
         assert_eq!(step.starts.is_empty(), turn % 2 == 1, "{turn}: {step:?}");
         directives.insert(step.directive.word());
         starts.extend(step.starts.first());
-        let record =
-            Record { begun_as: step.starts.first().copied(), ..blank(next, judged(Verdict::Worse, -0.1)) };
+        let record = Record {
+            claimed: Claimed { begun_as: step.starts.first().copied(), ..Default::default() },
+            ..blank(next, judged(Verdict::Worse, -0.1))
+        };
         frontier.take(&record);
         next += 1;
     }
@@ -101,7 +103,10 @@ fn what_says_nothing_about_a_proposal_moves_the_frontier_nowhere() {
 #[test]
 fn a_near_miss_is_forgotten_when_it_was_made_to_pay_or_is_too_far_from_the_incumbent() {
     let (mut frontier, next) = after([miss(0.01), miss(0.002)]);
-    frontier.take(&Record { begun_as: Some(1), ..blank(next, keep()) });
+    frontier.take(&Record {
+        claimed: Claimed { begun_as: Some(1), ..Default::default() },
+        ..blank(next, keep())
+    });
     assert_eq!(frontier.near().iter().map(|near| near.trial).collect::<Vec<_>>(), [2]);
     frontier.take(&blank(next + 1, keep()));
     frontier.take(&blank(next + 2, keep()));
@@ -125,15 +130,21 @@ fn long_night(trials: u32) -> Vec<Record> {
         _ => judged(Verdict::Worse, -0.02),
     };
     let trial = |n: u32| Record {
-        description: format!(
-            "attempt {n}: fuse the gate and the up projection and keep the row of weights in registers "
-        )
-        .repeat(9),
-        claim: Claim::new(Some("fewer loads"), Some(&format!("family {}", n % 31)), Some(3.0)),
-        changes: Some(Changes::default()),
-        metrics: Some([("tps".to_owned(), 500.0 + f64::from(n))].into()),
-        resolves: Some(Gain(0.012)),
-        tau: Some(Gain(0.015)),
+        claimed: Claimed {
+            description: format!(
+                "attempt {n}: fuse the gate and the up projection and keep the row of weights in registers "
+            )
+            .repeat(9),
+            claim: Claim::new(Some("fewer loads"), Some(&format!("family {}", n % 31)), Some(3.0)),
+            ..Default::default()
+        },
+        measured: Measured {
+            changes: Some(Changes::default()),
+            metrics: Some([("tps".to_owned(), 500.0 + f64::from(n))].into()),
+            resolves: Some(Gain(0.012)),
+            tau: Some(Gain(0.015)),
+            ..Default::default()
+        },
         ..blank(n, if n == 0 { Outcome::Baseline } else { outcomes(n) })
     };
     (0..=trials).map(trial).collect()
@@ -189,7 +200,10 @@ fn what_is_learnt_stays_small_however_long_the_run_is_and_names_the_failures_of_
 
 #[test]
 fn expectations_are_held_against_what_was_measured_in_judged_trials_only() {
-    let claimed = |n, outcome, pct| Record { claim: Claim::new(None, None, pct), ..blank(n, outcome) };
+    let claimed = |n, outcome, pct| Record {
+        claimed: Claimed { claim: Claim::new(None, None, pct), ..Default::default() },
+        ..blank(n, outcome)
+    };
     let records = [
         claimed(1, judged(Verdict::Keep(KeepReason::Better), 0.05f64.ln_1p()), Some(2.0)),
         claimed(2, judged(Verdict::Worse, (-0.01f64).ln_1p()), Some(4.0)),

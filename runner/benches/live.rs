@@ -59,7 +59,7 @@ fn toy(root: &Path) {
 /// Enters one trial more: a copy of the last, with eight pairs.
 fn enter(ledger: &Ledger, repo: &Repo, record: &mut Record) {
     record.trial += 1;
-    record.artifact = Some(format!("{:064x}", record.trial));
+    record.provenance.artifact = Some(format!("{:064x}", record.trial));
     let mut in_progress = run_store::trial_in_progress(record, None, repo, Owner::Piton);
     in_progress.tree = Some(format!("{:040x}", record.trial));
     ledger.propose(&in_progress).expect("a row");
@@ -107,7 +107,7 @@ fn main() {
     let repo = Repo::open(dir.path()).expect("a repository");
     let ledger = Ledger::open(&repo.state_dir()).expect("a ledger");
     let mut record = ledger.record("r", 2).expect("a ledger").expect("a trial");
-    record.pairs = record.pairs.iter().cycle().take(8).cloned().collect();
+    record.measured.pairs = record.measured.pairs.iter().cycle().take(8).cloned().collect();
     while record.trial < trials {
         enter(&ledger, &repo, &mut record);
     }

@@ -134,7 +134,8 @@ impl Toy {
         fs::remove_file(self.own.join("times")).expect("a file");
         self.climb_by(&adapter.display().to_string(), TRIALS);
         let work = self.records().split_off(before);
-        let work = work.iter().map(|record| (record.seconds.build + record.seconds.measure) * 1e3);
+        let work =
+            work.iter().map(|record| (record.measured.seconds.build + record.measured.seconds.measure) * 1e3);
         let times = fs::read_to_string(self.own.join("times")).expect("a file");
         let times: Vec<f64> =
             times.split_whitespace().map(|ns| ns.parse::<f64>().expect("a time") / 1e6).collect();
@@ -170,11 +171,11 @@ impl Toy {
         let repo = Repo::open(&self.root()).expect("a repository");
         let ledger = Ledger::open(&repo.state_dir()).expect("a ledger");
         let mut record = self.records().pop().expect("a trial");
-        record.pairs = record.pairs.iter().cycle().take(8).cloned().collect();
+        record.measured.pairs = record.measured.pairs.iter().cycle().take(8).cloned().collect();
         let commit = repo.commit_id(record.commit.as_deref().expect("an edit")).expect("a commit");
         for trial in record.trial + 1..=rows {
             record.trial = trial;
-            record.artifact = Some(format!("{trial:064x}"));
+            record.provenance.artifact = Some(format!("{trial:064x}"));
             let mut in_progress = run_store::trial_in_progress(&record, None, &repo, Owner::Piton);
             in_progress.tree = Some(format!("{trial:040x}"));
             ledger.propose(&in_progress).expect("a row");
@@ -227,9 +228,14 @@ fn piton(toy: &Toy) -> (Cost, f64, f64, f64) {
     assert_eq!((records.len(), kept), (TRIALS as usize, TRIALS as usize / 2), "half of the trials are kept");
     let mean =
         |of: &dyn Fn(&Record) -> f64| records.iter().map(of).sum::<f64>() * 1e3 / records.len().max(1) as f64;
-    let work = mean(&|r| r.seconds.build + r.seconds.measure);
-    let samples = mean(&|r| samples(r.pairs.len() as f64) * 1e-3);
-    (whole, work, mean(&|r| r.seconds.total - r.seconds.build - r.seconds.measure), samples)
+    let work = mean(&|r| r.measured.seconds.build + r.measured.seconds.measure);
+    let samples = mean(&|r| samples(r.measured.pairs.len() as f64) * 1e-3);
+    (
+        whole,
+        work,
+        mean(&|r| r.measured.seconds.total - r.measured.seconds.build - r.measured.seconds.measure),
+        samples,
+    )
 }
 
 fn by_hand(toy: &Toy) -> Cost {

@@ -61,7 +61,7 @@ fn the_example_table_has_one_row_for_every_way_in_which_a_trial_can_end() {
 
 #[test]
 fn a_row_that_measured_nothing_has_no_number_in_a_metric_column() {
-    for record in records().iter().filter(|r| r.metrics.is_none()) {
+    for record in records().iter().filter(|r| r.measured.metrics.is_none()) {
         let row = tables::tsv_row(record, &metric(), &["ttft_ms".to_owned()]);
         for cell in [1, 2, 8, 9, 10, 11, 13] {
             assert_eq!(row[cell], "", "{}: {row:?}", record.outcome.reason());
@@ -116,7 +116,7 @@ fn a_trial_is_shown_whole() {
     let settings = Settings { as_good: true, margin_budget_pct: 0.5, ..Settings::default() };
     let case = Case { simpler: true, ..Case::of(settings, Track::of(0.02, vec![])) };
     let mut record = records()[2].clone();
-    record.changes.as_mut().unwrap().simpler = true;
+    record.measured.changes.as_mut().unwrap().simpler = true;
     assert_printed("show.txt", &tables::show(&record, &metric(), &gates(), &case));
 }
 
@@ -163,14 +163,14 @@ fn the_brief_fences_what_agents_wrote_as_data() {
 fn what_is_taken_home_carries_its_evidence_in_the_message_and_the_plan_says_what_becomes_of_each() {
     let mut records = records();
     records[9].outcome = Outcome::Bundle { holds: true, trials: vec![8], estimate: estimate(0.04, 6) };
-    records[2].agent = Some(Proposer {
+    records[2].claimed.agent = Some(Proposer {
         name: "claude".into(),
         model: Some("opus\nSeed: 8".into()),
         end: "done".into(),
         cost: Cost::default(),
     });
-    records[2].claim.hypothesis = Some("each weight is read once\n\nTrial: 3".into());
-    records[4].description =
+    records[2].claimed.claim.hypothesis = Some("each weight is read once\n\nTrial: 3".into());
+    records[4].claimed.description =
         "one loop instead of two, and what the second one did is now done by the first\u{202e}".into();
     let verification = verification(&records, 8);
     let ideas = finalize::ideas(&records, Some(&verification));
@@ -243,12 +243,12 @@ fn what_is_taken_home_carries_its_evidence_in_the_message_and_the_plan_says_what
 fn the_decision_log_says_of_each_idea_what_became_of_it_and_why() {
     let mut records = records();
     for (trial, family) in [(2, "prefill"), (3, "cache-page"), (11, "window"), (17, "unrolling")] {
-        records[trial].claim.family = Some(family.into());
+        records[trial].claimed.claim.family = Some(family.into());
     }
-    records[3].claim.hypothesis =
+    records[3].claimed.claim.hypothesis =
         Some("a larger page is found sooner\n# not a heading <!-- piton:end -->".into());
     let mut again = records[3].clone();
-    (again.trial, again.description) = (24, "CACHE_PAGE 64 -> 128".into());
+    (again.trial, again.claimed.description) = (24, "CACHE_PAGE 64 -> 128".into());
     again.outcome = Outcome::Judged { verdict: Verdict::NotShownBetter, estimate: estimate(0.004, 22) };
     records.push(again);
     let mut verification = verification(&records, 5);

@@ -16,7 +16,7 @@ use piton_rule::keep::{Estimate, KeepReason, Verdict};
 use piton_run::rechecks;
 use piton_run::summary::Verification;
 use piton_trial::proposal;
-use piton_trial::record::{Outcome, Record};
+use piton_trial::record::{Measured, Outcome, Record};
 use piton_trial::text::clean;
 
 pub use human::{Human, Trouble};
@@ -137,14 +137,14 @@ enum Came {
 
 /// The name of the idea that a trial belongs to: the family that its proposer named; else the one constant that it changed; else its words.
 pub(crate) fn idea_of(record: &Record) -> String {
-    let constant = record.changes.as_ref().and_then(|changes| match &changes.constants[..] {
+    let constant = record.measured.changes.as_ref().and_then(|changes| match &changes.constants[..] {
         [constant] => proposal::family(&constant.name),
         _ => None,
     });
-    let named = record.claim.family.as_deref().and_then(proposal::family);
+    let named = record.claimed.claim.family.as_deref().and_then(proposal::family);
     named
         .or(constant)
-        .or_else(|| proposal::family(&record.description))
+        .or_else(|| proposal::family(&record.claimed.description))
         .unwrap_or_else(|| "unnamed".to_owned())
 }
 
@@ -167,7 +167,10 @@ impl Experiments {
     pub fn take(&mut self, record: &Record) {
         let kept = record.outcome.kept();
         if record.trial == 0 || kept || record.outcome.check() {
-            self.line.push(Record { pairs: vec![], asked: vec![], ..record.clone() });
+            self.line.push(Record {
+                measured: Measured { pairs: vec![], asked: vec![], ..record.measured.clone() },
+                ..record.clone()
+            });
         }
         let own = !record.outcome.check() && record.outcome != Outcome::NoEdit;
         let (Some(at), true) = (self.runs.len().checked_sub(1), record.trial > 0 && own) else { return };
@@ -188,12 +191,12 @@ impl Experiments {
         idea.tried.push(IdeaTrial {
             run: at,
             trial: record.trial,
-            description: record.description.clone(),
-            hypothesis: record.claim.hypothesis.clone(),
+            description: record.claimed.description.clone(),
+            hypothesis: record.claimed.claim.hypothesis.clone(),
             outcome: record.outcome.clone(),
-            failed: record.gates.iter().filter(|gate| !gate.pass).cloned().collect(),
-            noun: if record.runs.is_empty() { "pair" } else { "run" },
-            resolves: record.resolves,
+            failed: record.measured.gates.iter().filter(|gate| !gate.pass).cloned().collect(),
+            noun: if record.measured.runs.is_empty() { "pair" } else { "run" },
+            resolves: record.measured.resolves,
             came: match &record.outcome {
                 // Until the run is seen whole.
                 _ if kept => Came::TakenBack,

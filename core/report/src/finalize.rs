@@ -93,7 +93,7 @@ pub fn prefix(run: &str) -> String {
 
 /// The branch of one idea: its trial and its words, as far as a ref may hold them.
 pub fn branch_of(run: &str, record: &Record) -> String {
-    let words = proposal::family(&record.description).unwrap_or_default();
+    let words = proposal::family(&record.claimed.description).unwrap_or_default();
     let end = words.rfind('-').filter(|at| words.len() > NAME && *at > NAME / 2).unwrap_or(words.len());
     let dash = if words.is_empty() { "" } else { "-" };
     format!("{}{}{dash}{}", prefix(run), record.trial, &words[..end])

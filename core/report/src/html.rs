@@ -207,7 +207,7 @@ fn kept(view: &View) -> Markup {
                                 @if !each.is_empty() {
                                     td class="r" { @if let Some(again) = again(record.trial) { (gain(again.own.0, view.metric)) @if !again.pays() { b { " no longer" } } } }
                                 }
-                                td { (clean(&record.description, 160)) }
+                                td { (clean(&record.claimed.description, 160)) }
                             }
                         }
                     }

@@ -101,7 +101,7 @@ impl TestProgress {
 impl Now {
     /// A trial begins.
     pub fn begin(&mut self, record: &Record, at: u64) {
-        let what = clean(&record.description, TEXT);
+        let what = clean(&record.claimed.description, TEXT);
         self.trial = Some(LiveTrial { number: record.trial, what, began: at, ..LiveTrial::default() });
     }
 
@@ -227,7 +227,7 @@ pub fn verdict(record: &Record, metric: &Metric) -> (u32, TrialKind, String) {
     let gain =
         record.outcome.estimate().map_or_else(|| "-".to_owned(), |e| piton_trial::text::gain(e.gain, metric));
     let reason = clean(&record.outcome.reason(), 40);
-    let what = clean(&record.description, 160);
+    let what = clean(&record.claimed.description, 160);
     (record.trial, TrialKind::of(&record.outcome), format!("{gain:>9}  {reason:<18} {what}"))
 }
 

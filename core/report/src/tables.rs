@@ -18,41 +18,46 @@ pub use log::{Filter, LogLine, log_header, log_line};
 
 /// Everything about one trial, for `piton show`, except its diff: with what it was judged by.
 pub fn show(record: &Record, metric: &Metric, gates: &[Gate], case: &Case) -> String {
-    let mut text =
-        format!("trial {} of run {}: {}\n\n", record.trial, record.run, clean(&record.description, 200));
+    let mut text = format!(
+        "trial {} of run {}: {}\n\n",
+        record.trial,
+        record.run,
+        clean(&record.claimed.description, 200)
+    );
     let mut line = |name: &str, value: &str| text.push_str(&format!("  {name:<12} {value}\n"));
     line("verdict", &verdict(record, metric, case.settings.alpha));
     slow_start(record, metric).iter().for_each(|warning| line("warning", warning));
-    record.claim.hypothesis.iter().for_each(|text| line("hypothesis", &clean(text, 400)));
-    record.claim.family.iter().for_each(|name| line("family", &clean(name, 40)));
-    record.claim.expected_pct.iter().for_each(|pct| line("expected", &expected(*pct, metric)));
-    record.begun_as.iter().for_each(|trial| line("began as", &format!("trial {trial}, a near miss")));
-    record.like.iter().for_each(|earlier| line("like", &like(earlier, metric)));
+    record.claimed.claim.hypothesis.iter().for_each(|text| line("hypothesis", &clean(text, 400)));
+    record.claimed.claim.family.iter().for_each(|name| line("family", &clean(name, 40)));
+    record.claimed.claim.expected_pct.iter().for_each(|pct| line("expected", &expected(*pct, metric)));
+    record.claimed.begun_as.iter().for_each(|trial| line("began as", &format!("trial {trial}, a near miss")));
+    record.claimed.like.iter().for_each(|earlier| line("like", &like(earlier, metric)));
     line("started", &record.started);
     line("commit", record.commit.as_deref().unwrap_or("-"));
     line("incumbent", record.parent.as_deref().unwrap_or("-"));
-    line("artifact", record.artifact.as_deref().unwrap_or("-"));
-    line("harness", record.harness.as_deref().unwrap_or("-"));
-    line("seal", &record.seal);
-    line("rule", &record.rule);
-    line("machine", &record.machine);
-    if let Some(agent) = &record.agent {
+    line("artifact", record.provenance.artifact.as_deref().unwrap_or("-"));
+    line("harness", record.provenance.harness.as_deref().unwrap_or("-"));
+    line("seal", &record.provenance.seal);
+    line("rule", &record.provenance.rule);
+    line("machine", &record.provenance.machine);
+    if let Some(agent) = &record.claimed.agent {
         let model = agent.model.as_ref().map_or_else(String::new, |model| format!(" ({})", clean(model, 80)));
         let (name, cost) = (clean(&agent.name, 80), stopping::cost(&agent.cost));
         line("agent", &format!("{name}{model}, {cost}; the last ended: {}", clean(&agent.end, 40)));
     }
-    line("confinement", &record.confinement.to_string());
-    line("piton", &record.piton);
-    if let Some(seed) = record.seed {
+    line("confinement", &record.provenance.confinement.to_string());
+    line("piton", &record.provenance.piton);
+    if let Some(seed) = record.provenance.seed {
         line("seed", &seed.to_string());
     }
-    if let Some(tau) = record.tau {
+    if let Some(tau) = record.measured.tau {
         let resolves = record
+            .measured
             .resolves
             .map_or_else(String::new, |gain| format!("; this machine resolves {}", size(gain, 2, metric)));
         line("noise", &format!("tau = {}, frozen when the trial began{resolves}", size(tau, 2, metric)));
     }
-    let s = record.seconds;
+    let s = record.measured.seconds;
     line(
         "time",
         &format!(
@@ -63,19 +68,22 @@ pub fn show(record: &Record, metric: &Metric, gates: &[Gate], case: &Case) -> St
             seconds(s.total)
         ),
     );
-    if let Some(changes) = &record.changes {
+    if let Some(changes) = &record.measured.changes {
         text.push_str("\nwhat changed from the incumbent\n");
         changes.lines().iter().for_each(|l| text.push_str(&format!("  {}\n", clean(l, 400))));
     }
-    if let Some(changes) = record.since_baseline.as_ref().filter(|c| Some(*c) != record.changes.as_ref()) {
+    if let Some(changes) =
+        record.measured.since_baseline.as_ref().filter(|c| Some(*c) != record.measured.changes.as_ref())
+    {
         text.push_str("\nwhat changed from the baseline\n");
         changes.lines().iter().for_each(|l| text.push_str(&format!("  {}\n", clean(l, 400))));
     }
-    if !record.gates.is_empty() {
-        let incumbent: Vec<Values> = record.pairs.iter().map(|pair| pair.incumbent.clone()).collect();
+    if !record.measured.gates.is_empty() {
+        let incumbent: Vec<Values> =
+            record.measured.pairs.iter().map(|pair| pair.incumbent.clone()).collect();
         let beside = gate::read_all(gates, &incumbent);
         text.push_str("\ngates, over all samples of the challenger; the incumbent's over the pairs\n");
-        for g in &record.gates {
+        for g in &record.measured.gates {
             let word = if g.pass { "pass" } else { "FAIL" };
             let beside = beside.iter().find(|i| (&i.metric, &i.bound) == (&g.metric, &g.bound));
             let beside = beside.filter(|i| i.value.is_finite() && !incumbent.is_empty());
@@ -85,9 +93,9 @@ pub fn show(record: &Record, metric: &Metric, gates: &[Gate], case: &Case) -> St
             text.push('\n');
         }
     }
-    if !record.pairs.is_empty() {
+    if !record.measured.pairs.is_empty() {
         text.push_str(&format!("\npairs, {} in {}\n", metric.name, metric.unit));
-        for (i, pair) in record.pairs.iter().enumerate() {
+        for (i, pair) in record.measured.pairs.iter().enumerate() {
             let side = |values: &Values| values.get(&metric.name).copied().map_or("-".into(), number);
             text.push_str(&format!(
                 "  {:>3}  incumbent {:>10}  challenger {:>10}  {:>8}  {:?} first\n",
@@ -99,24 +107,25 @@ pub fn show(record: &Record, metric: &Metric, gates: &[Gate], case: &Case) -> St
             ));
         }
     }
-    if !record.void_pairs.is_empty() {
+    if !record.measured.void_pairs.is_empty() {
         text.push_str("\npairs that did not count\n");
-        for void in &record.void_pairs {
+        for void in &record.measured.void_pairs {
             text.push_str(&format!("  draw {:>3}  {}\n", void.draw, clean(&void.reason, 200)));
         }
     }
-    for (name, runs) in
-        [("runs of the challenger", &record.runs), ("fresh runs of the incumbent", &record.reference)]
-    {
+    for (name, runs) in [
+        ("runs of the challenger", &record.measured.runs),
+        ("fresh runs of the incumbent", &record.measured.reference),
+    ] {
         if !runs.is_empty() {
             let values: Vec<String> =
                 runs.iter().filter_map(|run| run.get(&metric.name).copied()).map(number).collect();
             text.push_str(&format!("\n{name}, {}\n  {}\n", metric.name, values.join("  ")));
         }
     }
-    if !record.asked.is_empty() {
+    if !record.measured.asked.is_empty() {
         text.push_str("\nwhat the rule was asked\n");
-        for asked in &record.asked {
+        for asked in &record.measured.asked {
             let (question, evidence) = (&asked.question, &asked.evidence);
             text.push_str(&format!(
                 "  {:<12} {:?} after {}: log E {:.2} of {:.2} for a yes, F {:.2} of {:.2} for giving up\n",
@@ -135,7 +144,7 @@ pub fn show(record: &Record, metric: &Metric, gates: &[Gate], case: &Case) -> St
             why.iter().for_each(|why| text.push_str(&format!("  {:<12} not asked: {why}\n", "as good")));
         }
     }
-    if let Some(metrics) = &record.metrics {
+    if let Some(metrics) = &record.measured.metrics {
         text.push_str("\nmetrics of the challenger, medians over its samples\n");
         metrics.iter().for_each(|(name, value)| {
             text.push_str(&format!("  {:<24} {:>10}\n", clean(name, 60), number(*value)))
@@ -332,8 +341,9 @@ pub fn proposal_message(description: &str, run: &str, trial: u32, head: &str) ->
 
 /// Message of a kept commit: what, the evidence, and trailers that `git log` alone can be audited by.
 pub fn keep_message(record: &Record, metric: &Metric, alpha: f64, head: &str) -> String {
-    let mut text = format!("{}\n\n{}\n", clean(&record.description, 200), verdict(record, metric, alpha));
-    if let Some(changes) = &record.changes {
+    let mut text =
+        format!("{}\n\n{}\n", clean(&record.claimed.description, 200), verdict(record, metric, alpha));
+    if let Some(changes) = &record.measured.changes {
         text.push('\n');
         changes.lines().iter().for_each(|line| text.push_str(&format!("- {}\n", clean(line, 200))));
     }
@@ -351,10 +361,10 @@ pub fn keep_trailers(record: &Record, head: &str) -> [(&'static str, String); 8]
         ("Run", record.run.clone()),
         ("Trial", record.trial.to_string()),
         ("Incumbent", or_dash(record.parent.as_deref())),
-        ("Harness", or_dash(record.harness.as_deref())),
-        ("Seal", record.seal.clone()),
-        ("Rule", record.rule.clone()),
-        ("Seed", or_dash(record.seed.map(|seed| seed.to_string()).as_deref())),
+        ("Harness", or_dash(record.provenance.harness.as_deref())),
+        ("Seal", record.provenance.seal.clone()),
+        ("Rule", record.provenance.rule.clone()),
+        ("Seed", or_dash(record.provenance.seed.map(|seed| seed.to_string()).as_deref())),
         ("Ledger", head.to_owned()),
     ]
 }
@@ -395,7 +405,7 @@ pub fn tsv_row(record: &Record, metric: &Metric, others: &[String]) -> Vec<Strin
             .and_then(|name| record.value(name))
             .map_or_else(String::new, |value| cell(metric.gigabytes(value))),
         record.outcome.status().word().to_owned(),
-        clean(&record.description, 400),
+        clean(&record.claimed.description, 400),
         record.trial.to_string(),
         short(&record.parent),
         clean(&record.outcome.reason(), 60),
@@ -403,7 +413,7 @@ pub fn tsv_row(record: &Record, metric: &Metric, others: &[String]) -> Vec<Strin
         change(low),
         change(high),
         estimate.map_or_else(String::new, |e| e.pairs.to_string()),
-        format!("{:.1}", record.seconds.total),
+        format!("{:.1}", record.measured.seconds.total),
     ];
     row.extend(others.iter().map(|name| value(name)));
     row

@@ -279,10 +279,14 @@ fn near(near: &Near, metric: &Metric) -> String {
 
 /// A trial in one line.
 fn told(record: &Record, metric: &Metric) -> String {
-    let family =
-        record.claim.family.as_ref().map_or_else(String::new, |name| format!("[{}] ", clean(name, 40)));
-    let begun = record.begun_as.map_or_else(String::new, |trial| format!(" (began as {trial})"));
-    let earlier = match &record.like {
+    let family = record
+        .claimed
+        .claim
+        .family
+        .as_ref()
+        .map_or_else(String::new, |name| format!("[{}] ", clean(name, 40)));
+    let begun = record.claimed.begun_as.map_or_else(String::new, |trial| format!(" (began as {trial})"));
+    let earlier = match &record.claimed.like {
         Some(earlier) if !matches!(record.outcome, piton_trial::record::Outcome::Alike { .. }) => {
             format!("; {}", like(earlier, metric))
         }
@@ -293,7 +297,8 @@ fn told(record: &Record, metric: &Metric) -> String {
         Some(estimate) => format!("kept: {}{}", gain(estimate.gain, metric), interval(estimate, metric)),
         None => verdict(record, metric, f64::NAN),
     };
-    let (description, came) = (cut(&clean(&record.description, 90), 100), cut(&clean(&came, 110), 120));
+    let (description, came) =
+        (cut(&clean(&record.claimed.description, 90), 100), cut(&clean(&came, 110), 120));
     format!("{} {family}{description}{begun} -> {came}{}", record.trial, cut(&earlier, 70))
 }
 
@@ -332,7 +337,8 @@ fn data(title: &str, language: &str, lines: &mut dyn Iterator<Item = String>, mo
 
 /// The end of what the last trial printed, where it did not run: as many of its last lines as there is room for.
 fn output(last: &[Record]) -> String {
-    let Some((record, tail)) = last.last().and_then(|record| Some((record, record.tail.as_ref()?))) else {
+    let Some((record, tail)) = last.last().and_then(|record| Some((record, record.measured.tail.as_ref()?)))
+    else {
         return String::new();
     };
     let mut room = part::OUTPUT;

@@ -78,14 +78,14 @@ impl Runs {
     /// Takes in a trial that has ended.
     pub fn take(&mut self, record: &Record) {
         if record.trial == 0 {
-            self.incumbents = vec![record.runs.clone()];
-            self.seeds = record.run_seeds.clone();
+            self.incumbents = vec![record.measured.runs.clone()];
+            self.seeds = record.measured.run_seeds.clone();
         } else if record.outcome.moves() {
             self.incumbents.push(vec![]);
             self.seeds.clear();
         } else if let Some(last) = self.incumbents.last_mut() {
-            last.extend(record.reference.iter().cloned());
-            self.seeds.extend(record.run_seeds.iter().take(record.reference.len()));
+            last.extend(record.measured.reference.iter().cloned());
+            self.seeds.extend(record.measured.run_seeds.iter().take(record.measured.reference.len()));
         }
     }
 

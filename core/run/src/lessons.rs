@@ -68,7 +68,7 @@ pub struct Lessons {
 impl Lessons {
     /// Takes in a trial that has ended.
     pub fn take(&mut self, record: &Record, metric: &Metric) {
-        self.resolves = record.resolves.or(self.resolves);
+        self.resolves = record.measured.resolves.or(self.resolves);
         let says = record.outcome.settles()
             || matches!(
                 record.outcome,
@@ -82,13 +82,13 @@ impl Lessons {
             self.kept.push_back(Kept {
                 trial: record.trial,
                 gain: gain.unwrap_or(Gain::ZERO),
-                description: short(&record.description),
+                description: short(&record.claimed.description),
             });
             if self.kept.len() > KEPT {
                 self.kept.pop_front();
             }
         }
-        let name = record.claim.family.as_deref().unwrap_or_default();
+        let name = record.claimed.claim.family.as_deref().unwrap_or_default();
         let known = self.families.iter().position(|family| family.name == name);
         let mut family = known.and_then(|at| self.families.remove(at)).unwrap_or_else(|| Family::new(name));
         family.take(record, metric, gain);
@@ -123,7 +123,8 @@ impl Family {
         if self.reasons.contains_key(&reason) || self.reasons.len() < REASONS {
             *self.reasons.entry(reason).or_default() += 1;
         }
-        let said = format!("{}: {}", short(&record.description), text::verdict(record, metric, NO_ALPHA));
+        let said =
+            format!("{}: {}", short(&record.claimed.description), text::verdict(record, metric, NO_ALPHA));
         self.failures.push_back(format!("{} {}", record.trial, said.chars().take(WORDS).collect::<String>()));
         if self.failures.len() > FAILURES {
             self.failures.pop_front();
@@ -154,7 +155,7 @@ impl Expected {
         let judged = records.iter().filter_map(|record| match &record.outcome {
             Outcome::Judged { estimate, .. } => {
                 let measured = metric.gain_pct(estimate.gain).unwrap_or(estimate.gain.0);
-                Some((record.claim.expected_pct?, measured))
+                Some((record.claimed.claim.expected_pct?, measured))
             }
             _ => None,
         });

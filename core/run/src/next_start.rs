@@ -128,11 +128,12 @@ impl Frontier {
                 self.keeps += 1;
                 self.near.iter_mut().for_each(|near| near.keeps += 1);
                 // What was made of a near miss holds its idea.
-                self.near.retain(|near| near.keeps <= GIVEN_UP && Some(near.trial) != record.begun_as);
+                self.near
+                    .retain(|near| near.keeps <= GIVEN_UP && Some(near.trial) != record.claimed.begun_as);
             }
             outcome => {
                 self.since_keep += 1;
-                let begun = self.near.iter_mut().find(|near| Some(near.trial) == record.begun_as);
+                let begun = self.near.iter_mut().find(|near| Some(near.trial) == record.claimed.begun_as);
                 begun.into_iter().for_each(|near| near.starts += 1);
                 self.near.retain(|near| near.starts < GIVEN_UP);
                 if let Outcome::Judged { verdict: Verdict::NotShownBetter, estimate } = outcome
@@ -143,7 +144,7 @@ impl Frontier {
                         gain: estimate.gain,
                         low: estimate.low,
                         high: estimate.high,
-                        description: record.description.chars().take(WORDS).collect(),
+                        description: record.claimed.description.chars().take(WORDS).collect(),
                         starts: 0,
                         keeps: 0,
                     });

@@ -62,11 +62,12 @@ impl MetricHistory {
 
     /// Takes in a trial that has ended.
     pub fn take(&mut self, record: &Record) {
-        for pair in &record.pairs {
+        for pair in &record.measured.pairs {
             self.pair(pair.first, &pair.incumbent, &pair.challenger);
         }
         if record.outcome == Outcome::Baseline {
-            let samples = record.pairs.iter().map(|pair| &pair.incumbent).chain(&record.runs);
+            let samples =
+                record.measured.pairs.iter().map(|pair| &pair.incumbent).chain(&record.measured.runs);
             self.baseline(&samples.collect::<Vec<_>>());
         }
         // The same program on both sides: every gain is a deviation.

@@ -87,7 +87,7 @@ impl BranchState {
             }
             _ => {}
         }
-        self.doubted |= record.doubt.is_some();
+        self.doubted |= record.measured.doubt.is_some();
     }
 
     fn keep(&mut self, trial: u32) {

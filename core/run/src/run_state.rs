@@ -77,19 +77,19 @@ impl Tally {
         self.lessons.take(record, &self.metric);
         self.lessons.leave(&self.branch_state.way);
         self.frontier.take(record);
-        self.taus.extend(record.tau);
+        self.taus.extend(record.measured.tau);
         if self.taus.len() > TAUS {
             self.taus.pop_front();
         }
         let main = [Some(&self.metric.name), self.metric.memory.as_ref()];
-        let names = record.metrics.iter().flat_map(|metrics| metrics.keys());
+        let names = record.measured.metrics.iter().flat_map(|metrics| metrics.keys());
         for name in names.filter(|name| !main.contains(&Some(*name))) {
             if self.columns.len() < COLUMNS {
                 self.columns.insert(name.clone());
             }
         }
         if record.outcome.settles() || matches!(record.outcome, Outcome::Duplicate { .. }) {
-            let constants = record.changes.iter().flat_map(|changes| &changes.constants);
+            let constants = record.measured.changes.iter().flat_map(|changes| &changes.constants);
             let settings = constants.filter_map(|c| Some((c.name.clone(), c.to.clone()?)));
             let declared = |(name, value): &(String, String)| {
                 knobs.iter().any(|k| k.name == *name && k.values.contains(value))

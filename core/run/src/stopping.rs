@@ -223,7 +223,7 @@ impl Spent {
         self.idle = if nothing { self.idle + 1 } else { 0 };
         let again = matches!(record.outcome, Outcome::Duplicate { .. } | Outcome::Alike { .. });
         // The tuner comes to its end by itself.
-        self.repeating = if again && record.agent.is_some() { self.repeating + 1 } else { 0 };
+        self.repeating = if again && record.claimed.agent.is_some() { self.repeating + 1 } else { 0 };
         match (&record.outcome, record.outcome.status()) {
             (_, Status::Crash) => self.crashing += 1,
             // What said nothing about the challenger ends no row.
@@ -243,7 +243,7 @@ impl Unblinded {
         // One that came to nothing was an attempt too: else a machine on which none comes to anything would try nothing else.
         if record.trial == 0 || (record.commit.is_some() && record.commit == record.parent) {
             self.0 = 0;
-        } else if !record.pairs.is_empty() {
+        } else if !record.measured.pairs.is_empty() {
             self.0 += 1;
         }
     }

@@ -101,7 +101,7 @@ pub fn status(
         _ => None,
     });
     let mut cost = Cost::default();
-    records.iter().filter_map(|r| r.agent.as_ref()).for_each(|agent| cost.add(&agent.cost));
+    records.iter().filter_map(|r| r.claimed.agent.as_ref()).for_each(|agent| cost.add(&agent.cost));
     let tau = (!records.is_empty())
         .then(|| MetricHistory::begin(&metric.name, metric.direction, metric.scale(), records).tau);
     let gain = value(first).zip(value(best)).and_then(|(from, to)| metric.gain(from, to));
@@ -135,13 +135,14 @@ pub fn status(
         last: trials.next_back().map(|r| (r.trial, reason(r))),
         cost,
         climb: None,
-        confinement: records.last().map(|r| r.confinement),
+        confinement: records.last().map(|r| r.provenance.confinement),
     }
 }
 
 /// The trials that are held for a person and were not accepted and kept since, a line each.
 fn waiting(records: &[Record], metric: &Metric) -> Vec<String> {
-    let accepted: Vec<u32> = records.iter().filter(|r| r.outcome.kept()).filter_map(|r| r.accepted).collect();
+    let accepted: Vec<u32> =
+        records.iter().filter(|r| r.outcome.kept()).filter_map(|r| r.claimed.accepted).collect();
     let held = records.iter().filter_map(|r| match &r.outcome {
         Outcome::Held { estimate, .. } if !accepted.contains(&r.trial) => Some((r.trial, estimate.gain)),
         _ => None,
@@ -330,15 +331,19 @@ pub fn verification_words(verification: &Verification, metric: &Metric) -> Strin
 
 /// Seconds that a pair took in the run, in the median of its trials.
 pub fn pair_seconds(records: &[Record]) -> Option<f64> {
-    let each = |r: &&Record| r.pairs.len() > 2;
-    let times: Vec<f64> =
-        records.iter().filter(each).map(|r| r.seconds.measure / (r.pairs.len() + 1) as f64).collect();
+    let each = |r: &&Record| r.measured.pairs.len() > 2;
+    let times: Vec<f64> = records
+        .iter()
+        .filter(each)
+        .map(|r| r.measured.seconds.measure / (r.measured.pairs.len() + 1) as f64)
+        .collect();
     stats::median(&times)
 }
 
 /// Seconds that a proposer's turn took, the median over the trials that waited for one.
 pub fn turn_seconds(records: &[Record]) -> Option<f64> {
-    let turns: Vec<f64> = records.iter().map(|r| r.seconds.agent).filter(|turn| *turn > 1.0).collect();
+    let turns: Vec<f64> =
+        records.iter().map(|r| r.measured.seconds.agent).filter(|turn| *turn > 1.0).collect();
     stats::median(&turns)
 }
 
@@ -401,7 +406,7 @@ pub fn summary(summary: &Summary, metric: &Metric) -> String {
         .map(|r| {
             let by = r.outcome.estimate().map_or_else(String::new, |e| exactly(e.gain, metric));
             let left = if line.contains(&r.trial) { "" } else { "  (taken back)" };
-            format!("  {:>3}  {by:>9}  {}{left}\n", r.trial, clean(&r.description, 90))
+            format!("  {:>3}  {by:>9}  {}{left}\n", r.trial, clean(&r.claimed.description, 90))
         })
         .collect();
     if !kept.is_empty() {

@@ -7,8 +7,9 @@ use piton_core::rule::keep::{Asked, Estimate, Evidence, First, KeepReason, Quest
 use piton_core::rule::settings::Settings;
 use piton_core::run::summary;
 use piton_core::trial::changes::{Changes, ConstantChange};
-use piton_core::trial::proposal::Claim;
-use piton_core::trial::record::{Outcome, Pair, Record, Seconds, Stage, Status};
+use piton_core::trial::record::{
+    Claimed, Measured, Outcome, Pair, Provenance, Record, Seconds, Stage, Status,
+};
 
 pub fn metric() -> Metric {
     Metric {
@@ -137,65 +138,56 @@ pub fn records() -> Vec<Record> {
             let record = Record {
                 run: "nov20".into(),
                 trial: i as u32,
-                description: description.into(),
                 started: "2026-11-20T22:00:00Z".into(),
                 commit: if edited { commit(i + 1) } else { None },
                 parent: if i == 0 { None } else { incumbent.clone() },
-                metrics: measured.then(|| challenger.clone()),
-                pairs: (0..pairs)
-                    .map(|n| Pair {
-                        first: if n % 2 == 0 { First::Incumbent } else { First::Challenger },
-                        prompts: u64::from(n),
-                        incumbent: values(650.0, 1.0),
-                        challenger: challenger.clone(),
-                        gain,
-                        position: Gain(0.001),
-                        conditions: Conditions {
-                            steal_pct: 1.5,
-                            pressure_pct: Some(3.0),
-                            load: 1.1,
-                            others_pct: None,
-                        },
-                        before: None,
-                        apart: None,
-                    })
-                    .collect(),
-                slow_start: None,
-                claim: Claim::default(),
-                begun_as: None,
-                accepted: None,
-                tail: None,
-                like: None,
-                void_pairs: vec![],
-                runs: vec![],
-                reference: vec![],
-                tau: measured.then_some(Gain(0.02)),
-                resolves: measured.then_some(Gain(0.018)),
-                asked: if pairs == 0 { vec![] } else { vec![asked(pairs)] },
-                incumbent_gates: vec![],
-                doubt: None,
-                gates: if measured { read(&gates, std::slice::from_ref(&challenger)) } else { vec![] },
-                changes: (edited && i > 0).then(|| changes.clone()),
-                since_baseline: (edited && i > 0).then_some(changes),
-                artifact: edited.then(|| "ab".repeat(32)),
-                sides: None,
-                seed: Some(7),
-                run_seeds: vec![],
-                scales: std::collections::BTreeMap::new(),
-                seconds: Seconds {
-                    agent: 0.0,
-                    build: 5.5,
-                    measure: 7.0 * f64::from(pairs),
-                    total: 6.0 + 7.0 * f64::from(pairs),
-                },
-                agent: None,
-                harness: Some("cd".repeat(32)),
-                seal: "ef".repeat(20),
-                rule: Settings::default().name(),
-                confinement: piton_core::base::level::Level::Full,
-                machine: "a processor, 2 cores, linux 6.18".into(),
-                piton: "0.1.0".into(),
                 outcome,
+                claimed: Claimed { description: description.into(), ..Default::default() },
+                measured: Measured {
+                    metrics: measured.then(|| challenger.clone()),
+                    pairs: (0..pairs)
+                        .map(|n| Pair {
+                            first: if n % 2 == 0 { First::Incumbent } else { First::Challenger },
+                            prompts: u64::from(n),
+                            incumbent: values(650.0, 1.0),
+                            challenger: challenger.clone(),
+                            gain,
+                            position: Gain(0.001),
+                            conditions: Conditions {
+                                steal_pct: 1.5,
+                                pressure_pct: Some(3.0),
+                                load: 1.1,
+                                others_pct: None,
+                            },
+                            before: None,
+                            apart: None,
+                        })
+                        .collect(),
+                    tau: measured.then_some(Gain(0.02)),
+                    resolves: measured.then_some(Gain(0.018)),
+                    asked: if pairs == 0 { vec![] } else { vec![asked(pairs)] },
+                    gates: if measured { read(&gates, std::slice::from_ref(&challenger)) } else { vec![] },
+                    changes: (edited && i > 0).then(|| changes.clone()),
+                    since_baseline: (edited && i > 0).then_some(changes),
+                    seconds: Seconds {
+                        agent: 0.0,
+                        build: 5.5,
+                        measure: 7.0 * f64::from(pairs),
+                        total: 6.0 + 7.0 * f64::from(pairs),
+                    },
+                    ..Default::default()
+                },
+                provenance: Provenance {
+                    artifact: edited.then(|| "ab".repeat(32)),
+                    seed: Some(7),
+                    harness: Some("cd".repeat(32)),
+                    seal: "ef".repeat(20),
+                    rule: Settings::default().name(),
+                    confinement: piton_core::base::level::Level::Full,
+                    machine: "a processor, 2 cores, linux 6.18".into(),
+                    piton: "0.1.0".into(),
+                    ..Default::default()
+                },
             };
             if record.outcome.status() == Status::Keep {
                 incumbent.clone_from(&record.commit);
@@ -217,7 +209,7 @@ pub fn verification(records: &[Record], head: usize) -> summary::Verification {
         low: Gain(0.38),
         high: Gain(0.43),
         naive: Gain(0.5),
-        pairs: records[1].pairs.clone(),
+        pairs: records[1].measured.pairs.clone(),
         each: vec![summary::Again {
             trial: 2,
             description: String::new(),

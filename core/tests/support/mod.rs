@@ -14,7 +14,7 @@ use piton_core::run::next_start::Frontier;
 use piton_core::run::rechecks;
 use piton_core::trial::changes::{Changes, ConstantChange};
 use piton_core::trial::proposal::Claim;
-use piton_core::trial::record::{Outcome, Pair, Record, Seconds, Stage};
+use piton_core::trial::record::{Claimed, Measured, Outcome, Pair, Provenance, Record, Seconds, Stage};
 use piton_core::trial::scope::Scope;
 use piton_core::trial::similarity::Like;
 use proptest::prelude::*;
@@ -112,7 +112,7 @@ pub fn brief_of(
         limits: (Some(300), 60),
         baseline: records.first().and_then(|r| r.value(&metric.name)),
         best: best.map_or((0, None), |r| (r.trial, r.value(&metric.name))),
-        tau: records.iter().rev().find_map(|r| r.tau),
+        tau: records.iter().rev().find_map(|r| r.measured.tau),
         lessons: &lessons,
         frontier: &frontier,
         plateau: 10,
@@ -132,43 +132,20 @@ pub fn blank(trial: u32, outcome: Outcome) -> Record {
     Record {
         run: "r".into(),
         trial,
-        description: String::new(),
         started: "2026-11-20T22:00:00Z".into(),
         commit: Some(format!("{trial:040}")),
         parent: Some("9".repeat(40)),
         outcome,
-        metrics: None,
-        pairs: vec![],
-        runs: vec![],
-        reference: vec![],
-        slow_start: None,
-        claim: Claim::default(),
-        begun_as: None,
-        accepted: None,
-        tail: None,
-        like: None,
-        confinement: piton_core::base::level::Level::Strong,
-        void_pairs: vec![],
-        tau: None,
-        resolves: None,
-        asked: vec![],
-        gates: vec![],
-        incumbent_gates: vec![],
-        doubt: None,
-        changes: None,
-        since_baseline: None,
-        artifact: None,
-        sides: None,
-        seed: None,
-        seconds: Seconds::default(),
-        run_seeds: vec![],
-        scales: BTreeMap::new(),
-        agent: None,
-        harness: None,
-        seal: "5".repeat(40),
-        rule: "coin pairs".into(),
-        machine: "a machine".into(),
-        piton: "0.1.0".into(),
+        claimed: Claimed::default(),
+        measured: Measured::default(),
+        provenance: Provenance {
+            confinement: piton_core::base::level::Level::Strong,
+            seal: "5".repeat(40),
+            rule: "coin pairs".into(),
+            machine: "a machine".into(),
+            piton: "0.1.0".into(),
+            ..Default::default()
+        },
     }
 }
 
@@ -295,20 +272,26 @@ pub fn record() -> impl Strategy<Value = Record> {
                 gain: expected_pct.map(Gain),
             });
             Record {
-                // As a damaged ledger may have it: a proposal's family is a plain word.
-                claim: Claim { hypothesis: why, family, expected_pct },
-                begun_as: like.as_ref().map(|like| like.trial),
-                like,
-                description,
-                metrics,
-                pairs,
-                tau: Some(Gain(number.abs())),
-                resolves: Some(Gain(number.abs())),
-                gates: vec![reading],
-                since_baseline: changes.clone(),
-                changes,
-                seed: Some(seed),
-                seconds: Seconds { agent: 0.0, build: 1.0, measure: number, total: number },
+                claimed: Claimed {
+                    // As a damaged ledger may have it: a proposal's family is a plain word.
+                    claim: Claim { hypothesis: why, family, expected_pct },
+                    begun_as: like.as_ref().map(|like| like.trial),
+                    like,
+                    description,
+                    ..Default::default()
+                },
+                measured: Measured {
+                    metrics,
+                    pairs,
+                    tau: Some(Gain(number.abs())),
+                    resolves: Some(Gain(number.abs())),
+                    gates: vec![reading],
+                    since_baseline: changes.clone(),
+                    changes,
+                    seconds: Seconds { agent: 0.0, build: 1.0, measure: number, total: number },
+                    ..Default::default()
+                },
+                provenance: Provenance { seed: Some(seed), ..blank(trial, outcome.clone()).provenance },
                 ..blank(trial, outcome)
             }
         },

@@ -194,13 +194,9 @@ impl Sides {
     }
 }
 
-/// A row of the ledger, whole.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Record {
-    /// The run.
-    pub run: String,
-    /// Number in the run; 0 is the baseline.
-    pub trial: u32,
+/// What its proposer says of a trial, and who that was.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Claimed {
     /// What was tried, as the proposer says.
     pub description: String,
     /// What the proposer expects of it, and why.
@@ -215,14 +211,14 @@ pub struct Record {
     /// An earlier trial whose edit is nearly this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub like: Option<Like>,
-    /// When it began, UTC, RFC 3339.
-    pub started: String,
-    /// The challenger's commit, as forty hexadecimal digits; absent where there was no edit.
-    pub commit: Option<String>,
-    /// The incumbent that it was held against.
-    pub parent: Option<String>,
-    /// How it ended.
-    pub outcome: Outcome,
+    /// The agent that proposed the edit, and its cost; absent for the tuner and for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<Proposer>,
+}
+
+/// What was measured in a trial, and what was asked of it.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Measured {
     /// The last lines of what a build or a sample printed that failed, at most 40.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tail: Option<String>,
@@ -264,18 +260,8 @@ pub struct Record {
     pub changes: Option<Changes>,
     /// What changed from the baseline, trade-offs included.
     pub since_baseline: Option<Changes>,
-    /// SHA-256 of the challenger's artifact.
-    pub artifact: Option<String>,
-    /// What was measured; absent where nothing was, and in rows from before piton recorded it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sides: Option<Sides>,
-    /// Seed of coins and prompts, drawn after the build.
-    pub seed: Option<u64>,
     /// Where the time went.
     pub seconds: Seconds,
-    /// The agent that proposed the edit, and its cost; absent for the tuner and for people.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub agent: Option<Proposer>,
     /// Seeds of `reference` and then of `runs`: a challenger's runs are on prompts of the incumbent's.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub run_seeds: Vec<u64>,
@@ -283,6 +269,18 @@ pub struct Record {
     /// `second `. By their ratio where it says nothing.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub scales: BTreeMap<String, Scale>,
+}
+
+/// What a trial was measured with: by this somebody else can measure it again.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Provenance {
+    /// SHA-256 of the challenger's artifact.
+    pub artifact: Option<String>,
+    /// What was measured; absent where nothing was, and in rows from before piton recorded it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sides: Option<Sides>,
+    /// Seed of coins and prompts, drawn after the build.
+    pub seed: Option<u64>,
     /// SHA-256 of the harness that measured, where there is one.
     pub harness: Option<String>,
     /// Git's id of the locked files.
@@ -298,6 +296,32 @@ pub struct Record {
     pub piton: String,
 }
 
+/// A row of the ledger, whole. Its groups lie flat in JSON, as they always did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// The run.
+    pub run: String,
+    /// Number in the run; 0 is the baseline.
+    pub trial: u32,
+    /// What its proposer says of it.
+    #[serde(flatten)]
+    pub claimed: Claimed,
+    /// When it began, UTC, RFC 3339.
+    pub started: String,
+    /// The challenger's commit, as forty hexadecimal digits; absent where there was no edit.
+    pub commit: Option<String>,
+    /// The incumbent that it was held against.
+    pub parent: Option<String>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What was measured.
+    #[serde(flatten)]
+    pub measured: Measured,
+    /// What it was measured with.
+    #[serde(flatten)]
+    pub provenance: Provenance,
+}
+
 impl Record {
     /// Margin that a keep for being as good has used up; 0 for every other outcome.
     pub fn margin_spent(&self) -> Gain {
@@ -305,13 +329,13 @@ impl Record {
             self.outcome,
             Outcome::Judged { verdict: Verdict::Keep(KeepReason::Simpler | KeepReason::BetterIn(_)), .. }
         );
-        let margins = self.asked.iter().map(|asked| asked.question.margin);
+        let margins = self.measured.asked.iter().map(|asked| asked.question.margin);
         Gain(if as_good { margins.fold(0.0, f64::max) } else { 0.0 })
     }
 
     /// Value of `metric` for the challenger.
     pub fn value(&self, metric: &str) -> Option<f64> {
-        self.metrics.as_ref()?.get(metric).copied()
+        self.measured.metrics.as_ref()?.get(metric).copied()
     }
 }
 

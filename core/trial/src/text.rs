@@ -9,7 +9,7 @@ use piton_rule::keep::{Estimate, First, KeepReason, Ordered, Verdict, Worth};
 
 /// A warning, where the challenger's first run was slow.
 pub fn slow_start(record: &Record, metric: &Metric) -> Option<String> {
-    let slow = gain(record.slow_start?, metric);
+    let slow = gain(record.measured.slow_start?, metric);
     Some(format!("the first run, which is not timed, came out {slow} against the others: something was cold"))
 }
 
@@ -20,12 +20,12 @@ pub fn verdict(record: &Record, metric: &Metric, alpha: f64) -> String {
     let gain = |by: Gain| gain(by, metric);
     let interval = |estimate: &Estimate| interval(estimate, metric);
     let tail = |estimate: &Estimate| {
-        let noun = if record.runs.is_empty() { "pair" } else { "run" };
-        format!("{}, {}", plural(estimate.pairs as usize, noun), seconds(record.seconds.total))
+        let noun = if record.measured.runs.is_empty() { "pair" } else { "run" };
+        format!("{}, {}", plural(estimate.pairs as usize, noun), seconds(record.measured.seconds.total))
     };
     match &record.outcome {
-        Outcome::Baseline => match record.runs.len() {
-            0 => format!("baseline: {} of two builds", plural(record.pairs.len(), "pair")),
+        Outcome::Baseline => match record.measured.runs.len() {
+            0 => format!("baseline: {} of two builds", plural(record.measured.pairs.len(), "pair")),
             runs => format!("baseline: {}", plural(runs, "run")),
         },
         Outcome::Judged { verdict: Verdict::Keep(KeepReason::Better), estimate }
@@ -132,11 +132,11 @@ pub fn verdict(record: &Record, metric: &Metric, alpha: f64) -> String {
             format!("not judged: outside the scope: {}", clean(&listed(paths, 5), 400))
         }
         Outcome::Duplicate { of } => format!("not judged: the same as trial {of}"),
-        Outcome::Alike { of } => match &record.like {
+        Outcome::Alike { of } => match &record.claimed.like {
             Some(earlier) => format!("not judged: {}", like(earlier, metric)),
             None => format!("not judged: like trial {of}"),
         },
-        Outcome::NoEdit => match record.begun_as {
+        Outcome::NoEdit => match record.claimed.begun_as {
             Some(trial) => format!("not judged: no edit beyond trial {trial}, which it began as"),
             None => "not judged: no edit; the worktree is the incumbent".to_owned(),
         },
@@ -176,7 +176,7 @@ pub fn like(earlier: &Like, metric: &Metric) -> String {
 /// ` (50 -> 2500)`: the medians of a metric over the pairs.
 fn both_sides(record: &Record, metric: &str) -> String {
     let median = |side: &dyn Fn(&Pair) -> Option<f64>| {
-        stats::median(&record.pairs.iter().filter_map(side).collect::<Vec<_>>())
+        stats::median(&record.measured.pairs.iter().filter_map(side).collect::<Vec<_>>())
     };
     let from = median(&|pair| pair.incumbent.get(metric).copied());
     let to = median(&|pair| pair.challenger.get(metric).copied());
@@ -187,6 +187,7 @@ fn both_sides(record: &Record, metric: &str) -> String {
 fn one_order(record: &Record, metric: &Metric) -> String {
     let of = |after: First| {
         let known = record
+            .measured
             .pairs
             .iter()
             .filter_map(|pair| Some(Ordered::of(pair.before?, pair.first, pair.plain().0)));
@@ -202,12 +203,13 @@ fn one_order(record: &Record, metric: &Metric) -> String {
 
 /// Whether a keep rests on a metric that does not vary, and on no test.
 fn exact(record: &Record, estimate: &Estimate) -> bool {
-    record.tau == Some(Gain::ZERO) && estimate.low.is_none() && record.runs.is_empty()
+    record.measured.tau == Some(Gain::ZERO) && estimate.low.is_none() && record.measured.runs.is_empty()
 }
 
 /// What a discard may have missed.
 fn resolution(record: &Record, metric: &Metric) -> String {
     record
+        .measured
         .resolves
         .map_or_else(String::new, |gain| format!("; this machine resolves {}", size(gain, 1, metric)))
 }
@@ -412,7 +414,7 @@ pub fn plain_json(json: &str) -> String {
 
 /// The gates that failed in a record.
 pub fn failing(record: &Record) -> String {
-    let failed = record.gates.iter().filter(|reading| !reading.pass);
+    let failed = record.measured.gates.iter().filter(|reading| !reading.pass);
     let words = |reading: &GateResult| {
         format!("{} {} is not {}", reading.metric, number(reading.value), reading.bound)
     };

@@ -250,7 +250,10 @@ impl Examined<'_> {
                 Some(row) if row.entry != Some(trial.entry) => {
                     self.fault(format!("the row of {name} names another entry"))
                 }
-                Some(row) if row.artifact != record.artifact || row.settles != record.outcome.settles() => {
+                Some(row)
+                    if row.artifact != record.provenance.artifact
+                        || row.settles != record.outcome.settles() =>
+                {
                     self.fault(format!("the row of {name} was edited: it does not say what its entry says"));
                 }
                 Some(row) if tree.is_some() && row.tree != tree => {
@@ -328,7 +331,7 @@ impl Examined<'_> {
     /// What was measured is what was to be measured: the trees of the commits, the artifact of the record.
     fn sides(&mut self, name: &str, record: &Record, tree: &str) -> Result<()> {
         let artifact = self.config.build.as_ref().is_some_and(|build| build.artifact.is_some());
-        let Some(sides) = &record.sides else {
+        let Some(sides) = &record.provenance.sides else {
             let judged = matches!(record.outcome, Outcome::Judged { .. } | Outcome::Bundle { .. });
             if judged && !artifact && record.parent.as_ref() != Some(&self.run.base) {
                 self.fault(format!(
@@ -361,7 +364,7 @@ impl Examined<'_> {
                 self.fault(format!("what was measured as {side} of {name} is not what its tree holds"));
             }
         }
-        if artifact && record.artifact.as_ref() != Some(&sides.challenger.measured) {
+        if artifact && record.provenance.artifact.as_ref() != Some(&sides.challenger.measured) {
             self.fault(format!("what was measured in {name} is not its artifact"));
         }
         let same = matches!(record.outcome, Outcome::Judged { .. } | Outcome::Bundle { .. });
@@ -450,12 +453,14 @@ impl Examined<'_> {
             None => self.fault(format!("the commit {} that {name} began at is missing", short(&base))),
         }
         for (number, trial) in trials {
-            if trial.record.harness != self.run.harness || trial.record.seal != self.run.seal {
+            if trial.record.provenance.harness != self.run.harness
+                || trial.record.provenance.seal != self.run.seal
+            {
                 let name = self.name(*number);
                 self.fault(format!("{name} was measured by another harness than the run's"));
             }
         }
-        let artifacts = trials.values().filter_map(|trial| trial.record.artifact.as_ref());
+        let artifacts = trials.values().filter_map(|trial| trial.record.provenance.artifact.as_ref());
         let hashes: BTreeSet<&String> = artifacts.chain(&self.run.harness).collect();
         let mut gone = 0;
         for hash in hashes {

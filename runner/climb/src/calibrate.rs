@@ -48,17 +48,17 @@ pub fn calibrate(
         return Ok(why);
     }
     let both = pairs.iter().flat_map(|raw: &RawPair| [&raw.incumbent, &raw.challenger]);
-    let samples: Vec<Values> = both.chain(&record.runs).cloned().collect();
-    record.metrics = medians(&samples);
-    record.gates = gate::read_all(&config.gates, &samples);
+    let samples: Vec<Values> = both.chain(&record.measured.runs).cloned().collect();
+    record.measured.metrics = medians(&samples);
+    record.measured.gates = gate::read_all(&config.gates, &samples);
     match pair_history::scales(&config.metric, &config.secondary, &config.guards, &config.rule, &samples) {
-        Ok(scales) => record.scales = scales,
+        Ok(scales) => record.measured.scales = scales,
         Err(why) => return Ok(Some(why)),
     }
     if let Some(why) = judge(&config.clone().with_scales_of(Some(record)), pairs, record) {
         return Ok(Some(why));
     }
-    let pooled = record.gates.iter().find(|reading| !reading.pass).cloned();
+    let pooled = record.measured.gates.iter().find(|reading| !reading.pass).cloned();
     let of = |side| sides.failing(&config.gates, side);
     let failed = pooled.or_else(|| of(First::Challenger)).or_else(|| of(First::Incumbent));
     Ok(failed.map(|failed| {
@@ -89,7 +89,7 @@ fn null_pairs(
             other => ended = Some(other),
         }
     }
-    record.void_pairs = runner.void_pairs;
+    record.measured.void_pairs = runner.void_pairs;
     Ok(ended.map(|result| result.words(config.measure.timeout_s)))
 }
 
@@ -107,14 +107,14 @@ fn single_runs(
         let prompts = keep::draw(seed, run).prompts;
         match single_runner.sample(baseline, prompts, &doing)? {
             RunResult::Counts(Sampled::Measured(values)) => {
-                record.runs.push(values);
-                record.run_seeds.push(prompts);
+                record.measured.runs.push(values);
+                record.measured.run_seeds.push(prompts);
             }
             RunResult::Counts(other) => return Ok(Some(other.words(config.measure.timeout_s))),
             RunResult::Void(reason) => return Ok(Some(format!("the machine is too busy: {reason}"))),
         }
     }
-    record.void_pairs = single_runner.void_runs;
+    record.measured.void_pairs = single_runner.void_runs;
     Ok(None)
 }
 
@@ -123,12 +123,12 @@ fn judge(config: &Config, pairs: Vec<RawPair>, record: &mut Record) -> Option<St
     let mut histories = config.histories(&[], false);
     for raw in pairs {
         match histories.judge(raw) {
-            Some(pair) => record.pairs.push(pair),
+            Some(pair) => record.measured.pairs.push(pair),
             None => return Some(format!("{} is missing, or no number", config.metric.name)),
         }
     }
-    if !record.pairs.is_empty() {
-        record.tau = Some(config.histories(std::slice::from_ref(record), false).primary.tau);
+    if !record.measured.pairs.is_empty() {
+        record.measured.tau = Some(config.histories(std::slice::from_ref(record), false).primary.tau);
     }
     None
 }

@@ -43,13 +43,13 @@ impl Evaluator<'_> {
     pub fn judge(&self, work: &Repo, base: Id, record: &mut Record) -> Result<Outcome> {
         let outcome = self.put_to_the_test(work, base, record)?;
         let config = &self.book.config;
-        Ok(match record.accepted {
+        Ok(match record.claimed.accepted {
             None if config.candidate_prints() => {
                 let level = self.book.incumbent().value(&config.metric.name).unwrap_or(0.0);
                 if record.value(&config.metric.name).is_some_and(|to| settings::runs_out(level, to)) {
                     return Ok(outcome);
                 }
-                let size = (level, record.tau.unwrap_or(Gain::ZERO));
+                let size = (level, record.measured.tau.unwrap_or(Gain::ZERO));
                 let implausible = |gain| config.rule.implausible(config.metric.scale(), size, gain);
                 outcome.held(implausible, config.rule.implausible_pct)
             }
@@ -65,28 +65,28 @@ impl Evaluator<'_> {
         let build_store = world.build_store();
         // What it is held against must still be there when it is built.
         let incumbent = self.book.incumbent();
-        let other = build_store.existing(base, incumbent.artifact.as_deref(), &[], config)?;
+        let other = build_store.existing(base, incumbent.provenance.artifact.as_deref(), &[], config)?;
         let keep: Vec<&Built> = other.iter().collect();
         let built = build_store.challenger(challenger, &keep, config, false)?;
-        record.seconds.build = building.seconds();
+        record.measured.seconds.build = building.seconds();
         let limit_s = config.build.as_ref().map_or(0, |build| build.timeout_s);
         let challenger = match built {
             BuildEnd::Built(built) => built,
             BuildEnd::Failed(crash) => {
-                record.tail = some(crash.tail);
+                record.measured.tail = some(crash.tail);
                 return Ok(Outcome::BuildFailed { error: crash.reason });
             }
             BuildEnd::TimedOut => return Ok(Outcome::TimedOut { stage: Stage::Build, limit_s }),
             BuildEnd::Interrupted => return Ok(Outcome::Interrupted { stage: Stage::Build }),
         };
-        record.artifact = challenger.hash.clone();
+        record.provenance.artifact = challenger.hash.clone();
         self.book.ledger.progress(State::Built, record)?;
         failpoint::point("built");
         // Where the command is given the tree too, an artifact is not all that is measured.
         let whole = !config.measure.command.iter().any(|word| word.contains("{tree}"));
         let hash = challenger.hash.as_deref().filter(|_| whole);
         // What was accepted was judged before, when it was held.
-        let twin = match record.accepted {
+        let twin = match record.claimed.accepted {
             Some(_) => None,
             None => self.book.ledger.judged(&record.run, None, hash)?,
         };
@@ -124,7 +124,7 @@ impl Evaluator<'_> {
         trials: Vec<u32>,
         record: &mut Record,
     ) -> Result<Outcome> {
-        record.artifact = sides.1.artifact.clone();
+        record.provenance.artifact = sides.1.provenance.artifact.clone();
         let gone = || Ok(Outcome::Void { reason: "a side was not built again".to_owned() });
         // The incumbent first: it is more likely to be there.
         let Some(incumbent) = self.in_place(ids.1, sides.1, &[])? else { return gone() };
@@ -152,7 +152,7 @@ impl Evaluator<'_> {
         record: &mut Record,
     ) -> Result<Outcome> {
         let (before, keep) = sides;
-        record.artifact = keep.artifact.clone();
+        record.provenance.artifact = keep.provenance.artifact.clone();
         let gone = || Ok(Outcome::Void { reason: "a side was not built again".to_owned() });
         let Some(kept) = self.in_place(ids.1, keep, &[])? else { return gone() };
         let Some(before) = self.in_place(ids.0, before, &[&kept])? else { return gone() };
@@ -164,7 +164,8 @@ impl Evaluator<'_> {
         let track = self.book.tally.histories(false).primary;
         Ok(match self.hold((&before, &kept), By::RecordedGain(recorded), doubted, record)? {
             Outcome::Judged { estimate, .. } => {
-                let worth = keep::again(&self.book.config.rule, &track.track_of(&record.pairs), recorded).0;
+                let worth =
+                    keep::again(&self.book.config.rule, &track.track_of(&record.measured.pairs), recorded).0;
                 match worth {
                     Some(worth) => Outcome::Recheck { keep: keep.trial, worth, estimate },
                     None => Outcome::Void { reason: "its pairs say nothing".to_owned() },
@@ -180,12 +181,12 @@ impl Evaluator<'_> {
     /// When piton itself fails.
     pub fn blind(&self, base: Id, record: &mut Record) -> Result<Outcome> {
         let incumbent = self.book.incumbent();
-        record.artifact = incumbent.artifact.clone();
+        record.provenance.artifact = incumbent.provenance.artifact.clone();
         let Some(built) = self.in_place(base, incumbent, &[])? else {
             return Ok(Outcome::Void { reason: "the incumbent was not built again".to_owned() });
         };
         // One program on both sides, on purpose.
-        record.sides = Some(Sides { incumbent: built.side(), challenger: built.side() });
+        record.provenance.sides = Some(Sides { incumbent: built.side(), challenger: built.side() });
         let both = [First::Incumbent, First::Challenger];
         Ok(match self.hold((&built, &built), By::Rule, &both, record)? {
             Outcome::Judged { verdict, estimate } => Outcome::Blind { verdict, estimate },
@@ -195,7 +196,9 @@ impl Evaluator<'_> {
 
     fn in_place(&self, base: Id, incumbent: &Record, keep: &[&Built]) -> Result<Option<Built>> {
         let (build_store, config) = (self.world.build_store(), &self.book.config);
-        if let Some(built) = build_store.existing(base, incumbent.artifact.as_deref(), keep, config)? {
+        if let Some(built) =
+            build_store.existing(base, incumbent.provenance.artifact.as_deref(), keep, config)?
+        {
             return Ok(Some(built));
         }
         // Only after somebody cleared what piton keeps, or where a tree without an artifact made room for others.
@@ -213,14 +216,14 @@ impl Evaluator<'_> {
         record: &mut Record,
     ) -> Result<Outcome> {
         let seed = host::fresh_seed()?;
-        record.seed = Some(seed);
+        record.provenance.seed = Some(seed);
         let measuring = Stopwatch::start();
         let config = &self.book.config;
         let mut runner = PairRunner::new(self.world, config, self.harness, (incumbent, challenger), seed);
         let mut trial = Paired {
             config,
             by,
-            histories: self.book.tally.histories(record.changes.as_ref().is_some_and(|c| c.simpler)),
+            histories: self.book.tally.histories(record.measured.changes.as_ref().is_some_and(|c| c.simpler)),
             samples: Samples::default(),
             ill: None,
             pairs: vec![],
@@ -228,7 +231,7 @@ impl Evaluator<'_> {
             tail: String::new(),
         };
         // By what the baseline showed, before this trial's values are there.
-        runner.exact = exact(&self.book.record(0)?.pairs, &config.judging());
+        runner.exact = exact(&self.book.record(0)?.measured.pairs, &config.judging());
         let taus: Vec<Gain> = self.book.tally.taus.iter().copied().collect();
         if let Some(times) = noisy_spell(trial.histories.primary.tau, &taus) {
             let reason = format!("tau is {times:.1} times what it mostly was in this run");
@@ -238,29 +241,29 @@ impl Evaluator<'_> {
         }
         let outcome = trial.run(&mut runner, &self.world.status_file)?;
         let Paired { samples, pairs, asked, histories, tail, ill, .. } = trial;
-        record.doubt = ill.filter(|(side, _)| doubted.contains(side)).map(|(_, why)| why);
-        record.incumbent_gates = gate::read(&config.gates, &samples.incumbent);
+        record.measured.doubt = ill.filter(|(side, _)| doubted.contains(side)).map(|(_, why)| why);
+        record.measured.incumbent_gates = gate::read(&config.gates, &samples.incumbent);
         let samples = samples.challenger;
-        record.tail = some(tail);
+        record.measured.tail = some(tail);
         // The warm-up counts for the gates only: it was not there to be timed.
         let timed: Vec<Values> = pairs.iter().map(|pair: &Pair| pair.challenger.clone()).collect();
-        record.metrics = medians(if timed.is_empty() { &samples } else { &timed });
+        record.measured.metrics = medians(if timed.is_empty() { &samples } else { &timed });
         if let (false, Some(warm_up), Some(timed)) =
-            (by == By::TwoPairs || timed.is_empty(), samples.first(), &record.metrics)
+            (by == By::TwoPairs || timed.is_empty(), samples.first(), &record.measured.metrics)
         {
-            record.slow_start = slow_start(&config.metric, warm_up, timed, histories.primary.tau);
+            record.measured.slow_start = slow_start(&config.metric, warm_up, timed, histories.primary.tau);
         }
-        record.gates = readings(&config.gates, &samples, &outcome);
+        record.measured.gates = readings(&config.gates, &samples, &outcome);
         let tau = histories.primary.tau;
-        record.tau = Some(tau);
+        record.measured.tau = Some(tau);
         let question = || Question::better_on(&config.rule, config.metric.scale(), tau.0);
         // Of a metric that is deterministic for a seed the pairs of a trial say what its scale is.
         let known = tau > Gain::ZERO && !histories.primary.track().seeded;
-        record.resolves = known.then(|| power::resolved(&question(), config.rule.both_orders));
-        record.pairs = pairs;
-        record.asked = asked;
-        record.void_pairs = runner.void_pairs;
-        record.seconds.measure = measuring.seconds();
+        record.measured.resolves = known.then(|| power::resolved(&question(), config.rule.both_orders));
+        record.measured.pairs = pairs;
+        record.measured.asked = asked;
+        record.measured.void_pairs = runner.void_pairs;
+        record.measured.seconds.measure = measuring.seconds();
         Ok(outcome)
     }
 }
@@ -297,7 +300,7 @@ fn unsaid(outcome: Outcome, record: &Record) -> Outcome {
     match outcome {
         outcome @ (Outcome::Void { .. } | Outcome::Interrupted { .. }) => outcome,
         Outcome::GateFailed { gate, .. } => {
-            let failed = record.gates.iter().find(|reading| reading.metric == gate && !reading.pass);
+            let failed = record.measured.gates.iter().find(|reading| reading.metric == gate && !reading.pass);
             let words = failed.map_or(gate, GateResult::words);
             Outcome::Void { reason: format!("what was kept fails {words}") }
         }
@@ -308,7 +311,7 @@ fn unsaid(outcome: Outcome, record: &Record) -> Outcome {
 /// Records what the two sides are, and says why they cannot be held against each other, if so.
 fn two(incumbent: &Built, challenger: &Built, record: &mut Record) -> Option<String> {
     let sides = Sides { incumbent: incumbent.side(), challenger: challenger.side() };
-    record.sides.insert(sides).one().map(str::to_owned).or_else(|| incumbent.unlike(challenger))
+    record.provenance.sides.insert(sides).one().map(str::to_owned).or_else(|| incumbent.unlike(challenger))
 }
 
 /// A text that says something.

@@ -61,9 +61,9 @@ fn tried(repo: &Repo, record: &Record, metric: &Metric) -> Result<RememberedTria
         gain: record.outcome.estimate().map(|estimate| estimate.gain),
         edit: lines.map(|lines| RememberedEdit {
             words: [
-                record.description.clone(),
-                record.claim.hypothesis.clone().unwrap_or_default(),
-                record.claim.family.clone().unwrap_or_default(),
+                record.claimed.description.clone(),
+                record.claimed.claim.hypothesis.clone().unwrap_or_default(),
+                record.claimed.claim.family.clone().unwrap_or_default(),
             ],
             came: text::verdict(record, metric, ALPHA),
             added: side(&lines, true),

@@ -213,7 +213,7 @@ fn finish(book: &mut Book, repo: &Repo, in_progress: TrialInProgress) -> Result<
         Rest::Decide if record.commit.is_some() && !there => rest(State::Built),
         next => next,
     };
-    if let Some(hash) = record.artifact.take_if(|hash| broken(repo, hash)) {
+    if let Some(hash) = record.provenance.artifact.take_if(|hash| broken(repo, hash)) {
         let dir = run_store::artifact_dir(repo, &hash);
         beneath::remove_at(&dir).context(format!("{} was not removed", dir.display()))?;
     }

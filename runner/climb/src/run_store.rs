@@ -139,7 +139,7 @@ impl Book {
             record.commit = Some(commit.to_string());
             failpoint::point("kept");
         }
-        if let Some(hash) = &record.artifact {
+        if let Some(hash) = &record.provenance.artifact {
             fsync::sync_within(&artifact_dir(repo, hash)).context("the artifact was not synced")?;
         }
         self.ledger.decide(&record, tree)?;

@@ -7,7 +7,6 @@ mod accept;
 mod again;
 mod similar;
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::build::Built;
@@ -19,8 +18,8 @@ use crate::status_file::StatusGuard;
 use piton_core::base::error::{Error, Result};
 use piton_core::report::tables;
 use piton_core::trial::changes;
-use piton_core::trial::proposal::{Claim, Proposal};
-use piton_core::trial::record::{Outcome, Proposer, Record, Seconds, Status};
+use piton_core::trial::proposal::Proposal;
+use piton_core::trial::record::{Claimed, Measured, Outcome, Proposer, Provenance, Record, Status};
 use piton_core::trial::state::{Owner, State, TrialInProgress};
 use piton_core::trial::text;
 use piton_system::clock::{self, Stopwatch};
@@ -101,10 +100,10 @@ impl Session<'_> {
         told.iter().for_each(|told| self.world.progress.line(Tone::Neutral, told));
         self.world.runner.transcribe(&files.log())?;
         let mut record = self.blank(base)?;
-        record.seconds.agent = turn.seconds;
-        record.claim = proposal.claim.clone();
-        record.begun_as = turn.begun.map(|begun| begun.trial);
-        record.agent = turn.agent;
+        record.measured.seconds.agent = turn.seconds;
+        record.claimed.claim = proposal.claim.clone();
+        record.claimed.begun_as = turn.begun.map(|begun| begun.trial);
+        record.claimed.agent = turn.agent;
         let scope = &self.book.config.scope;
         let entries = work.entries(scope)?;
         // A link or a submodule that is as it was is no edit.
@@ -136,10 +135,11 @@ impl Session<'_> {
             let message = tables::proposal_message(words, &record.run, record.trial, &head);
             let commit = work.commit(tree, base, &message)?;
             record.commit = Some(commit.to_string());
-            record.changes = Some(self.changes(work, base, commit)?);
-            record.since_baseline = Some(self.changes(work, work.commit_id(&self.book.run.base)?, commit)?);
+            record.measured.changes = Some(self.changes(work, base, commit)?);
+            record.measured.since_baseline =
+                Some(self.changes(work, work.commit_id(&self.book.run.base)?, commit)?);
         }
-        record.description = match (&proposal.description, &record.changes) {
+        record.claimed.description = match (&proposal.description, &record.measured.changes) {
             (Some(text), _) if !text.trim().is_empty() => text.clone(),
             (_, Some(changes)) => changes.headline(),
             (_, None) => "no edit".to_owned(),
@@ -154,9 +154,10 @@ impl Session<'_> {
             |of: u32| matches!(self.book.record(of).map(|r| r.outcome), Ok(Outcome::OutOfScope { .. }));
         let twin = twin.filter(|of| !refused.is_empty() || !strange(*of));
         let judged = edited && refused.is_empty() && turn.moved.is_empty() && twin.is_none();
-        record.like = if judged { self.find_similar(work, base, &record) } else { None };
+        record.claimed.like = if judged { self.find_similar(work, base, &record) } else { None };
         let answer = self.book.config.search.like;
-        let alike = record.like.as_ref().filter(|like| recall::refuses(answer, like)).map(|like| like.trial);
+        let alike =
+            record.claimed.like.as_ref().filter(|like| recall::refuses(answer, like)).map(|like| like.trial);
         record.outcome =
             match twin.map(|of| Outcome::Duplicate { of }).or(alike.map(|of| Outcome::Alike { of })) {
                 _ if !turn.moved.is_empty() => Outcome::Tampered { what: turn.moved },
@@ -165,7 +166,7 @@ impl Session<'_> {
                 Some(outcome) => outcome,
                 None => self.evaluator().judge(work, base, &mut record)?,
             };
-        record.seconds.total = watch.seconds();
+        record.measured.seconds.total = watch.seconds();
         in_progress.record = record;
         self.conclude(work, Some(work), in_progress)
     }
@@ -179,12 +180,12 @@ impl Session<'_> {
         let base = work.commit_id(self.book.incumbent().commit.as_deref().unwrap_or_default())?;
         let mut record = self.blank(base)?;
         record.commit = Some(base.to_string());
-        record.description = "the incumbent against itself".to_owned();
+        record.claimed.description = "the incumbent against itself".to_owned();
         let mut in_progress = run_store::trial_in_progress(&record, Some(work.tree_id(base)?), work, owner);
         self.book.propose(work, &in_progress)?;
         self.announce(&record);
         record.outcome = self.evaluator().blind(base, &mut record)?;
-        record.seconds.total = watch.seconds();
+        record.measured.seconds.total = watch.seconds();
         in_progress.record = record;
         self.conclude(work, Some(work), in_progress)
     }
@@ -205,12 +206,12 @@ impl Session<'_> {
         let trials = self.book.tally.branch_state.waiting.clone();
         let mut record = self.blank(ids.0)?;
         record.commit = Some(ids.1.to_string());
-        record.description = format!("{} together", text::plural(trials.len(), "provisional keep"));
+        record.claimed.description = format!("{} together", text::plural(trials.len(), "provisional keep"));
         let mut in_progress = run_store::trial_in_progress(&record, Some(work.tree_id(ids.1)?), work, owner);
         self.book.propose(work, &in_progress)?;
         self.announce(&record);
         record.outcome = self.evaluator().bundle(ids, (&verified, &incumbent), trials, &mut record)?;
-        record.seconds.total = watch.seconds();
+        record.measured.seconds.total = watch.seconds();
         in_progress.record = record;
         self.conclude(work, Some(work), in_progress).map(|_| ())
     }
@@ -270,10 +271,10 @@ impl Session<'_> {
         let progress = &self.world.progress;
         progress.line(
             Tone::Plain,
-            &format!("trial {:<3} {}", record.trial, text::clean(&record.description, 200)),
+            &format!("trial {:<3} {}", record.trial, text::clean(&record.claimed.description, 200)),
         );
-        let lines = record.changes.iter().flat_map(changes::Changes::lines);
-        lines.filter(|line| !record.description.contains(line)).for_each(|line| {
+        let lines = record.measured.changes.iter().flat_map(changes::Changes::lines);
+        lines.filter(|line| !record.claimed.description.contains(line)).for_each(|line| {
             progress.line(Tone::Dim, &format!("         {}", text::clean(&line, 200)));
         });
     }
@@ -323,8 +324,8 @@ pub fn adopt(book: &mut Book, repo: &Repo) -> Result<Vec<Adopted>> {
         let record = Record {
             parent: told.parents.first().cloned(),
             commit: Some(commit.to_string()),
-            description: repo.subject(commit),
             outcome: Outcome::Void { reason: "piton was ended before this trial was recorded".to_owned() },
+            claimed: Claimed { description: repo.subject(commit), ..Default::default() },
             ..blank(&book.run, number, &book.config)
         };
         let in_progress =
@@ -341,43 +342,21 @@ pub fn blank(run: &Run, trial: u32, config: &Config) -> Record {
     Record {
         run: run.name.clone(),
         trial,
-        description: String::new(),
         started: clock::now(),
         commit: None,
         parent: None,
         outcome: Outcome::NoEdit,
-        tail: None,
-        metrics: None,
-        pairs: vec![],
-        runs: vec![],
-        reference: vec![],
-        slow_start: None,
-        claim: Claim::default(),
-        begun_as: None,
-        accepted: None,
-        like: None,
-        void_pairs: vec![],
-        tau: None,
-        resolves: None,
-        asked: vec![],
-        gates: vec![],
-        incumbent_gates: vec![],
-        doubt: None,
-        changes: None,
-        since_baseline: None,
-        artifact: None,
-        sides: None,
-        seed: None,
-        seconds: Seconds::default(),
-        run_seeds: vec![],
-        scales: BTreeMap::new(),
-        agent: None,
-        harness: run.harness.clone(),
-        seal: run.seal.clone(),
-        rule: config.rule.name(),
-        confinement: sandbox::level(),
-        machine: host::machine(),
-        piton: env!("CARGO_PKG_VERSION").to_owned(),
+        claimed: Claimed::default(),
+        measured: Measured::default(),
+        provenance: Provenance {
+            harness: run.harness.clone(),
+            seal: run.seal.clone(),
+            rule: config.rule.name(),
+            confinement: sandbox::level(),
+            machine: host::machine(),
+            piton: env!("CARGO_PKG_VERSION").to_owned(),
+            ..Default::default()
+        },
     }
 }
 

@@ -13,7 +13,7 @@ use crate::sample::Sampled;
 use piton_core::base::error::{Context, Error, Result, exit};
 use piton_core::base::metric::{Gain, Scale};
 use piton_core::rule::keep;
-use piton_core::trial::record::{Outcome, Record, Seconds, Sides};
+use piton_core::trial::record::{Claimed, Outcome, Provenance, Record, Seconds, Sides};
 use piton_core::trial::scope;
 use piton_core::trial::state::Owner;
 use piton_core::trial::text;
@@ -167,25 +167,27 @@ pub fn begin<'w>(
         locks: true,
     };
     let mut record = Record {
-        description: "baseline".to_owned(),
         commit: Some(run.base.clone()),
         outcome: Outcome::Baseline,
-        artifact: baseline.hash.clone(),
-        // The same program twice, on purpose.
-        sides: Some(Sides { incumbent: baseline.side(), challenger: again.side() }),
-        seed: Some(seed),
+        claimed: Claimed { description: "baseline".to_owned(), ..Default::default() },
+        provenance: Provenance {
+            artifact: baseline.hash.clone(), // The same program twice, on purpose.
+            sides: Some(Sides { incumbent: baseline.side(), challenger: again.side() }),
+            seed: Some(seed),
+            ..blank(&run, 0, &config).provenance
+        },
         ..blank(&run, 0, &config)
     };
     if let Some(why) = calibrate::calibrate(world, &config, &harness, (&baseline, &again), seed, &mut record)?
     {
         return Err(broken(why));
     }
-    record.seconds =
+    record.measured.seconds =
         Seconds { agent: 0.0, build: build_s, measure: measured_from.seconds(), total: watch.seconds() };
     world.progress.idle();
     let config = config.with_scales_of(Some(&record));
     let metric = &config.metric;
-    let tau = record.tau.map_or_else(String::new, |tau| {
+    let tau = record.measured.tau.map_or_else(String::new, |tau| {
         let size = text::size(tau, 2, metric);
         match config.histories(std::slice::from_ref(&record), false).primary.track().seeded {
             _ if tau == Gain::ZERO => ", the same value on every seed".to_owned(),
@@ -204,13 +206,13 @@ pub fn begin<'w>(
             "baseline {} {value} {} ({}{compared}{tau}), gates pass\n",
             config.metric.name,
             config.metric.unit,
-            match record.runs.len() {
-                0 => format!("{} of two builds", plural(record.pairs.len(), "pair")),
+            match record.measured.runs.len() {
+                0 => format!("{} of two builds", plural(record.measured.pairs.len(), "pair")),
                 runs => plural(runs, "run"),
             }
         ),
     );
-    if let Some(hash) = &record.artifact {
+    if let Some(hash) = &record.provenance.artifact {
         fsync::sync_within(&run_store::artifact_dir(&world.repo, hash))
             .context("the artifact was not synced")?;
     }

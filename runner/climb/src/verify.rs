@@ -116,7 +116,7 @@ impl Verifier<'_> {
             )?;
         let told = |without| Again {
             trial: keep.trial,
-            description: keep.description.clone(),
+            description: keep.claimed.description.clone(),
             recorded: keep.outcome.estimate().map_or(Gain::ZERO, |e| e.gain),
             own,
             without,
@@ -180,7 +180,8 @@ impl Verifier<'_> {
         let mut samples = Samples::default();
         let mut look = |side, values: &Values| samples.look(gates, side, values);
         let mut runner = PairRunner::new(self.world, &self.book.config, self.harness, (from, to), seed);
-        runner.exact = records.first().is_some_and(|first| exact(&first.pairs, &self.book.config.judging()));
+        runner.exact =
+            records.first().is_some_and(|first| exact(&first.measured.pairs, &self.book.config.judging()));
         let metric = &self.book.config.metric;
         let mut history = MetricHistory::begin(&metric.name, metric.direction, metric.scale(), records);
         let mut ended = runner.warm_up(&mut look)?;
@@ -216,7 +217,8 @@ impl Verifier<'_> {
 
     fn built(&self, record: &Record, keep: &[&Built]) -> Result<Built> {
         let commit = self.world.repo.commit_id(record.commit.as_deref().unwrap_or_default())?;
-        self.build(commit, record.artifact.as_deref(), keep)?.built(WHAT, &format!("trial {}", record.trial))
+        self.build(commit, record.provenance.artifact.as_deref(), keep)?
+            .built(WHAT, &format!("trial {}", record.trial))
     }
 
     fn build(&self, commit: Id, hash: Option<&str>, keep: &[&Built]) -> Result<BuildEnd> {

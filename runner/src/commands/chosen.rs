@@ -91,7 +91,7 @@ pub(super) fn experiment(dir: &Path) -> Result<(Config, KnownMachine)> {
         Some(run) => ledger.records(&run.name)?,
         None => vec![],
     };
-    let measured = records.iter().any(|record| !record.pairs.is_empty());
+    let measured = records.iter().any(|record| !record.measured.pairs.is_empty());
     let config = config.with_scales_of(records.first());
     let track = measured.then(|| config.histories(&records, false).primary.track());
     let (tau, seeded) =

@@ -233,7 +233,7 @@ fn line(record: &Value, metric: Option<&Metric>) -> String {
         record.trial,
         record.outcome.status().word(),
         text::clean(&record.outcome.reason(), 60),
-        text::clean(&record.description, 200)
+        text::clean(&record.claimed.description, 200)
     )
 }
 

@@ -146,7 +146,9 @@ pub(super) fn diffs(repo: &Repo, records: &[Record]) -> BTreeMap<u32, String> {
         if used > html::DIFF_BYTES {
             break;
         }
-        let (Some(from), Some(to), true) = (&record.parent, &record.commit, record.changes.is_some()) else {
+        let (Some(from), Some(to), true) =
+            (&record.parent, &record.commit, record.measured.changes.is_some())
+        else {
             continue;
         };
         let diff = repo.commit_id(from).and_then(|from| repo.diff(from, repo.commit_id(to)?));

@@ -118,8 +118,8 @@ fn found(
         reason: record.outcome.reason(),
         gain_pct: record.outcome.estimate().and_then(|estimate| metric.gain_pct(estimate.gain)),
         change: record.outcome.estimate().map(|estimate| gain(estimate.gain, &metric)),
-        family: record.claim.family,
-        description: record.description,
+        family: record.claimed.claim.family,
+        description: record.claimed.description,
         share,
         snippet,
     }))

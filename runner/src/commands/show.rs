@@ -41,7 +41,7 @@ pub(super) fn run(dir: &Path, trial: u32, pairs: bool, which: &Which) -> Result<
         let case = case(&config, &records, record);
         let shown = tables::show(record, &config.metric, &config.gates, &case);
         terminal::answer(&text::printable(&shown));
-        if let Some(tail) = &record.tail {
+        if let Some(tail) = &record.measured.tail {
             terminal::answer(&format!("what it printed last\n{}", text::printable(tail)));
         }
         if !diff.is_empty() {
@@ -55,11 +55,11 @@ pub(super) fn run(dir: &Path, trial: u32, pairs: bool, which: &Which) -> Result<
 fn case(config: &Config, records: &[Record], record: &Record) -> Case {
     let before: Vec<Record> = records.iter().filter(|r| r.trial < record.trial).cloned().collect();
     let mut histories =
-        config.histories(&before, record.changes.as_ref().is_some_and(|changes| changes.simpler));
-    for pair in &record.pairs {
+        config.histories(&before, record.measured.changes.as_ref().is_some_and(|changes| changes.simpler));
+    for pair in &record.measured.pairs {
         histories.pair_after(pair.before, pair.first, &pair.incumbent, &pair.challenger);
     }
-    histories.case(&config.rule.as_said(&record.rule))
+    histories.case(&config.rule.as_said(&record.provenance.rule))
 }
 
 /// A file as text; of one with more than `most` bytes, one byte more.

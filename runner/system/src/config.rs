@@ -351,7 +351,7 @@ impl Config {
     /// before there was a choice.
     pub fn with_scales_of(mut self, baseline: Option<&Record>) -> Self {
         let Some(record) = baseline else { return self };
-        let scale = |key: &str| Some(record.scales.get(key).copied().unwrap_or_default());
+        let scale = |key: &str| Some(record.measured.scales.get(key).copied().unwrap_or_default());
         self.metric.scale = scale(&self.metric.name);
         self.secondary.iter_mut().for_each(|s| s.scale = scale(&format!("second {}", s.metric)));
         self.guards.iter_mut().for_each(|g| g.scale = scale(&format!("guard {}", g.metric)));

@@ -25,7 +25,7 @@ pub struct RunEvidence<'a> {
 
 /// The first line: what was tried, cut between words.
 pub fn subject(record: &Record) -> String {
-    let text = clean(&flow(&record.description), WORDS);
+    let text = clean(&flow(&record.claimed.description), WORDS);
     if text.chars().count() <= SUBJECT {
         return if text.is_empty() { format!("trial {}", record.trial) } else { text };
     }
@@ -49,13 +49,20 @@ pub fn message(idea: &Idea, evidence: RunEvidence) -> String {
         });
     }
     let mut points = vec![];
-    if record.description.chars().count() > SUBJECT {
-        points.push(format!("in full: {}", clean(&flow(&record.description), WORDS)));
+    if record.claimed.description.chars().count() > SUBJECT {
+        points.push(format!("in full: {}", clean(&flow(&record.claimed.description), WORDS)));
     }
     points.extend(
-        record.claim.hypothesis.iter().map(|why| format!("proposed because: {}", clean(&flow(why), WORDS))),
+        record
+            .claimed
+            .claim
+            .hypothesis
+            .iter()
+            .map(|why| format!("proposed because: {}", clean(&flow(why), WORDS))),
     );
-    points.extend(record.changes.iter().flat_map(|changes| changes.lines()).map(|line| clean(&line, 200)));
+    points.extend(
+        record.measured.changes.iter().flat_map(|changes| changes.lines()).map(|line| clean(&line, 200)),
+    );
     if !points.is_empty() {
         text.push('\n');
         points.iter().for_each(|point| text.push_str(&format!("- {point}\n")));
@@ -89,18 +96,18 @@ fn trailers(idea: &Idea, evidence: RunEvidence) -> Vec<(&'static str, String)> {
     add("Bundle", idea.bundle.and_then(|bundle| bundle_of(bundle, evidence)));
     add("Again", idea.again.map(|found| again(found, evidence.metric)));
     add("Verified", evidence.verification.map(|verification| verified(verification, evidence.metric)));
-    add("Rule", Some(record.rule.clone()));
-    let gates = record
-        .gates
-        .iter()
-        .map(|gate| format!("{} {} {}", clean(&gate.metric, 60), number(gate.value), clean(&gate.bound, 40)));
+    add("Rule", Some(record.provenance.rule.clone()));
+    let gates =
+        record.measured.gates.iter().map(|gate| {
+            format!("{} {} {}", clean(&gate.metric, 60), number(gate.value), clean(&gate.bound, 40))
+        });
     add("Gates", Some(gates.collect::<Vec<_>>().join("; ")));
-    add("Harness", record.harness.clone());
-    add("Seal", Some(record.seal.clone()));
-    add("Seed", record.seed.map(|seed| seed.to_string()));
+    add("Harness", record.provenance.harness.clone());
+    add("Seal", Some(record.provenance.seal.clone()));
+    add("Seed", record.provenance.seed.map(|seed| seed.to_string()));
     add(
         "Agent",
-        record.agent.as_ref().map(|agent| {
+        record.claimed.agent.as_ref().map(|agent| {
             let model = agent.model.as_ref().map(|model| format!(" ({})", clean(model, 80)));
             format!("{}{}", clean(&agent.name, 80), model.unwrap_or_default())
         }),
@@ -110,13 +117,13 @@ fn trailers(idea: &Idea, evidence: RunEvidence) -> Vec<(&'static str, String)> {
 
 /// The error of the question that was answered yes: being as good has another than being better.
 fn alpha_of(record: &Record, alpha: f64) -> String {
-    let asked = record.asked.iter().rev().find(|asked| asked.answer == TestResult::Yes);
+    let asked = record.measured.asked.iter().rev().find(|asked| asked.answer == TestResult::Yes);
     format!("alpha {}", asked.map_or(alpha, |asked| asked.question.alpha))
 }
 
 /// `+3.1 % (+2.1 .. +4.1), 11 pairs, alpha 0.02`.
 fn measured(record: &Record, metric: &Metric, estimate: &Estimate, alpha: &str) -> String {
-    let noun = if record.runs.is_empty() { "pair" } else { "run" };
+    let noun = if record.measured.runs.is_empty() { "pair" } else { "run" };
     let ends = match (estimate.low, estimate.high) {
         (None, None) => String::new(),
         (low, high) => format!(" ({})", text::ends(low, high, metric)),

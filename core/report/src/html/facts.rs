@@ -171,7 +171,7 @@ impl RunFacts {
         let mut cost = Cost::default();
         view.records
             .iter()
-            .filter_map(|record| record.agent.as_ref())
+            .filter_map(|record| record.claimed.agent.as_ref())
             .for_each(|agent| cost.add(&agent.cost));
         let mut reasons = BTreeMap::new();
         for record in view.records.iter().filter(|record| record.trial > 0) {
@@ -203,7 +203,7 @@ impl RunFacts {
 
 fn spent(records: &[Record]) -> TimeSpent {
     records.iter().filter(|record| record.trial > 0).fold(TimeSpent::default(), |sum, record| {
-        let s = record.seconds;
+        let s = record.measured.seconds;
         TimeSpent {
             agent: sum.agent + s.agent,
             build: sum.build + s.build,
@@ -224,13 +224,13 @@ fn provenance(records: &[Record]) -> Provenance {
         values
     };
     Provenance {
-        machines: distinct(&|r| Some(r.machine.clone())),
-        confinement: distinct(&|r| Some(r.confinement.to_string())),
-        rules: distinct(&|r| Some(r.rule.clone())),
-        harnesses: distinct(&|r| r.harness.clone()),
-        seals: distinct(&|r| Some(r.seal.clone())),
-        versions: distinct(&|r| Some(r.piton.clone())),
-        agents: distinct(&|r| r.agent.as_ref().map(agent)),
+        machines: distinct(&|r| Some(r.provenance.machine.clone())),
+        confinement: distinct(&|r| Some(r.provenance.confinement.to_string())),
+        rules: distinct(&|r| Some(r.provenance.rule.clone())),
+        harnesses: distinct(&|r| r.provenance.harness.clone()),
+        seals: distinct(&|r| Some(r.provenance.seal.clone())),
+        versions: distinct(&|r| Some(r.provenance.piton.clone())),
+        agents: distinct(&|r| r.claimed.agent.as_ref().map(agent)),
     }
 }
 
@@ -249,13 +249,13 @@ fn row(record: &Record, metric: &Metric) -> TrialFacts {
         change,
         pairs: estimate.map(|e| e.pairs),
         value: record.value(&metric.name),
-        seconds: record.seconds.total,
+        seconds: record.measured.seconds.total,
         commit: record.commit.clone(),
-        description: record.description.clone(),
-        family: record.claim.family.clone(),
-        expected_pct: record.claim.expected_pct,
-        usd: record.agent.as_ref().and_then(|agent| agent.cost.usd),
-        tokens: record.agent.as_ref().map(|agent| agent.cost.tokens()).filter(|tokens| *tokens > 0),
+        description: record.claimed.description.clone(),
+        family: record.claimed.claim.family.clone(),
+        expected_pct: record.claimed.claim.expected_pct,
+        usd: record.claimed.agent.as_ref().and_then(|agent| agent.cost.usd),
+        tokens: record.claimed.agent.as_ref().map(|agent| agent.cost.tokens()).filter(|tokens| *tokens > 0),
     }
 }
 

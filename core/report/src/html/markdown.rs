@@ -76,7 +76,7 @@ pub fn markdown(view: &View) -> String {
                 record.trial,
                 estimate.map_or_else(|| "-".to_owned(), |e| gain(e.gain, view.metric)),
                 estimate.map_or_else(String::new, |e| super::trials::interval(e, view.metric)),
-                cell(&record.description, WORDS)
+                cell(&record.claimed.description, WORDS)
             ));
         }
         if keeps.len() > KEEPS {

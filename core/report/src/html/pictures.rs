@@ -52,7 +52,7 @@ fn cost(view: &View, facts: &RunFacts) -> Markup {
     let all: f64 = shares.iter().map(|share| share.seconds).sum();
     let mut money: BTreeMap<TrialKind, f64> = BTreeMap::new();
     for record in view.records {
-        if let Some(usd) = record.agent.as_ref().and_then(|agent| agent.cost.usd) {
+        if let Some(usd) = record.claimed.agent.as_ref().and_then(|agent| agent.cost.usd) {
             *money.entry(TrialKind::of(&record.outcome)).or_default() += usd;
         }
     }

@@ -96,7 +96,7 @@ fn whole(record: &Record, (summary, details, diff): (Markup, Markup, Markup)) ->
     let estimate = record.outcome.estimate();
     html! {
         details class="trial" id={ "t" (record.trial) } data-k=(Ink::of(TrialKind::of(&record.outcome)).style().0)
-            data-g=[estimate.map(|e| format!("{:.5}", e.gain.0))] data-s=(format!("{:.0}", record.seconds.total)) {
+            data-g=[estimate.map(|e| format!("{:.5}", e.gain.0))] data-s=(format!("{:.0}", record.measured.seconds.total)) {
             (summary) (details) (diff)
         }
     }
@@ -115,7 +115,7 @@ fn left_out(run: &str, trial: u32) -> Markup {
 }
 
 fn has_diff(record: &Record) -> bool {
-    record.trial > 0 && record.commit.is_some() && record.changes.is_some()
+    record.trial > 0 && record.commit.is_some() && record.measured.changes.is_some()
 }
 
 /// Both ends of an interval, or the lower one.
@@ -138,15 +138,16 @@ impl TrialRows<'_> {
                 span class="r" { (estimate.map_or_else(|| "-".to_owned(), |e| gain(e.gain, self.view.metric))) }
                 span class="r" { (estimate.map_or_else(String::new, |e| interval(e, self.view.metric))) }
                 span { (clean(&record.outcome.reason(), 60)) }
-                span class="r" { (seconds(record.seconds.total)) }
-                span { (clean(&record.description, 120)) }
+                span class="r" { (seconds(record.measured.seconds.total)) }
+                span { (clean(&record.claimed.description, 120)) }
             }
         }
     }
 
     fn details(&self, record: &Record) -> Markup {
         let estimate = record.outcome.estimate();
-        let gains: Vec<Gain> = record.pairs.iter().map(|pair| pair.gain).filter(|g| g.is_finite()).collect();
+        let gains: Vec<Gain> =
+            record.measured.pairs.iter().map(|pair| pair.gain).filter(|g| g.is_finite()).collect();
         let name = &self.view.metric.name;
         let log = match &record.outcome {
             Outcome::BuildFailed { error: text }
@@ -158,20 +159,20 @@ impl TrialRows<'_> {
         html! {
             // Where its log stands below, the first line is enough.
             p { (clean(&verdict(record, self.view.metric, self.view.alpha), 700).split("\\n").next().unwrap_or_default()) }
-            @if record.description.chars().nth(120).is_some() { p { (printable(&record.description)) } }
+            @if record.claimed.description.chars().nth(120).is_some() { p { (printable(&record.claimed.description)) } }
             (said(record, self.view.metric))
             p class="faint" {
                 (record.started)
                 @if let Some(commit) = &record.commit { ", commit " code { (&commit[..12.min(commit.len())]) } }
                 @if let Some(parent) = &record.parent { " against " code { (&parent[..12.min(parent.len())]) } }
-                "; build " (seconds(record.seconds.build)) ", measure " (seconds(record.seconds.measure))
-                @if let Some(agent) = &record.agent {
-                    "; " (clean(&facts::agent(agent), 80)) " took " (seconds(record.seconds.agent)) ", " (stopping::cost(&agent.cost))
+                "; build " (seconds(record.measured.seconds.build)) ", measure " (seconds(record.measured.seconds.measure))
+                @if let Some(agent) = &record.claimed.agent {
+                    "; " (clean(&facts::agent(agent), 80)) " took " (seconds(record.measured.seconds.agent)) ", " (stopping::cost(&agent.cost))
                     @if agent.end != "done" { ", the last ended: " (clean(&agent.end, 40)) }
                 }
             }
             @if let Some(text) = log.filter(|text| text.len() > 80 || text.trim().contains('\n')) { pre { (printable(text)) } }
-            @if let Some(changes) = &record.changes {
+            @if let Some(changes) = &record.measured.changes {
                 ul { @for line in changes.lines().iter().take(40) { li { (clean(line, 200)) } } }
             }
             @if !gains.is_empty() {
@@ -179,16 +180,16 @@ impl TrialRows<'_> {
                     (maud::PreEscaped(plot::svg(&plot::pairs(&gains, estimate.map_or(Gain::ZERO, |e| e.gain), self.view.metric), Wrap::Small)))
                     span { (text::noun(self.view.metric)) " of each pair, "
                         (gain(gains.iter().copied().fold(Gain(f64::INFINITY), Gain::min), self.view.metric)) " to " (gain(gains.iter().copied().fold(Gain(f64::NEG_INFINITY), Gain::max), self.view.metric))
-                        @if !record.void_pairs.is_empty() { ", " (record.void_pairs.len()) " more void" } }
+                        @if !record.measured.void_pairs.is_empty() { ", " (record.measured.void_pairs.len()) " more void" } }
                 }
             }
-            @if !record.gates.is_empty() {
-                ul class="gates" { @for gate in &record.gates { li {
+            @if !record.measured.gates.is_empty() {
+                ul class="gates" { @for gate in &record.measured.gates { li {
                     @if gate.pass { "pass " } @else { b class="f-crashed" { "FAIL " } }
                     (clean(&gate.metric, 60)) " " (number(gate.value)) " " (clean(&gate.bound, 40))
                 } } }
             }
-            @if let Some(metrics) = &record.metrics {
+            @if let Some(metrics) = &record.measured.metrics {
                 p class="faint" {
                     @for (i, (metric, value)) in metrics.iter().take(20).enumerate() {
                         @if i > 0 { ", " } @if metric == name { b { (clean(metric, 60)) " " (number(*value)) } } @else { (clean(metric, 60)) " " (number(*value)) }
@@ -201,7 +202,7 @@ impl TrialRows<'_> {
 
 /// What its proposer said of it, and where it comes from.
 fn said(record: &Record, metric: &Metric) -> Markup {
-    let claim = &record.claim;
+    let claim = &record.claimed.claim;
     let measured = record.outcome.estimate().map(|estimate| gain(estimate.gain, metric));
     html! {
         @if claim.family.is_some() || claim.hypothesis.is_some() || claim.expected_pct.is_some() {
@@ -211,8 +212,8 @@ fn said(record: &Record, metric: &Metric) -> Markup {
                 @if let Some(pct) = claim.expected_pct { " (expects " (expected(pct, metric)) @if let Some(measured) = measured { ", measured " (measured) } ")" }
             }
         }
-        @if let Some(trial) = record.begun_as { p { "It began as " a href={ "#t" (trial) } { "trial " (trial) } ", a near miss, laid over the incumbent." } }
-        @if let Some(earlier) = &record.like { p { (clean(&text::like(earlier, metric), 200)) } }
+        @if let Some(trial) = record.claimed.begun_as { p { "It began as " a href={ "#t" (trial) } { "trial " (trial) } ", a near miss, laid over the incumbent." } }
+        @if let Some(earlier) = &record.claimed.like { p { (clean(&text::like(earlier, metric), 200)) } }
     }
 }
 

@@ -94,7 +94,7 @@ impl Staircase {
                 level,
                 ends,
                 gain: estimate.map(|e| e.gain),
-                label: clean(&record.description, 40),
+                label: clean(&record.claimed.description, 40),
             });
         }
         let start = records.first().and_then(|r| r.value(&metric.name));

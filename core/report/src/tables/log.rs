@@ -32,12 +32,12 @@ impl LogLine {
     pub fn of(record: &Record) -> Self {
         Self {
             trial: record.trial,
-            description: record.description.clone(),
-            claim: record.claim.clone(),
+            description: record.claimed.description.clone(),
+            claim: record.claimed.claim.clone(),
             started: record.started.clone(),
             outcome: record.outcome.clone(),
-            metrics: record.metrics.clone(),
-            seconds: record.seconds,
+            metrics: record.measured.metrics.clone(),
+            seconds: record.measured.seconds,
         }
     }
 }

@@ -22,11 +22,11 @@ const NAMES: usize = 500;
 impl Record {
     /// The record with every foreign text cut to a length that a ledger can hold many of. What is cut is counted.
     pub fn bounded(mut self) -> Self {
-        cut(&mut self.description, DESCRIPTION);
-        self.doubt.iter_mut().for_each(|text| cut(text, REASON));
-        self.tail.iter_mut().for_each(|tail| cut(tail, TAIL));
-        self.claim.hypothesis.iter_mut().for_each(|text| cut(text, DESCRIPTION));
-        if let Some(agent) = &mut self.agent {
+        cut(&mut self.claimed.description, DESCRIPTION);
+        self.measured.doubt.iter_mut().for_each(|text| cut(text, REASON));
+        self.measured.tail.iter_mut().for_each(|tail| cut(tail, TAIL));
+        self.claimed.claim.hypothesis.iter_mut().for_each(|text| cut(text, DESCRIPTION));
+        if let Some(agent) = &mut self.claimed.agent {
             cut(&mut agent.name, NAME);
             agent.model.iter_mut().for_each(|model| cut(model, NAME));
         }
@@ -40,7 +40,7 @@ impl Record {
             Outcome::Tampered { what } => shorten(what),
             _ => {}
         }
-        for changes in [&mut self.changes, &mut self.since_baseline].into_iter().flatten() {
+        for changes in [&mut self.measured.changes, &mut self.measured.since_baseline].into_iter().flatten() {
             bound(changes);
         }
         self

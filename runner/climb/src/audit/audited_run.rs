@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use piton_core::base::error::Result;
 use piton_core::run::run_state::Tally;
 use piton_core::trial::hash_chain::Entry;
-use piton_core::trial::record::Record;
+use piton_core::trial::record::{Measured, Record};
 use piton_system::config::Config;
 use piton_system::ledger::{Ledger, Run};
 
@@ -55,7 +55,16 @@ impl AuditedRun {
             record.trial > 0 && record.commit.as_ref().is_some_and(|commit| !self.commits.contains(commit));
         self.commits.extend(record.commit.clone());
         // Whatever is large is not needed any more.
-        let record = Record { pairs: vec![], asked: vec![], changes: None, since_baseline: None, ..record };
+        let record = Record {
+            measured: Measured {
+                pairs: vec![],
+                asked: vec![],
+                changes: None,
+                since_baseline: None,
+                ..record.measured
+            },
+            ..record
+        };
         self.trials.insert(record.trial, LedgerTrial { record, entry: entry.number, before, own });
         Some(())
     }

@@ -26,12 +26,12 @@ impl Evaluator<'_> {
     ) -> Result<Outcome> {
         let config = &self.book.config;
         let seed = host::fresh_seed()?;
-        record.seed = Some(seed);
+        record.provenance.seed = Some(seed);
         let measuring = Stopwatch::start();
         let mut single_runner = SingleRunner::new(self.world, config, self.harness);
         let outcome = self.runs(&mut single_runner, (incumbent, challenger), seed, record);
-        record.void_pairs = single_runner.void_runs;
-        record.seconds.measure = measuring.seconds();
+        record.measured.void_pairs = single_runner.void_runs;
+        record.measured.seconds.measure = measuring.seconds();
         outcome
     }
 
@@ -53,7 +53,7 @@ impl Evaluator<'_> {
         };
         let mut seeds = runs_before.seeds().to_vec();
         while known.runs < FRESH_RUNS {
-            let prompts = keep::draw(seed, record.reference.len() as u32).prompts;
+            let prompts = keep::draw(seed, record.measured.reference.len() as u32).prompts;
             match single_runner.sample(incumbent, prompts, "the incumbent once more")? {
                 RunResult::Counts(Sampled::Measured(values)) => {
                     let Some(fresh) = side.of(&values) else { return Ok(unreadable(side.metric)) };
@@ -63,10 +63,10 @@ impl Evaluator<'_> {
                     }
                     known = known.with(fresh);
                     let holds = samples.look(&config.gates, First::Incumbent, &values);
-                    record.reference.push(values);
-                    record.run_seeds.push(prompts);
+                    record.measured.reference.push(values);
+                    record.measured.run_seeds.push(prompts);
                     seeds.push(prompts);
-                    record.incumbent_gates = gate::read(&config.gates, &record.reference);
+                    record.measured.incumbent_gates = gate::read(&config.gates, &record.measured.reference);
                     if let (false, Some(failed)) = (holds, samples.failing(&config.gates, First::Incumbent)) {
                         return Ok(doubtful(failed.words(), record));
                     }
@@ -97,26 +97,26 @@ impl Evaluator<'_> {
             )? {
                 RunResult::Counts(Sampled::Measured(values)) => values,
                 RunResult::Counts(other) => {
-                    record.tail = some(other.tail().to_owned());
+                    record.measured.tail = some(other.tail().to_owned());
                     return Ok(failed(other, limit_s));
                 }
                 RunResult::Void(reason) => return Ok(Outcome::Void { reason }),
             };
             let Some(run) = side.of(&values) else { return Ok(unreadable(side.metric)) };
             runs.push(run);
-            record.runs.push(values);
-            record.run_seeds.push(prompts);
-            record.metrics = medians(&record.runs);
-            record.gates = gate::read_all(&config.gates, &record.runs);
+            record.measured.runs.push(values);
+            record.measured.run_seeds.push(prompts);
+            record.measured.metrics = medians(&record.measured.runs);
+            record.measured.gates = gate::read_all(&config.gates, &record.measured.runs);
             let mean = runs.iter().sum::<f64>() / runs.len() as f64;
             let gain = Gain(mean - known.mean);
             let estimate = Estimate { pairs: runs.len() as u32, gain, low: None, high: None };
-            if let Some(failed) = record.gates.iter().find(|reading| !reading.pass) {
+            if let Some(failed) = record.measured.gates.iter().find(|reading| !reading.pass) {
                 return Ok(Outcome::GateFailed { gate: failed.metric.clone(), estimate: Some(estimate) });
             }
             for guard in &config.guards {
                 let side = SingleMetric::from(guard);
-                let values: Vec<f64> = record.runs.iter().filter_map(|run| side.of(run)).collect();
+                let values: Vec<f64> = record.measured.runs.iter().filter_map(|run| side.of(run)).collect();
                 let Some(known) = self.of_incumbent(record, side).filter(|_| values.len() == runs.len())
                 else {
                     return Ok(unreadable(side.metric));
@@ -143,7 +143,9 @@ impl Evaluator<'_> {
     /// What is known of the incumbent in another metric, with the fresh runs of this trial.
     fn of_incumbent(&self, record: &Record, side: SingleMetric) -> Option<KnownIncumbent> {
         let known = self.book.tally.runs().known(side)?;
-        Some(record.reference.iter().filter_map(|run| side.of(run)).fold(known, KnownIncumbent::with))
+        Some(
+            record.measured.reference.iter().filter_map(|run| side.of(run)).fold(known, KnownIncumbent::with),
+        )
     }
 
     /// Measures the incumbent alone on fresh prompts, until every gate is due, and where it fails those that it stands on, the latest first:
@@ -155,7 +157,7 @@ impl Evaluator<'_> {
     pub(crate) fn recheck_gates(&self, way: &[Record], record: &mut Record) -> Result<Option<Outcome>> {
         let config = &self.book.config;
         let seed = host::fresh_seed()?;
-        record.seed = Some(seed);
+        record.provenance.seed = Some(seed);
         let measuring = Stopwatch::start();
         let mut single_runner = SingleRunner::new(self.world, config, self.harness);
         let (mut failed, mut why, mut draws) = (vec![], String::new(), 0);
@@ -177,7 +179,7 @@ impl Evaluator<'_> {
                 match single_runner.sample(&built, prompts, &doing)? {
                     RunResult::Counts(Sampled::Measured(values)) => {
                         samples.push(values);
-                        record.run_seeds.push(prompts);
+                        record.measured.run_seeds.push(prompts);
                     }
                     RunResult::Counts(Sampled::Interrupted) => {
                         return Ok(Some(Outcome::Interrupted { stage: Stage::Measure }));
@@ -193,13 +195,13 @@ impl Evaluator<'_> {
                 }
             };
             if failed.is_empty() {
-                record.metrics = medians(&samples);
-                record.gates = gate::read_all(&config.gates, &samples);
-                record.gates.retain(|_| !samples.is_empty());
+                record.measured.metrics = medians(&samples);
+                record.measured.gates = gate::read_all(&config.gates, &samples);
+                record.measured.gates.retain(|_| !samples.is_empty());
             }
-            record.runs.append(&mut samples);
-            record.void_pairs.append(&mut single_runner.void_runs);
-            record.seconds.measure = measuring.seconds();
+            record.measured.runs.append(&mut samples);
+            record.measured.void_pairs.append(&mut single_runner.void_runs);
+            record.measured.seconds.measure = measuring.seconds();
             let Some(fails) = fails else {
                 return Ok(Some(Outcome::Regate { failed, to: of.trial, why }));
             };
@@ -215,6 +217,6 @@ impl Evaluator<'_> {
 /// The outcome of a trial whose incumbent did what it may not.
 fn doubtful(why: String, record: &mut Record) -> Outcome {
     let reason = format!("the incumbent fails: {why}");
-    record.doubt = Some(why);
+    record.measured.doubt = Some(why);
     Outcome::Void { reason }
 }

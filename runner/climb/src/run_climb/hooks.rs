@@ -28,14 +28,14 @@ impl Climber<'_, '_> {
                 "status": record.outcome.status().word(),
                 "reason": record.outcome.reason(),
                 "verdict": text::verdict(record, metric, self.session.book.config.rule.alpha),
-                "description": record.description,
+                "description": record.claimed.description,
                 "gain_pct": record.outcome.estimate().and_then(|estimate| metric.gain_pct(estimate.gain)),
                 "gain": record.outcome.estimate().map(|estimate| estimate.gain),
                 "change": record.outcome.estimate().map(|estimate| text::gain(estimate.gain, metric)),
                 "metric": metric.name,
                 "incumbent": self.session.book.incumbent().value(&metric.name),
                 "commit": record.commit,
-                "agent": record.agent,
+                "agent": record.claimed.agent,
             })
         };
         if record.outcome.kept() {

@@ -25,7 +25,7 @@ impl Book {
                 .hint("piton log --reason held_implausible lists those that are"));
         }
         let before = self.records()?;
-        if let Some(kept) = before.iter().find(|r| r.accepted == Some(trial) && r.outcome.kept()) {
+        if let Some(kept) = before.iter().find(|r| r.claimed.accepted == Some(trial) && r.outcome.kept()) {
             return Err(Error::refused(WHAT)
                 .cause(format!("trial {trial} was accepted before, and kept as trial {}", kept.trial))
                 .note("nothing was changed"));
@@ -67,22 +67,24 @@ impl Session<'_> {
         let edit = repo.commit_id(held.commit.as_deref().unwrap_or_default())?;
         let tree = self.fitted(&held, base, edit)?;
         let mut record = self.blank(base)?;
-        record.accepted = Some(trial);
-        record.claim = held.claim.clone();
-        record.description = format!("{} (trial {trial}, accepted by {by})", held.description);
+        record.claimed.accepted = Some(trial);
+        record.claimed.claim = held.claimed.claim.clone();
+        record.claimed.description =
+            format!("{} (trial {trial}, accepted by {by})", held.claimed.description);
         let (_, head) = self.book.ledger.head()?;
-        let message = tables::proposal_message(&record.description, &record.run, record.trial, &head);
+        let message = tables::proposal_message(&record.claimed.description, &record.run, record.trial, &head);
         let repo = &self.world.repo;
         let commit = repo.commit(tree, base, &message)?;
         record.commit = Some(commit.to_string());
-        record.changes = Some(self.changes(repo, base, commit)?);
-        record.since_baseline = Some(self.changes(repo, repo.commit_id(&self.book.run.base)?, commit)?);
+        record.measured.changes = Some(self.changes(repo, base, commit)?);
+        record.measured.since_baseline =
+            Some(self.changes(repo, repo.commit_id(&self.book.run.base)?, commit)?);
         record = record.bounded();
         let mut in_progress = run_store::trial_in_progress(&record, Some(tree), repo, Owner::Piton);
         self.book.propose(repo, &in_progress)?;
         self.announce(&record);
         record.outcome = self.evaluator().judge(repo, base, &mut record)?;
-        record.seconds.total = watch.seconds();
+        record.measured.seconds.total = watch.seconds();
         in_progress.record = record;
         self.conclude(repo, checkout.then_some(repo), in_progress)
     }

@@ -61,12 +61,12 @@ impl Session<'_> {
         let ids = (commit_of(work, &before)?, commit_of(work, &kept)?);
         let mut record = self.blank(ids.0)?;
         record.commit = Some(ids.1.to_string());
-        record.description = format!("trial {keep} once more, against what it stands on");
+        record.claimed.description = format!("trial {keep} once more, against what it stands on");
         let mut in_progress = run_store::trial_in_progress(&record, Some(work.tree_id(ids.1)?), work, owner);
         self.book.propose(work, &in_progress)?;
         self.announce(&record);
         record.outcome = self.evaluator().recheck(ids, (&before, &kept), recorded, &mut record)?;
-        record.seconds.total = watch.seconds();
+        record.measured.seconds.total = watch.seconds();
         in_progress.record = record;
         self.conclude(work, Some(work), in_progress).map(drop)
     }
@@ -84,8 +84,8 @@ impl Session<'_> {
         };
         let mut record = self.blank(base)?;
         record.commit = Some(head.to_string());
-        record.artifact = incumbent.artifact.clone();
-        record.description = "the incumbent alone, after it failed".to_owned();
+        record.provenance.artifact = incumbent.provenance.artifact.clone();
+        record.claimed.description = "the incumbent alone, after it failed".to_owned();
         let mut in_progress = run_store::trial_in_progress(&record, Some(work.tree_id(head)?), work, owner);
         self.book.propose(work, &in_progress)?;
         self.announce(&record);
@@ -93,7 +93,7 @@ impl Session<'_> {
         let healthy = found.is_some();
         record.outcome =
             found.unwrap_or_else(|| Outcome::Void { reason: "the baseline fails too".to_owned() });
-        record.seconds.total = watch.seconds();
+        record.measured.seconds.total = watch.seconds();
         let failed = text::failing(&record);
         in_progress.record = record;
         self.conclude(work, Some(work), in_progress)?;

@@ -16,7 +16,8 @@ impl Session<'_> {
         if self.book.config.search.like == OnSimilar::Allow {
             return None;
         }
-        let found = recall::like((&self.book.ledger, work), &record.run, (base, commit), record.begun_as);
+        let found =
+            recall::like((&self.book.ledger, work), &record.run, (base, commit), record.claimed.begun_as);
         let progress = &self.world.progress;
         match found {
             Ok(found) => {

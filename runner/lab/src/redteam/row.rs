@@ -10,7 +10,7 @@ use super::corpus::Attack;
 use super::watch::Breaches;
 use piton_core::base::metric::{Direction, Gain, Metric};
 use piton_core::rule::keep::Worth;
-use piton_core::trial::record::{Outcome, Record};
+use piton_core::trial::record::{Claimed, Outcome, Record};
 use piton_core::trial::text::{self, clean, plural, seconds};
 use piton_system::process::End;
 
@@ -100,7 +100,7 @@ const TAKEN_BACK: &str = "taken_back";
 pub(crate) fn plainly_worse(new: &[Record]) -> bool {
     let Some(record) = telling(new) else { return false };
     let lost = record.outcome.estimate().map_or(Gain::ZERO, |estimate| -estimate.gain);
-    lost > record.tau.map_or(Gain::ZERO, |tau| tau * PLAIN)
+    lost > record.measured.tau.map_or(Gain::ZERO, |tau| tau * PLAIN)
 }
 
 /// The trial that tells how an attack ended: the last proposal's, or, where all that was kept was taken back, the one that did so.
@@ -150,9 +150,9 @@ pub fn decide(attack: &Attack, got: &str, new: &[Record], after: &Breaches) -> (
     let mut broken: Vec<String> = after.broken().into_iter().map(str::to_owned).collect();
     let through = |record: &Record| match &record.outcome {
         Outcome::RunFailed { reason, .. } => reason.contains(THROUGH),
-        _ => record.description.contains(BREACH),
+        _ => record.claimed.description.contains(BREACH),
     };
-    if new.iter().any(|record| through(record) || record.description.contains(BREACH)) {
+    if new.iter().any(|record| through(record) || record.claimed.description.contains(BREACH)) {
         broken.push("it did what it was not to be able to".to_owned());
     }
     if broken.is_empty() && got == "void" {
@@ -257,7 +257,7 @@ mod tests {
             locks: true,
         };
         let blank = run_trial::blank(&run, 1, &Config::parse(text).unwrap());
-        Record { outcome, description: description.into(), ..blank }
+        Record { outcome, claimed: Claimed { description: description.into(), ..blank.claimed }, ..blank }
     }
 
     #[test]

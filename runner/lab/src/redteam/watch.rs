@@ -132,8 +132,8 @@ fn ledger(run: &str, before: &RunSnapshot, after: &RunSnapshot) -> Option<String
 }
 
 fn harness(before: &RunSnapshot, after: &RunSnapshot) -> Option<String> {
-    let sealed = before.records.first().and_then(|record| record.harness.clone());
-    let rows = after.records.iter().any(|record| record.harness != sealed);
+    let sealed = before.records.first().and_then(|record| record.provenance.harness.clone());
+    let rows = after.records.iter().any(|record| record.provenance.harness != sealed);
     (rows || after.harness != sealed).then(|| "the harness is another one".to_owned())
 }
 
@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_row_that_changed_or_went_a_ref_that_is_gone_and_a_forged_table_break_the_ledger() {
-        assert!(after(|seen| seen.records[1].description = "forged".into()).ledger.is_some());
+        assert!(after(|seen| seen.records[1].claimed.description = "forged".into()).ledger.is_some());
         assert!(after(|seen| seen.records.truncate(1)).ledger.is_some());
         assert!(after(|seen| drop(seen.refs.remove("refs/piton/r/trials/1"))).ledger.is_some());
         assert!(after(|seen| seen.table.push_str("forged\n")).ledger.is_some());
@@ -245,7 +245,7 @@ mod tests {
 
     #[test]
     fn another_harness_in_a_row_or_on_the_disk_breaks_it() {
-        assert!(after(|seen| seen.records[2].harness = None).harness.is_some());
+        assert!(after(|seen| seen.records[2].provenance.harness = None).harness.is_some());
         assert!(after(|seen| seen.harness = None).harness.is_some());
     }
 

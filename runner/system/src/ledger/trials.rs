@@ -267,7 +267,7 @@ fn decide(db: &Connection, record: &Record, tree: Option<&str>) -> Result<()> {
     let sql = "UPDATE trials SET state = 'decided', tree = ?3, artifact = ?4, settles = ?5, record = NULL, entry = ?6
         WHERE run = ?1 AND trial = ?2 AND entry IS NULL";
     let mut update = db.prepare_cached(sql).context(&what)?;
-    let (artifact, settles) = (&record.artifact, record.outcome.settles());
+    let (artifact, settles) = (&record.provenance.artifact, record.outcome.settles());
     let rows =
         update.execute(params![record.run, record.trial, tree, artifact, settles, entry]).context(&what)?;
     changed(rows, &what)
