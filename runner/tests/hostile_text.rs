@@ -6,6 +6,7 @@ mod support;
 
 use std::path::Path;
 
+use piton_core::base::commit::CommitId;
 use piton_core::base::metric::{Direction, Format, Metric, read};
 use piton_core::base::note::Note;
 use piton_core::report::decision_log::{Experiments, Human};
@@ -201,7 +202,7 @@ fn printed(records: &[Record]) -> Result<(), TestCaseError> {
     let brief = brief_of(records, &metric(), &words, &[note], Some(&words));
     fenced(&brief)?;
     prop_assert!(brief.len() <= piton_core::run::brief::MOST, "{}", brief.len());
-    let status = summary::status("r", "1234567", records, &metric(), None);
+    let status = summary::status("r", &CommitId::of("1234567"), records, &metric(), None);
     let mut texts = vec![
         table,
         brief,

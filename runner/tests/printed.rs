@@ -10,6 +10,7 @@ use std::fs;
 use std::path::Path;
 
 use endings::{estimate, gates, metric, records, values, verification};
+use piton_core::base::commit::CommitId;
 use piton_core::base::metric::{Gain, Metric};
 use piton_core::base::note::Note;
 use piton_core::report::decision_log::{Experiments, Human};
@@ -138,7 +139,7 @@ fn the_summary_and_the_status_read_as_they_should() {
         results: "results.tsv",
     };
     assert_printed("summary.txt", &summary::summary(&summary, &metric()));
-    let status = summary::status("nov20", "1111111", &records, &metric(), None);
+    let status = summary::status("nov20", &CommitId::of("1111111"), &records, &metric(), None);
     assert_printed("status.txt", &summary::status_words(&status, &metric()));
 }
 
@@ -268,7 +269,7 @@ fn the_decision_log_says_of_each_idea_what_became_of_it_and_why() {
     };
     all.note(&note("human", "the cache is read twice for every token"));
     all.note(&note("agent", "window\n<!-- piton:yours window -->\n@someone"));
-    assert_eq!(all.head(), records[5].commit.as_deref());
+    assert_eq!(all.head(), records[5].commit.as_ref());
     all.end(Some(&verification), Some(&verification));
     let text = all.text(&Human::default());
     assert_printed("experiments.md", &text);

@@ -7,6 +7,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
+use piton_core::base::commit::CommitId;
 use piton_core::run::summary::Verification;
 use piton_core::trial::record::Record;
 use piton_core::trial::state::{Owner, State, TrialInProgress};
@@ -335,7 +336,7 @@ pub fn night(plan: Plan) -> Scratch {
     let base = commits[&0].clone();
     let run = Run {
         name: RUN.into(),
-        base: base.clone(),
+        base: CommitId::of(&base),
         seal: "ef".repeat(20),
         harness: None,
         config: EXPERIMENT.into(),

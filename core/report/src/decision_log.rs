@@ -9,6 +9,7 @@ mod text;
 
 use std::collections::BTreeMap;
 
+use piton_base::commit::CommitId;
 use piton_base::metric::{Gain, Metric};
 use piton_base::note::Note;
 use piton_rule::gate::GateResult;
@@ -245,8 +246,8 @@ impl Experiments {
     }
 
     /// Where an incumbent of the present run stands: the head that a verification must be of.
-    pub fn head(&self) -> Option<&str> {
-        piton_run::rechecks::incumbent(&self.line)?.commit.as_deref()
+    pub fn head(&self) -> Option<&CommitId> {
+        piton_run::rechecks::incumbent(&self.line)?.commit.as_ref()
     }
 
     fn idea(&mut self, name: String) -> &mut IdeaHistory {

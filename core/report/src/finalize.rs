@@ -7,6 +7,7 @@
 mod message;
 mod plan;
 
+use piton_base::commit::CommitId;
 use std::collections::BTreeSet;
 
 use piton_rule::keep::{KeepReason, Verdict};
@@ -64,11 +65,15 @@ pub fn ideas<'a>(records: &'a [Record], verification: Option<&'a Verification>) 
 }
 
 /// The last of `nights` that measured `head` itself; with `each`, the last in which every keep was measured once more.
-pub fn measured<'a>(verifications: &'a [Verification], head: &str, each: bool) -> Option<&'a Verification> {
+pub fn measured<'a>(
+    verifications: &'a [Verification],
+    head: &CommitId,
+    each: bool,
+) -> Option<&'a Verification> {
     verifications
         .iter()
         .rev()
-        .find(|verification| verification.head == head && !(each && verification.each.is_empty()))
+        .find(|verification| verification.head == *head && !(each && verification.each.is_empty()))
 }
 
 /// Which of these ideas share no file with any other: those that can be reviewed by themselves.

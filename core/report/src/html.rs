@@ -232,7 +232,7 @@ fn provenance(view: &View, facts: &RunFacts) -> Markup {
             h2 { "What measured it" }
             table class="facts" { tbody {
                 (row("baseline", &[view.base.to_owned()]))
-                (row("incumbent", &rechecks::incumbent(view.records).and_then(|r| r.commit.clone()).into_iter().collect::<Vec<_>>()))
+                (row("incumbent", &rechecks::incumbent(view.records).and_then(|r| r.commit.as_ref()).map(|id| id.to_string()).into_iter().collect::<Vec<_>>()))
                 (row("began", &[view.began.to_owned()]))
                 (row("last trial", &facts.last_started.iter().cloned().collect::<Vec<_>>()))
                 (row("machine", &from.machines))

@@ -2,6 +2,7 @@
 
 mod log;
 
+use piton_base::commit::CommitId;
 use serde::Serialize;
 
 use piton_base::conditions::Conditions;
@@ -388,7 +389,7 @@ pub fn tsv_header(metric: &Metric, others: &[String]) -> Vec<String> {
 
 /// One row of `results.tsv`. A cell that was not measured is empty, never zero.
 pub fn tsv_row(record: &Record, metric: &Metric, others: &[String]) -> Vec<String> {
-    let short = |id: &Option<String>| id.as_ref().map_or_else(String::new, |id| id.chars().take(7).collect());
+    let short = |id: &Option<CommitId>| id.as_ref().map_or_else(String::new, |id| id.short().to_owned());
     let value = |name: &str| record.value(name).map_or_else(String::new, cell);
     let estimate = record.outcome.estimate();
     let (low, high) = estimate.map_or((None, None), |e| metric.ends(e.low, e.high));

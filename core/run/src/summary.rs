@@ -1,5 +1,6 @@
 //! Where a run stands, and what a climb came to.
 
+use piton_base::commit::CommitId;
 use std::collections::BTreeMap;
 
 use piton_base::level::Level;
@@ -22,9 +23,9 @@ pub struct Standing {
     /// The run.
     pub run: String,
     /// The commit it starts from.
-    pub base: String,
+    pub base: CommitId,
     /// The incumbent's commit.
-    pub incumbent: Option<String>,
+    pub incumbent: Option<CommitId>,
     /// Trials recorded, the baseline not among them.
     pub trials: usize,
     /// Trials by reason.
@@ -85,7 +86,7 @@ pub struct Climb {
 /// Where a run stands, from its records.
 pub fn status(
     run: &str,
-    base: &str,
+    base: &CommitId,
     records: &[Record],
     metric: &Metric,
     verification: Option<&Verification>,
@@ -107,7 +108,7 @@ pub fn status(
     let gain = value(first).zip(value(best)).and_then(|(from, to)| metric.gain(from, to));
     Standing {
         run: run.to_owned(),
-        base: base.to_owned(),
+        base: base.clone(),
         incumbent: best.and_then(|r| r.commit.clone()),
         trials: trials.clone().count(),
         reasons,
@@ -244,9 +245,9 @@ pub struct Verification {
     /// When, UTC, RFC 3339.
     pub at: String,
     /// The baseline's commit.
-    pub baseline: String,
+    pub baseline: CommitId,
     /// The commit that was measured against it.
-    pub head: String,
+    pub head: CommitId,
     /// Seed of coins and prompts.
     pub seed: u64,
     /// Median gain.

@@ -1,5 +1,6 @@
 //! A run in which each trial ended in another way, and what was measured of it in the morning.
 
+use piton_core::base::commit::CommitId;
 use piton_core::base::conditions::Conditions;
 use piton_core::base::metric::{Direction, Gain, Metric, Values};
 use piton_core::rule::gate::{Gate, Pool, read};
@@ -106,7 +107,8 @@ pub fn records() -> Vec<Record> {
         ("=fuse\tgate and up\u{202e}", Outcome::Interrupted { stage: Stage::Measure }),
     ];
     let gates = gates();
-    let commit = |n: usize| Some(format!("{n:x}").repeat(40).chars().take(40).collect::<String>());
+    let commit =
+        |n: usize| Some(CommitId::of(format!("{n:x}").repeat(40).chars().take(40).collect::<String>()));
     let mut incumbent = commit(1);
     endings
         .into_iter()

@@ -1,6 +1,7 @@
 //! Records, and texts as nobody would write them who means well.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+use piton_core::base::commit::CommitId;
 use std::collections::BTreeMap;
 
 use piton_core::base::conditions::Conditions;
@@ -133,8 +134,8 @@ pub fn blank(trial: u32, outcome: Outcome) -> Record {
         run: "r".into(),
         trial,
         started: "2026-11-20T22:00:00Z".into(),
-        commit: Some(format!("{trial:040}")),
-        parent: Some("9".repeat(40)),
+        commit: Some(CommitId::of(format!("{trial:040}"))),
+        parent: Some(CommitId::of("9".repeat(40))),
         outcome,
         claimed: Claimed::default(),
         measured: Measured::default(),

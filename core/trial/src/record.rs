@@ -8,12 +8,14 @@ mod outcome;
 
 use std::collections::BTreeMap;
 
+use piton_base::error::{Error, Result};
 use piton_base::level::Level;
 use serde::{Deserialize, Serialize};
 
 use crate::changes::Changes;
 use crate::proposal::Claim;
 use crate::similarity::Like;
+use piton_base::commit::CommitId;
 use piton_base::conditions::{Apart, Conditions};
 use piton_base::metric::{Gain, Scale, Values};
 use piton_rule::gate::GateResult;
@@ -309,9 +311,9 @@ pub struct Record {
     /// When it began, UTC, RFC 3339.
     pub started: String,
     /// The challenger's commit, as forty hexadecimal digits; absent where there was no edit.
-    pub commit: Option<String>,
+    pub commit: Option<CommitId>,
     /// The incumbent that it was held against.
-    pub parent: Option<String>,
+    pub parent: Option<CommitId>,
     /// How it ended.
     pub outcome: Outcome,
     /// What was measured.
@@ -323,6 +325,25 @@ pub struct Record {
 }
 
 impl Record {
+    /// The challenger's commit, for whoever cannot go on without it.
+    ///
+    /// # Errors
+    /// When the trial made no edit.
+    pub fn committed(&self) -> Result<&CommitId> {
+        let error = || Error::new(format!("trial {} was not looked up: it has no commit", self.trial));
+        self.commit.as_ref().ok_or_else(error)
+    }
+
+    /// The incumbent's commit, for whoever cannot go on without it.
+    ///
+    /// # Errors
+    /// When the trial was held against none, as a baseline.
+    pub fn held_against(&self) -> Result<&CommitId> {
+        let error =
+            || Error::new(format!("trial {} was not looked up: it was held against no commit", self.trial));
+        self.parent.as_ref().ok_or_else(error)
+    }
+
     /// Margin that a keep for being as good has used up; 0 for every other outcome.
     pub fn margin_spent(&self) -> Gain {
         let as_good = matches!(

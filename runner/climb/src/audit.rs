@@ -6,6 +6,7 @@
 
 mod audited_run;
 
+use piton_core::base::commit::CommitId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -407,7 +408,7 @@ impl Examined<'_> {
             let name = format!("{prefix}{number}");
             match refs.remove(&name) {
                 None => self.fault(format!("{name} is missing: the ledger has it at {}", short(commit))),
-                Some(is) if is != *commit => {
+                Some(is) if is != **commit => {
                     self.fault(format!(
                         "{name} is at {}, the ledger has it at {}",
                         short(&is),
@@ -427,7 +428,7 @@ impl Examined<'_> {
             .for_each(|name| self.fault(format!("{} is not known to the ledger", clean(&name, 200))));
         let branch = format!("refs/heads/piton/{}", self.run.name);
         let should = trials.get(&branch_state.incumbent).and_then(|trial| trial.record.commit.clone());
-        match (self.repo.raw_ref(&branch).map(|id| id.to_string()), should) {
+        match (self.repo.raw_ref(&branch).map(CommitId::of), should) {
             (None, Some(should)) => self.fault(format!(
                 "the branch piton/{} is missing: the incumbent is {}",
                 self.run.name,

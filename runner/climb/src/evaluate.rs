@@ -59,7 +59,7 @@ impl Evaluator<'_> {
 
     fn put_to_the_test(&self, work: &Repo, base: Id, record: &mut Record) -> Result<Outcome> {
         let (world, config) = (self.world, &self.book.config);
-        let challenger = work.commit_id(record.commit.as_deref().unwrap_or_default())?;
+        let challenger = work.commit_id(record.committed()?)?;
         let building = Stopwatch::start();
         world.doing("building the challenger");
         let build_store = world.build_store();

@@ -1,5 +1,6 @@
 //! The ideas of a run put together anew, as trees and commits: which can be left out, which come apart, and what the branches hold.
 
+use piton_core::base::commit::CommitId;
 use std::collections::BTreeSet;
 
 use piton_core::base::error::{Error, Result};
@@ -31,8 +32,8 @@ impl IdeaEdit {
     /// # Errors
     /// When they are not there.
     pub fn of(repo: &Repo, idea: &Idea) -> Result<Self> {
-        let commit = repo.commit_id(idea.record.commit.as_deref().unwrap_or_default())?;
-        let parent = repo.commit_id(idea.record.parent.as_deref().unwrap_or_default())?;
+        let commit = repo.commit_id(idea.record.committed()?)?;
+        let parent = repo.commit_id(idea.record.held_against()?)?;
         let (from, to) = (repo.tree_id(parent)?, repo.tree_id(commit)?);
         let files = repo.tree_diff(from, to)?.1.into_keys().collect();
         Ok(Self { commit, from, to, files })
@@ -106,8 +107,8 @@ impl Composer<'_> {
         });
         Ok(Plan {
             run: self.run.name.clone(),
-            baseline: self.base.to_string(),
-            head: self.head.to_string(),
+            baseline: CommitId::of(self.base),
+            head: CommitId::of(self.head),
             ideas: planned.collect(),
             branches,
             difference,
@@ -209,7 +210,7 @@ impl Composer<'_> {
         for (at, tree) in ideas.iter().zip(trees) {
             let message = finalize::message(&self.ideas[*at], self.evidence);
             parent = self.repo.commit_for_user(*tree, parent, &message, self.edits[*at].commit)?;
-            commits.push(BranchCommit { trial: self.trial(*at), commit: Some(parent.to_string()) });
+            commits.push(BranchCommit { trial: self.trial(*at), commit: Some(CommitId::of(parent)) });
         }
         Ok(Branch { name, holds, commits })
     }
@@ -234,7 +235,7 @@ impl Composer<'_> {
         config: &Config,
     ) -> Vec<String> {
         let (name, mut notes) = (&self.run.name, vec![]);
-        let head = self.head.to_string();
+        let head = CommitId::of(self.head);
         if config.rule.preset == Preset::Replicates {
             notes.push("whether each keep still pays is not known: this run judges single runs, and verify --each asks for pairs".to_owned());
         } else if measured(verifications, &head, true).is_none() {

@@ -4,6 +4,7 @@
 //! that it does not know. An audit names each of them, and nothing begins on such a ledger: what it is missing would be used again, and
 //! what it does not know be put aside.
 
+use piton_core::base::commit::CommitId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
@@ -22,7 +23,7 @@ pub struct LedgerContents {
     /// Every hash that was the head of its chain.
     pub heads: BTreeSet<String>,
     /// The commits of its trials.
-    pub commits: BTreeSet<String>,
+    pub commits: BTreeSet<CommitId>,
 }
 
 impl Default for LedgerContents {
@@ -231,7 +232,12 @@ mod tests {
     use super::*;
 
     fn claim(commit: &str, ledger: &str) -> TrialCommit {
-        TrialCommit { commit: commit.into(), run: "r".into(), trial: "3".into(), ledger: ledger.into() }
+        TrialCommit {
+            commit: CommitId::of(commit),
+            run: "r".into(),
+            trial: "3".into(),
+            ledger: ledger.into(),
+        }
     }
 
     #[test]
@@ -239,7 +245,7 @@ mod tests {
         let known = LedgerContents {
             runs: ["r".to_owned()].into(),
             heads: ["h".to_owned()].into(),
-            commits: ["c".to_owned()].into(),
+            commits: [CommitId::of("c")].into(),
         };
         let refs = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), "1".to_owned())).collect();
         let none = refs(&[

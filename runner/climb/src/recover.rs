@@ -332,8 +332,8 @@ fn branch(book: &Book, repo: &Repo) -> Result<Option<Repair>> {
         }));
     }
     let gone = format!("{} is broken or gone", book.branch());
-    let commit = book.incumbent().commit.clone().unwrap_or_default();
-    let whole = repo.object_id(&commit).is_ok_and(|id| repo.has_all_objects(id));
+    let commit = book.incumbent().committed()?;
+    let whole = repo.object_id(commit).is_ok_and(|id| repo.has_all_objects(id));
     Ok(Some(match whole.then(|| book.create_branch(repo)) {
         Some(Ok(())) => mended("branch", gone, "put back at the incumbent"),
         Some(Err(error)) => mended(

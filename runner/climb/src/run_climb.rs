@@ -185,8 +185,7 @@ impl Climber<'_, '_> {
         let nothing = call.failed() && (!edited || !reply.whole) && turn.moved.is_empty();
         if call == Call::Interrupted || nothing {
             if edited {
-                let base =
-                    work.commit_id(self.session.book.incumbent().commit.as_deref().unwrap_or_default())?;
+                let base = work.commit_id(self.session.book.incumbent().committed()?)?;
                 work.restore(
                     base,
                     if owner == Owner::Piton { None } else { Some(&self.session.book.config.scope) },

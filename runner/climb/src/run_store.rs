@@ -6,6 +6,7 @@
 
 mod files;
 
+use piton_core::base::commit::CommitId;
 use std::path::PathBuf;
 
 use piton_core::base::error::{Context, Error, Result};
@@ -136,7 +137,7 @@ impl Book {
             // Its tree is that of the challenger.
             repo.sync_objects(&[commit])?;
             repo.set_ref(&self.trial_ref(record.trial), commit, "piton: kept")?;
-            record.commit = Some(commit.to_string());
+            record.commit = Some(CommitId::of(commit));
             failpoint::point("kept");
         }
         if let Some(hash) = &record.provenance.artifact {
@@ -190,10 +191,12 @@ impl Book {
 
     fn move_branch(&self, repo: &Repo, record: &Record) -> Result<()> {
         let (from, why) = match &record.outcome {
-            outcome if outcome.kept() => (&record.parent, format!("piton: keep trial {}", record.trial)),
+            outcome if outcome.kept() => {
+                (record.held_against()?, format!("piton: keep trial {}", record.trial))
+            }
             // A keep that others stand on is no commit that the branch is at: then it stays.
             outcome if outcome.takes_back() => (
-                &record.commit,
+                record.committed()?,
                 format!("piton: trial {} took it back to trial {}", record.trial, self.incumbent.trial),
             ),
             _ => return Ok(()),
@@ -202,13 +205,13 @@ impl Book {
         match repo.get_ref(&format!("refs/heads/{branch}")) {
             Some(is) if is == to => Ok(()),
             None => self.create_branch(repo),
-            Some(_) => repo.advance(&branch, repo.commit_id(from.as_deref().unwrap_or_default())?, to, &why),
+            Some(_) => repo.advance(&branch, repo.commit_id(from)?, to, &why),
         }
     }
 
     /// Where the branch should be.
     fn should(&self, repo: &Repo) -> Result<Id> {
-        repo.commit_id(self.incumbent.commit.as_deref().unwrap_or_default())
+        repo.commit_id(self.incumbent.committed()?)
     }
 
     /// Makes the branch at the incumbent, also where a power cut left a file without content.
@@ -358,7 +361,7 @@ fn commit_of(repo: &Repo, record: &Record) -> Result<Option<Id>> {
 }
 
 fn parent_of(repo: &Repo, record: &Record) -> Result<Id> {
-    repo.commit_id(record.parent.as_deref().unwrap_or_default())
+    repo.commit_id(record.held_against()?)
 }
 
 /// A trial that begins now.

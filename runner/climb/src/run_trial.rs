@@ -7,6 +7,7 @@ mod accept;
 mod again;
 mod similar;
 
+use piton_core::base::commit::CommitId;
 use std::path::{Path, PathBuf};
 
 use crate::build::Built;
@@ -87,7 +88,7 @@ impl Session<'_> {
         owner: Owner,
     ) -> Result<Record> {
         let watch = Stopwatch::start();
-        let base = work.commit_id(self.book.incumbent().commit.as_deref().unwrap_or_default())?;
+        let base = work.commit_id(self.book.incumbent().committed()?)?;
         let head = work.head()?;
         if head.branch != self.branch() || head.commit != base {
             return Err(Error::refused("the trial did not start: HEAD is not the incumbent of this run")
@@ -134,7 +135,7 @@ impl Session<'_> {
             let words = proposal.description.as_deref().unwrap_or("a proposal");
             let message = tables::proposal_message(words, &record.run, record.trial, &head);
             let commit = work.commit(tree, base, &message)?;
-            record.commit = Some(commit.to_string());
+            record.commit = Some(CommitId::of(commit));
             record.measured.changes = Some(self.changes(work, base, commit)?);
             record.measured.since_baseline =
                 Some(self.changes(work, work.commit_id(&self.book.run.base)?, commit)?);
@@ -177,9 +178,9 @@ impl Session<'_> {
     /// When piton itself fails.
     pub fn blind(&mut self, work: &Repo, owner: Owner) -> Result<Record> {
         let watch = Stopwatch::start();
-        let base = work.commit_id(self.book.incumbent().commit.as_deref().unwrap_or_default())?;
+        let base = work.commit_id(self.book.incumbent().committed()?)?;
         let mut record = self.blank(base)?;
-        record.commit = Some(base.to_string());
+        record.commit = Some(CommitId::of(base));
         record.claimed.description = "the incumbent against itself".to_owned();
         let mut in_progress = run_store::trial_in_progress(&record, Some(work.tree_id(base)?), work, owner);
         self.book.propose(work, &in_progress)?;
@@ -201,11 +202,11 @@ impl Session<'_> {
         let watch = Stopwatch::start();
         let verified = self.book.record(self.book.tally.branch_state.verified)?;
         let incumbent = self.book.incumbent().clone();
-        let id = |record: &Record| work.commit_id(record.commit.as_deref().unwrap_or_default());
+        let id = |record: &Record| work.commit_id(record.committed()?);
         let ids = (id(&verified)?, id(&incumbent)?);
         let trials = self.book.tally.branch_state.waiting.clone();
         let mut record = self.blank(ids.0)?;
-        record.commit = Some(ids.1.to_string());
+        record.commit = Some(CommitId::of(ids.1));
         record.claimed.description = format!("{} together", text::plural(trials.len(), "provisional keep"));
         let mut in_progress = run_store::trial_in_progress(&record, Some(work.tree_id(ids.1)?), work, owner);
         self.book.propose(work, &in_progress)?;
@@ -256,7 +257,7 @@ impl Session<'_> {
         // Between two trials, and only then: the commit of the next names the head of the chain.
         book.ledger.enter_notes(&book.run.name)?;
         let number = book.ledger.next_trial(&book.run.name)?;
-        Ok(Record { parent: Some(base.to_string()), ..blank(&book.run, number, &book.config) })
+        Ok(Record { parent: Some(CommitId::of(base)), ..blank(&book.run, number, &book.config) })
     }
 
     fn changes(&self, work: &Repo, from: Id, to: Id) -> Result<changes::Changes> {
@@ -323,7 +324,7 @@ pub fn adopt(book: &mut Book, repo: &Repo) -> Result<Vec<Adopted>> {
         }
         let record = Record {
             parent: told.parents.first().cloned(),
-            commit: Some(commit.to_string()),
+            commit: Some(CommitId::of(commit)),
             outcome: Outcome::Void { reason: "piton was ended before this trial was recorded".to_owned() },
             claimed: Claimed { description: repo.subject(commit), ..Default::default() },
             ..blank(&book.run, number, &book.config)

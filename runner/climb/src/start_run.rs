@@ -1,5 +1,6 @@
 //! How a run begins, and how it is taken up again.
 
+use piton_core::base::commit::CommitId;
 use std::fs;
 use std::path::Path;
 
@@ -157,7 +158,7 @@ pub fn begin<'w>(
     let seal = world.repo.seal(head.commit, &config.scope)?.to_string();
     let run = Run {
         name: name.clone(),
-        base: head.commit.to_string(),
+        base: CommitId::of(head.commit),
         seal,
         harness: harness.hash.clone(),
         config: text,

@@ -66,7 +66,7 @@ pub fn verify(session: &Session, each: bool) -> Result<Verification> {
         run: session.book.run.name.clone(),
         at: clock::now(),
         baseline: session.book.run.base.clone(),
-        head: last.commit.clone().unwrap_or_default(),
+        head: last.committed()?.clone(),
         seed,
         gain: Gain::median(&gains).unwrap_or(Gain::ZERO),
         low: interval.0,
@@ -103,7 +103,6 @@ impl Verifier<'_> {
     /// One keep: against its own incumbent, and HEAD against HEAD without it.
     fn again(&self, keep: &Record, last: &Record, records: &[Record]) -> Result<Again> {
         let repo = &self.world.repo;
-        let id = |text: &Option<String>| repo.commit_id(text.as_deref().unwrap_or_default());
         let parent = records.iter().find(|r| r.commit == keep.parent && (r.trial == 0 || r.outcome.kept()));
         let parent = parent.ok_or_else(|| Error::new("a keep without its incumbent"))?;
         let (over, parent) = (parent.trial, self.built(parent, &[])?);
@@ -121,7 +120,11 @@ impl Verifier<'_> {
             own,
             without,
         };
-        let without = match repo.without(id(&last.commit)?, id(&keep.commit)?, id(&keep.parent)?)? {
+        let without = match repo.without(
+            repo.commit_id(last.committed()?)?,
+            repo.commit_id(keep.committed()?)?,
+            repo.commit_id(keep.held_against()?)?,
+        )? {
             None => None,
             Some(commit) => match self.build(commit, None, &[])? {
                 BuildEnd::Built(built) => {
@@ -216,7 +219,7 @@ impl Verifier<'_> {
     }
 
     fn built(&self, record: &Record, keep: &[&Built]) -> Result<Built> {
-        let commit = self.world.repo.commit_id(record.commit.as_deref().unwrap_or_default())?;
+        let commit = self.world.repo.commit_id(record.committed()?)?;
         self.build(commit, record.provenance.artifact.as_deref(), keep)?
             .built(WHAT, &format!("trial {}", record.trial))
     }

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::args::{ExportArgs, ExportFormat, Which};
 use super::chosen::find;
+use piton_core::base::commit::CommitId;
 use piton_core::base::error::{Context, Result, exit};
 use piton_core::base::metric::Metric;
 use piton_core::report::tables::{self, LogLine};
@@ -66,8 +67,9 @@ fn write(
     ledger.each_as(&run.name, 0, &mut |record: Record| {
         let mut cells = tables::tsv_row(&record, metric, &names);
         // A table to look at has short ids; one to work with has whole ones.
-        cells[0] = record.commit.unwrap_or_default();
-        cells[6] = record.parent.unwrap_or_default();
+        let whole = |id: Option<CommitId>| id.map_or_else(String::new, |id| id.to_string());
+        cells[0] = whole(record.commit);
+        cells[6] = whole(record.parent);
         line(&ledger::csv_line(cells)?)
     })
 }

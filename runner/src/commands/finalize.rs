@@ -122,8 +122,8 @@ fn make(repo: &Repo, plan: &Plan) -> Result<()> {
     let name = |branch: &Branch| format!("refs/heads/{}", branch.name);
     for (at, branch) in plan.branches.iter().enumerate() {
         let mut parent = repo.commit_id(&plan.baseline)?;
-        for step in &branch.commits {
-            let commit = repo.commit_id(step.commit.as_deref().unwrap_or_default())?;
+        for commit in branch.commits.iter().filter_map(|step| step.commit.as_ref()) {
+            let commit = repo.commit_id(commit)?;
             repo.sync(commit, parent)?;
             parent = commit;
         }

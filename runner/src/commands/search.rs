@@ -78,7 +78,7 @@ impl SearchArgs {
     fn by_edit(&self, repo: &Repo, ledger: Ledger, run: Run) -> Result<Vec<FoundTrial>> {
         let runs = if self.all { ledger.runs()? } else { vec![run.clone()] };
         let book = Book::open(ledger, run)?;
-        let base = repo.commit_id(book.incumbent().commit.as_deref().unwrap_or_default())?;
+        let base = repo.commit_id(book.incumbent().committed()?)?;
         let lines = repo.present_lines(base, &book.config.scope, recall::LOOKED_AT)?;
         let features = EditFeatures::of(&lines).ok_or_else(|| {
             Error::refused("nothing was sought: the editable files of this checkout are the incumbent's")

@@ -12,6 +12,7 @@ mod notes;
 mod table;
 mod trials;
 
+use piton_core::base::commit::CommitId;
 use std::cell::OnceCell;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -40,7 +41,7 @@ pub struct Run {
     /// Its name; the branch is `piton/<name>`.
     pub name: String,
     /// The commit it starts from.
-    pub base: String,
+    pub base: CommitId,
     /// Git's id of the locked files.
     pub seal: String,
     /// SHA-256 of the harness, where there is one.

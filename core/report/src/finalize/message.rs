@@ -1,6 +1,7 @@
 //! The message of a commit that is taken home.
 
 use super::Idea;
+use piton_base::commit::CommitId;
 use piton_base::metric::{Gain, Metric};
 use piton_rule::keep::{Estimate, TestResult};
 use piton_run::summary::{Again, Verification};
@@ -76,15 +77,12 @@ pub fn message(idea: &Idea, evidence: RunEvidence) -> String {
 
 fn trailers(idea: &Idea, evidence: RunEvidence) -> Vec<(&'static str, String)> {
     let record = idea.record;
-    let mut all = vec![
-        ("Run", record.run.clone()),
-        ("Trial", record.trial.to_string()),
-        ("Kept-as", record.commit.clone().unwrap_or_default()),
-        ("Incumbent", record.parent.clone().unwrap_or_default()),
-    ];
+    let mut all = vec![("Run", record.run.clone()), ("Trial", record.trial.to_string())];
     let mut add = |name, value: Option<String>| {
         all.extend(value.filter(|value| !value.trim().is_empty()).map(|value| (name, value)));
     };
+    add("Kept-as", record.commit.as_ref().map(CommitId::to_string));
+    add("Incumbent", record.parent.as_ref().map(CommitId::to_string));
     let alpha = match idea.provisional() {
         true => "kept for now".to_owned(),
         false => alpha_of(record, evidence.alpha),

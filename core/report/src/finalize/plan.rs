@@ -1,5 +1,6 @@
 //! The plan: what is made of a run, told before it is done, and after.
 
+use piton_base::commit::CommitId;
 use std::fmt::Write;
 
 use serde::Serialize;
@@ -15,9 +16,9 @@ pub struct Plan {
     /// The run.
     pub run: String,
     /// The commit that it starts from, and every branch with it.
-    pub baseline: String,
+    pub baseline: CommitId,
     /// The commit that it has come to.
-    pub head: String,
+    pub head: CommitId,
     /// Its ideas, oldest first.
     pub ideas: Vec<Planned>,
     /// The branches, that with everything last.
@@ -89,7 +90,7 @@ pub struct BranchCommit {
     /// The trial that kept the idea.
     pub trial: u32,
     /// The commit; absent until it is made.
-    pub commit: Option<String>,
+    pub commit: Option<CommitId>,
 }
 
 /// How two trees differ.

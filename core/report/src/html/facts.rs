@@ -1,5 +1,6 @@
 //! What a report says, as values.
 
+use piton_base::commit::CommitId;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -31,7 +32,7 @@ pub struct RunFacts {
     /// The baseline's value with the gain of the incumbent: the verified one where there is one, else the sum of the keeps.
     pub incumbent_value: Option<f64>,
     /// The incumbent's commit.
-    pub incumbent: Option<String>,
+    pub incumbent: Option<CommitId>,
     /// The verified figure.
     pub verified: Option<Verified>,
     /// The gains of the keeps on the branch together, as each was measured: inflated.
@@ -138,7 +139,7 @@ pub struct TrialFacts {
     /// From the commit to the verdict.
     pub seconds: f64,
     /// Its commit.
-    pub commit: Option<String>,
+    pub commit: Option<CommitId>,
     /// What was tried.
     pub description: String,
     /// The family of ideas that its proposer named.

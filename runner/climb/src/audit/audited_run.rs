@@ -1,5 +1,6 @@
 //! What the entries of the ledger hold, run by run, as an audit needs it.
 
+use piton_core::base::commit::CommitId;
 use std::collections::{BTreeMap, BTreeSet};
 
 use piton_core::base::error::Result;
@@ -19,7 +20,7 @@ pub struct AuditedRun {
     pub trials: BTreeMap<u32, LedgerTrial>,
     /// What their records come to.
     pub tally: Tally,
-    commits: BTreeSet<String>,
+    commits: BTreeSet<CommitId>,
     /// Whether the snapshot that is kept, where there is one, is what the records came to.
     pub snapshot: bool,
     kept: Option<Tally>,

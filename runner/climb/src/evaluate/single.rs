@@ -162,7 +162,7 @@ impl Evaluator<'_> {
         let mut single_runner = SingleRunner::new(self.world, config, self.harness);
         let (mut failed, mut why, mut draws) = (vec![], String::new(), 0);
         for of in way.iter().rev() {
-            let id = self.world.repo.commit_id(of.commit.as_deref().unwrap_or_default())?;
+            let id = self.world.repo.commit_id(of.committed()?)?;
             let Some(built) = self.in_place(id, of, &[])? else {
                 return Ok(Some(Outcome::Void { reason: format!("trial {} was not built again", of.trial) }));
             };

@@ -17,7 +17,7 @@ impl Climber<'_, '_> {
     pub(super) fn prepare_worktree(&mut self, next: u32, left: Left) -> Result<String> {
         let work = self.work;
         let anywhere = self.owner == Owner::Piton && *self.agent != Agent::Tuner;
-        let base = work.commit_id(self.session.book.incumbent().commit.as_deref().unwrap_or_default())?;
+        let base = work.commit_id(self.session.book.incumbent().committed()?)?;
         // The last proposal came to no trial: what it began with is not this one's.
         if self.begun.take().is_some() {
             work.restore(base, None)?;

@@ -2,6 +2,7 @@
 
 use super::Session;
 use crate::run_store::{self, Book};
+use piton_core::base::commit::CommitId;
 use piton_core::base::error::{Error, Result};
 use piton_core::report::tables;
 use piton_core::trial::record::{Outcome, Record};
@@ -63,8 +64,8 @@ impl Session<'_> {
         let watch = Stopwatch::start();
         let repo = &self.world.repo;
         let (held, checkout) = self.book.may_accept(repo, trial)?;
-        let base = repo.commit_id(self.book.incumbent().commit.as_deref().unwrap_or_default())?;
-        let edit = repo.commit_id(held.commit.as_deref().unwrap_or_default())?;
+        let base = repo.commit_id(self.book.incumbent().committed()?)?;
+        let edit = repo.commit_id(held.committed()?)?;
         let tree = self.fitted(&held, base, edit)?;
         let mut record = self.blank(base)?;
         record.claimed.accepted = Some(trial);
@@ -75,7 +76,7 @@ impl Session<'_> {
         let message = tables::proposal_message(&record.claimed.description, &record.run, record.trial, &head);
         let repo = &self.world.repo;
         let commit = repo.commit(tree, base, &message)?;
-        record.commit = Some(commit.to_string());
+        record.commit = Some(CommitId::of(commit));
         record.measured.changes = Some(self.changes(repo, base, commit)?);
         record.measured.since_baseline =
             Some(self.changes(repo, repo.commit_id(&self.book.run.base)?, commit)?);

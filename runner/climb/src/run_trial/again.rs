@@ -2,6 +2,7 @@
 
 use super::Session;
 use crate::run_store;
+use piton_core::base::commit::CommitId;
 use piton_core::base::error::{Error, Result};
 use piton_core::base::metric::Gain;
 use piton_core::rule::keep::{KeepReason, RecordedGain, Verdict};
@@ -60,7 +61,7 @@ impl Session<'_> {
         };
         let ids = (commit_of(work, &before)?, commit_of(work, &kept)?);
         let mut record = self.blank(ids.0)?;
-        record.commit = Some(ids.1.to_string());
+        record.commit = Some(CommitId::of(ids.1));
         record.claimed.description = format!("trial {keep} once more, against what it stands on");
         let mut in_progress = run_store::trial_in_progress(&record, Some(work.tree_id(ids.1)?), work, owner);
         self.book.propose(work, &in_progress)?;
@@ -83,7 +84,7 @@ impl Session<'_> {
             None => head,
         };
         let mut record = self.blank(base)?;
-        record.commit = Some(head.to_string());
+        record.commit = Some(CommitId::of(head));
         record.provenance.artifact = incumbent.provenance.artifact.clone();
         record.claimed.description = "the incumbent alone, after it failed".to_owned();
         let mut in_progress = run_store::trial_in_progress(&record, Some(work.tree_id(head)?), work, owner);
@@ -108,5 +109,5 @@ impl Session<'_> {
 }
 
 fn commit_of(repo: &Repo, record: &Record) -> Result<Id> {
-    repo.commit_id(record.commit.as_deref().unwrap_or_default())
+    repo.commit_id(record.committed()?)
 }

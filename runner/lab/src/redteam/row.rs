@@ -10,7 +10,7 @@ use super::corpus::Attack;
 use super::watch::Breaches;
 use piton_core::base::metric::{Direction, Gain, Metric};
 use piton_core::rule::keep::Worth;
-use piton_core::trial::record::{Claimed, Outcome, Record};
+use piton_core::trial::record::{Outcome, Record};
 use piton_core::trial::text::{self, clean, plural, seconds};
 use piton_system::process::End;
 
@@ -238,7 +238,9 @@ pub fn table(report: &RedteamReport) -> String {
 mod tests {
     use super::*;
     use piton_climb::run_trial;
+    use piton_core::base::commit::CommitId;
     use piton_core::rule::keep::{Estimate, KeepReason, Verdict};
+    use piton_core::trial::record::Claimed;
     use piton_system::config;
     use piton_system::config::Config;
     use piton_system::ledger::Run;
@@ -247,7 +249,7 @@ mod tests {
         let text = "name = 'toy'\n[metric]\nname = 'speed'\ndirection = 'higher'\n[scope]\neditable = ['src']\n[measure]\ncommand = ['true']\ntimeout_s = 1\n";
         let run = Run {
             name: "r".into(),
-            base: String::new(),
+            base: CommitId::of("b"),
             seal: String::new(),
             harness: None,
             config: text.into(),

@@ -1,5 +1,6 @@
 //! What must hold after every attack, whatever the attack says of itself.
 
+use piton_core::base::commit::CommitId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -112,7 +113,7 @@ fn ledger(run: &str, before: &RunSnapshot, after: &RunSnapshot) -> Option<String
     }
     for record in after.records.iter().filter(|record| record.trial > 0) {
         let name = format!("refs/piton/{run}/trials/{}", record.trial);
-        if after.refs.get(&name) != record.commit.as_ref() {
+        if after.refs.get(&name).map(String::as_str) != record.commit.as_deref() {
             return Some(format!("{name} is not where the ledger has it"));
         }
     }
@@ -140,7 +141,7 @@ fn harness(before: &RunSnapshot, after: &RunSnapshot) -> Option<String> {
 fn incumbent(run: &str, before: &RunSnapshot, after: &RunSnapshot) -> Option<String> {
     let commit =
         |seen: &RunSnapshot| rechecks::incumbent(&seen.records).and_then(|record| record.commit.clone());
-    let branch = after.refs.get(&format!("refs/heads/piton/{run}")).cloned();
+    let branch = after.refs.get(&format!("refs/heads/piton/{run}")).map(CommitId::of);
     if branch != commit(after) {
         return Some("the run's branch is not at the ledger's incumbent".to_owned());
     }
@@ -190,7 +191,7 @@ mod tests {
     fn record(trial: u32) -> Record {
         let run = Run {
             name: "r".into(),
-            base: "b".into(),
+            base: CommitId::of("b"),
             seal: "s".into(),
             harness: Some("h".into()),
             config: TOY.into(),
@@ -199,7 +200,7 @@ mod tests {
             worktree: None,
             locks: true,
         };
-        let commit = Some(if trial == 0 { "b".to_owned() } else { format!("c{trial}") });
+        let commit = Some(CommitId::of(if trial == 0 { "b".to_owned() } else { format!("c{trial}") }));
         let outcome = if trial == 0 { Outcome::Baseline } else { Outcome::Duplicate { of: 0 } };
         Record { commit, outcome, ..run_trial::blank(&run, trial, &Config::parse(TOY).unwrap()) }
     }

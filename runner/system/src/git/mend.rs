@@ -1,5 +1,6 @@
 //! What a kill or a power cut leaves in a repository, and how it is told from what somebody is at work on.
 
+use piton_core::base::commit::CommitId;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,7 +24,7 @@ pub struct StaleLock {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Commit {
     /// Its parents.
-    pub parents: Vec<String>,
+    pub parents: Vec<CommitId>,
     /// Its tree.
     pub tree: String,
     /// The trailers in the last paragraph of its message.
@@ -130,7 +131,7 @@ impl Repo {
             .filter_map(|line| line.split_once(": "))
             .map(|(name, value)| (name.to_owned(), value.to_owned()));
         Some(Commit {
-            parents: commit.parent_ids().map(|id| id.to_string()).collect(),
+            parents: commit.parent_ids().map(CommitId::of).collect(),
             tree: commit.tree_id().to_string(),
             trailers: trailers.collect(),
         })

@@ -1,5 +1,6 @@
 //! What a repository says of runs by itself: refs of piton's, and commits that call themselves trials.
 
+use piton_core::base::commit::CommitId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
@@ -12,7 +13,7 @@ use piton_core::base::error::{Context, Result};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TrialCommit {
     /// The commit.
-    pub commit: String,
+    pub commit: CommitId,
     /// The run that it names.
     pub run: String,
     /// The number that it names.
@@ -58,7 +59,7 @@ impl Repo {
         let mut take = |name: &str| said.remove(name);
         let (ledger, run, trial) = (take("Ledger")?, take("Run"), take("Trial"));
         let (run, trial) = (run.unwrap_or_default(), trial.unwrap_or_default());
-        Some(TrialCommit { commit: commit.to_owned(), run, trial, ledger })
+        Some(TrialCommit { commit: CommitId::of(commit), run, trial, ledger })
     }
 
     /// The commits that claim to be trials and that a ref, HEAD or the stash leads to, the latest first; none that `before` leads to,
