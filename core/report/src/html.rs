@@ -21,6 +21,7 @@ use piton_rule::settings::{Guard, SecondaryMetric};
 use piton_run::rechecks;
 use piton_run::summary::Verification;
 use piton_trial::record::Record;
+use piton_trial::text::width;
 use piton_trial::text::{clean, ends, gain, noun, number, plural, printable};
 
 pub use facts::{Provenance, RunFacts, TimeSpent, TrialFacts, Verified};
@@ -207,7 +208,7 @@ fn kept(view: &View) -> Markup {
                                 @if !each.is_empty() {
                                     td class="r" { @if let Some(again) = again(record.trial) { (gain(again.own.0, view.metric)) @if !again.pays() { b { " no longer" } } } }
                                 }
-                                td { (clean(&record.claimed.description, 160)) }
+                                td { (clean(&record.claimed.description, width::WRAPPED)) }
                             }
                         }
                     }

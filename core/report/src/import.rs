@@ -12,6 +12,7 @@ use crate::html::{Provenance, RunFacts, TimeSpent};
 use crate::plot::{Mark, Staircase, TrialKind, drawable};
 use piton_base::metric::{Direction, Gain, Metric, Scale};
 use piton_trial::record::Cost;
+use piton_trial::text::width;
 use piton_trial::text::{clean, gain, noun, number};
 
 /// Whose results.
@@ -279,7 +280,7 @@ impl Imported {
                 line.push((claim.trial, level));
                 before = level;
             }
-            let label = clean(&claim.description, 40);
+            let label = clean(&claim.description, width::LABEL);
             marks.push(Mark { trial: claim.trial, kind, level, ends: None, gain, label });
         }
         Staircase {
@@ -387,7 +388,7 @@ impl Imported {
                 "{:>6}  {:<15}  {value:>width$}  {by:>8}  {}",
                 claim.trial,
                 clean(&claim.status, 40),
-                clean(&claim.description, 80)
+                clean(&claim.description, width::LOG)
             );
             text.push_str(&format!("{}\n", line.trim_end()));
         }

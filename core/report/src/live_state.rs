@@ -10,6 +10,7 @@ use piton_base::metric::{Gain, Metric};
 use piton_rule::keep::Asked;
 use piton_run::stopping::{self, Ascent};
 use piton_trial::record::Record;
+use piton_trial::text::width;
 use piton_trial::text::{clean, number, plural, seconds};
 
 /// Gains of pairs that are told at most: the last ones.
@@ -227,7 +228,7 @@ pub fn verdict(record: &Record, metric: &Metric) -> (u32, TrialKind, String) {
     let gain =
         record.outcome.estimate().map_or_else(|| "-".to_owned(), |e| piton_trial::text::gain(e.gain, metric));
     let reason = clean(&record.outcome.reason(), 40);
-    let what = clean(&record.claimed.description, 160);
+    let what = clean(&record.claimed.description, width::WRAPPED);
     (record.trial, TrialKind::of(&record.outcome), format!("{gain:>9}  {reason:<18} {what}"))
 }
 

@@ -13,6 +13,7 @@ use piton_rule::keep::Case;
 use piton_run::power;
 use piton_run::stopping;
 use piton_trial::record::Record;
+use piton_trial::text::width;
 use piton_trial::text::{clean, expected, gain, like, number, plural, seconds, size, slow_start, verdict};
 
 pub use log::{Filter, LogLine, log_header, log_line};
@@ -23,7 +24,7 @@ pub fn show(record: &Record, metric: &Metric, gates: &[Gate], case: &Case) -> St
         "trial {} of run {}: {}\n\n",
         record.trial,
         record.run,
-        clean(&record.claimed.description, 200)
+        clean(&record.claimed.description, width::TITLE)
     );
     let mut line = |name: &str, value: &str| text.push_str(&format!("  {name:<12} {value}\n"));
     line("verdict", &verdict(record, metric, case.settings.alpha));
@@ -337,13 +338,16 @@ pub struct Rehearsal {
 /// Message of a challenger's commit before it is judged. `head` is the hash of the ledger's last entry: it ties the commit to
 /// everything that was recorded before it.
 pub fn proposal_message(description: &str, run: &str, trial: u32, head: &str) -> String {
-    format!("{}\n\nRun: {run}\nTrial: {trial}\nLedger: {head}\n", clean(description, 200))
+    format!("{}\n\nRun: {run}\nTrial: {trial}\nLedger: {head}\n", clean(description, width::TITLE))
 }
 
 /// Message of a kept commit: what, the evidence, and trailers that `git log` alone can be audited by.
 pub fn keep_message(record: &Record, metric: &Metric, alpha: f64, head: &str) -> String {
-    let mut text =
-        format!("{}\n\n{}\n", clean(&record.claimed.description, 200), verdict(record, metric, alpha));
+    let mut text = format!(
+        "{}\n\n{}\n",
+        clean(&record.claimed.description, width::TITLE),
+        verdict(record, metric, alpha)
+    );
     if let Some(changes) = &record.measured.changes {
         text.push('\n');
         changes.lines().iter().for_each(|line| text.push_str(&format!("- {}\n", clean(line, 200))));
@@ -406,7 +410,7 @@ pub fn tsv_row(record: &Record, metric: &Metric, others: &[String]) -> Vec<Strin
             .and_then(|name| record.value(name))
             .map_or_else(String::new, |value| cell(metric.gigabytes(value))),
         record.outcome.status().word().to_owned(),
-        clean(&record.claimed.description, 400),
+        clean(&record.claimed.description, width::TABLE),
         record.trial.to_string(),
         short(&record.parent),
         clean(&record.outcome.reason(), 60),

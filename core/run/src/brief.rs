@@ -12,6 +12,7 @@ use piton_base::note::Note;
 use piton_rule::gate::Gate;
 use piton_trial::record::Record;
 use piton_trial::scope::Scope;
+use piton_trial::text::width;
 use piton_trial::text::{
     clean, ends, gain, interval, like, number, plural, printable, seconds, size, verdict,
 };
@@ -128,7 +129,7 @@ pub fn text(facts: &BriefFacts) -> String {
         part::DIFF,
     ));
     let kept = &mut lessons.kept.iter().rev().map(|kept| {
-        format!("{} {} {}", kept.trial, gain(kept.gain, facts.metric), clean(&kept.description, 80))
+        format!("{} {} {}", kept.trial, gain(kept.gain, facts.metric), clean(&kept.description, width::LOG))
     });
     text.push_str(&data("Kept, the last first", "", kept, part::KEPT));
     text.push_str(&data(
@@ -274,7 +275,7 @@ fn apart(near: &Near, metric: &Metric) -> String {
 
 fn near(near: &Near, metric: &Metric) -> String {
     let (by, apart) = (gain(near.gain, metric), apart(near, metric));
-    format!("{} {by}{apart} {}", near.trial, clean(&near.description, 100))
+    format!("{} {by}{apart} {}", near.trial, clean(&near.description, width::LINE))
 }
 
 /// A trial in one line.
@@ -298,7 +299,7 @@ fn told(record: &Record, metric: &Metric) -> String {
         None => verdict(record, metric, f64::NAN),
     };
     let (description, came) =
-        (cut(&clean(&record.claimed.description, 90), 100), cut(&clean(&came, 110), 120));
+        (cut(&clean(&record.claimed.description, width::LIST), 100), cut(&clean(&came, 110), 120));
     format!("{} {family}{description}{begun} -> {came}{}", record.trial, cut(&earlier, 70))
 }
 

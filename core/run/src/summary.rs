@@ -14,6 +14,7 @@ use piton_base::metric::{Gain, Metric, Scale};
 use piton_base::stats;
 use piton_rule::keep::Verdict;
 use piton_trial::record::{Cost, Outcome, Pair, Record, counted};
+use piton_trial::text::width;
 
 use piton_trial::text::{clean, ends, exactly, expected, from_to, gain, noun, number, plural, seconds, size};
 
@@ -319,7 +320,7 @@ pub fn verification_words(verification: &Verification, metric: &Metric) -> Strin
             gain(again.recorded),
             cell(&again.own),
             again.without.as_ref().map_or_else(|| "built upon, cannot be taken out".to_owned(), cell),
-            clean(&again.description, 60),
+            clean(&again.description, width::BESIDE),
             if again.pays() { "" } else { "   <- no longer pays" }
         ));
     }
@@ -407,7 +408,7 @@ pub fn summary(summary: &Summary, metric: &Metric) -> String {
         .map(|r| {
             let by = r.outcome.estimate().map_or_else(String::new, |e| exactly(e.gain, metric));
             let left = if line.contains(&r.trial) { "" } else { "  (taken back)" };
-            format!("  {:>3}  {by:>9}  {}{left}\n", r.trial, clean(&r.claimed.description, 90))
+            format!("  {:>3}  {by:>9}  {}{left}\n", r.trial, clean(&r.claimed.description, width::LIST))
         })
         .collect();
     if !kept.is_empty() {

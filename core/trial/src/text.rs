@@ -7,6 +7,28 @@ use piton_base::stats;
 use piton_rule::gate::GateResult;
 use piton_rule::keep::{Estimate, First, KeepReason, Ordered, Verdict, Worth};
 
+/// How much of a description is shown where, in characters. What is cut ends in a sign for it; the record has the whole.
+pub mod width {
+    /// Beside a point of a picture.
+    pub const LABEL: usize = 40;
+    /// At the end of a line that has figures before it.
+    pub const BESIDE: usize = 60;
+    /// In a row of the log, and of what was kept in a brief.
+    pub const LOG: usize = 80;
+    /// In a list of trials that did not hold.
+    pub const LIST: usize = 90;
+    /// In a line of its own of a list, as a hit of a search or a near miss.
+    pub const LINE: usize = 100;
+    /// In a row of the page, which unfolds where there is more.
+    pub const PAGE: usize = 120;
+    /// Where a line may break: in the lineage, and for those who look on.
+    pub const WRAPPED: usize = 160;
+    /// Above all that is said of a trial, and as the subject of its commit.
+    pub const TITLE: usize = 200;
+    /// In a cell of `results.tsv`.
+    pub const TABLE: usize = 400;
+}
+
 /// A warning, where the challenger's first run was slow.
 pub fn slow_start(record: &Record, metric: &Metric) -> Option<String> {
     let slow = gain(record.measured.slow_start?, metric);

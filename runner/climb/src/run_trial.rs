@@ -8,6 +8,7 @@ mod again;
 mod similar;
 
 use piton_core::base::commit::CommitId;
+use piton_core::trial::text::width;
 use std::path::{Path, PathBuf};
 
 use crate::build::Built;
@@ -272,7 +273,7 @@ impl Session<'_> {
         let progress = &self.world.progress;
         progress.line(
             Tone::Plain,
-            &format!("trial {:<3} {}", record.trial, text::clean(&record.claimed.description, 200)),
+            &format!("trial {:<3} {}", record.trial, text::clean(&record.claimed.description, width::TITLE)),
         );
         let lines = record.measured.changes.iter().flat_map(changes::Changes::lines);
         lines.filter(|line| !record.claimed.description.contains(line)).for_each(|line| {

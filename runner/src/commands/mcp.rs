@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use piton_core::base::level::Level;
+use piton_core::trial::text::width;
 use rmcp::model::{
     CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, Implementation, JsonObject,
     ListToolsResult, PaginatedRequestParams, ProgressNotificationParam, ServerCapabilities, ServerConfig,
@@ -233,7 +234,7 @@ fn line(record: &Value, metric: Option<&Metric>) -> String {
         record.trial,
         record.outcome.status().word(),
         text::clean(&record.outcome.reason(), 60),
-        text::clean(&record.claimed.description, 200)
+        text::clean(&record.claimed.description, width::TITLE)
     )
 }
 

@@ -10,6 +10,7 @@ use piton_climb::recall;
 use piton_climb::run_store::Book;
 use piton_core::base::error::{Error, Result, exit};
 use piton_core::trial::similarity::EditFeatures;
+use piton_core::trial::text::width;
 use piton_core::trial::text::{clean, gain};
 use piton_system::git::Repo;
 use piton_system::ledger::{Hit, Ledger, Run, Where};
@@ -137,7 +138,7 @@ impl FoundTrial {
             self.trial,
             self.status,
             clean(&self.reason, 60),
-            clean(&self.description, 100)
+            clean(&self.description, width::LINE)
         );
         if let Some(snippet) = &self.snippet {
             let snippet = snippet.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -8,6 +8,7 @@ use piton_base::metric::{Gain, Metric};
 use piton_rule::keep::Estimate;
 use piton_run::stopping;
 use piton_trial::record::{Outcome, Record};
+use piton_trial::text::width;
 use piton_trial::text::{self, clean, ends, expected, gain, number, printable, seconds, verdict};
 
 /// The page is not longer than this, in bytes, unless its rows alone are.
@@ -139,7 +140,7 @@ impl TrialRows<'_> {
                 span class="r" { (estimate.map_or_else(String::new, |e| interval(e, self.view.metric))) }
                 span { (clean(&record.outcome.reason(), 60)) }
                 span class="r" { (seconds(record.measured.seconds.total)) }
-                span { (clean(&record.claimed.description, 120)) }
+                span { (clean(&record.claimed.description, width::PAGE)) }
             }
         }
     }
@@ -159,7 +160,7 @@ impl TrialRows<'_> {
         html! {
             // Where its log stands below, the first line is enough.
             p { (clean(&verdict(record, self.view.metric, self.view.alpha), 700).split("\\n").next().unwrap_or_default()) }
-            @if record.claimed.description.chars().nth(120).is_some() { p { (printable(&record.claimed.description)) } }
+            @if record.claimed.description.chars().nth(width::PAGE).is_some() { p { (printable(&record.claimed.description)) } }
             (said(record, self.view.metric))
             p class="faint" {
                 (record.started)

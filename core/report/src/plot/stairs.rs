@@ -11,6 +11,7 @@ use piton_base::metric::{Direction, Gain, Metric, Scale};
 use piton_run::rechecks::BranchState;
 use piton_run::summary::Verification;
 use piton_trial::record::Record;
+use piton_trial::text::width;
 use piton_trial::text::{clean, ends, gain, number};
 
 /// Whether levels can be drawn from this value.
@@ -94,7 +95,7 @@ impl Staircase {
                 level,
                 ends,
                 gain: estimate.map(|e| e.gain),
-                label: clean(&record.claimed.description, 40),
+                label: clean(&record.claimed.description, width::LABEL),
             });
         }
         let start = records.first().and_then(|r| r.value(&metric.name));

@@ -5,6 +5,7 @@ use serde::Deserialize;
 use piton_base::metric::{Metric, Values};
 use piton_trial::proposal::{self, Claim};
 use piton_trial::record::{Outcome, Record, Seconds};
+use piton_trial::text::width;
 use piton_trial::text::{clean, gain, noun, number, seconds};
 
 /// What a line of the log needs of a record: the pairs are passed over.
@@ -104,7 +105,7 @@ pub fn log_line(line: &LogLine, metric: &Metric) -> String {
             &estimate.map_or_else(|| "-".to_owned(), |e| e.pairs.to_string()),
             &seconds(line.seconds.total),
             &clean(&line.outcome.reason(), 60),
-            &format!("{family}{}", clean(&line.description, 80)),
+            &format!("{family}{}", clean(&line.description, width::LOG)),
         ],
         metric,
     )
