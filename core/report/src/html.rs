@@ -24,7 +24,7 @@ use piton_trial::record::Record;
 use piton_trial::text::width;
 use piton_trial::text::{clean, ends, gain, noun, number, plural, printable};
 
-pub use facts::{Provenance, RunFacts, TimeSpent, TrialFacts, Verified};
+pub use facts::{PageProvenance, RunFacts, TimeSpent, TrialFacts, Verified};
 pub use live::{Served, answer, live, news, row, strip};
 pub use markdown::{cell, code, markdown};
 use pictures::{others, pictures};

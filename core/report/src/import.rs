@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::html::{Provenance, RunFacts, TimeSpent};
+use crate::html::{PageProvenance, RunFacts, TimeSpent};
 use crate::plot::{Mark, Staircase, TrialKind, drawable};
 use piton_base::metric::{Direction, Gain, Metric, Scale};
 use piton_trial::record::Cost;
@@ -347,7 +347,7 @@ impl Imported {
                 ..TimeSpent::default()
             },
             cost: Cost::default(),
-            provenance: Provenance::default(),
+            provenance: PageProvenance::default(),
             rows: vec![],
         }
     }

@@ -68,7 +68,7 @@ pub fn run(world: &World, file: &Path, only: Option<&str>, samples: u32) -> Resu
         let commit = variant.commit(world, &config, head)?.unwrap_or(head);
         let end = world.build_store().challenger(commit, &[], &config, rows.is_empty())?;
         let built = end.built(what, &variant.name)?;
-        let Measured { values: measured, outcome, unmeasured } =
+        let MeasuredVariant { values: measured, outcome, unmeasured } =
             measure(world, &config, &harness, &built, samples, &variant.name)?;
         let gates = gate::read(&config.gates, &measured);
         let alone =
@@ -156,7 +156,7 @@ fn edited(world: &World, config: &Config, head: Id, variant: &Variant) -> Result
 }
 
 /// The samples of a variant.
-struct Measured {
+struct MeasuredVariant {
     values: Vec<Values>,
     /// How the first that gave no values ended.
     outcome: Option<String>,
@@ -171,9 +171,9 @@ fn measure(
     built: &Built,
     samples: u32,
     name: &str,
-) -> Result<Measured> {
+) -> Result<MeasuredVariant> {
     let sampler = world.sampler(config, harness);
-    let mut measured = Measured { values: vec![], outcome: None, unmeasured: 0 };
+    let mut measured = MeasuredVariant { values: vec![], outcome: None, unmeasured: 0 };
     for seed in 1..=samples {
         world.progress.doing(&format!("{name}: sample {seed} of {samples}"));
         match sampler.sample(built, u64::from(seed), 0)? {

@@ -50,7 +50,7 @@ pub struct RunFacts {
     /// What the agents have cost, as far as they tell.
     pub cost: Cost,
     /// What measured it.
-    pub provenance: Provenance,
+    pub provenance: PageProvenance,
     /// The trials.
     pub rows: Vec<TrialFacts>,
 }
@@ -95,7 +95,7 @@ pub struct TimeSpent {
 
 /// What measured a run: more than one value where it changed.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
-pub struct Provenance {
+pub struct PageProvenance {
     /// Machines.
     pub machines: Vec<String>,
     /// Levels of confinement.
@@ -214,7 +214,7 @@ fn spent(records: &[Record]) -> TimeSpent {
     })
 }
 
-fn provenance(records: &[Record]) -> Provenance {
+fn provenance(records: &[Record]) -> PageProvenance {
     let distinct = |of: &dyn Fn(&Record) -> Option<String>| {
         let mut values: Vec<String> = vec![];
         for value in records.iter().filter_map(of) {
@@ -224,7 +224,7 @@ fn provenance(records: &[Record]) -> Provenance {
         }
         values
     };
-    Provenance {
+    PageProvenance {
         machines: distinct(&|r| Some(r.provenance.machine.clone())),
         confinement: distinct(&|r| Some(r.provenance.confinement.to_string())),
         rules: distinct(&|r| Some(r.provenance.rule.clone())),
