@@ -37,7 +37,7 @@ pub struct Standing {
     pub baseline_value: Option<f64>,
     /// The primary metric of the incumbent, as measured in the trial that kept it.
     pub incumbent_value: Option<f64>,
-    /// Gain of the one over the other: a natural logarithm, or a difference in the metric's unit; positive when better.
+    /// Gain of the one over the other.
     pub gain: Option<Gain>,
     /// The same as a change of the value in percent, positive when better; absent where differences are compared.
     pub gain_pct: Option<f64>,

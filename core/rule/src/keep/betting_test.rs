@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SECOND_ALPHA;
 use crate::settings::Settings;
-use piton_base::metric::Scale;
+use piton_base::metric::{Gain, Scale};
 
 /// The evidence of a pair counts up to this many scales.
 const EVIDENCE_CLIP: f64 = 1.5;
@@ -16,7 +16,8 @@ const AS_GOOD_PAIRS: u32 = 96;
 /// A margin below this share of tau cannot be resolved.
 const LEAST_MARGIN: f64 = 0.3;
 
-/// "Is the gain greater than `-margin`?", asked of gains d_1, d_2, ... in natural logarithms.
+/// "Is the gain greater than `-margin`?", asked of gains d_1, d_2, ...: the plain numbers of [`Gain`], and everything here
+/// that is held against them is in their unit.
 ///
 /// With z = (d + margin) / tau, each pair adds ln(1 + tanh(k clip(z, 1.5))) to log E and k (clip(z, 2.5) - k/2) to F.
 /// Where the true gain is -margin and a fair coin has made d symmetric about it, E is a non-negative martingale
@@ -26,11 +27,11 @@ const LEAST_MARGIN: f64 = 0.3;
 /// step is then still a fair bet.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Question {
-    /// Scale of one pair, natural logarithm, above 0.
+    /// Scale of one pair, above 0.
     pub tau: f64,
     /// The effect that is bet on, in scales: above 0, at most 1.
     pub k: f64,
-    /// How much worse would still be a yes, natural logarithm.
+    /// How much worse would still be a yes.
     pub margin: f64,
     /// Probability of a yes where the truth is -margin: at most.
     pub alpha: f64,
@@ -78,8 +79,9 @@ impl Question {
 
     /// What a keep for being as good may cost, in the unit of gains.
     pub fn margin_on(settings: &Settings, scale: Scale, tau: f64) -> f64 {
+        let percent = |percent| Gain::from_percent(percent).0;
         match scale {
-            Scale::Ratio => settings.margin_pct.map_or_else(|| (0.6 * tau).max(log(1.0)), log),
+            Scale::Ratio => settings.margin_pct.map_or_else(|| (0.6 * tau).max(percent(1.0)), percent),
             Scale::Difference => settings.margin.unwrap_or(0.6 * tau),
         }
     }
@@ -87,7 +89,7 @@ impl Question {
     /// What all such keeps of a run may cost, in the unit of gains.
     pub fn budget_on(settings: &Settings, scale: Scale, tau: f64) -> f64 {
         match scale {
-            Scale::Ratio => log(settings.margin_budget_pct),
+            Scale::Ratio => Gain::from_percent(settings.margin_budget_pct).0,
             // Three of them, and what rounding makes of that.
             Scale::Difference => {
                 settings.margin_budget.unwrap_or_else(|| 3.0000001 * Self::margin_on(settings, scale, tau))
@@ -198,10 +200,6 @@ impl Question {
         let mirrored: Vec<f64> = gains.iter().map(|gain| -gain).collect();
         self.lower_bound_by(&mirrored, scales).map(|bound| -bound)
     }
-}
-
-fn log(percent: f64) -> f64 {
-    (percent / 100.0).ln_1p()
 }
 
 #[cfg(test)]

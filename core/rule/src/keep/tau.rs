@@ -107,7 +107,7 @@ impl History {
         self.same.0.as_ref().map_or(0.0, |all| worth(all, tau, LEAN_OF_FEW))
     }
 
-    /// tau, natural logarithm: 1.4826 times the median of the last 200 deviations; of a metric so coarse that the median is 0, the
+    /// tau, in the unit of gains: 1.4826 times the median of the last 200 deviations; of a metric so coarse that the median is 0, the
     /// smallest that is not. 0 only where none was ever seen: then the metric has no noise.
     pub fn tau(&self) -> f64 {
         let last: Vec<f64> = self.deviations.iter().copied().collect();
@@ -115,7 +115,7 @@ impl History {
         1.4826 * middle.or(self.smallest).unwrap_or(0.0)
     }
 
-    /// b, natural logarithm: the sum of clip(w, 3 tau) over the last m pairs / (m + 4), and 0 while m < 8; m is at most 2000.
+    /// b, in the unit of gains: the sum of clip(w, 3 tau) over the last m pairs / (m + 4), and 0 while m < 8; m is at most 2000.
     ///
     /// Only earlier pairs count, so that the coin of the next one keeps its gain symmetric.
     fn position(&self, tau: f64) -> f64 {

@@ -17,7 +17,7 @@ const AGREEING: usize = 2;
 pub struct Track {
     /// tau of the metric, frozen within the trial, in the unit of d; 0 for a metric that gave one value on every seed.
     pub tau: f64,
-    /// d of every pair so far, in order: natural logarithms, or differences in the metric's unit.
+    /// d of every pair so far, in order: plain numbers of gains.
     pub d: Vec<f64>,
     /// The pairs by what ran before; not all of them in cases from before the rule asked for that.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
