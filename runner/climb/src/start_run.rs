@@ -1,15 +1,16 @@
 //! How a run begins, and how it is taken up again.
 
+mod refusals;
+
 use piton_core::base::commit::CommitId;
 use std::fs;
-use std::path::Path;
 
 use crate::build::{BuildEnd, Built};
 use crate::calibrate;
 use crate::context::{self, World};
-use crate::recover::{LockedRepo, open_settled};
+use crate::recover::LockedRepo;
 use crate::run_store::{self, Book, ExperimentFiles};
-use crate::run_trial::{Session, blank, worktree_path};
+use crate::run_trial::{Session, blank};
 use crate::sample::Sampled;
 use piton_core::base::error::{Context, Error, Result, exit};
 use piton_core::base::metric::{Gain, Scale};
@@ -20,14 +21,17 @@ use piton_core::trial::state::Owner;
 use piton_core::trial::text;
 use piton_core::trial::text::{clean, number, plural, seconds};
 use piton_system::clock::{self, Stopwatch};
-use piton_system::config::{self, Config};
+use piton_system::config::Config;
 use piton_system::failpoint;
 use piton_system::fsync;
-use piton_system::git::{Id, RefConflict, Repo, Site};
+use piton_system::git::{Id, Site};
 use piton_system::host;
 use piton_system::ledger::{Ledger, Run};
 use piton_system::process;
 use piton_system::terminal::Tone;
+
+use refusals::{fit, free_name, is_own_directory, no_foreign_worktree, some, stand_clean};
+pub use refusals::{may_begin, may_resume};
 
 /// Directories in which tools keep dependencies, and which git mostly ignores.
 const DEPENDENCIES: [&str; 9] = [
@@ -41,37 +45,6 @@ const DEPENDENCIES: [&str; 9] = [
     "deps",
     "elm-stuff",
 ];
-
-/// Whether a run may begin here: what [`begin`] refuses, as far as it can be seen without changing anything.
-///
-/// # Errors
-/// What stands in the way.
-pub fn may_begin(world: &World, name: Option<&str>, owner: Owner) -> Result<()> {
-    let state = world.repo.state_dir();
-    let ledger = open_settled(&world.repo)?;
-    if ledger.is_none() && Ledger::open_read_only(&state)?.is_some() {
-        return Ok(());
-    }
-    let head = world.repo.head()?;
-    let (_, config) = context::experiment(&world.repo, head.commit)?;
-    stand_clean(world, &config, owner)?;
-    let name = free_name(world, name, ledger.as_ref())?;
-    fit(&world.repo, head.commit, &config)?;
-    let site = world.repo.site();
-    let dir = world.repo.directory(&site);
-    is_own_directory(&dir.join(run_store::OWN))?;
-    no_foreign_worktree(world, &name, &dir)
-}
-
-fn no_foreign_worktree(world: &World, name: &str, dir: &Path) -> Result<()> {
-    let Some(place) = world.repo.foreign_worktree(&format!("piton-{name}"), &worktree_path(dir, name)) else {
-        return Ok(());
-    };
-    Err(Error::refused("the run did not begin: git has a worktree of the name that its own would have")
-        .cause(format!("piton-{name} lies at {}", place.display()))
-        .note("nothing was measured, and it is as it was")
-        .hint(format!("choose another name for the run, or: git worktree remove {}", place.display())))
-}
 
 /// Begins a run at HEAD: seals, builds, measures and records the baseline, makes the branch.
 ///
@@ -116,42 +89,14 @@ pub fn begin<'w>(
             &format!("harness built in {}, sha256 {}", seconds(watch.seconds()), &hash[..12]),
         );
     }
-    let built_from = Stopwatch::start();
-    world.begin_long("building the baseline");
-    let left_out = left_out(world, &harness, &config);
     let broken = |why: String| {
         Error::new("the run did not begin: the baseline cannot be measured")
             .status(exit::BASELINE)
             .cause(why)
             .note("no branch was made and nothing was recorded")
-            .hint(format!("the whole output is in {}{left_out}", files.names.log))
+            .hint(format!("the whole output is in {}{}", files.names.log, left_out(world, &harness, &config)))
     };
-    let build = |end: BuildEnd| match end {
-        BuildEnd::Built(built) => Ok(built),
-        BuildEnd::Failed(crash) => Err(broken(format!("it does not build: {}", crash.reason))),
-        BuildEnd::TimedOut => Err(broken("its build took too long".to_owned())),
-        BuildEnd::Interrupted => Err(broken(process::STOPPED.to_owned())),
-    };
-    let baseline = build(world.build_store().challenger(head.commit, &[], &config, true)?)?;
-    let build_s = built_from.seconds();
-    world.progress.line(Tone::Plain, &format!("baseline built in {}", seconds(build_s)));
-    if !config.scope.from_checkout.is_empty() {
-        world.progress.line(
-            Tone::Neutral,
-            &format!(
-                "not sealed, read from the checkout: {}",
-                config.within_experiment(&config.scope.from_checkout).join(", ")
-            ),
-        );
-    }
-    // One sample now: what is wrong with the measuring command is not to show after another build.
-    if config.build.is_some()
-        && let Some(why) = first_sample(world, &config, &harness, &baseline)?
-    {
-        return Err(broken(why));
-    }
-    world.doing("building the baseline a second time");
-    let again = build(world.build_store().again(head.commit, &[&baseline], &config)?)?;
+    let (baseline, again, build_s) = build_twice(world, head.commit, &config, &harness, &broken)?;
 
     let measured_from = Stopwatch::start();
     let seed: u64 = host::fresh_seed()?;
@@ -186,11 +131,66 @@ pub fn begin<'w>(
     record.measured.seconds =
         Seconds { agent: 0.0, build: build_s, measure: measured_from.seconds(), total: watch.seconds() };
     world.progress.idle();
-    let config = config.with_scales_of(Some(&record));
+    tell_baseline(world, config, &record);
+    if let Some(hash) = &record.provenance.artifact {
+        fsync::sync_within(&run_store::artifact_dir(&world.repo, hash))
+            .context("the artifact was not synced")?;
+    }
+    let tree = world.repo.tree_id(head.commit)?;
+    ledger.begin(&run, &run_store::trial_in_progress(&record, Some(tree), &world.repo, Owner::User))?;
+    failpoint::point("begun");
+    let mut book = Book::open(ledger, run)?;
+    book.create_branch(&world.repo)?;
+    book.apply(&world.repo, None, 0, Owner::User)?;
+    Ok(Session { world, book, harness, status_guard, lock })
+}
+
+/// Builds the baseline twice, with a sample of it between. Returns both builds, and the seconds that the first took.
+fn build_twice(
+    world: &World,
+    head: Id,
+    config: &Config,
+    harness: &Built,
+    broken: &dyn Fn(String) -> Error,
+) -> Result<(Built, Built, f64)> {
+    let built_from = Stopwatch::start();
+    world.begin_long("building the baseline");
+    let build = |end: BuildEnd| match end {
+        BuildEnd::Built(built) => Ok(built),
+        BuildEnd::Failed(crash) => Err(broken(format!("it does not build: {}", crash.reason))),
+        BuildEnd::TimedOut => Err(broken("its build took too long".to_owned())),
+        BuildEnd::Interrupted => Err(broken(process::STOPPED.to_owned())),
+    };
+    let baseline = build(world.build_store().challenger(head, &[], config, true)?)?;
+    let build_s = built_from.seconds();
+    world.progress.line(Tone::Plain, &format!("baseline built in {}", seconds(build_s)));
+    if !config.scope.from_checkout.is_empty() {
+        world.progress.line(
+            Tone::Neutral,
+            &format!(
+                "not sealed, read from the checkout: {}",
+                config.within_experiment(&config.scope.from_checkout).join(", ")
+            ),
+        );
+    }
+    // One sample now: what is wrong with the measuring command is not to show after another build.
+    if config.build.is_some()
+        && let Some(why) = first_sample(world, config, harness, &baseline)?
+    {
+        return Err(broken(why));
+    }
+    world.doing("building the baseline a second time");
+    let again = build(world.build_store().again(head, &[&baseline], config)?)?;
+    Ok((baseline, again, build_s))
+}
+
+/// Tells what the baseline came to, and how gains over it are compared.
+fn tell_baseline(world: &World, config: Config, record: &Record) {
+    let config = config.with_scales_of(Some(record));
     let metric = &config.metric;
     let tau = record.measured.tau.map_or_else(String::new, |tau| {
         let size = text::size(tau, 2, metric);
-        match config.histories(std::slice::from_ref(&record), false).primary.track().seeded {
+        match config.histories(std::slice::from_ref(record), false).primary.track().seeded {
             _ if tau == Gain::ZERO => ", the same value on every seed".to_owned(),
             true => format!(", equal on the same seed; from seed to seed it varies by {size}"),
             false => format!(", tau of a pair's gain {size}"),
@@ -213,17 +213,6 @@ pub fn begin<'w>(
             }
         ),
     );
-    if let Some(hash) = &record.provenance.artifact {
-        fsync::sync_within(&run_store::artifact_dir(&world.repo, hash))
-            .context("the artifact was not synced")?;
-    }
-    let tree = world.repo.tree_id(head.commit)?;
-    ledger.begin(&run, &run_store::trial_in_progress(&record, Some(tree), &world.repo, Owner::User))?;
-    failpoint::point("begun");
-    let mut book = Book::open(ledger, run)?;
-    book.create_branch(&world.repo)?;
-    book.apply(&world.repo, None, 0, Owner::User)?;
-    Ok(Session { world, book, harness, status_guard, lock })
 }
 
 /// Words on dependencies that are in the checkout and, since git ignores them, in no tree that is measured; empty where there are none.
@@ -247,33 +236,6 @@ fn left_out(world: &World, harness: &Built, config: &Config) -> String {
         names.join(", ").replace('"', ""),
         all.collect::<Vec<_>>().join(", ")
     )
-}
-
-/// A run begins at what a commit holds. Where a climb begins it, in a worktree of its own, files that no commit has do not matter:
-/// they are returned.
-fn stand_clean(world: &World, config: &Config, owner: Owner) -> Result<Vec<String>> {
-    let overlooked = run_store::overlooked(&config.within);
-    let (untracked, dirty): (Vec<String>, Vec<String>) = world
-        .repo
-        .dirty()?
-        .into_iter()
-        .filter(|path| !overlooked.contains(path))
-        .partition(|path| owner == Owner::Piton && !world.repo.tracks(path));
-    if let Some((path, how)) = dirty.iter().find_map(|path| Some((path, world.repo.uncompared(path)?))) {
-        return Err(Error::refused("the run did not begin: a file cannot be compared with its commit")
-            .cause(format!(
-                "{path} has {how}, which piton does not run, and git's index does not vouch for it"
-            ))
-            .note("nothing was changed, and your files are as they were")
-            .hint("`touch` the file, then `git status`, renews the index; if that names the file, commit it or put it back"));
-    }
-    if !dirty.is_empty() {
-        return Err(Error::refused("the run did not begin: the tree is not clean")
-            .cause(format!("not committed: {}", some(&dirty)))
-            .note("nothing was changed, and your files are as they were")
-            .hint("commit them, or `git stash --include-untracked`"));
-    }
-    Ok(untracked)
 }
 
 /// Tells what is measured otherwise than it looks.
@@ -361,112 +323,6 @@ pub fn resume<'w>(world: &'w World, locked_repo: LockedRepo, name: &str) -> Resu
     let book = Book::open(ledger, run)?;
     book.settle_branch(&world.repo)?;
     Ok(Session { world, book, harness, status_guard, lock })
-}
-
-fn free_name(world: &World, name: Option<&str>, ledger: Option<&Ledger>) -> Result<String> {
-    let known = |name: &str| ledger.map_or(Ok(None), |ledger| ledger.run(name));
-    let taken = |name: &str| -> Result<bool> {
-        Ok(known(name)?.is_some() || world.repo.has_branch(&format!("piton/{name}")))
-    };
-    // A branch called piton stands in the way of every run.
-    let blocked = |name: &str| -> Result<Option<RefConflict>> {
-        Ok(world.repo.conflict(name)?.filter(|conflict| conflict.with != format!("refs/heads/piton/{name}")))
-    };
-    let Some(name) = name else {
-        let today = clock::today();
-        for n in 1.. {
-            let name = if n == 1 { today.clone() } else { format!("{today}-{n}") };
-            if let Some(conflict) = blocked(&name)?.filter(|conflict| !conflict.with.contains(&name)) {
-                return Err(in_the_way(&conflict));
-            }
-            if !taken(&name)? && blocked(&name)?.is_none() {
-                return Ok(name);
-            }
-        }
-        unreachable!("some number is free")
-    };
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    if name.is_empty()
-        || name.len() > 60
-        || !name.chars().all(plain)
-        || name.starts_with(['.', '-'])
-        || name.ends_with(".lock")
-        || name.contains("..")
-        || name.ends_with('.')
-    {
-        return Err(Error::usage(format!("the run did not begin: `{name}` is no name for a run"))
-            .cause("a name has letters, digits, `-`, `_` and `.`, at most sixty of them"));
-    }
-    if taken(name)? {
-        return Err(Error::refused(format!("the run did not begin: there is a run {name} already"))
-            .note("its trials and its branch are as they were")
-            .hint(format!("choose another name, or go on with it: piton climb --run {name}")));
-    }
-    match blocked(name)? {
-        Some(conflict) => Err(in_the_way(&conflict)),
-        None => Ok(name.to_owned()),
-    }
-}
-
-/// Whether a run may be taken up: what [`resume`] refuses, as far as it can be seen without changing anything. Returns the run as it
-/// is looked at; `None` where it is to be recovered first, or is not there.
-///
-/// # Errors
-/// What stands in the way.
-pub fn may_resume(repo: &Repo, name: &str) -> Result<Option<Book>> {
-    let Some(ledger) = open_settled(repo)? else { return Ok(None) };
-    let Some(run) = ledger.run(name)? else { return Ok(None) };
-    is_own_directory(&repo.directory(&run.site(repo)).join(run_store::OWN))?;
-    let book = Book::open_read_only(ledger, run)?;
-    book.branch_may_go_on(repo)?;
-    Ok(Some(book))
-}
-
-fn some(paths: &[String]) -> String {
-    paths.iter().take(5).cloned().collect::<Vec<_>>().join(", ")
-}
-
-/// Whether the directory of guidance, worktrees and reports is one, or may be made.
-fn is_own_directory(own: &Path) -> Result<()> {
-    if fs::symlink_metadata(own).is_ok_and(|meta| !meta.is_dir()) {
-        return Err(Error::refused("the run does not begin or go on: .piton is no directory")
-            .cause(format!("{} is a file or a link, and piton follows none", own.display()))
-            .note("nothing was measured, and it is as it was")
-            .hint("move it away: guidance, reports and a climb's worktree go there"));
-    }
-    Ok(())
-}
-
-fn in_the_way(conflict: &RefConflict) -> Error {
-    Error::refused("the run did not begin: its branch and its refs cannot be made")
-        .cause(format!("there is {}, and git cannot hold {} beside it", conflict.with, conflict.wanted))
-        .note("nothing was measured, and every ref is as it was")
-        .hint(conflict.hint())
-}
-
-/// Refuses an experiment whose scope no edit could ever be judged in.
-fn fit(repo: &Repo, commit: Id, config: &Config) -> Result<()> {
-    let held = repo.held(commit, &config.scope)?;
-    let mut why = config.scope.unfit(&held, &scope::join(&config.within, config::FILE));
-    let foreign = repo.converted(commit)?.into_iter();
-    let foreign = foreign.filter(|file| !file.applied && config.scope.contains(&file.path));
-    why.extend(foreign.map(|file| format!("{}: it has {}, which piton cannot apply", file.path, file.how)));
-    let gone = config.knobs.iter().filter(|knob| !held.iter().any(|(path, ..)| *path == knob.file));
-    why.extend(
-        gone.map(|knob| format!("the knob {} lies in `{}`, which is not committed", knob.name, knob.file)),
-    );
-    if why.is_empty() {
-        return Ok(());
-    }
-    let more = why.len().saturating_sub(5);
-    why.truncate(5);
-    if more > 0 {
-        why.push(format!("and {more} more"));
-    }
-    Err(Error::usage(format!("the run did not begin: no edit within [scope] of {} could be judged", config::FILE))
-        .cause(why.join("\n"))
-        .note("nothing was measured and nothing was changed")
-        .hint("name paths that are committed, raise max_file_bytes, max_bytes or max_files in [scope], or keep such files out of it"))
 }
 
 fn or_dash(text: &Option<String>) -> &str {
