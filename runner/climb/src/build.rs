@@ -5,6 +5,7 @@
 //! measured; its artifact is copied out, named by its hash, and never built again. Slots are known by the tree that lies in them: a keep
 //! commits the same tree anew.
 
+mod job;
 mod keep;
 mod made;
 mod room;
@@ -12,22 +13,18 @@ mod room;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use piton_core::base::error::{Context, Error, Result, exit};
 use piton_core::trial::crash::Crash;
 use piton_core::trial::record::Side;
-use piton_core::trial::scope;
-use piton_system::beneath;
-use piton_system::config::{Build, Config, fill};
+use piton_system::config::Config;
 use piton_system::git::{Id, Repo};
-use piton_system::process::{self, Done, End, Job, Runner};
-use piton_system::sandbox::{self, JobAccess, Walls};
+use piton_system::process::{self, Runner};
+use piton_system::sandbox::{self, Walls};
 use piton_system::state_home::Place;
 use piton_system::terminal::Progress;
-use piton_system::toolchains;
 pub use piton_system::tree::sha256;
-use piton_system::tree::{self, Seal, SealedPaths, TreeSnapshot, WHEN};
+use piton_system::tree::{SealedPaths, TreeSnapshot};
 
 /// Largest artifact, in bytes: every one that was judged is kept.
 const MAX_ARTIFACT_BYTES: u64 = 512 << 20;
@@ -336,179 +333,10 @@ impl BuildStore<'_> {
         };
         Ok(Some(Built { artifact: Some(artifact), hash: hash.map(str::to_owned), made: Some(made), ..built }))
     }
-
-    fn build(
-        &self,
-        build: &Build,
-        built: Built,
-        slot: &Path,
-        (name, fetch): (&str, bool),
-        keep: &[&Built],
-    ) -> Result<BuildEnd> {
-        let (tree, target) = (built.tree.clone(), slot.join("target"));
-        let logs = self.dir.join("logs");
-        fs::create_dir_all(&logs)
-            .and_then(|()| fs::create_dir_all(&target))
-            .context("the slot was not made")?;
-        let (here, home) = (scope::below(&tree, &build.within), toolchains::home());
-        let values = [
-            ("tree", &*here.to_string_lossy()),
-            ("root", &*tree.to_string_lossy()),
-            ("target", &*target.to_string_lossy()),
-            ("home", &*home.to_string_lossy()),
-        ];
-        let opens = build.opens();
-        let private = slot.join("private");
-        // What a build makes of its tree is its own, but for what is sealed: that is held against what else the build runs.
-        let sealed = "the sealed files of the tree were not held";
-        let writes = build.artifact.is_none() || fetch && !build.fetch.is_empty();
-        let seal = writes.then(|| Seal::lay(&tree, &built.held, true)).transpose().context(sealed)?;
-        let list = slot.join("held");
-        let list = match &seal {
-            Some(seal) => seal.list(&list).context(sealed)?.then_some(list),
-            None => None,
-        };
-        let section = if name == "harness" { "harness" } else { "build" };
-        let run = |words: &[String], fetching: bool| -> Result<(Done, Option<String>)> {
-            let mut argv = fill(words, &values);
-            argv[0] = process::absolute(&argv[0]);
-            sandbox::private(&private)?;
-            let env = match (fetching, build.network) {
-                (true, _) => process::fetching_env(),
-                (false, true) => process::network_env(),
-                (false, false) => process::bare_env(),
-            };
-            let mut env = sandbox::private_env(env, &private);
-            // What a build notes down of times must hold in a copy, whose files have this one: Python's compiled files, for one.
-            env.extend(
-                build.artifact.is_none().then(|| ("SOURCE_DATE_EPOCH".into(), WHEN.to_string().into())),
-            );
-            // Set even when empty: an absent one lets a configuration file above the tree decide.
-            let mut flags = build.rustflags.clone();
-            flags.push(format!("--remap-path-prefix={}=/piton", tree.display()));
-            env.push(("CARGO_ENCODED_RUSTFLAGS".into(), flags.join("\u{1f}").into()));
-            let read =
-                [sandbox::named(&argv), settings_above(slot), vec![slot.to_owned()], built.open.clone()]
-                    .concat();
-            env.extend(sandbox::asked_env(&opens, &values));
-            let mut write = vec![target.clone(), private.clone()];
-            // Without an artifact, what is built is the tree itself.
-            write.extend(build.artifact.is_none().then(|| tree.clone()));
-            if fetching {
-                write.extend([tree.clone(), toolchains::cargo_home()]);
-            }
-            let network = build.network || fetching;
-            let own = JobAccess { read, write, network, private: &private, env: &env };
-            let mut policy = self.walls.build(&opens, own);
-            policy.opened.held.clone_from(&list);
-            let done = self.runner.run(&Job {
-                argv: &argv,
-                cwd: &here,
-                env,
-                policy: Some(&policy),
-                stdout: logs.join(format!("{name}.out")),
-                stderr: logs.join(format!("{name}.log")),
-                timeout: Duration::from_secs(build.timeout_s),
-                gently: false,
-                seen: Some(&|line| self.progress.doing_what(line)),
-                stdin: None,
-                watch: None,
-                heedless: false,
-            })?;
-            let failed = self.walls.records_refusals()
-                || !matches!(done.end, End::Exited(0) | End::TimedOut | End::Interrupted);
-            let why =
-                failed.then(|| self.walls.explain(section, &policy, [&done.stderr, &done.stdout])).flatten();
-            Ok((done, why))
-        };
-        let mut steps: Vec<(&[String], bool)> = vec![];
-        if fetch && !build.fetch.is_empty() {
-            fs::create_dir_all(toolchains::cargo_home()).context("there is nowhere to fetch to")?;
-            steps.push((&build.fetch, true));
-        }
-        steps.push((&build.command, false));
-        for (words, fetching) in steps {
-            let (done, why) = run(words, fetching)?;
-            if let Some(what) = seal.as_ref().map(Seal::broken).transpose().context(sealed)?.flatten()
-                && done.end != End::Interrupted
-            {
-                return Ok(BuildEnd::Failed(tree::tampered("build", &what).into()));
-            }
-            let why = why.or_else(|| tree::refused(seal.is_some(), [&done.stderr, &done.stdout]));
-            match done.end {
-                End::Exited(0) => {}
-                End::TimedOut => return Ok(BuildEnd::TimedOut),
-                End::Interrupted => return Ok(BuildEnd::Interrupted),
-                End::Exited(_) | End::Signalled(_) => {
-                    return Ok(BuildEnd::Failed(Crash::of(&done.stderr, &done.stdout).because(why)));
-                }
-            }
-        }
-        let Some(artifact) = &build.artifact else {
-            let others: Vec<&Path> = keep.iter().map(|other| &*other.tree).collect();
-            if let Some(what) =
-                (!others.is_empty()).then(|| built.held.made_here_alone(&tree, &others)).flatten()
-            {
-                return Ok(BuildEnd::Failed(tree::tampered("build", &what).into()));
-            }
-            // What it made of its tree is what is measured.
-            return Ok(match TreeSnapshot::of(&tree, built.laid.skipped()) {
-                Ok(laid) => BuildEnd::Built(Built { laid: Arc::new(laid), ..built }),
-                Err(e) => BuildEnd::Failed(unread(&e).into()),
-            });
-        };
-        let made = PathBuf::from(&fill(std::slice::from_ref(artifact), &values)[0]);
-        let (mut file, meta) = match made::open(&made, &[&target, &tree]) {
-            Ok(taken) => taken,
-            Err(refused) => {
-                // What an honest build would write through, or into, is not left for it.
-                if refused.stands {
-                    beneath::remove_at(&target).context("what a build left was not removed")?;
-                }
-                return Ok(BuildEnd::Failed(refused.why.into()));
-            }
-        };
-        let (bytes, file_name) = (meta.bytes, made.file_name().unwrap_or_default());
-        if bytes > MAX_ARTIFACT_BYTES {
-            let name = file_name.display();
-            let why = format!("the artifact {name} has {bytes} bytes; it may have {MAX_ARTIFACT_BYTES}");
-            return Ok(BuildEnd::Failed(why.into()));
-        }
-        let hash = self.store(&mut file, file_name)?;
-        let family = if name == "harness" { name } else { "artifacts" };
-        let (artifact, made) = self.laid_artifact(&hash, family, keep).ok_or_else(|| {
-            Error::new("the artifact was not kept").cause("it is gone, or was altered meanwhile")
-        })?;
-        // A build that fetches may write into its tree.
-        let laid = match fetch.then(|| TreeSnapshot::of(&tree, built.laid.skipped())) {
-            Some(Ok(laid)) => Arc::new(laid),
-            Some(Err(e)) => return Ok(BuildEnd::Failed(unread(&e).into())),
-            None => built.laid,
-        };
-        Ok(BuildEnd::Built(Built {
-            artifact: Some(artifact),
-            hash: Some(hash),
-            made: Some(made),
-            laid,
-            ..built
-        }))
-    }
-}
-
-/// Why a tree that a build has left cannot be measured.
-fn unread(error: &std::io::Error) -> String {
-    format!("the build left a tree that cannot be read: {error}")
 }
 
 /// Paths in an exported tree at which links to the user's checkout stand.
 fn linked(tree: &Path, config: &Config) -> Vec<PathBuf> {
     let paths = config.scope.from_checkout.iter().map(|path| tree.join(path));
     paths.filter_map(|path| path.strip_prefix(tree).map(Path::to_owned).ok()).collect()
-}
-
-/// Settings of cargo and rustup in directories above a slot, which both look for: those of the user's home.
-fn settings_above(slot: &Path) -> Vec<PathBuf> {
-    let names = [".cargo/config.toml", ".cargo/config"];
-    let all = slot.ancestors().skip(1).flat_map(|above| names.map(|name| above.join(name)));
-    all.filter(|path| path.is_file()).collect()
 }
