@@ -1,11 +1,11 @@
-//! Numbers, verdicts and foreign text in the form in which people read them.
+//! Numbers and foreign text in the form in which people read them.
 
-use crate::record::{Outcome, Pair, Record};
-use crate::similarity::Like;
+mod verdict;
+
 use piton_base::metric::{Direction, Gain, Metric, Scale};
-use piton_base::stats;
-use piton_rule::gate::GateResult;
-use piton_rule::keep::{Estimate, First, KeepReason, Ordered, Verdict, Worth};
+use piton_rule::keep::Estimate;
+
+pub use verdict::{failing, like, slow_start, verdict};
 
 /// How much of a description is shown where, in characters. What is cut ends in a sign for it; the record has the whole.
 pub mod width {
@@ -27,213 +27,6 @@ pub mod width {
     pub const TITLE: usize = 200;
     /// In a cell of `results.tsv`.
     pub const TABLE: usize = 400;
-}
-
-/// A warning, where the challenger's first run was slow.
-pub fn slow_start(record: &Record, metric: &Metric) -> Option<String> {
-    let slow = gain(record.measured.slow_start?, metric);
-    Some(format!("the first run, which is not timed, came out {slow} against the others: something was cold"))
-}
-
-/// The verdict of a trial in one sentence, with the numbers that carry it.
-///
-/// `alpha` is the error of a keep's bound, as a probability.
-pub fn verdict(record: &Record, metric: &Metric, alpha: f64) -> String {
-    let gain = |by: Gain| gain(by, metric);
-    let interval = |estimate: &Estimate| interval(estimate, metric);
-    let tail = |estimate: &Estimate| {
-        let noun = if record.measured.runs.is_empty() { "pair" } else { "run" };
-        format!("{}, {}", plural(estimate.pairs as usize, noun), seconds(record.measured.seconds.total))
-    };
-    match &record.outcome {
-        Outcome::Baseline => match record.measured.runs.len() {
-            0 => format!("baseline: {} of two builds", plural(record.measured.pairs.len(), "pair")),
-            runs => format!("baseline: {}", plural(runs, "run")),
-        },
-        Outcome::Judged { verdict: Verdict::Keep(KeepReason::Better), estimate }
-            if exact(record, estimate) =>
-        {
-            format!(
-                "kept: {} (exact: this metric gave the same value on every seed), {}",
-                exactly(estimate.gain, metric),
-                tail(estimate)
-            )
-        }
-        Outcome::Judged { verdict: Verdict::Keep(path), estimate } => format!(
-            "kept{}: {}{}, {}",
-            match path {
-                KeepReason::Better => String::new(),
-                KeepReason::Simpler => ", as good and simpler".to_owned(),
-                KeepReason::BetterIn(metric) => format!(", as good and better in {metric}"),
-                KeepReason::Provisional => " for now".to_owned(),
-            },
-            gain(estimate.gain),
-            estimate.low.map_or_else(String::new, |low| format!(
-                " ({} % {} bound {})",
-                number((1.0 - alpha) * 100.0),
-                // What lies below a gain lies above a value of which less is better.
-                if metric.direction == Direction::Higher { "lower" } else { "upper" },
-                gain(low)
-            )),
-            tail(estimate)
-        ),
-        Outcome::Judged { verdict, estimate } => format!(
-            "discarded: {}; {}{}, {}{}",
-            match verdict {
-                Verdict::Worse => "worse".to_owned(),
-                Verdict::Guarded(metric) => {
-                    format!("{metric} is proven worse than its limit{}", both_sides(record, metric))
-                }
-                Verdict::OneOrder => one_order(record, metric),
-                _ => "not shown better".to_owned(),
-            },
-            gain(estimate.gain),
-            interval(estimate),
-            tail(estimate),
-            resolution(record, metric)
-        ),
-        Outcome::Held { estimate, most_pct, .. } => format!(
-            "held for a person, not kept: {} in one trial, more than the {} % that are believed of a figure which the candidate's own \
-             process may have printed ([rule] implausible_pct), {}; \
-             read it: piton show {3}, then: piton accept {3}",
-            gain(estimate.gain),
-            number(*most_pct),
-            tail(estimate),
-            record.trial
-        ),
-        Outcome::Bundle { holds, trials, estimate } => format!(
-            "{} {} together: {}; {}{}, {}",
-            if trials.len() == 1 { "trial" } else { "trials" },
-            trials.iter().map(u32::to_string).collect::<Vec<_>>().join(", "),
-            if *holds { "they hold" } else { "not shown better, and taken back" },
-            gain(estimate.gain),
-            interval(estimate),
-            tail(estimate)
-        ),
-        Outcome::Recheck { keep, worth, estimate } => format!(
-            "trial {keep} {}; {}{}, {}",
-            match worth {
-                Worth::Holds => "holds",
-                Worth::Less => "is worse than when it was kept; more than half of what was shown is left",
-                Worth::Gone =>
-                    "is worse than when it was kept: less than half of what was shown is left, and it is taken back, or what stands on it is tested",
-            },
-            gain(estimate.gain),
-            interval(estimate),
-            tail(estimate)
-        ),
-        Outcome::Regate { failed, to, why } => match failed.as_slice() {
-            [] => "the incumbent passes its gates alone; it stays".to_owned(),
-            [one] => format!("trial {one} fails, alone too: {}; taken back, to trial {to}", clean(why, 400)),
-            all => format!(
-                "trials {} fail, alone too: {}; taken back, to trial {to}",
-                all.iter().map(u32::to_string).collect::<Vec<_>>().join(", "),
-                clean(why, 400)
-            ),
-        },
-        Outcome::Blind { verdict, estimate } => format!(
-            "the incumbent against itself: {}; {}{}, {}",
-            if matches!(verdict, Verdict::Keep(_)) {
-                "would have been kept, falsely"
-            } else {
-                "not kept, rightly"
-            },
-            gain(estimate.gain),
-            interval(estimate),
-            tail(estimate)
-        ),
-        Outcome::GateFailed { estimate, .. } => {
-            let apart =
-                estimate.as_ref().map_or_else(String::new, |e| format!("; {}, {}", gain(e.gain), tail(e)));
-            format!("discarded: a gate failed: {}{apart}", failing(record))
-        }
-        Outcome::Tampered { what } => {
-            format!("discarded: the agent moved what is not its own: {}", what.join("; "))
-        }
-        Outcome::OutOfScope { paths } => {
-            format!("not judged: outside the scope: {}", clean(&listed(paths, 5), 400))
-        }
-        Outcome::Duplicate { of } => format!("not judged: the same as trial {of}"),
-        Outcome::Alike { of } => match &record.claimed.like {
-            Some(earlier) => format!("not judged: {}", like(earlier, metric)),
-            None => format!("not judged: like trial {of}"),
-        },
-        Outcome::NoEdit => match record.claimed.begun_as {
-            Some(trial) => format!("not judged: no edit beyond trial {trial}, which it began as"),
-            None => "not judged: no edit; the worktree is the incumbent".to_owned(),
-        },
-        Outcome::BuildFailed { error } => format!("crashed: does not build: {}", clean(error, 400)),
-        Outcome::RunFailed { how, reason } if how == "crashed" || how == "failed" => {
-            format!("crashed: {}", clean(reason, 400))
-        }
-        Outcome::RunFailed { how, reason } => format!("crashed ({}): {}", clean(how, 40), clean(reason, 400)),
-        Outcome::TimedOut { stage, limit_s } => {
-            format!("crashed: {} took longer than {limit_s} s", stage.words())
-        }
-        Outcome::OutOfMemory { reason } => format!("crashed: out of memory: {}", clean(reason, 400)),
-        Outcome::Void { reason } => format!("void: {}; nothing is said about the change", clean(reason, 400)),
-        Outcome::Interrupted { stage } => {
-            format!("interrupted during {}; nothing is said about the change", stage.words())
-        }
-    }
-}
-
-/// `like trial 47, discarded: -2.1 % (93 % the same edit)`.
-pub fn like(earlier: &Like, metric: &Metric) -> String {
-    let gain = |by: Gain| gain(by, metric);
-    let Like { trial, share, kept, reason, gain: measured } = earlier;
-    let came = match (kept, measured) {
-        (true, measured) => measured.map_or_else(|| "kept".to_owned(), |g| format!("kept: {}", gain(g))),
-        (false, Some(g)) if *reason == "worse" || *reason == "not_shown_better" => {
-            format!("discarded: {}", gain(*g))
-        }
-        (false, measured) => {
-            let apart = measured.map_or_else(String::new, |g| format!(", {}", gain(g)));
-            format!("discarded: {}{apart}", clean(reason, 60))
-        }
-    };
-    format!("like trial {trial}, {came} ({:.0} % the same edit)", share * 100.0)
-}
-
-/// ` (50 -> 2500)`: the medians of a metric over the pairs.
-fn both_sides(record: &Record, metric: &str) -> String {
-    let median = |side: &dyn Fn(&Pair) -> Option<f64>| {
-        stats::median(&record.measured.pairs.iter().filter_map(side).collect::<Vec<_>>())
-    };
-    let from = median(&|pair| pair.incumbent.get(metric).copied());
-    let to = median(&|pair| pair.challenger.get(metric).copied());
-    from.zip(to).map_or_else(String::new, |(from, to)| format!(" ({} -> {})", number(from), number(to)))
-}
-
-/// A gain that is there after the challenger alone, with the medians of both.
-fn one_order(record: &Record, metric: &Metric) -> String {
-    let of = |after: First| {
-        let known = record
-            .measured
-            .pairs
-            .iter()
-            .filter_map(|pair| Some(Ordered::of(pair.before?, pair.first, pair.plain().0)));
-        let own: Vec<f64> = known.filter(|pair| pair.after == after).map(|pair| pair.gain).collect();
-        stats::median(&own).map_or_else(|| "not measured".to_owned(), |by| gain(Gain(by), metric))
-    };
-    format!(
-        "not shown whoever ran before ({} where the incumbent ran after the challenger, {} where it ran after itself)",
-        of(First::Challenger),
-        of(First::Incumbent)
-    )
-}
-
-/// Whether a keep rests on a metric that does not vary, and on no test.
-fn exact(record: &Record, estimate: &Estimate) -> bool {
-    record.measured.tau == Some(Gain::ZERO) && estimate.low.is_none() && record.measured.runs.is_empty()
-}
-
-/// What a discard may have missed.
-fn resolution(record: &Record, metric: &Metric) -> String {
-    record
-        .measured
-        .resolves
-        .map_or_else(String::new, |gain| format!("; this machine resolves {}", size(gain, 1, metric)))
 }
 
 /// What a gain changes the value by: `+3.1 %` for one of .0305 where higher is better, `-3.0 %` where lower is, `-3 failures` where
@@ -434,18 +227,10 @@ pub fn plain_json(json: &str) -> String {
     out
 }
 
-/// The gates that failed in a record.
-pub fn failing(record: &Record) -> String {
-    let failed = record.measured.gates.iter().filter(|reading| !reading.pass);
-    let words = |reading: &GateResult| {
-        format!("{} {} is not {}", reading.metric, number(reading.value), reading.bound)
-    };
-    failed.map(words).collect::<Vec<_>>().join("; ")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::record::Outcome;
 
     #[test]
     fn a_description_cannot_break_the_table_the_terminal_or_a_spreadsheet() {
