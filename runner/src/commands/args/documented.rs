@@ -7,8 +7,8 @@ use super::Cli;
 const HEAD: &str = "\
 # Every command and option
 
-Written from the command line's own help (`piton COMMAND --help` says more) by `PITON_BLESS=1 cargo test -p piton --lib documented`, and
-held against it by that test.
+Written from the command line's own help (`piton COMMAND --help` says more) by
+`INSTA_UPDATE=always cargo test -p piton --lib documented`, and held against it by that test.
 ";
 
 fn words(text: Option<&clap::builder::StyledStr>) -> String {
@@ -51,7 +51,7 @@ fn the_document_of_commands_has_every_command_and_option() {
     let rows: String = rows.collect();
     text.push_str(&format!("\n## With every command\n\n| argument | what it is |\n|---|---|\n{rows}"));
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/commands.md");
-    if std::env::var_os("PITON_BLESS").is_some() {
+    if std::env::var_os("INSTA_UPDATE").is_some_and(|update| update == "always") {
         std::fs::write(path, &text).unwrap();
     }
     assert_eq!(std::fs::read_to_string(path).unwrap_or_default(), text);
