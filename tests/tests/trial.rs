@@ -265,6 +265,7 @@ fn the_answer_for_programs_is_one_json_document() {
     let record = toy.piton(&["trial", "-m", "x", "--json"]).json();
     assert_eq!(record["outcome"]["kind"], "judged");
     assert_eq!(record["outcome"]["verdict"]["keep"], "better");
-    assert_eq!(record["pairs"].as_array().unwrap().len(), 8);
+    // A gain must be there whoever ran first: where the coin is slow to give both orders, more pairs are run than the bet takes.
+    assert!(record["pairs"].as_array().unwrap().len() >= 8, "{record}");
     assert_eq!(record["changes"]["constants"][0]["to"], "110");
 }
