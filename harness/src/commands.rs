@@ -10,7 +10,6 @@ use crate::sample::{self, Options};
 use clap::{Args, Parser, Subcommand};
 use piton_base::level::Level;
 use serde_json::{Value, json};
-use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -119,22 +118,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
     }
 }
 
-/// Starts this process anew with one thread for each of candle's operations.
-///
-/// Answers are scored beside each other, one thread to a core. candle would split each operation over all cores
-/// once more, with threads that spin while they wait for each other, and it counts the cores in /proc/cpuinfo
-/// for every product. Only the environment can tell it not to, and only before a process has begun.
-fn compute_in_one_thread() {
-    const VARIABLE: &str = "RAYON_NUM_THREADS";
-    if std::env::var_os(VARIABLE).is_none_or(|value| value != "1") {
-        let mut again = std::process::Command::new("/proc/self/exe");
-        // Where that fails, scoring is slower, and no less right.
-        let _ = again.args(std::env::args_os().skip(1)).env(VARIABLE, "1").exec();
-    }
-}
-
 fn take_sample(args: SampleArgs) -> ExitCode {
-    compute_in_one_thread();
     adopt_orphans();
     let json = args.json;
     let report = options(args).and_then(|options| sample::run(&options));

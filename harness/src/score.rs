@@ -5,9 +5,9 @@
 //! the same prompt is found, so that a candidate is never blamed for what the model itself cannot do.
 
 use crate::counts::{AGREES_WITHIN, Quality};
-use crate::model::Reference;
+use crate::model::{Past, Reference, Unreadable};
 use crate::outcome::{Failure, Kind};
-use candle_core::{Result, Tensor};
+use ndarray::{ArrayView2, Axis, s};
 
 /// Logits of at most this many positions exist at a time: a large vocabulary makes them large.
 const ROWS: usize = 256;
@@ -77,7 +77,7 @@ pub fn score(
     prompt: &[u32],
     answer: &[u32],
     max_new: usize,
-) -> std::result::Result<Scored, Failure> {
+) -> Result<Scored, Failure> {
     let scored = try_score(reference, prompt, answer, max_new)
         .map_err(|e| Failure::new(Kind::BadModel, format!("the reference did not score an answer: {e}")))?;
     if scored.positions.iter().all(|p| p.nll.is_finite()) && scored.exact_nll.is_finite() {
@@ -90,12 +90,16 @@ pub fn score(
     }
 }
 
-fn try_score(reference: &Reference, prompt: &[u32], answer: &[u32], max_new: usize) -> Result<Scored> {
+fn try_score(
+    reference: &Reference,
+    prompt: &[u32],
+    answer: &[u32],
+    max_new: usize,
+) -> Result<Scored, Unreadable> {
     let mut past = reference.start();
     let text = [prompt, &answer[..answer.len() - 1]].concat();
     let hidden = reference.read(&text, &mut past)?;
-    let hidden = hidden.narrow(0, prompt.len() - 1, answer.len())?;
-    let positions = positions(reference, &hidden, answer)?;
+    let positions = positions(reference, hidden.slice(s![prompt.len() - 1.., ..]), answer);
     // Up to the first departure the worker's tokens are the exact version's.
     let same =
         positions.iter().zip(answer).take_while(|(position, token)| position.argmax == **token).count();
@@ -103,7 +107,7 @@ fn try_score(reference: &Reference, prompt: &[u32], answer: &[u32], max_new: usi
     if same == answer.len() {
         return Ok(Scored { positions, exact: answer.to_vec(), exact_nll });
     }
-    past.truncate(prompt.len() + same)?;
+    past.truncate(prompt.len() + same);
     let mut exact = answer[..same].to_vec();
     let next = (positions[same].argmax, positions[same].argmax_nll);
     let rest_nll = go_on(reference, past, next, answer, &mut exact, max_new)?;
@@ -117,12 +121,12 @@ fn try_score(reference: &Reference, prompt: &[u32], answer: &[u32], max_new: usi
 /// replaced by its choice. The outcome is that of decoding one token at a time.
 fn go_on(
     reference: &Reference,
-    mut past: crate::model::Past,
+    mut past: Past,
     mut next: (u32, f64),
     draft: &[u32],
     exact: &mut Vec<u32>,
     max_new: usize,
-) -> Result<f64> {
+) -> Result<f64, Unreadable> {
     let (end, mut nll) = (&reference.config().end, 0.0);
     loop {
         exact.push(next.0);
@@ -136,14 +140,14 @@ fn go_on(
         let text = [&[next.0], guess].concat();
         let hidden = reference.read(&text, &mut past)?;
         // The last row has no guess to be held against; any token will do, only the argmax is used.
-        let scored = positions(reference, &hidden, &[guess, &[0]].concat())?;
+        let scored = positions(reference, hidden.view(), &[guess, &[0]].concat());
         let mut right = 0;
         while right < guess.len() && scored[right].argmax == guess[right] && !end.contains(&guess[right]) {
             exact.push(guess[right]);
             nll += scored[right].nll;
             right += 1;
         }
-        past.truncate(known + 1 + right)?;
+        past.truncate(known + 1 + right);
         next = (scored[right].argmax, scored[right].argmax_nll);
         if exact.len() == max_new {
             return Ok(nll);
@@ -152,15 +156,14 @@ fn go_on(
 }
 
 /// Scores `chosen[i]` by the hidden state in row `i`.
-fn positions(reference: &Reference, hidden: &Tensor, chosen: &[u32]) -> Result<Vec<Position>> {
+fn positions(reference: &Reference, hidden: ArrayView2<'_, f32>, chosen: &[u32]) -> Vec<Position> {
     let mut positions = Vec::with_capacity(chosen.len());
-    for (block, start) in chosen.chunks(ROWS).zip((0..).step_by(ROWS)) {
-        let logits =
-            reference.logits(&hidden.narrow(0, start, block.len())?)?.flatten_all()?.to_vec1::<f32>()?;
-        let rows = logits.chunks_exact(logits.len() / block.len());
-        positions.extend(rows.zip(block).map(|(row, token)| position(row, *token)));
+    for (rows, chosen) in hidden.axis_chunks_iter(Axis(0), ROWS).zip(chosen.chunks(ROWS)) {
+        let logits = reference.logits(rows);
+        let rows = logits.rows().into_iter().zip(chosen);
+        positions.extend(rows.map(|(row, token)| position(row.as_slice().expect("a row is whole"), *token)));
     }
-    Ok(positions)
+    positions
 }
 
 fn position(logits: &[f32], chosen: u32) -> Position {

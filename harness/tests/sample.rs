@@ -2,7 +2,7 @@
 
 mod support;
 
-use candle_core::DType;
+use safetensors::Dtype;
 use serde_json::{Value, json};
 use std::fs;
 use std::process::{Command, Stdio};
@@ -136,7 +136,7 @@ fn a_damaged_model_is_the_set_ups_fault_and_no_worker_is_blamed() {
 
 #[test]
 fn a_tokenizer_that_knows_more_tokens_than_the_model_is_refused() {
-    let fixture = Fixture::new(&config("llama", json!({"vocab_size": 90})), Layout::Single, DType::F32);
+    let fixture = Fixture::new(&config("llama", json!({"vocab_size": 90})), Layout::Single, Dtype::F32);
     let (_, object) = fixture.sample(&fixture.worker("honest"), &[]);
     assert_eq!(object["outcome"], "bad_model", "{object}");
 }
@@ -144,7 +144,7 @@ fn a_tokenizer_that_knows_more_tokens_than_the_model_is_refused() {
 #[test]
 fn a_suite_that_does_not_fit_the_model_is_refused() {
     let fixture =
-        Fixture::new(&config("llama", json!({"max_position_embeddings": 40})), Layout::Single, DType::F32);
+        Fixture::new(&config("llama", json!({"max_position_embeddings": 40})), Layout::Single, Dtype::F32);
     let (status, object) = fixture.sample(&fixture.worker("honest"), &[]);
     assert_eq!((status, object["outcome"].as_str()), (2, Some("bad_suite")), "{object}");
 }

@@ -7,8 +7,9 @@
 use super::bad_model;
 use super::config::Config;
 use crate::outcome::Failure;
-use candle_core::{DType, Device, Tensor, safetensors::BufferedSafetensors};
-use safetensors::{Dtype, tensor::Metadata};
+use half::{bf16, f16};
+use ndarray::{Array1, Array2};
+use safetensors::{Dtype, SafeTensors, tensor::Metadata};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs::{self, File};
@@ -29,9 +30,10 @@ pub struct Checkpoint {
     files: Vec<PathBuf>,
 }
 
-/// The weights of a checkpoint as f32 tensors, and what they were read from.
+/// The weights of a checkpoint as f32, and what they were read from.
 pub struct Weights {
-    tensors: HashMap<String, Tensor>,
+    dir: PathBuf,
+    tensors: HashMap<String, (Vec<usize>, Vec<f32>)>,
     /// SHA-256 of the weights files in the order of their names, in hexadecimal.
     pub sha256: String,
 }
@@ -83,23 +85,57 @@ impl Checkpoint {
         for path in &self.files {
             let bytes = fs::read(path).map_err(|e| bad_model(path, e))?;
             hash.update(&bytes);
-            let file = BufferedSafetensors::new(bytes).map_err(|e| bad_model(path, e))?;
-            for name in wanted.iter().filter(|name| file.get(name).is_ok()) {
-                let tensor = file.load(name, &Device::Cpu).and_then(|tensor| tensor.to_dtype(DType::F32));
-                tensors.insert(name.clone(), tensor.map_err(|e| bad_model(path, e))?);
+            let file = SafeTensors::deserialize(&bytes).map_err(|e| bad_model(path, e))?;
+            for name in &wanted {
+                let Ok(tensor) = file.tensor(name) else { continue };
+                let values = as_f32(tensor.dtype(), tensor.data())
+                    .ok_or_else(|| bad_model(path, format!("`{name}` is {:?}", tensor.dtype())))?;
+                tensors.insert(name.clone(), (tensor.shape().to_vec(), values));
             }
         }
-        Ok(Weights { tensors, sha256: hex(&hash.finalize()) })
+        Ok(Weights { dir: self.dir.clone(), tensors, sha256: hex(&hash.finalize()) })
     }
 }
 
 impl Weights {
-    /// The tensor of that name.
+    /// Takes the matrix of that name out.
     ///
     /// # Errors
-    /// Where there is none.
-    pub fn get(&self, name: &str) -> candle_core::Result<Tensor> {
-        self.tensors.get(name).cloned().ok_or_else(|| candle_core::Error::Msg(format!("no tensor `{name}`")))
+    /// `bad_model` where there is none.
+    pub fn matrix(&mut self, name: &str) -> Result<Array2<f32>, Failure> {
+        match self.tensors.remove(name) {
+            Some((shape, values)) if shape.len() == 2 => {
+                Array2::from_shape_vec((shape[0], shape[1]), values).map_err(|e| bad_model(&self.dir, e))
+            }
+            _ => Err(bad_model(&self.dir, format!("there is no matrix `{name}`"))),
+        }
+    }
+
+    /// Takes the vector of that name out.
+    ///
+    /// # Errors
+    /// `bad_model` where there is none.
+    pub fn vector(&mut self, name: &str) -> Result<Array1<f32>, Failure> {
+        match self.tensors.remove(name) {
+            Some((shape, values)) if shape.len() == 1 => Ok(Array1::from_vec(values)),
+            _ => Err(bad_model(&self.dir, format!("there is no vector `{name}`"))),
+        }
+    }
+
+    /// Every tensor that is left, by name: its dimensions and its values in the order of the rows.
+    pub fn into_tensors(self) -> HashMap<String, (Vec<usize>, Vec<f32>)> {
+        self.tensors
+    }
+}
+
+/// Little-endian values as f32; absent where they are of another kind than F32, F16 and BF16.
+fn as_f32(kind: Dtype, bytes: &[u8]) -> Option<Vec<f32>> {
+    let two = |as_f32: fn([u8; 2]) -> f32| bytes.as_chunks().0.iter().map(|two| as_f32(*two)).collect();
+    match kind {
+        Dtype::F32 => Some(bytes.as_chunks().0.iter().map(|four| f32::from_le_bytes(*four)).collect()),
+        Dtype::F16 => Some(two(|two| f16::from_le_bytes(two).to_f32())),
+        Dtype::BF16 => Some(two(|two| bf16::from_le_bytes(two).to_f32())),
+        _ => None,
     }
 }
 

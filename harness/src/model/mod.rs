@@ -1,8 +1,7 @@
 //! The harness's own model: what the scores are made with.
 //!
-//! An implementation of its own in candle's tensor operations, independent of the candidate's, for Llama- and
-//! Qwen2-shaped checkpoints in the Hugging Face layout. candle-transformers gives the logits of a prompt's
-//! last position only, and a score needs all of them from one pass; the tests hold the two against each other.
+//! An implementation of its own, independent of the candidate's, for Llama- and Qwen2-shaped checkpoints in the Hugging Face
+//! layout. A score needs the logits of all positions from one pass; the tests hold it against what candle-transformers computes.
 
 mod checkpoint;
 mod config;
@@ -11,7 +10,7 @@ mod reference;
 pub(crate) use checkpoint::hex;
 pub use checkpoint::{Checkpoint, Weights};
 pub use config::{Config, Rope};
-pub use reference::{Past, Reference};
+pub use reference::{Past, Reference, Unreadable};
 
 use crate::outcome::{Failure, Kind};
 use std::fmt::Display;

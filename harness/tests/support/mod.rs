@@ -2,8 +2,10 @@
 
 #![allow(dead_code, missing_docs)] // Each test uses a part of it.
 
-use candle_core::{DType, Device, Tensor};
+use half::{bf16, f16};
 use harness::model::Config;
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -39,7 +41,7 @@ pub fn config(model_type: &str, extra: Value) -> Value {
 
 impl Fixture {
     /// A model directory with random weights.
-    pub fn new(config: &Value, layout: Layout, dtype: DType) -> Self {
+    pub fn new(config: &Value, layout: Layout, dtype: Dtype) -> Self {
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("config.json"), config.to_string()).unwrap();
         std::fs::write(dir.path().join("tokenizer.json"), tokenizer().to_string()).unwrap();
@@ -54,7 +56,7 @@ impl Fixture {
 
     /// The model that most tests use.
     pub fn usual() -> Self {
-        Self::new(&config("llama", json!({})), Layout::Single, DType::F32)
+        Self::new(&config("llama", json!({})), Layout::Single, Dtype::F32)
     }
 
     pub fn path(&self) -> &Path {
@@ -142,8 +144,15 @@ fn tokenizer() -> Value {
     })
 }
 
+/// A tensor as it stands in a file.
+pub struct Stored {
+    dtype: Dtype,
+    shape: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
 /// Weights that make a model with opinions: likelihoods far from uniform, so that regrets are far from ties.
-pub fn random_tensors(config: &Config, dtype: DType) -> HashMap<String, Tensor> {
+pub fn random_tensors(config: &Config, dtype: Dtype) -> HashMap<String, Stored> {
     let mut state = 0x9e37_79b9_7f4a_7c15u64;
     let mut uniform = || {
         // xorshift64*, Vigna 2016.
@@ -160,18 +169,26 @@ pub fn random_tensors(config: &Config, dtype: DType) -> HashMap<String, Tensor> 
             (_, 1) => (0.5, 0.0),
             _ => (0.35, 0.0),
         };
-        let values: Vec<f32> = (0..shape.iter().product()).map(|_| offset + scale * uniform()).collect();
-        let tensor = Tensor::from_vec(values, shape, &Device::Cpu).unwrap().to_dtype(dtype).unwrap();
-        tensors.insert(name, tensor);
+        let values: Vec<f32> =
+            (0..shape.iter().product::<usize>()).map(|_| offset + scale * uniform()).collect();
+        let bytes = match dtype {
+            Dtype::F16 => values.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()).collect(),
+            Dtype::BF16 => values.iter().flat_map(|value| bf16::from_f32(*value).to_le_bytes()).collect(),
+            _ => values.iter().flat_map(|value| value.to_le_bytes()).collect(),
+        };
+        tensors.insert(name, Stored { dtype, shape, bytes });
     }
     tensors
 }
 
-fn save(tensors: &HashMap<String, Tensor>, path: &Path) {
-    candle_core::safetensors::save(tensors, path).unwrap();
+fn save(tensors: &HashMap<String, Stored>, path: &Path) {
+    let views = tensors.iter().map(|(name, stored)| {
+        (name, TensorView::new(stored.dtype, stored.shape.clone(), &stored.bytes).unwrap())
+    });
+    safetensors::serialize_to_file(views, None, path).unwrap();
 }
 
-fn save_sharded(tensors: HashMap<String, Tensor>, dir: &Path) {
+fn save_sharded(tensors: HashMap<String, Stored>, dir: &Path) {
     let (mut shards, mut map) = ([HashMap::new(), HashMap::new()], HashMap::new());
     for (name, tensor) in tensors {
         let shard = usize::from(name.contains("layers.1"));

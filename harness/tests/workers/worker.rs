@@ -39,8 +39,8 @@ impl Generator for Honest {
         let mut next = prompt.to_vec();
         for _ in 0..max_new {
             let hidden = self.0.read(&next, &mut past).unwrap();
-            let last = hidden.narrow(0, next.len() - 1, 1).unwrap();
-            let logits: Vec<f32> = self.0.logits(&last).unwrap().flatten_all().unwrap().to_vec1().unwrap();
+            let last = hidden.slice(ndarray::s![next.len() - 1.., ..]);
+            let logits = self.0.logits(last).into_raw_vec_and_offset().0;
             let best = (0..logits.len()).max_by(|a, b| logits[*a].total_cmp(&logits[*b])).unwrap() as u32;
             emit(best);
             if self.0.config().end.contains(&best) {
