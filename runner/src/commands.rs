@@ -46,8 +46,8 @@ mod watch;
 
 use std::path::Path;
 
-pub use args::Cli;
-use args::{Command, ProposalWords, RuleCommand};
+pub use args::{Cli, parse};
+use args::{Command, LabCommand, ProposalWords, RuleCommand};
 
 use piton_climb::context::World;
 use piton_climb::status_file::StatusFile;
@@ -119,18 +119,11 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
         Command::Verify { each, which } => verify::run(dir, least, each, &which),
         Command::Finalize(args) => finalize::run(dir, least, &args),
         Command::Rule { command: RuleCommand::Explain { json } } => rule::run(dir, json),
-        Command::Rehearse { variants, only, trials, reversed, json } => {
-            rehearse::run(dir, least, &variants, only.as_deref(), trials, reversed, json)
-        }
-        Command::Simulate { trials, seed, json } => simulate::run(trials, seed, json),
+        Command::Lab { command } | Command::OldLab(command) => experiment(command, dir, least),
         Command::Redteam { list: true, json, .. } => redteam::list(json),
         Command::Redteam { only, in_place, json, .. } => redteam::run(dir, least, only, in_place, json),
         Command::Doctor { attempt, json } => doctor::run(dir, attempt, json),
         Command::Replay { file } => show::replay(&dir.join(file)),
-        Command::Discriminate { variants, only, samples, json } => {
-            discriminate::run(dir, least, &variants, only.as_deref(), samples, json)
-        }
-        Command::Noise { pairs, json } => noise::run(dir, least, pairs, json),
         Command::Status { plot, which } => status::run(dir, plot, &which),
         Command::Brief { which } => brief::run(dir, &which),
         Command::Search(search) => search.run(dir),
@@ -138,6 +131,19 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
         Command::Notes { which } => note::list(dir, &which),
         Command::Recover { json } => recover::run(dir, json),
         Command::Audit { which } => audit::run(dir, &which),
+    }
+}
+
+fn experiment(command: LabCommand, dir: &Path, least: Level) -> Result<u8> {
+    match command {
+        LabCommand::Noise { pairs, json } => noise::run(dir, least, pairs, json),
+        LabCommand::Discriminate { variants, only, samples, json } => {
+            discriminate::run(dir, least, &variants, only.as_deref(), samples, json)
+        }
+        LabCommand::Simulate { trials, seed, json } => simulate::run(trials, seed, json),
+        LabCommand::Rehearse { variants, only, trials, reversed, json } => {
+            rehearse::run(dir, least, &variants, only.as_deref(), trials, reversed, json)
+        }
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
 use piton::commands;
 use piton_core::base::error::Context;
 use piton_system::terminal;
@@ -11,7 +10,7 @@ use piton_system::worktree_writer;
 fn main() -> ExitCode {
     piton_confine::enter_if_asked();
     worktree_writer::serve_if_asked();
-    let cli = commands::Cli::parse();
+    let cli = commands::parse();
     let done =
         std::env::current_dir().context("piton did not start").and_then(|dir| commands::run(cli, &dir));
     match done {

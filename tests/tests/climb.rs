@@ -201,21 +201,10 @@ fn help_comes_with_an_example_and_the_exit_statuses() {
     let help =
         |args: &[&str]| String::from_utf8(Command::new(piton()).args(args).output().unwrap().stdout).unwrap();
     assert!(help(&["--help"]).contains("Exit status: 0 done"));
-    for command in [
-        "baseline",
-        "trial",
-        "climb",
-        "log",
-        "show",
-        "status",
-        "discriminate",
-        "noise",
-        "wait",
-        "mcp",
-        "init",
-    ] {
+    for command in ["baseline", "trial", "climb", "log", "show", "status", "doctor", "wait", "mcp", "init"] {
         assert!(help(&[command, "--help"]).contains("Example"), "{command}");
     }
+    assert!(help(&["lab", "noise", "--help"]).contains("Example: piton lab noise"));
 }
 
 #[test]
@@ -237,7 +226,7 @@ fn log_status_and_show_tell_the_same_story_to_people_and_programs() {
 #[test]
 fn the_noise_of_a_build_against_itself_is_measured_without_a_run() {
     let toy = Scratch::toy();
-    let said = toy.piton(&["noise", "--pairs", "3"]);
+    let said = toy.piton(&["lab", "noise", "--pairs", "3"]);
     assert_eq!(said.status, 0, "{said:?}");
     assert!(
         said.out.contains("gain of 3 pairs of the same build against itself: median +0.00 %"),

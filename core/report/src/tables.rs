@@ -105,7 +105,7 @@ impl Discrimination {
     }
 }
 
-/// The table of `piton discriminate`, as Markdown: the pooled value of each gate, those that fail in bold.
+/// The table of `piton lab discriminate`, as Markdown: the pooled value of each gate, those that fail in bold.
 pub fn discrimination_table(rows: &[Discrimination]) -> String {
     let Some(first) = rows.first() else { return "no variant has that name\n".to_owned() };
     let columns: Vec<String> = first.gates.iter().map(|g| format!("{} {}", g.metric, g.bound)).collect();
@@ -138,7 +138,7 @@ pub fn discrimination_table(rows: &[Discrimination]) -> String {
     text
 }
 
-/// The table of `piton rehearse`, as Markdown.
+/// The table of `piton lab rehearse`, as Markdown.
 pub fn rehearsal_table(rows: &[Rehearsal], metric: &Metric, alpha: f64) -> String {
     let fine = |by: Gain| fine(by, metric);
     let mut text = "| change | trials | kept | gain as printed | of all pairs (95 %) | pairs: mean, most | tau | time of a trial | void pairs |\n".to_owned();

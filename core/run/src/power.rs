@@ -211,13 +211,13 @@ every four such keeps are put to the test above together, and what fails is take
 a guard that both pairs break by more than its limit discards at once; the test of a bundle asks guards in full\n\
 of single trials [[second]] and as_good are not asked: two pairs cannot show that a change is as good, unless the metric does not vary\n";
 
-/// What the preset `replicates` does, and what it leaves out. Its errors are those that `piton simulate` measured (METHODOLOGY.md, section 2).
+/// What the preset `replicates` does, and what it leaves out. Its errors are those that `piton lab simulate` measured (METHODOLOGY.md, section 2).
 fn replicates(settings: &Settings) -> String {
     format!(
         "single runs of a change are compared with the mean of the incumbent's, by Student's t at alpha {}: three runs at most\n\
          this holds where runs vary normally and nothing drifts, on the average over baselines: in simulation 3.8 % of changes that do nothing \
          are kept at alpha 0.05, and 1.6 % at 0.02. It does not hold for each run by itself: 9 % of baselines show half of the true spread or less, and \
-         at half of it 11 % of such changes are kept at alpha 0.05, and 5.5 % at 0.02 (`piton simulate`, 20,000 trials each)\n\
+         at half of it 11 % of such changes are kept at alpha 0.05, and 5.5 % at 0.02 (`piton lab simulate`, 20,000 trials each)\n\
          a change's runs are on prompts that runs of the incumbent had; that is fair as long as luck with a seed is not the opposite for the two\n\
          a guard is asked by the same kind of test at 0.05, and plainly where its metric does not vary; [machine] voids single runs as it does pairs\n\
          [[second]] and as_good are not asked, and no blind trials are made: three runs cannot show that a change is as good\n",

@@ -59,7 +59,7 @@ enum Should {
 pub fn run(world: &World, file: &Path, only: Option<&str>, samples: u32) -> Result<Vec<Discrimination>> {
     let what = "the gates were not tried";
     let variants = variants(file, what)?;
-    let Bare { head, config, harness, locked_repo: _entered } = Bare::begin(world, "piton discriminate")?;
+    let Bare { head, config, harness, locked_repo: _entered } = Bare::begin(world, "piton lab discriminate")?;
     let mut rows = vec![];
     let mut exact_speed = None;
     let wanted = variants.iter().filter(|v| only.is_none_or(|only| v.name.contains(only)));

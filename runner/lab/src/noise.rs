@@ -55,7 +55,7 @@ impl Bare {
 /// When it does not build, or a sample fails.
 pub fn run(world: &World, pairs: u32) -> Result<NoiseReport> {
     let what = "the noise was not measured";
-    let Bare { head, config, harness, locked_repo: _entered } = Bare::begin(world, "piton noise")?;
+    let Bare { head, config, harness, locked_repo: _entered } = Bare::begin(world, "piton lab noise")?;
     world.progress.doing("building the candidate");
     let built = world.build_store().challenger(head, &[], &config, true)?.built(what, "HEAD")?;
     world.progress.doing("building the candidate a second time");

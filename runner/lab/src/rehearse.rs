@@ -31,7 +31,7 @@ pub fn run(
     told: &mut dyn FnMut(&Rehearsal),
 ) -> Result<(Vec<Rehearsal>, Metric, f64)> {
     let variants = discriminate::variants(file, WHAT)?;
-    let Bare { head, config, harness, locked_repo: _entered } = Bare::begin(world, "piton rehearse")?;
+    let Bare { head, config, harness, locked_repo: _entered } = Bare::begin(world, "piton lab rehearse")?;
     world.progress.doing("building the candidate");
     let incumbent = world.build_store().challenger(head, &[], &config, true)?.built(WHAT, "HEAD")?;
     let again = world.build_store().again(head, &[&incumbent], &config)?.built(WHAT, "HEAD")?;

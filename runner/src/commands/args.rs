@@ -2,6 +2,8 @@
 
 #[cfg(test)]
 mod documented;
+mod groups;
+mod lab;
 mod options;
 mod values;
 
@@ -12,36 +14,41 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use piton_core::base::level::Level;
 
+pub use groups::parse;
+pub(super) use lab::LabCommand;
 pub(super) use options::{
     ClimbArgs, ExportArgs, ExportFormat, FinalizeArgs, ImportArgs, LogArgs, ProposalWords, ReportArgs,
     SearchArgs, ServeArgs, Which,
 };
 use values::duration;
 
-const EXIT_STATUSES: &str = "Exit status: 0 done (trial: kept), 1 failed, 2 usage or piton.toml, 3 refused (tree, branch, run, lock),
-4 the harness or the baseline cannot be built or measured, 10 discarded, 11 crashed, 12 not judged, 20 the trial is still under way,
-130 stopped by Ctrl-C.";
+const AFTER: &str = "\
+`piton COMMAND --help` says more of a command.
 
-/// Lets a coding agent climb a metric unattended, and keeps a change only when it holds.
+Exit status: 0 done (trial: kept), 1 failed, 2 usage or piton.toml, 3 refused
+(tree, branch, run, lock), 4 the harness or the baseline cannot be built or
+measured, 10 discarded, 11 crashed, 12 not judged, 20 the trial is still under
+way, 130 stopped by Ctrl-C.";
+
+/// Let a coding agent climb a metric unattended; keep a change only when it holds.
 ///
 /// An agent edits, a locked harness measures it in pairs against the best so far, and piton commits what is
 /// better and resets the rest. Everything tried stays in git, below refs/piton/; the table is results.tsv.
 #[derive(Debug, Parser)]
-#[command(name = "piton", version, after_help = EXIT_STATUSES, max_term_width = 100)]
+#[command(name = "piton", version, after_help = AFTER, max_term_width = 80)]
 pub struct Cli {
     #[command(subcommand)]
     pub(super) command: Command,
-    /// Least confinement that is accepted of builds, measuring commands and workers: none, partial, strong or full.
-    /// They are always given as much as this machine has; below this, nothing is started.
+    /// Minimum level of the walls around builds, measuring commands and agents: none, partial, strong or full; below it, piton starts nothing.
     #[arg(long, global = true, default_value = "strong", value_name = "LEVEL")]
     pub(super) confinement: Level,
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Begin a run: seal the locked files, build, measure the baseline, make the branch piton/<run>.
+    /// Begin a run by hand: seal, build, measure, make its branch.
     ///
-    /// The checkout is switched to that branch; no file changes. Then edit, and `piton trial -m "..."`.
+    /// Seals the locked files, builds, measures the baseline and makes the branch piton/<run>. The checkout is switched to that branch; no file changes. Then edit, and `piton trial -m "..."`.
     #[command(after_help = "Example: piton baseline --run nov20")]
     Baseline {
         /// Name of the run; today's date where absent.
@@ -51,9 +58,9 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Judge the edit in this checkout: commit, build, measure in pairs, keep or reset.
+    /// Judge the edit in this checkout: build, measure, keep or reset.
     ///
-    /// Only the editable paths count. A kept edit moves the branch; any other is reset, and stays in git at
+    /// Commits it and measures it in pairs against the best so far. Only the editable paths count. A kept edit moves the branch; any other is reset, and stays in git at
     /// refs/piton/<run>/trials/<n>. A process of its own carries the trial out: it goes on when this one is ended, and `piton wait`
     /// tells its verdict. Called again for the same edit meanwhile, it waits for the same trial. Ctrl-C on a terminal interrupts the
     /// trial, which is safe: the edit stays as it is.
@@ -70,7 +77,7 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Wait for the trial that is under way, and tell its verdict.
+    /// Wait for the trial under way and print its verdict.
     ///
     /// Answers as `piton trial` would have: the same words, JSON and exit status. Where no trial is under way, it tells the verdict that
     /// nobody was told yet; where there is none, it says so and shows the last. Ctrl-C ends the waiting, not the trial.
@@ -85,9 +92,9 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Serve an agent over MCP, on standard input and output: status, run, wait, history, note.
+    /// Serve an agent over MCP, on standard input and output.
     ///
-    /// An agent starts it by itself, in the checkout where it edits: `piton init --agents` writes the .mcp.json for that. `run` has the
+    /// The tools are status, run, wait, history and note. An agent starts it by itself, in the checkout where it edits: `piton init --agents` writes the .mcp.json for that. `run` has the
     /// edit judged as `piton trial` does; what it returns is what the commands print with --json, shortened, and their words.
     #[command(after_help = "Example: claude mcp add piton -- piton mcp")]
     Mcp {
@@ -95,9 +102,9 @@ pub(super) enum Command {
         #[arg(long, value_name = "TIME", value_parser = duration)]
         block: Option<Duration>,
     },
-    /// Write what an experiment needs into this repository, or what agents need; no file that is there is overwritten.
+    /// Write a piton.toml for this repository, or files for agents.
     ///
-    /// Writes a piton.toml of the smallest form, with comments, a measure.sh that it calls, and a program.md, each where there is none,
+    /// No file that is there is overwritten. Writes a piton.toml of the smallest form, with comments, a measure.sh that it calls, and a program.md, each where there is none,
     /// and says what to do next. With --agents: AGENTS.md, CLAUDE.md, GEMINI.md, skills and .mcp.json, so that an agent finds
     /// program.md and piton; in files that are there, a marked block is added, or written anew, and the rest stays as it is.
     #[command(after_help = "Example: piton init && piton init --agents")]
@@ -106,9 +113,9 @@ pub(super) enum Command {
         #[arg(long, num_args = 0.., value_name = "FILE")]
         agents: Option<Vec<PathBuf>>,
     },
-    /// Accept, as a person, a trial that is held for one: its edit is measured again, and kept where the rule says so.
+    /// Accept, as a person, a trial that is held for one.
     ///
-    /// A gain beyond `[rule] implausible_pct` is held where the candidate's own process may have printed the figure: such a process can
+    /// Its edit is measured again, and kept where the rule says so. A gain beyond `[rule] implausible_pct` is held where the candidate's own process may have printed the figure: such a process can
     /// print anything. Read the edit first (`piton show N`). It is laid over the incumbent of now, and judged as a new trial whose record
     /// says that a person accepted it. Agents behind the walls cannot call this.
     #[command(
@@ -143,7 +150,7 @@ pub(super) enum Command {
         after_help = "Examples: piton climb --trials 6\n          piton climb --agent claude --for 8h --max-usd 20\n          piton climb --agent 'my-agent --brief $PITON_BRIEF' --for 8h\n\nExit status: 0 a limit was reached, 1 it ended because the agent is not let in, fails, or proposes nothing that runs."
     )]
     Climb(Box<ClimbArgs>),
-    /// Run an agent that you drive yourself behind the walls that `climb` gives its own.
+    /// Run your own agent behind the walls that `climb` uses.
     ///
     /// It may write the editable paths of this checkout, a directory of its own and, where piton knows it by its name, a
     /// private copy of its settings, and nothing else: not .git, not the ledger, not results.tsv, nothing in your home
@@ -161,9 +168,9 @@ pub(super) enum Command {
         #[arg(required = true, last = true, value_name = "COMMAND")]
         command: Vec<OsString>,
     },
-    /// List the agents that piton knows how to drive: installed or not, version, and what speaks for a login.
+    /// List the agents that piton can drive: version and login.
     ///
-    /// A login is seen by the name of a variable that is set or of a file that is there; nothing is read of either.
+    /// An agent may be installed or not. A login is seen by the name of a variable that is set or of a file that is there; nothing is read of either.
     #[command(after_help = "Example: piton agents\n         piton agents --show aider > mine.toml")]
     Agents {
         /// Print the adapter of this one: to read, or to begin one of your own with.
@@ -173,7 +180,7 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// End the climb that is at work in this repository, after the trial in progress or now.
+    /// End the climb at work, after the trial in progress or now.
     ///
     /// A climb that waits, for a rate limit for one, ends at once. With --now it ends as by Ctrl-C: the trial in progress is
     /// recorded as interrupted, and everything is left whole.
@@ -191,7 +198,9 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Go on with the last climb: its agent and its hooks, and what is left of its limits.
+    /// Go on with the last climb and what is left of its limits.
+    ///
+    /// Its agent and its hooks are the same.
     #[command(after_help = "Example: piton resume")]
     Resume {
         /// The last climb of this run.
@@ -201,12 +210,14 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// List the trials of a run, oldest first: all, or those that are asked for.
+    /// List the trials of a run: all, or those you ask for.
+    ///
+    /// The oldest comes first.
     #[command(
-        after_help = "Examples: piton log --kept\n          piton log --reason gate --since 8h\n          piton log --experiments\n          piton log --json | jq '.[] | select(.outcome.kind == \"gate_failed\") | .description'"
+        after_help = "Examples: piton log --kept\n          piton log --reason gate --since 8h\n          piton log --experiments\n          piton log --status crash --json | jq -r '.[].description'"
     )]
     Log(LogArgs),
-    /// Show one trial: verdict, gates, pairs, what changed, and the diff.
+    /// Show one trial: verdict, gates, pairs, diff.
     #[command(after_help = "Example: piton show 3")]
     Show {
         /// Number of the trial; 0 is the baseline.
@@ -230,7 +241,7 @@ pub(super) enum Command {
         #[command(flatten)]
         which: Which,
     },
-    /// Hold two runs of this repository side by side, and say what may not be concluded from that.
+    /// Compare two runs, and say what that does not show.
     #[command(after_help = "Example: piton compare nov19 nov20")]
     Compare {
         /// The one.
@@ -241,81 +252,48 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Write the trials of a run for other programs: CSV, or the ledger's own records as JSON lines.
+    /// Write the trials of a run as CSV or JSON lines.
     ///
-    /// Not as Parquet: the lightest crate that writes it brings twenty others, and any tool that reads Parquet reads CSV.
+    /// CSV is for other programs; the JSON lines are the ledger's own records. Not as Parquet: the lightest crate that writes it brings twenty others, and any tool that reads Parquet reads CSV.
     #[command(after_help = "Example: piton export --format jsonl -o night.jsonl")]
     Export(ExportArgs),
-    /// Keep the results of another tool as a run to look at: karpathy/autoresearch, labloop or pi-autoresearch.
+    /// Import another tool's results as a run to look at.
     ///
-    /// They are that tool's claims: `log` and `report` show them as such, and nothing that climbs, verifies or audits sees them. They
+    /// Reads those of karpathy/autoresearch, labloop and pi-autoresearch. They are that tool's claims: `log` and `report` show them as such, and nothing that climbs, verifies or audits sees them. They
     /// lie in .git/piton/imports, outside of the ledger.
     #[command(
         after_help = "Example: piton import results.tsv --from autoresearch --name march\n         piton report --run march"
     )]
     Import(ImportArgs),
-    /// Write the report of a run: one page that needs no network, with the staircase, every trial and its evidence.
+    /// Write the report of a run: one page that needs no network.
     ///
-    /// Written to .piton/report.html, which git overlooks; its path is printed. --md and --json go to standard output.
+    /// It has the staircase, every trial and its evidence. Written to .piton/report.html, which git overlooks; its path is printed. --md and --json go to standard output.
     /// Nothing else is changed.
     #[command(
         after_help = "Examples: piton report\n          piton report --md > pull-request.md\n          piton report --png --card -o card.png"
     )]
     Report(ReportArgs),
-    /// Serve the report as a page that follows the run: what goes on now, and buttons to stop the climb and to leave a note.
+    /// Serve the report as a page that follows the run.
     ///
-    /// The same page as that of `piton report`, with the trial under way, its stage, its time, its pairs so far and how far the evidence is
+    /// It shows what goes on now, and has buttons to stop the climb and to leave a note. The same page as that of `piton report`, with the trial under way, its stage, its time, its pairs so far and how far the evidence is
     /// from either end; with the queue and what is left of the budget. It asks nothing of the network, and can be read without scripts. It
     /// reads only: a climb is not slowed, and may end and begin meanwhile. The address that it prints holds a token: who opens
     /// that address finds the buttons. Without the token, only this machine may look, and off loopback (--listen) nobody may. There is no
     /// TLS: over a network that others can read, use `ssh -L`. Ctrl-C ends it.
     #[command(after_help = "Example: piton serve\n         piton serve --listen 192.168.1.5:7480")]
     Serve(ServeArgs),
-    /// Follow a run in the terminal: the staircase, what goes on now, the last trials and what is left of the budget.
+    /// Follow a run in the terminal.
     ///
-    /// Reads only, as `piton serve` does. Keys: q ends it, s asks the climb to end after the trial in progress, n leaves a note.
+    /// Shows the staircase, what goes on now, the last trials and what is left of the budget. Reads only, as `piton serve` does. Keys: q ends it, s asks the climb to end after the trial in progress, n leaves a note.
     #[command(after_help = "Example: piton watch\n         ssh -t box 'cd repo && piton watch'")]
     Watch {
         /// The run; the one at work where absent, else that of the present branch, else the latest.
         #[arg(long, value_name = "NAME")]
         run: Option<String>,
     },
-    /// Try the gates: measure variants of the candidate whose quality is known, and say which gate catches what.
+    /// Measure a run anew: HEAD against its baseline, in fresh pairs.
     ///
-    /// Builds each variant in a file of variants from the commit at HEAD and measures it on the same prompts.
-    /// No run begins and nothing is recorded.
-    #[command(
-        after_help = "Example: piton discriminate --samples 8 > gates.md\n\nExit status: 0 every gate said what it should, 1 not."
-    )]
-    Discriminate {
-        /// The variants.
-        #[arg(long, default_value = "tests/variants/variants.toml", value_name = "FILE")]
-        variants: PathBuf,
-        /// Only those whose name contains this.
-        #[arg(long, value_name = "TEXT")]
-        only: Option<String>,
-        /// Samples of each, with the seeds 1, 2, ...
-        #[arg(long, default_value_t = 6, value_name = "N")]
-        samples: u32,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Measure the noise: the commit at HEAD against itself, in pairs.
-    ///
-    /// No run begins and nothing is recorded.
-    #[command(after_help = "Example: piton noise --pairs 20")]
-    Noise {
-        /// Pairs to measure.
-        #[arg(long, default_value_t = 10, value_name = "N", value_parser = clap::value_parser!(u32).range(2..))]
-        pairs: u32,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Measure the night anew: HEAD of a run against its baseline in 20 fresh pairs.
-    ///
-    /// The gains printed with keeps are each biased upwards, because each was kept for having come out well; their sum is not the
+    /// Measures 20 pairs. The gains printed with keeps are each biased upwards, because each was kept for having come out well; their sum is not the
     /// gain of the night. This is. With --each, every keep is measured once more against its own incumbent, and
     /// HEAD against HEAD without it: what no longer pays is marked.
     #[command(after_help = "Example: piton verify --each")]
@@ -326,9 +304,9 @@ pub(super) enum Command {
         #[command(flatten)]
         which: Which,
     },
-    /// Take a run home: branches for review from its baseline, one commit for each kept idea, with its evidence in the message.
+    /// Make branches for review, with a commit for each kept idea.
     ///
-    /// Says what it would make; --apply makes it. piton-final/<run>/all holds everything, in the order in which it was kept; an idea
+    /// They begin at the run's baseline; each message holds the evidence. Says what it would make; --apply makes it. piton-final/<run>/all holds everything, in the order in which it was kept; an idea
     /// that shares no file with another also has a branch of its own, and the others one together (rest). A keep that the last
     /// `piton verify --each` of the present head found to pay no longer is left out, where nothing is built on it. Your
     /// checkout, index, HEAD and branches stay as they are, and no branch that is there is written.
@@ -341,44 +319,7 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: RuleCommand,
     },
-    /// Simulate the rule: its error rate, power and cost on many kinds of noise, beside the rules of other tools.
-    ///
-    /// The product's own code judges simulated trials. Every figure has a bar that it must keep to; METHODOLOGY.md says what they are.
-    #[command(after_help = "Example: piton simulate --trials 20000\n\nExit status: 0 all bars hold, 1 not.")]
-    Simulate {
-        /// Trials of each cell; the bars are set for 20000.
-        #[arg(long, default_value_t = 20_000, value_name = "N", value_parser = clap::value_parser!(u32).range(200..))]
-        trials: u32,
-        /// Seed of everything: the same seed gives the same table.
-        #[arg(long, default_value_t = 1, value_name = "N")]
-        seed: u64,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Rehearse the rule on the real thing: judge changes whose effect is known, again and again.
-    ///
-    /// Each variant in a file is held against the commit at HEAD, or against another variant, as a trial would be, so many times; a variant without edits is HEAD
-    /// itself and shows the rate of false keeps. No run begins and nothing is recorded.
-    #[command(after_help = "Example: piton rehearse --only nothing --trials 100")]
-    Rehearse {
-        /// The variants.
-        #[arg(long, default_value = "tests/variants/planted.toml", value_name = "FILE")]
-        variants: PathBuf,
-        /// Only those whose name contains this.
-        #[arg(long, value_name = "TEXT")]
-        only: Option<String>,
-        /// Trials of each.
-        #[arg(long, default_value_t = 20, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-        trials: u32,
-        /// Swap incumbent and challenger: what was planted is taken out again.
-        #[arg(long)]
-        reversed: bool,
-        /// Print JSON.
-        #[arg(long)]
-        json: bool,
-    },
-    /// Attack piton: hostile agents and hostile candidates against this experiment, in a scratch copy.
+    /// Attack this experiment with cheating agents, in a scratch copy.
     ///
     /// Takes a clone of HEAD below .git/piton, begins a run in it and tries one attack after another, each by a climb of this binary:
     /// forged scores, edits of locked files, daemons, tampering with refs and configuration, and against the built-in candidate
@@ -401,9 +342,9 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Tell whether this machine is fit: its noise, what it is doing, the smallest gain that it resolves.
+    /// Check this machine: walls, noise, the smallest gain it resolves.
     ///
-    /// With `--try`, also build and measure the present commit once behind the walls, and list what they refused with the lines of
+    /// Also shows what else the machine is doing. With `--try`, also build and measure the present commit once behind the walls, and list what they refused with the lines of
     /// piton.toml that open it.
     #[command(after_help = "Example: piton doctor --try\n\nExit status: 0 fit, 1 unfit.")]
     Doctor {
@@ -422,9 +363,9 @@ pub(super) enum Command {
         /// The case.
         file: PathBuf,
     },
-    /// Finish what a piton that was killed, or a power cut, has left undone, and say what it was.
+    /// Finish what a kill or a power cut left undone.
     ///
-    /// Every command that writes does this by itself when it starts. Trials on their way are ended as void or carried out, refs and
+    /// Says what that was. Every command that writes does this by itself when it starts. Trials on their way are ended as void or carried out, refs and
     /// table are put back as the ledger has them, processes and lock files that were left are removed. A file that you
     /// edited stays as it is.
     #[command(
@@ -435,9 +376,9 @@ pub(super) enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Hold ledger, refs, commits and table against each other, and say exactly what does not agree.
+    /// Check that ledger, refs, commits and table agree.
     ///
-    /// Checks the chain of hashes through the whole ledger; and of every run, or of one, the refs of its trials, its branch, the
+    /// Says exactly what does not. Checks the chain of hashes through the whole ledger; and of every run, or of one, the refs of its trials, its branch, the
     /// parents, trees and trailers of its commits, the seal, the harness and the artifacts that are there, and results.tsv.
     /// Nothing is changed.
     #[command(
@@ -447,7 +388,7 @@ pub(super) enum Command {
         #[command(flatten)]
         which: Which,
     },
-    /// Tell where a run stands.
+    /// Show where a run stands.
     #[command(after_help = "Examples: piton status --json | jq .gain_pct\n          piton status --plot")]
     Status {
         /// Draw the staircase below, in characters.
@@ -456,7 +397,7 @@ pub(super) enum Command {
         #[command(flatten)]
         which: Which,
     },
-    /// Print what an agent is told before its next proposal.
+    /// Print what the agent reads before its next proposal.
     ///
     /// Goal, limits, best so far, noise, the incumbent's diff, what was kept, the last trials, families of ideas with their failures, near
     /// misses, notes, and one directive: at most 18,000 bytes however long the run is.
@@ -471,9 +412,19 @@ pub(super) enum Command {
     /// changed lines only; --diff without words finds trials whose edit is like the one in this checkout.
     #[command(after_help = "Example: piton search unroll loop\n         piton search --diff")]
     Search(SearchArgs),
-    /// Leave an idea for later proposals: it is kept in the ledger and told in the brief.
+    /// Experiments on piton itself: noise, discriminate, simulate, rehearse.
     ///
-    /// Can be used while a climb is at work, and inside `piton guard`. For guidance rather than an idea write .piton/guidance.md: it
+    /// A climb needs none of them. Their old spellings, without `lab`, are accepted, too.
+    Lab {
+        #[command(subcommand)]
+        command: LabCommand,
+    },
+    /// The commands of the lab as they were written before it had a name of its own.
+    #[command(flatten)]
+    OldLab(LabCommand),
+    /// Leave an idea for later proposals.
+    ///
+    /// It is kept in the ledger and printed in the brief. Can be used while a climb is at work, and inside `piton guard`. For guidance rather than an idea write .piton/guidance.md: it
     /// takes effect at the next proposal.
     #[command(after_help = "Example: piton note \"the cache is read twice for every token\"")]
     Note {

@@ -1,4 +1,4 @@
-//! `piton discriminate`: whether the gates tell right from wrong.
+//! `piton lab discriminate`: whether the gates tell right from wrong.
 
 use std::path::Path;
 

@@ -9,7 +9,7 @@ use clap::Parser;
 use piton_confine::Freezer;
 use piton_core::base::level::Level;
 
-use super::args::{Cli, Command, RuleCommand};
+use super::args::{Cli, Command, LabCommand, RuleCommand};
 use super::world;
 use piton_agent::Workspace;
 use piton_agent::guard::{self, Supervisor};
@@ -169,7 +169,14 @@ fn permits(arguments: &[String]) -> Result<()> {
 impl Command {
     /// Whether it needs the repository: everything but what computes alone, and what has others do so.
     pub(super) fn touches(&self) -> bool {
-        !matches!(self, Self::Simulate { .. } | Self::Replay { .. } | Self::Agents { .. } | Self::Mcp { .. })
+        !matches!(
+            self,
+            Self::Lab { command: LabCommand::Simulate { .. } }
+                | Self::OldLab(LabCommand::Simulate { .. })
+                | Self::Replay { .. }
+                | Self::Agents { .. }
+                | Self::Mcp { .. }
+        )
     }
 
     /// Whether a confined command may have it carried out.

@@ -1,4 +1,4 @@
-//! `piton noise`: how much this machine's figures differ by themselves.
+//! `piton lab noise`: how much this machine's figures differ by themselves.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! `piton rehearse`: the rule on changes whose effect is known.
+//! `piton lab rehearse`: the rule on changes whose effect is known.
 
 use std::path::Path;
 

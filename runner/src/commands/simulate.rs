@@ -1,4 +1,4 @@
-//! `piton simulate`: the rule on noise of every kind, without a machine.
+//! `piton lab simulate`: the rule on noise of every kind, without a machine.
 
 use piton_core::base::error::{Result, exit};
 use piton_lab::simulate;

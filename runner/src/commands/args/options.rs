@@ -165,8 +165,8 @@ pub enum ExportFormat {
 pub(crate) struct ImportArgs {
     /// The file: results.tsv, labloop.jsonl or autoresearch.jsonl.
     pub file: PathBuf,
-    /// Whose it is.
-    #[arg(long, value_name = "autoresearch|labloop|pi-autoresearch", value_parser = source)]
+    /// The tool that wrote it: autoresearch, labloop or pi-autoresearch.
+    #[arg(long, value_name = "TOOL", value_parser = source)]
     pub from: Source,
     /// Its name here; the tool's and the file's where absent.
     #[arg(long, value_name = "NAME")]
