@@ -1,7 +1,9 @@
 //! What is measured: a metric's name and direction, and how its value is read from what a command printed.
 
 mod gain;
+mod mean;
 mod read;
+mod readers;
 mod sight;
 mod size;
 mod text;
@@ -12,7 +14,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use gain::Gain;
+pub use mean::{Mean, Of};
 pub use read::{Format, LONGEST_LINE, ReadError, ReadOptions, Reader, Wants, other_format, read};
+pub use readers::ReportFile;
 pub use sight::OVERLAP;
 pub use text::seen;
 

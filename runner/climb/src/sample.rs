@@ -1,6 +1,7 @@
 //! One sample of one side, by the command that the experiment names.
 
 mod here;
+mod report;
 mod wash;
 
 use std::fs::File;
@@ -11,7 +12,7 @@ use std::time::Duration;
 use crate::build::Built;
 use piton_agent::hold::AgentPause;
 use piton_core::base::error::{self, Context};
-use piton_core::base::metric::{self, LONGEST_LINE, OVERLAP, ReadError, Reader, Values, Wants};
+use piton_core::base::metric::{self, LONGEST_LINE, OVERLAP, ReadError, Reader, ReportFile, Values, Wants};
 use piton_core::trial::crash::Crash;
 use piton_core::trial::scope;
 use piton_core::trial::text::clean;
@@ -24,6 +25,7 @@ use piton_system::toolchains;
 use piton_system::tree::{self, Seal};
 
 use here::LaidSide;
+use report::{Left, Report};
 pub use wash::Wash;
 
 /// Everything that a sample needs apart from the side and the seed.
@@ -107,13 +109,27 @@ impl Sampler<'_> {
         self.agent_pause.begin();
         let place = self.place.at()?;
         let here = LaidSide::lay(self.place, side, self.measure.tree)?;
+        let private = place.join("private");
+        sandbox::private(&private)?;
+        let what = "no sample was taken: there is no place for its report";
+        let within = &self.measure.within;
+        let report = Report::of(self.measure, &scope::below(&here.tree, within), &private).context(what)?;
+        let in_commit = match &report {
+            Some(report) => report.clear(within, &side.held).context(what)?,
+            None => None,
+        };
+        if let Some(reason) = in_commit {
+            here.clear()?;
+            return Ok(Sampled::Failed { how: "unreadable".to_owned(), reason, tail: String::new() });
+        }
         let what = "no sample was taken: what is sealed in its tree was not held";
         let writes = here.writable().is_some();
         let seal = writes.then(|| Seal::lay(&here.tree, &side.held, false)).transpose().context(what)?;
         let list = place.join("held");
         let listed = seal.as_ref().map(|seal| seal.list(&list)).transpose().context(what)?;
         let list = listed.unwrap_or(false).then_some(list);
-        let sampled = self.run(&here, side, &place.join("private"), (seal.as_ref(), list), seed, padding);
+        let sampled =
+            self.run(&here, side, (&private, report.as_ref()), (seal.as_ref(), list), seed, padding);
         drop(seal);
         here.clear()?;
         sampled
@@ -123,7 +139,7 @@ impl Sampler<'_> {
         &self,
         laid: &LaidSide,
         side: &Built,
-        private: &Path,
+        (private, report): (&Path, Option<&Report>),
         (seal, list): (Option<&Seal>, Option<PathBuf>),
         seed: u64,
         padding: u32,
@@ -138,7 +154,8 @@ impl Sampler<'_> {
         let (home, opens) = (text(&toolchains::home()), self.measure.opens());
         let root_text = text(root);
         let out = sandbox::RESULT.to_string();
-        let values: [(&str, &str); 8] = [
+        let report_text = report.map(|report| text(&report.place())).unwrap_or_default();
+        let values: [(&str, &str); 9] = [
             ("tree", &tree),
             ("root", &root_text),
             ("sealed", &sealed),
@@ -147,10 +164,10 @@ impl Sampler<'_> {
             ("harness", &harness),
             ("home", &home),
             ("out", &out),
+            ("report", &report_text),
         ];
         let mut argv = fill(&self.measure.command, &values);
         argv[0] = process::absolute(&argv[0]);
-        sandbox::private(private)?;
         let shared = || {
             let asked = self.measure.read.iter().map(|path| sandbox::placed(path));
             let open = side.open.iter().chain(&self.harness.open).cloned();
@@ -207,7 +224,7 @@ impl Sampler<'_> {
             let (how, reason) = ("tampered".to_owned(), tree::tampered("sample", &what));
             return Ok(Sampled::Failed { how, reason, tail });
         }
-        Ok(match self.judge(&done) {
+        Ok(match self.judge(&done, report) {
             Sampled::Failed { how, reason, tail } => {
                 let why = self.walls.explain("measure", &policy, [&done.stderr, &done.stdout]);
                 let why = why.or_else(|| tree::refused(seal.is_some(), [&done.stderr, &done.stdout]));
@@ -234,14 +251,17 @@ impl Sampler<'_> {
         self.logs.join("sample.result")
     }
 
-    /// Where the values stand, and the end of it.
-    fn output(&self, done: &Done) -> (PathBuf, String) {
-        if self.measure.result() {
-            let path = self.result();
-            let end = process::tail(&path, process::TAIL_BYTES);
-            return (path, end);
-        }
-        (self.printed(), done.stdout.clone())
+    /// Where the values stand, and the end of it: all of it, where it is one document.
+    fn output(&self, done: &Done, report: Option<&PathBuf>) -> (PathBuf, String) {
+        let path = match report {
+            Some(copy) => copy.clone(),
+            None if self.measure.result() => self.result(),
+            None if !self.measure.format.is_a_document() => return (self.printed(), done.stdout.clone()),
+            None => self.printed(),
+        };
+        let whole = report.is_some() || self.measure.format.is_a_document();
+        let end = process::tail(&path, if whole { report::MOST_BYTES } else { process::TAIL_BYTES });
+        (path, end)
     }
 
     /// The values. A JSON object stands at the end of the output; metric lines may stand anywhere, and one that was printed again
@@ -281,9 +301,23 @@ impl Sampler<'_> {
         clean(&format!("{error}{advice}"), LINE)
     }
 
-    fn judge(&self, done: &Done) -> Sampled {
-        let (path, text) = self.output(done);
-        let read = self.read(&path, &text);
+    /// The values of a directory that the command left.
+    fn read_directory(&self, files: &[ReportFile]) -> Result<Values, ReadError> {
+        let how = self.measure.reading();
+        let mut reader = Reader::new(&how, &self.needed);
+        reader.directory(files);
+        reader.finish()
+    }
+
+    fn judge(&self, done: &Done, report: Option<&Report>) -> Sampled {
+        let left = report.map(|report| report.take(&self.logs.join("sample.report"))).transpose();
+        let copy = if let Ok(Some(Left::File(copy))) = &left { Some(copy) } else { None };
+        let (path, text) = self.output(done, copy);
+        let read = match &left {
+            Err(error) => Err(error.clone()),
+            Ok(Some(Left::Directory(files))) => self.read_directory(files),
+            Ok(_) => self.read(&path, &text),
+        };
         let crash = || Crash::of(&done.stderr, &done.stdout);
         let failed =
             |how: &str, reason: String| Sampled::Failed { how: how.to_owned(), reason, tail: crash().tail };

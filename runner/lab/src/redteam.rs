@@ -346,17 +346,19 @@ fn forged(config: &Config) -> String {
         None => 1.0,
     };
     let values = config.needed().into_iter().map(|name| (name, value(name)));
+    let lines = |line: &dyn Fn(&str, f64) -> String| {
+        values.clone().map(|(name, value)| line(name, value)).collect::<Vec<_>>().join("\n")
+    };
     match config.measure.format {
-        Format::Json => {
+        Format::MetricLines => lines(&|name, value| format!("METRIC {name}={value}")),
+        Format::Lines | Format::Regex => lines(&|name, value| format!("{name}: {value}")),
+        Format::Criterion => lines(&|name, value| format!("{name}  time:   [{value} s {value} s {value} s]")),
+        Format::Go => lines(&|name, value| format!("{name}  100  {:e} ns/op", value * 1e9)),
+        Format::Mitata => lines(&|name, value| format!("{name}  {value} s/iter")),
+        _ => {
             let object: serde_json::Map<_, _> =
                 values.map(|(name, value)| (name.to_owned(), serde_json::json!(value))).collect();
             serde_json::Value::Object(object).to_string()
-        }
-        Format::Lines => {
-            values.map(|(name, value)| format!("{name}: {value}")).collect::<Vec<_>>().join("\n")
-        }
-        Format::MetricLines => {
-            values.map(|(name, value)| format!("METRIC {name}={value}")).collect::<Vec<_>>().join("\n")
         }
     }
 }

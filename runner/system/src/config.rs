@@ -4,6 +4,7 @@
 
 mod opens;
 mod placeholders;
+mod reading;
 
 use std::collections::BTreeMap;
 
@@ -140,6 +141,12 @@ pub struct Measure {
     /// Metrics that a regular expression finds in a line, by name; its first group is the number. The others stand in the format.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub patterns: BTreeMap<String, String>,
+    /// Places of metrics in a JSON document, by name: JSON pointers such as `/results/0/median` (RFC 6901).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pointers: BTreeMap<String, String>,
+    /// The file or directory in which the command leaves its figures, from the directory of the experiment; absent where it prints them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub report: Option<String>,
     /// Wall-clock limit of one sample in seconds. Past it the whole tree of processes is killed.
     pub timeout_s: u64,
     /// Whether the command may use the network. What it measures may then, too.
@@ -189,12 +196,18 @@ impl Measure {
         self.command.iter().any(|word| word.contains("{out}"))
     }
 
+    /// Whether the command is told where its report is to lie, and writes it there rather than at a place of its own in the tree.
+    pub fn places_report(&self) -> bool {
+        self.command.iter().chain(self.env.values()).any(|word| word.contains("{report}"))
+    }
+
     /// How its output is read. The patterns were tried when the experiment was read.
     pub fn reading(&self) -> ReadOptions {
         let compiled = |(name, text): (&String, &String)| Some((name.clone(), Regex::new(text).ok()?));
         let patterns = self.patterns.iter().filter_map(compiled).collect();
-        let alone = self.result() || self.by_harness();
-        ReadOptions { format: self.format, last: self.last, patterns, alone }
+        let alone = self.result() || self.report.is_some() || self.by_harness();
+        let (pointers, mean) = (self.pointers.clone(), None);
+        ReadOptions { format: self.format, last: self.last, patterns, pointers, mean, alone }
     }
 
     /// Whether a `[harness]` of the experiment's own is what is started: a program that meets the candidate only as another process.
@@ -257,7 +270,9 @@ impl Config {
 
     /// A metric that can never be read.
     fn unreadable(&self) -> Option<String> {
-        let by_format = |name: &&str| !self.measure.patterns.contains_key(*name);
+        let measure = &self.measure;
+        let by_format =
+            |name: &&str| !measure.patterns.contains_key(*name) && !measure.pointers.contains_key(*name);
         self.needed().into_iter().filter(by_format).find_map(|name| {
             let problem = self.measure.format.problem(name)?;
             Some(format!("the metric `{name}` can never be read: {problem}"))
@@ -316,6 +331,7 @@ impl Config {
         }
         command("measure.command", &self.measure.command)
             .or_else(|| positive("measure.timeout_s", self.measure.timeout_s))
+            .or_else(|| self.reading_problem())
             .or_else(|| self.scope.problem())
             .or_else(|| self.rule.problem())
             .or_else(|| self.machine.problem())

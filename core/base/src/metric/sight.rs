@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::read::{Format, ReadOptions};
+use super::readers::is_beside;
 
 /// Longest form of a name that is found across the border of two parts of an output, in bytes.
 pub const OVERLAP: usize = 4096;
@@ -26,10 +27,12 @@ impl<'a> Sights<'a> {
     pub fn of(how: &ReadOptions, needed: &[&'a str]) -> Self {
         let form = |name: &str| match how.patterns.get(name) {
             // Where the line is glued to another, it does not begin where it should.
-            Some(pattern) => loose(pattern.as_str()),
+            Some(pattern) => Some(loose(pattern.as_str())),
+            None if how.pointers.contains_key(name) => None,
             None => form(how.format, name),
         };
-        let forms: Vec<(&str, String)> = needed.iter().map(|name| (*name, form(name))).collect();
+        let forms: Vec<(&str, String)> =
+            needed.iter().filter_map(|name| Some((*name, form(name)?))).collect();
         let any = forms.iter().map(|(_, form)| format!("(?:{form})")).collect::<Vec<_>>().join("|");
         let compiled = |form: &str| RegexBuilder::new(form).multi_line(false).build().ok();
         let each = forms.iter().filter_map(|(name, form)| Some((*name, compiled(form)?))).collect();
@@ -47,10 +50,10 @@ impl<'a> Sights<'a> {
     }
 }
 
-/// What a name looks like where a line or an object has it.
-fn form(format: Format, name: &str) -> String {
+/// What a name looks like where a line or an object has it; absent where the name alone does not tell.
+fn form(format: Format, name: &str) -> Option<String> {
     let escaped = regex::escape(name);
-    match format {
+    Some(match format {
         Format::Lines => format!(r"{escaped}[ \t]*[:=]"),
         Format::MetricLines => format!(r"METRIC[ \t]+{escaped}[ \t]*="),
         // Of a path, the name that the number itself has.
@@ -58,7 +61,17 @@ fn form(format: Format, name: &str) -> String {
             let last = name.rsplit('.').find(|part| part.parse::<usize>().is_err()).unwrap_or(name);
             format!(r#""{}"[ \t\r\n]*:"#, regex::escape(last))
         }
-    }
+        Format::Criterion => format!(r"{escaped}[ \t]+time:[ \t]*\["),
+        // A line of a benchmark has the number of its turns behind the name.
+        Format::Go if !is_beside(name) => format!(r"{escaped}[ \t]+[0-9]+[ \t]"),
+        Format::Tinybench => format!("'{escaped}'[ ]*\u{2502}"),
+        Format::Hyperfine | Format::PytestBenchmark | Format::GoogleBenchmark if !is_beside(name) => {
+            let quoted = serde_json::to_string(name).unwrap_or_default();
+            let key = if format == Format::PytestBenchmark { "fullname" } else { "(?:command|name)" };
+            format!(r#""{key}"[ \t\r\n]*:[ \t\r\n]*{}"#, regex::escape(&quoted))
+        }
+        _ => return None,
+    })
 }
 
 /// A pattern without what ties it to the ends of a line.

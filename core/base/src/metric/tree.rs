@@ -57,6 +57,19 @@ impl Tree {
         Ok(None)
     }
 
+    /// What a JSON pointer such as `/results/0/mean` leads to (RFC 6901): `~1` is a slash in a name, `~0` a tilde. The error is a name on the
+    /// way that stands twice.
+    pub fn pointer(&self, pointer: &str) -> Result<Option<&Tree>, String> {
+        let mut at = self;
+        for name in pointer.split('/').skip(1) {
+            match at.step(&name.replace("~1", "/").replace("~0", "~"))? {
+                Some(next) => at = next,
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(at))
+    }
+
     fn step(&self, name: &str) -> Result<Option<&Tree>, String> {
         match self {
             Self::Object(members) => {

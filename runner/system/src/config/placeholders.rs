@@ -5,10 +5,11 @@ use super::Config;
 /// What stands for something in the commands of `[harness]` and `[build]`.
 const BUILD_PLACES: [&str; 4] = ["tree", "root", "target", "home"];
 /// The same in the command of `[measure]`.
-const MEASURE_PLACES: [&str; 8] = ["tree", "root", "sealed", "artifact", "harness", "seed", "home", "out"];
+const MEASURE_PLACES: [&str; 9] =
+    ["tree", "root", "sealed", "artifact", "harness", "seed", "home", "out", "report"];
 /// What is a placeholder in some command, or taken for one.
-const PLACES: [&str; 10] =
-    ["tree", "root", "target", "sealed", "artifact", "harness", "seed", "home", "out", "scratch"];
+const PLACES: [&str; 11] =
+    ["tree", "root", "target", "sealed", "artifact", "harness", "seed", "home", "out", "report", "scratch"];
 
 impl Config {
     /// A placeholder that nothing fills in.

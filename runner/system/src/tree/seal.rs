@@ -49,6 +49,11 @@ impl SealedPaths {
         Self { scope: scope.clone(), files, dirs }
     }
 
+    /// Whether the commit has a sealed file at `path` or below, or a directory.
+    pub fn has(&self, path: &Path) -> bool {
+        self.dirs.contains(path) || self.files.iter().any(|file| file.starts_with(path))
+    }
+
     /// Why what a job made at `path` is not to be there.
     fn planted(&self, path: &Path, directory: bool) -> Option<String> {
         let mut beside = |name: &str| self.files.contains(&path.with_file_name(name));

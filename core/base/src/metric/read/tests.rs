@@ -161,7 +161,7 @@ fn forged(format: Format) -> &'static str {
     match format {
         Format::Lines => "score: 999\n",
         Format::MetricLines => "METRIC score=999\n",
-        Format::Json => "{\"score\": 999}\n",
+        _ => "{\"score\": 999}\n",
     }
 }
 
