@@ -6,6 +6,7 @@ mod groups;
 mod lab;
 mod options;
 mod values;
+mod version;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -35,7 +36,7 @@ way, 130 stopped by Ctrl-C.";
 /// An agent edits, a locked harness measures it in pairs against the best so far, and piton commits what is
 /// better and resets the rest. Everything tried stays in git, below refs/piton/; the table is results.tsv.
 #[derive(Debug, Parser)]
-#[command(name = "piton", version, after_help = AFTER, max_term_width = 80)]
+#[command(name = "piton", version = version::VERSION.as_str(), after_help = AFTER, max_term_width = 80)]
 pub struct Cli {
     #[command(subcommand)]
     pub(super) command: Command,

@@ -10,10 +10,10 @@ use piton_system::config;
 
 /// Attacks on any experiment, and on the built-in one.
 const FILES: [&str; 4] = [
-    include_str!("../../../../tests/attacks/any.toml"),
-    include_str!("../../../../tests/attacks/answers.toml"),
-    include_str!("../../../../tests/attacks/walls.toml"),
-    include_str!("../../../../tests/attacks/kernel.toml"),
+    include_str!("../../attacks/any.toml"),
+    include_str!("../../attacks/answers.toml"),
+    include_str!("../../attacks/walls.toml"),
+    include_str!("../../attacks/kernel.toml"),
 ];
 
 /// A file of attacks.

@@ -14,7 +14,7 @@ use piton_core::trial::record::{Outcome, Record};
 use piton_core::trial::text::{self, clean, plural, seconds};
 use piton_system::process::End;
 
-/// How a worker that got through says so: see `tests/attacks/walls.toml`.
+/// How a worker that got through says so: see `runner/lab/attacks/walls.toml`.
 const THROUGH: &str = "exit status 42";
 /// Times the scale of a pair that a plain loss has.
 const PLAIN: f64 = 4.0;

@@ -1,0 +1,95 @@
+//! What is published builds from what is published, and all that names a version names the same one.
+
+#![expect(clippy::disallowed_types, reason = "asks the binary itself for its version")]
+
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+use std::process::Command;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap()
+}
+
+/// Folders of the workspace's crates that are published.
+fn published() -> Vec<String> {
+    let workspace = read("Cargo.toml");
+    let members = workspace.split("members = [").nth(1).and_then(|rest| rest.split(']').next()).unwrap();
+    let folders = members.split('"').skip(1).step_by(2).map(str::to_owned);
+    folders.filter(|folder| !read(&format!("{folder}/Cargo.toml")).contains("publish = false")).collect()
+}
+
+fn sources(dir: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(dir).unwrap().flatten().map(|entry| entry.path());
+    entries
+        .flat_map(|path| match path.is_dir() {
+            true => sources(&path),
+            false if path.extension().is_some_and(|e| e == "rs") => vec![path],
+            false => vec![],
+        })
+        .collect()
+}
+
+/// How many folders above `from` a relative path leads at most.
+fn above(path: &str) -> usize {
+    Path::new(path).components().filter(|part| *part == Component::ParentDir).count()
+}
+
+#[test]
+fn what_a_published_crate_includes_lies_within_it() {
+    let (mut seen, mut outside) = (0, vec![]);
+    for folder in published() {
+        let src = root().join(&folder).join("src");
+        for source in sources(&src) {
+            let depth = source.strip_prefix(&src).unwrap().components().count();
+            let text = fs::read_to_string(&source).unwrap();
+            // A file or a module of tests is built in the repository alone.
+            let of_tests = ["tests.rs", "documented.rs"].iter().any(|name| source.ends_with(name));
+            let code = if of_tests { "" } else { text.split("\nmod tests {").next().unwrap() };
+            for macro_name in ["include_str!(\"", "include_bytes!(\""] {
+                for path in code.split(macro_name).skip(1).filter_map(|rest| rest.split('"').next()) {
+                    seen += 1;
+                    if above(path) > depth {
+                        outside.push(format!("{}: {path}", source.display()));
+                    }
+                }
+            }
+        }
+    }
+    assert!(seen > 12, "{seen} included files were found");
+    assert_eq!(outside, Vec::<String>::new());
+}
+
+#[test]
+fn the_changelog_the_packages_and_the_binary_name_one_version() {
+    let version = env!("CARGO_PKG_VERSION");
+    let workspace = read("Cargo.toml");
+    assert!(workspace.contains(&format!("[workspace.package]\nversion = \"{version}\"")));
+    // The rooms are one program.
+    let rooms: Vec<&str> = workspace.lines().filter(|line| line.starts_with("piton-")).collect();
+    assert_eq!(rooms.len() + 1, published().len(), "{rooms:?}");
+    for room in rooms {
+        assert!(room.ends_with(&format!(", version = \"={version}\" }}")), "{room}");
+    }
+    // The newest section that was cut is the version's; before the first, there is none.
+    let changelog = read("CHANGELOG.md");
+    let sections = changelog.lines().filter_map(|line| line.strip_prefix("## "));
+    let cut: Vec<&str> = sections.skip_while(|section| *section == "Unreleased").collect();
+    for section in &cut {
+        let (number, date) = section.split_once(" (").expect("## VERSION (YYYY-MM-DD)");
+        assert_eq!(number.split('.').count(), 3, "{section}");
+        let date = date.strip_suffix(')').expect("## VERSION (YYYY-MM-DD)");
+        assert!(date.len() == 10 && date.split('-').count() == 3, "{section}");
+    }
+    assert!(
+        cut.first().is_none_or(|section| section.starts_with(&format!("{version} ("))),
+        "{cut:?} against {version}"
+    );
+    let said = Command::new(env!("CARGO_BIN_EXE_piton")).arg("--version").output().unwrap();
+    let said = String::from_utf8(said.stdout).unwrap();
+    let said: Vec<&str> = said.split_whitespace().collect();
+    assert_eq!(said[..2], ["piton", version]);
+}
