@@ -38,6 +38,7 @@ mod show;
 mod simulate;
 mod status;
 mod stop;
+mod tools;
 mod trial;
 mod verdict;
 mod verify;
@@ -129,6 +130,9 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
         Command::Search(search) => search.run(dir),
         Command::Note { text, by, which } => note::add(dir, &text, by.as_deref(), &which),
         Command::Notes { which } => note::list(dir, &which),
+        Command::Completions { shell } => Ok(tools::completions(shell)),
+        Command::Man { to } => tools::man(dir, to.as_deref()),
+        Command::Schema => Ok(tools::schema()),
         Command::Recover { json } => recover::run(dir, json),
         Command::Audit { which } => audit::run(dir, &which),
     }

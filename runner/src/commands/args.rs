@@ -15,6 +15,7 @@ use std::time::Duration;
 use clap::{Parser, Subcommand};
 use piton_core::base::level::Level;
 
+pub(super) use groups::command;
 pub use groups::parse;
 pub(super) use lab::LabCommand;
 pub(super) use options::{
@@ -413,7 +414,7 @@ pub(super) enum Command {
     /// changed lines only; --diff without words finds trials whose edit is like the one in this checkout.
     #[command(after_help = "Example: piton search unroll loop\n         piton search --diff")]
     Search(SearchArgs),
-    /// Experiments on piton itself: noise, discriminate, simulate, rehearse.
+    /// Experiments on piton itself: noise, simulate and others.
     ///
     /// A climb needs none of them. Their old spellings, without `lab`, are accepted, too.
     Lab {
@@ -423,6 +424,29 @@ pub(super) enum Command {
     /// The commands of the lab as they were written before it had a name of its own.
     #[command(flatten)]
     OldLab(LabCommand),
+    /// Print a completion script for your shell.
+    ///
+    /// Where it goes differs from shell to shell; for bash it is ~/.local/share/bash-completion/completions/piton, for fish
+    /// ~/.config/fish/completions/piton.fish, for zsh a file _piton in a directory of $fpath.
+    #[command(after_help = "Example: source <(piton completions bash)")]
+    Completions {
+        /// The shell.
+        #[arg(value_enum)]
+        shell: clap_complete::Shell,
+    },
+    /// Print the man page, or write one for each command.
+    #[command(after_help = "Examples: piton man | man -l -\n          piton man ~/.local/share/man/man1")]
+    Man {
+        /// Write piton.1, piton-climb.1 and so on here; an older page of that name is replaced.
+        #[arg(value_name = "DIR")]
+        to: Option<PathBuf>,
+    },
+    /// Print the JSON schema of piton.toml, for your editor.
+    ///
+    /// An editor that knows schemas completes keys, explains them and marks a wrong one. One that asks taplo (Even Better TOML) finds it by
+    /// a first line in piton.toml: `#:schema ./.git/piton.schema.json`.
+    #[command(after_help = "Example: piton schema > .git/piton.schema.json")]
+    Schema,
     /// Leave an idea for later proposals.
     ///
     /// It is kept in the ledger and printed in the brief. Can be used while a climb is at work, and inside `piton guard`. For guidance rather than an idea write .piton/guidance.md: it

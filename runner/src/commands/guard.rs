@@ -175,6 +175,9 @@ impl Command {
                 | Self::OldLab(LabCommand::Simulate { .. })
                 | Self::Replay { .. }
                 | Self::Agents { .. }
+                | Self::Completions { .. }
+                | Self::Man { .. }
+                | Self::Schema
                 | Self::Mcp { .. }
         )
     }

@@ -5,6 +5,7 @@
 mod opens;
 mod placeholders;
 mod reading;
+mod schema;
 
 use std::collections::BTreeMap;
 
@@ -26,6 +27,7 @@ use piton_core::trial::text::clean;
 
 pub use opens::{GPUS, Opens};
 pub use placeholders::fill;
+pub use schema::schema;
 
 /// Name of the file, in the directory of its experiment.
 pub const FILE: &str = "piton.toml";

@@ -27,7 +27,7 @@ pub(super) const GROUPS: [(&str, &[&str]); 6] = [
     ("Take home", &["verify", "finalize", "export"]),
     ("Trust", &["doctor", "rule", "redteam", "audit", "recover", "replay"]),
     ("Lab", &["lab"]),
-    ("Tools", &["mcp"]),
+    ("Tools", &["mcp", "schema", "completions", "man"]),
 ];
 
 /// The command line: its help is in groups, and the old spellings of the lab's commands are accepted and not shown.

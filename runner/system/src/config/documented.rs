@@ -99,4 +99,16 @@ fn every_key_that_is_read_has_its_line_and_no_other_has() {
     assert_eq!(tables, read.keys().copied().collect());
     read.insert("", plain);
     assert_eq!(documented(), read);
+    // The schema is made from the document: what an editor offers is what is read.
+    let schema = super::schema();
+    let keys = |of: &serde_json::Value| -> BTreeSet<String> {
+        of["properties"].as_object().unwrap().keys().cloned().collect()
+    };
+    let named = |keys: &BTreeSet<&str>| -> BTreeSet<String> { keys.iter().map(|&key| key.into()).collect() };
+    for (table, read) in read.iter().filter(|(table, _)| !table.is_empty()) {
+        let of = &schema["properties"][table];
+        assert_eq!(keys(if of["type"] == "array" { &of["items"] } else { of }), named(read), "{table}");
+    }
+    let top = read[""].iter().chain(read.keys()).copied().filter(|name| !name.is_empty());
+    assert_eq!(keys(&schema), named(&top.chain(["noise"]).collect()));
 }
