@@ -59,7 +59,7 @@ pub(super) fn man(dir: &Path, to: Option<&Path>) -> Result<u8> {
 
 /// Prints the JSON schema of `piton.toml`.
 pub(super) fn schema() -> u8 {
-    terminal::json(&config::schema());
+    terminal::bytes(config::SCHEMA.as_bytes());
     exit::DONE
 }
 

@@ -5,7 +5,6 @@
 mod opens;
 mod placeholders;
 mod reading;
-mod schema;
 
 use std::collections::BTreeMap;
 
@@ -27,7 +26,9 @@ use piton_core::trial::text::clean;
 
 pub use opens::{GPUS, Opens};
 pub use placeholders::fill;
-pub use schema::schema;
+
+/// The JSON schema (draft 7) of the file, for editors. Made from `docs/piton-toml.md` and held against it by a test.
+pub const SCHEMA: &str = include_str!("config/piton.schema.json");
 
 /// Name of the file, in the directory of its experiment.
 pub const FILE: &str = "piton.toml";
@@ -466,6 +467,9 @@ pub fn toml_as<T: serde::de::DeserializeOwned>(text: &str) -> std::result::Resul
 
 #[cfg(test)]
 mod documented;
+
+#[cfg(test)]
+mod schema;
 
 #[cfg(test)]
 mod tests;

@@ -100,7 +100,7 @@ fn every_key_that_is_read_has_its_line_and_no_other_has() {
     read.insert("", plain);
     assert_eq!(documented(), read);
     // The schema is made from the document: what an editor offers is what is read.
-    let schema = super::schema();
+    let schema = super::schema::schema();
     let keys = |of: &serde_json::Value| -> BTreeSet<String> {
         of["properties"].as_object().unwrap().keys().cloned().collect()
     };

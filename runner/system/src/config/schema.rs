@@ -1,4 +1,5 @@
-//! The JSON schema of `piton.toml`, for editors: made from `docs/piton-toml.md`, which a test holds to the keys that are read.
+//! `piton.schema.json` is made from `docs/piton-toml.md`, which another test holds to the keys that are read:
+//! `INSTA_UPDATE=always cargo test -p piton-system --lib schema` writes it anew. It lies in this crate, as a published crate needs.
 
 use serde_json::{Map, Value, json};
 
@@ -15,8 +16,8 @@ struct Row<'a> {
     what: &'a str,
 }
 
-/// The JSON schema (draft 7) of a `piton.toml`. Each key has the words of the document as its description.
-pub fn schema() -> Value {
+/// The schema that the document comes to. Each key has its words as the description.
+pub(super) fn schema() -> Value {
     let (mut properties, mut required) = (Map::new(), vec![]);
     for section in DOCUMENT.split("\n## ").skip(1) {
         let (heading, text) = section.split_once('\n').unwrap_or((section, ""));
@@ -131,5 +132,4 @@ fn kind(words: &str) -> Option<Value> {
     })
 }
 
-#[cfg(test)]
 mod tests;

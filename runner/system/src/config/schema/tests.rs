@@ -67,6 +67,17 @@ fn value(text: &str) -> Value {
     toml::from_str(text).unwrap()
 }
 
+#[test]
+fn the_schema_is_what_the_document_says() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/config/piton.schema.json");
+    let text = serde_json::to_string_pretty(&schema()).unwrap() + "\n";
+    if std::env::var_os("INSTA_UPDATE").is_some_and(|update| update == "always") {
+        std::fs::write(path, &text).unwrap();
+    }
+    let is = std::fs::read_to_string(path).unwrap_or_default();
+    assert!(is == text, "INSTA_UPDATE=always cargo test -p piton-system --lib schema writes {path} anew");
+}
+
 const BUILT_IN: &str = include_str!("../../../../../piton.toml");
 
 #[test]
