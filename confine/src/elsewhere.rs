@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
+use crate::metering::Metering;
 use crate::policy::Asked;
 use crate::program::{Failure, program};
 use crate::{limits, mac, reach};
@@ -12,6 +13,9 @@ use piton_base::level::Level;
 /// Limits this process as asked and becomes the command. Returns only where that is not possible.
 pub(crate) fn enter(asked: &Asked, argv: &[OsString]) -> Failure {
     let policy = &asked.policy;
+    if policy.opened.meter.is_some() {
+        return meter_absent();
+    }
     let level = reach::reach(None).level;
     if level < policy.least {
         return Failure::Walls(format!(
@@ -32,4 +36,13 @@ pub(crate) fn enter(asked: &Asked, argv: &[OsString]) -> Failure {
     };
     let why = command.args(&argv[1..]).exec();
     Failure::Exec(format!("{}: {why}", file.display()))
+}
+
+/// Meters a command: on Linux only.
+pub(crate) fn meter(_: &Metering, _: &[OsString]) -> Failure {
+    meter_absent()
+}
+
+fn meter_absent() -> Failure {
+    Failure::Walls("piton's own meters are known on Linux only".to_owned())
 }

@@ -10,6 +10,8 @@ use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 use rustix::rand::{GetRandomFlags, getrandom};
 
 use crate::calls::{self, Surroundings};
+use crate::meter::CostMeter;
+use crate::metering::Metering;
 use crate::mounts::Given;
 use crate::policy::{Asked, Policy, RESULT, Role};
 use crate::program::{Failure, program};
@@ -26,11 +28,12 @@ pub(crate) fn enter(asked: &Asked, argv: &[OsString]) -> Failure {
     let ready = || -> Result<_, Failure> {
         let args = words(argv.iter().map(|word| word.as_bytes().to_vec()).collect())?;
         let env = words(std::env::vars_os().map(variable).collect())?;
-        let secret = walls(asked, &file).map_err(Failure::Walls)?;
-        Ok((word(file.as_os_str().as_bytes())?, args, env, secret))
+        let (secret, meter) = walls(asked, &file).map_err(Failure::Walls)?;
+        Ok((word(file.as_os_str().as_bytes())?, args, env, secret, meter))
     };
     match ready() {
-        Ok((path, args, env, secret)) => {
+        Ok((path, args, env, secret, Some(meter))) => meter.run(&path, &args, &env, secret),
+        Ok((path, args, env, secret, None)) => {
             let why = raw::become_program(&path, &args, &env, secret);
             Failure::Exec(format!("{}: {why}", file.display()))
         }
@@ -38,8 +41,26 @@ pub(crate) fn enter(asked: &Asked, argv: &[OsString]) -> Failure {
     }
 }
 
-/// Builds the walls around this process.
-fn walls(asked: &Asked, file: &Path) -> Result<Secret, String> {
+/// Meters a command that runs as this process would, without walls. Returns only where that is not possible.
+pub(crate) fn meter(metering: &Metering, argv: &[OsString]) -> Failure {
+    let file = program(&argv[0]);
+    let words: Result<Vec<_>, _> = argv.iter().map(|word| CString::new(word.as_bytes())).collect();
+    let variable = |(name, value): (OsString, OsString)| [name.as_bytes(), b"=", value.as_bytes()].concat();
+    let env: Result<Vec<_>, _> = std::env::vars_os().map(|pair| CString::new(variable(pair))).collect();
+    let Ok(((words, env), path)) = words
+        .and_then(|words| Ok((words, env?)))
+        .and_then(|lists| Ok((lists, CString::new(file.as_os_str().as_bytes())?)))
+    else {
+        return Failure::Exec("a word holds a NUL".to_owned());
+    };
+    match CostMeter::ready(metering, &[]) {
+        Ok(meter) => meter.run(&path, &words, &env, [0; 3]),
+        Err(why) => Failure::Walls(why),
+    }
+}
+
+/// Builds the walls around this process, and has what meters it ready where that is asked for.
+fn walls(asked: &Asked, file: &Path) -> Result<(Secret, Option<CostMeter>), String> {
     let policy = &asked.policy;
     let reach = reach::reach(asked.abi_at_most);
     if reach.level < policy.least {
@@ -56,6 +77,8 @@ fn walls(asked: &Asked, file: &Path) -> Result<Secret, String> {
     limits::set(&policy.limits)?;
     // Before the walls: what it names is closed behind them.
     let first = result(policy)?;
+    let meter =
+        policy.opened.meter.as_ref().map(|meter| CostMeter::ready(meter, &asked.groups)).transpose()?;
     // An extra wall: where this machine does not have it, the others still stand.
     let own = matches!(policy.role, Role::Build | Role::Measure) && !asked.plain;
     let given = match policy.role {
@@ -86,7 +109,7 @@ fn walls(asked: &Asked, file: &Path) -> Result<Secret, String> {
         Err(why) if reach.level >= Level::Strong => return Err(why),
         _ => {}
     }
-    Ok(around.secret)
+    Ok((around.secret, meter))
 }
 
 /// Opens what takes the result. Says from which descriptor on none is inherited.

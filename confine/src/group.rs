@@ -45,6 +45,23 @@ impl Group {
         Some(group)
     }
 
+    /// The same with one that counts the time on processors, where this machine lets this user make it.
+    pub fn counting_time(mut self) -> Self {
+        if self.dirs.iter().any(|dir| dir.join("cpu.stat").exists()) {
+            return self;
+        }
+        let name = self.dirs.first().and_then(|dir| dir.file_name()).map(ToOwned::to_owned);
+        let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
+        if let (Some(name), Some(Place::Own(parent))) = (name, place(&own, "cpuacct")) {
+            sweep(&parent);
+            let dir = parent.join(name);
+            if fs::create_dir(&dir).is_ok() {
+                self.dirs.push(dir);
+            }
+        }
+        self
+    }
+
     /// As [`Policy::wrap`], and in these groups from before its first own instruction.
     pub fn wrap(&self, policy: &Policy, exe: &Path, argv: &[OsString]) -> Vec<OsString> {
         Asked { policy: policy.clone(), groups: self.dirs.clone(), ..Asked::default() }.wrap(exe, argv)

@@ -32,6 +32,9 @@ mod linked;
 #[cfg_attr(target_os = "linux", allow(dead_code))]
 mod mac;
 #[cfg(target_os = "linux")]
+mod meter;
+mod metering;
+#[cfg(target_os = "linux")]
 mod mounts;
 mod places;
 mod policy;
@@ -57,6 +60,7 @@ pub use freezer::Freezer;
 #[cfg(target_os = "linux")]
 pub use group::Group;
 pub use linked::linked;
+pub use metering::{Metered, Metering};
 pub use places::{processor, system};
 pub use policy::{Limits, Opened, Policy, RESULT, Role};
 pub use reach::reachable;

@@ -6,8 +6,12 @@ use std::path::{Path, PathBuf};
 use piton_base::level::Level;
 use serde::{Deserialize, Serialize};
 
+use crate::metering::Metering;
+
 /// First argument of a process that is to limit itself and become another.
 pub(crate) const CONFINED: &str = "--confined";
+/// The same of one that has no walls, and is metered.
+pub(crate) const METERED: &str = "--metered";
 
 /// What a process is for, and so what it may do at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,6 +63,9 @@ pub struct Opened {
     pub held: Option<PathBuf>,
     /// A file, which is there, that it has open for writing as its descriptor [`RESULT`], and that it cannot open itself.
     pub result: Option<PathBuf>,
+    /// Has its cost metered: the helper stays, and waits for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub meter: Option<Metering>,
 }
 
 /// The descriptor of [`Opened::result`].

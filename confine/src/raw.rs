@@ -5,6 +5,7 @@
 use std::ffi::{CString, c_char, c_long};
 use std::io;
 use std::ptr;
+use std::time::Duration;
 
 /// Numbers that only this process knows: a worker's one `execve` carries them where the kernel does not look.
 pub(crate) type Secret = [u64; 3];
@@ -120,6 +121,86 @@ pub(crate) fn child(number: c_long, flags: i64) -> io::Result<()> {
             unsafe { libc::waitpid(pid as libc::pid_t, ptr::null_mut(), 0) };
             Ok(())
         }
+    }
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ended {
+    /// It exited with this status.
+    Exited(i32),
+    /// This signal ended it.
+    Signalled(i32),
+}
+
+/// What a process cost, with its children that it waited for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cost {
+    /// Time on processors.
+    pub time: Duration,
+    /// The most memory that one of them held, in bytes.
+    pub peak_bytes: u64,
+}
+
+fn cost(usage: &libc::rusage) -> Cost {
+    let time = |at: libc::timeval| {
+        Duration::from_secs(u64::try_from(at.tv_sec).unwrap_or(0))
+            + Duration::from_micros(u64::try_from(at.tv_usec).unwrap_or(0))
+    };
+    // In kibibytes.
+    let peak_bytes = u64::try_from(usage.ru_maxrss).unwrap_or(0) << 10;
+    Cost { time: time(usage.ru_utime) + time(usage.ru_stime), peak_bytes }
+}
+
+/// Makes a copy of this process, which must have one thread. `None` in the copy.
+pub(crate) fn fork() -> io::Result<Option<i32>> {
+    // SAFETY: the helper has one thread, so that its copy is whole and may do what it itself may.
+    match unsafe { libc::fork() } {
+        -1 => Err(io::Error::last_os_error()),
+        0 => Ok(None),
+        pid => Ok(Some(pid)),
+    }
+}
+
+/// Waits for any child that ends, for as long as it takes or not at all. `None` where children are there and none has ended.
+pub(crate) fn wait(patiently: bool) -> io::Result<Option<(i32, Ended, Cost)>> {
+    let flags = if patiently { 0 } else { libc::WNOHANG };
+    loop {
+        let mut status = 0;
+        // SAFETY: numbers, for which zero is a value.
+        let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+        // SAFETY: writes one integer and one structure, both alive.
+        match unsafe { libc::wait4(-1, &raw mut status, flags | libc::__WALL, &raw mut usage) } {
+            -1 => match io::Error::last_os_error() {
+                why if why.kind() == io::ErrorKind::Interrupted => {}
+                why => return Err(why),
+            },
+            0 => return Ok(None),
+            pid if libc::WIFEXITED(status) => {
+                return Ok(Some((pid, Ended::Exited(libc::WEXITSTATUS(status)), cost(&usage))));
+            }
+            pid => return Ok(Some((pid, Ended::Signalled(libc::WTERMSIG(status)), cost(&usage)))),
+        }
+    }
+}
+
+/// Time on processors that this process itself has had.
+pub(crate) fn own_time() -> Duration {
+    // SAFETY: numbers, for which zero is a value; the call writes one structure, which is alive.
+    unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        libc::getrusage(libc::RUSAGE_SELF, &raw mut usage);
+        cost(&usage).time
+    }
+}
+
+/// Ends this process by a signal, as its child was ended.
+pub(crate) fn end_by(signal: i32) -> ! {
+    // SAFETY: nothing of this process runs any more; a signal that does not end it is followed by an exit.
+    unsafe {
+        libc::signal(signal, libc::SIG_DFL);
+        libc::raise(signal);
+        libc::_exit(128 + signal)
     }
 }
 

@@ -3,10 +3,13 @@
 use std::ffi::{OsStr, OsString};
 use std::process::exit;
 
+use serde::de::DeserializeOwned;
+
 #[cfg(target_os = "linux")]
 use crate::attack::{self, ATTACK};
-use crate::enter::enter;
-use crate::policy::{Asked, CONFINED};
+use crate::enter::{enter, meter};
+use crate::metering::Metering;
+use crate::policy::{Asked, CONFINED, METERED};
 use crate::program::Failure;
 
 /// Exit status of a helper that did not become the command.
@@ -25,24 +28,25 @@ pub const NOT_EXECUTED: &str = "piton-confine: the command was not executed:";
 pub fn enter_if_asked() {
     let mut args = std::env::args_os().skip(1);
     match args.next().as_deref().and_then(OsStr::to_str) {
-        Some(CONFINED) => {
-            let (status, words) = match asked(args) {
-                Ok((asked, argv)) => match enter(&asked, &argv) {
-                    Failure::Walls(why) => (STATUS, format!("{NOT_STARTED} {why}")),
-                    Failure::Exec(why) => (STATUS, format!("{NOT_EXECUTED} {why}")),
-                },
-                Err(why) => (STATUS, format!("{NOT_STARTED} {why}")),
-            };
-            eprintln!("{words}");
-            exit(status)
-        }
+        Some(CONFINED) => failed(asked::<Asked>(args).map(|(asked, argv)| enter(&asked, &argv))),
+        Some(METERED) => failed(asked::<Metering>(args).map(|(metering, argv)| meter(&metering, &argv))),
         #[cfg(target_os = "linux")]
         Some(ATTACK) => attack::act(args),
         _ => {}
     }
 }
 
-fn asked(mut args: impl Iterator<Item = OsString>) -> Result<(Asked, Vec<OsString>), String> {
+fn failed(why: Result<Failure, String>) -> ! {
+    match why {
+        Ok(Failure::Walls(why)) | Err(why) => eprintln!("{NOT_STARTED} {why}"),
+        Ok(Failure::Exec(why)) => eprintln!("{NOT_EXECUTED} {why}"),
+    }
+    exit(STATUS)
+}
+
+fn asked<T: DeserializeOwned>(
+    mut args: impl Iterator<Item = OsString>,
+) -> Result<(T, Vec<OsString>), String> {
     let text = args.next().unwrap_or_default();
     let asked = serde_json::from_str(&text.to_string_lossy()).map_err(|e| format!("no policy: {e}"))?;
     if args.next().is_none_or(|word| word != "--") {
@@ -58,7 +62,8 @@ mod tests {
 
     #[test]
     fn a_helper_without_a_whole_command_line_starts_nothing() {
-        let of = |words: &[&str]| asked(words.iter().map(OsString::from)).map(|(_, argv)| argv.len());
+        let of =
+            |words: &[&str]| asked::<Asked>(words.iter().map(OsString::from)).map(|(_, argv)| argv.len());
         let policy = serde_json::to_string(&Asked::default()).unwrap();
         assert_eq!(of(&[&policy, "--", "a", "b"]), Ok(2));
         for words in [&[][..], &["{}", "--", "a"], &[&policy, "a"], &[&policy, "--"]] {

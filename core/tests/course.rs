@@ -25,6 +25,7 @@ fn metric(direction: Direction) -> Metric {
         name: "tps".into(),
         direction,
         unit: String::new(),
+        meter: None,
         scale: None,
         memory: None,
         memory_unit: None,

@@ -157,6 +157,7 @@ fn a_brief_is_as_long_after_a_thousand_trials_as_after_a_hundred_and_below_six_t
         name: "tps".into(),
         direction: Direction::Higher,
         unit: "tokens/s".into(),
+        meter: None,
         scale: None,
         memory: None,
         memory_unit: None,

@@ -92,6 +92,7 @@ fn metric() -> Metric {
         name: "tps".into(),
         direction: Direction::Higher,
         unit: "/s".into(),
+        meter: None,
         scale: None,
         memory: Some("loss".into()),
         memory_unit: None,

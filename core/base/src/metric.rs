@@ -2,6 +2,7 @@
 
 mod gain;
 mod mean;
+mod meter;
 mod read;
 mod readers;
 mod sight;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 pub use gain::Gain;
 pub use mean::{Mean, Of};
+pub use meter::{OwnMeter, Readings};
 pub use read::{Format, LONGEST_LINE, ReadError, ReadOptions, Reader, Wants, other_format, read};
 pub use readers::ReportFile;
 pub use sight::OVERLAP;
@@ -25,15 +27,17 @@ pub type Values = BTreeMap<String, f64>;
 
 /// The primary metric: `[metric]` in `piton.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "meter::WrittenMetric")]
 pub struct Metric {
     /// Its name in what the measuring command prints, e.g. `avg_generation_tps`.
     pub name: String,
     /// Which way is better.
     pub direction: Direction,
     /// Its unit, for people, e.g. `tokens/s`.
-    #[serde(default)]
     pub unit: String,
+    /// Which of piton's own meters reads it; absent where the measuring command says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub meter: Option<OwnMeter>,
     /// How two of its values are compared; absent where the baseline decides ([`Scale::of`]). In a run that has begun it is what was
     /// decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -227,6 +231,7 @@ impl Metric {
             name: name.to_owned(),
             direction,
             unit: String::new(),
+            meter: None,
             scale: None,
             memory: None,
             memory_unit: None,

@@ -17,6 +17,7 @@ pub fn metric() -> Metric {
         name: "avg_generation_tps".into(),
         direction: Direction::Higher,
         unit: "tokens/s".into(),
+        meter: None,
         scale: None,
         memory: Some("avg_peak_memory_gb".into()),
         memory_unit: None,

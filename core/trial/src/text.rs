@@ -286,6 +286,7 @@ mod tests {
             unit: unit.into(),
             scale: Some(scale),
             memory: None,
+            meter: None,
             memory_unit: None,
         }
     }

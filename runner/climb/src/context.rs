@@ -59,7 +59,9 @@ impl World {
         Sampler {
             runner: &self.runner,
             measure: &config.measure,
-            needed: config.needed(),
+            metric: &config.metric,
+            needed: config.printed(),
+            metered: config.metered(),
             harness,
             walls: &self.walls,
             place: &self.place,

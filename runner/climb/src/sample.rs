@@ -1,6 +1,7 @@
 //! One sample of one side, by the command that the experiment names.
 
 mod here;
+mod meter;
 mod report;
 mod wash;
 
@@ -12,13 +13,15 @@ use std::time::Duration;
 use crate::build::Built;
 use piton_agent::hold::AgentPause;
 use piton_core::base::error::{self, Context};
-use piton_core::base::metric::{self, LONGEST_LINE, OVERLAP, ReadError, Reader, ReportFile, Values, Wants};
+use piton_core::base::metric::{
+    self, LONGEST_LINE, Metric, OVERLAP, ReadError, Reader, ReportFile, Values, Wants,
+};
 use piton_core::trial::crash::Crash;
 use piton_core::trial::scope;
 use piton_core::trial::text::clean;
 use piton_system::beneath;
 use piton_system::config::{Measure, fill};
-use piton_system::process::{self, Done, End, Job, Runner};
+use piton_system::process::{self, Done, End, Job, Metering, Runner};
 use piton_system::sandbox::{self, JobAccess, Walls};
 use piton_system::state_home::Place;
 use piton_system::toolchains;
@@ -34,8 +37,12 @@ pub struct Sampler<'a> {
     pub runner: &'a Runner,
     /// The command.
     pub measure: &'a Measure,
-    /// Metrics that must be there.
+    /// What is climbed.
+    pub metric: &'a Metric,
+    /// Metrics that must stand in what it prints.
     pub needed: Vec<&'a str>,
+    /// Whether piton's own meters read it.
+    pub metered: bool,
     /// The sealed tree and the harness.
     pub harness: &'a Built,
     /// What it is started behind.
@@ -201,6 +208,9 @@ impl Sampler<'_> {
             File::create(&result).context("no sample was taken: there is no file for its result")?;
             policy.opened.result = Some(result);
         }
+        let size = laid.artifact.as_deref().unwrap_or(&here);
+        let meter = self.metered.then(|| meter::begin(&self.logs, self.measure.repeat, size)).transpose()?;
+        policy.opened.meter = meter.as_ref().map(|(metering, _)| metering.clone());
         // Whoever plants something is ended there and then: nothing that follows is a measurement.
         let watch = |_| seal?.planted().map(|_| End::Signalled(9));
         let done = self.runner.run(&Job {
@@ -224,7 +234,7 @@ impl Sampler<'_> {
             let (how, reason) = ("tampered".to_owned(), tree::tampered("sample", &what));
             return Ok(Sampled::Failed { how, reason, tail });
         }
-        Ok(match self.judge(&done, report) {
+        Ok(match self.judge(&done, report, meter.as_ref()) {
             Sampled::Failed { how, reason, tail } => {
                 let why = self.walls.explain("measure", &policy, [&done.stderr, &done.stdout]);
                 let why = why.or_else(|| tree::refused(seal.is_some(), [&done.stderr, &done.stdout]));
@@ -309,11 +319,13 @@ impl Sampler<'_> {
         reader.finish()
     }
 
-    fn judge(&self, done: &Done, report: Option<&Report>) -> Sampled {
+    fn judge(&self, done: &Done, report: Option<&Report>, meter: Option<&(Metering, u64)>) -> Sampled {
         let left = report.map(|report| report.take(&self.logs.join("sample.report"))).transpose();
         let copy = if let Ok(Some(Left::File(copy))) = &left { Some(copy) } else { None };
         let (path, text) = self.output(done, copy);
         let read = match &left {
+            // Where everything is metered, nothing that is printed is looked at.
+            _ if self.needed.is_empty() && self.metered => Ok(Values::new()),
             Err(error) => Err(error.clone()),
             Ok(Some(Left::Directory(files))) => self.read_directory(files),
             Ok(_) => self.read(&path, &text),
@@ -324,7 +336,16 @@ impl Sampler<'_> {
         match (&done.end, read) {
             (End::Interrupted, _) => Sampled::Interrupted,
             (End::TimedOut, _) => Sampled::TimedOut,
-            (End::Exited(0), Ok(values)) => Sampled::Measured(values),
+            (End::Exited(0), Ok(mut values)) => {
+                let Some((metering, size)) = meter else { return Sampled::Measured(values) };
+                match meter::readings(metering, *size) {
+                    Ok(readings) => {
+                        readings.add_to(&mut values, self.metric, &self.needed.iter().copied().collect());
+                        Sampled::Measured(values)
+                    }
+                    Err((how, reason)) => failed(how, reason),
+                }
+            }
             // The harness says what happened in its own words, and exits with a status.
             (_, Err(ReadError::Refused { kind, reason })) => failed(&kind, reason),
             (End::Exited(0), Err(error)) => failed("unreadable", self.unreadable(&text, &error)),

@@ -2,6 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "reads configuration")]
 
+mod meters;
 mod opens;
 mod placeholders;
 mod reading;
@@ -150,6 +151,9 @@ pub struct Measure {
     /// The file or directory in which the command leaves its figures, from the directory of the experiment; absent where it prints them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<String>,
+    /// How often one sample runs the command, where piton's own meters read it: what they read is divided by that.
+    #[serde(default = "once", skip_serializing_if = "is_once")]
+    pub repeat: u32,
     /// Wall-clock limit of one sample in seconds. Past it the whole tree of processes is killed.
     pub timeout_s: u64,
     /// Whether the command may use the network. What it measures may then, too.
@@ -180,6 +184,15 @@ pub struct Measure {
     /// The directory of the experiment in the exported tree.
     #[serde(skip)]
     pub within: String,
+}
+
+fn once() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_once(repeat: &u32) -> bool {
+    *repeat == 1
 }
 
 /// How a tree is given to a measuring command.
@@ -276,7 +289,7 @@ impl Config {
         let measure = &self.measure;
         let by_format =
             |name: &&str| !measure.patterns.contains_key(*name) && !measure.pointers.contains_key(*name);
-        self.needed().into_iter().filter(by_format).find_map(|name| {
+        self.printed().into_iter().filter(by_format).find_map(|name| {
             let problem = self.measure.format.problem(name)?;
             Some(format!("the metric `{name}` can never be read: {problem}"))
         })
@@ -335,6 +348,7 @@ impl Config {
         command("measure.command", &self.measure.command)
             .or_else(|| positive("measure.timeout_s", self.measure.timeout_s))
             .or_else(|| self.reading_problem())
+            .or_else(|| self.meter_problem())
             .or_else(|| self.scope.problem())
             .or_else(|| self.rule.problem())
             .or_else(|| self.machine.problem())
@@ -385,7 +399,7 @@ impl Config {
     /// Whether the candidate's own process may print the figure: no `[harness]` of the experiment's own stands between the two. What a
     /// sealed script times or reads is the candidate's word all the same where it runs in the script's process or prints to its output.
     pub fn candidate_prints(&self) -> bool {
-        !self.measure.by_harness()
+        !self.measure.by_harness() && self.metric.meter.is_none()
     }
 
     /// Metrics that decide by their differences: the primary one, second ones, guards.
@@ -397,6 +411,14 @@ impl Config {
 
     /// Whose word the figure is, and what that is worth, for people.
     pub fn trust(&self) -> String {
+        if let Some(meter) = self.metric.meter {
+            return format!(
+                "piton reads {} itself, from the kernel: nothing that an edit prints has a part in it, so no gain is held as implausible. \
+                 But {}: what must still be right when it is less, a [[check]] or the command itself has to ask (a command that exits with another status than 0 ends the trial as a crash); read what was kept",
+                meter.reads(),
+                meter.leaves_open()
+            );
+        }
         if !self.candidate_prints() {
             return "a [harness] built from the sealed tree prints it; an edit can change it only through what that harness measures"
                 .to_owned();

@@ -8,6 +8,7 @@
 
 mod attend;
 mod detach;
+mod meter;
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -35,6 +36,8 @@ pub use attend::{Stream, stream};
 pub use detach::{
     CommandOutput, EndRequests, ask, is_there, run_with_input, spawn_detached, start_new_session,
 };
+pub use meter::{metered, metered_command};
+pub use piton_confine::{Metered, Metering};
 
 /// How much of the end of an output is read back, in bytes.
 pub const TAIL_BYTES: u64 = 1 << 20;
@@ -225,6 +228,8 @@ impl Runner {
         let what = || format!("`{}` did not start", job.argv.join(" "));
         // Held until none of its processes is left.
         let group = job.policy.and_then(|policy| Group::make(policy.limits.processes?, memory()));
+        let metered = job.policy.is_some_and(|policy| policy.opened.meter.is_some());
+        let group = if metered { group.map(Group::counting_time) } else { group };
         let line = job.line(group.as_ref()).context(what())?;
         let mut command = Command::new(line.first().map_or(OsStr::new(""), |program| program));
         command

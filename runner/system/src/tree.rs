@@ -188,6 +188,17 @@ fn digest(root: &Path, files: &BTreeMap<PathBuf, FileStat>) -> io::Result<String
     Ok(digest.end())
 }
 
+/// Bytes of a file, or of all plain files below a directory.
+///
+/// # Errors
+/// When something there cannot be read.
+pub fn size(root: &Path) -> io::Result<u64> {
+    const KIND: u32 = 0o170_000;
+    const PLAIN: u32 = 0o100_000;
+    let files = stats(root, &[])?;
+    Ok(files.values().filter(|stat| stat.4 & KIND == PLAIN).map(|stat| stat.1).sum())
+}
+
 /// What is said of a job that changed what is sealed; `job` is what it was.
 pub fn tampered(job: &str, what: &str) -> String {
     format!(

@@ -27,7 +27,12 @@ pub fn unfair(pairs: &[Apart], gains: &[Gain], voided: &[Voided], limits: &Limit
 
 /// Others took more while the incumbent was measured.
 fn laden(pairs: &[Apart]) -> Option<String> {
-    let more = |one: &Conditions, other: &Conditions| one.taken() - other.taken() > SLACK;
+    let more = |one: &Conditions, other: &Conditions| {
+        // Of a sample that was too short to tell, nothing is known: that is no calm.
+        let known = one.others_pct.is_some() == other.others_pct.is_some();
+        let apart = if known { one.taken() - other.taken() } else { one.steal_pct - other.steal_pct };
+        apart > SLACK
+    };
     let incumbent = pairs.iter().filter(|pair| more(&pair.incumbent, &pair.challenger)).count();
     let challenger = pairs.iter().filter(|pair| more(&pair.challenger, &pair.incumbent)).count();
     let all = incumbent + challenger;
@@ -93,6 +98,15 @@ mod tests {
         assert_eq!(of(&[apart(2.0, 40.0); 9]), None, "that was the challenger's burden");
         assert_eq!(of(&[apart(6.0, 2.0); 30]), None, "too little to speak of");
         assert_eq!(of(&[[apart(40.0, 2.0); 7], [apart(2.0, 40.0); 7]].concat()), None);
+    }
+
+    #[test]
+    fn a_side_that_is_too_short_to_tell_was_not_alone_on_the_machine() {
+        let untold = Conditions { others_pct: None, ..busy(0.0) };
+        let pair = Apart { incumbent: busy(90.0), challenger: untold };
+        assert_eq!(unfair(&[pair; 9], &[], &[], &Limits::default()), None);
+        let stolen = Apart { incumbent: Conditions { steal_pct: 40.0, ..busy(90.0) }, challenger: untold };
+        assert!(unfair(&[stolen; 9], &[], &[], &Limits::default()).is_some());
     }
 
     #[test]

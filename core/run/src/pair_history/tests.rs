@@ -7,6 +7,7 @@ fn metric(direction: Direction) -> Metric {
         unit: String::new(),
         scale: None,
         memory: None,
+        meter: None,
         memory_unit: None,
     }
 }

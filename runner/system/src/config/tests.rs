@@ -197,3 +197,52 @@ fn placeholders_are_filled_word_by_word_without_a_shell() {
     let words = ["{tree}/run".to_owned(), "a b; rm {seed}".to_owned()];
     assert_eq!(fill(&words, &[("tree", "/x y"), ("seed", "7")]), ["/x y/run", "a b; rm 7"]);
 }
+
+/// What is written instead of a metric's name.
+fn metered(measure: &str) -> Result<Config> {
+    let text = format!(
+        "name = \"m\"\n[metric]\nmeter = \"cpu_s\"\n[scope]\neditable = [\"src\"]\n[measure]\ncommand = [\"true\"]\ntimeout_s = 1\n{measure}"
+    );
+    Config::parse_new(&text)
+}
+
+#[test]
+fn a_meter_is_no_word_of_the_candidates_and_nothing_printed_is_needed_for_it() {
+    let guard = "repeat = 9\n[[guard]]\nmetric = \"wall_s\"\ndirection = \"lower\"\nlimit_pct = 5\n";
+    let config = metered(guard).unwrap();
+    assert!(config.metered() && !config.candidate_prints());
+    assert_eq!(config.needed(), ["cpu_s", "peak_memory_bytes", "wall_s"]);
+    assert!(config.printed().is_empty());
+    assert!(config.trust().contains("doing nothing is fast") && config.trust().contains("[[check]]"));
+    let gate = metered("[[gate]]\nmetric = \"quality\"\nmin = 1\n").unwrap();
+    assert_eq!(gate.printed(), ["quality"]);
+    let plain = Config::parse(GOOD).unwrap();
+    assert!(!plain.metered() && plain.candidate_prints());
+}
+
+#[test]
+fn a_guard_is_metered_by_its_name_and_a_pattern_or_an_old_primary_metric_goes_before() {
+    let guard =
+        "timeout_s = 10\n[[guard]]\nmetric = \"peak_memory_bytes\"\ndirection = \"lower\"\nlimit_pct = 5\n";
+    let config = Config::parse(&GOOD.replace("timeout_s = 10", guard)).unwrap();
+    assert!(config.metered() && !config.printed().contains(&"peak_memory_bytes"));
+    let by_pattern = "timeout_s = 10\npatterns = { peak_memory_bytes = 'peak ([0-9]+)' }\n[[guard]]\nmetric = \"peak_memory_bytes\"\ndirection = \"lower\"\nlimit_pct = 5\n";
+    let config = Config::parse(&GOOD.replace("timeout_s = 10", by_pattern)).unwrap();
+    assert!(!config.metered() && config.printed().contains(&"peak_memory_bytes"));
+    let own = "name = \"m\"\n[metric]\nname = \"wall_s\"\ndirection = \"lower\"\n[scope]\neditable = [\"src\"]\n[measure]\ncommand = [\"true\"]\ntimeout_s = 1\n";
+    let own = Config::parse(own).unwrap();
+    assert_eq!((own.metered(), own.printed()), (false, vec!["wall_s"]));
+}
+
+#[test]
+fn a_command_is_repeated_only_where_nothing_that_it_prints_is_needed() {
+    let cause = |measure: &str| metered(measure).unwrap_err().cause.unwrap();
+    assert!(cause("repeat = 0\n").contains("at least 1"));
+    assert!(
+        cause("repeat = 3\n[[gate]]\nmetric = \"quality\"\nmin = 1\n")
+            .contains("`quality` is read from what")
+    );
+    assert!(refusal("timeout_s = 10", "timeout_s = 10\nrepeat = 3").contains("meter = \"cpu_s\""));
+    let other = "name = \"m\"\n[metric]\nmeter = \"cpu_s\"\nname = \"wall_s\"\n[scope]\neditable = [\"src\"]\n[measure]\ncommand = [\"true\"]\ntimeout_s = 1\n";
+    assert!(Config::parse(other).unwrap_err().cause.unwrap().contains("another of piton's meters"));
+}
