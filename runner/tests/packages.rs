@@ -33,6 +33,13 @@ fn sources(dir: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
+/// Names of the modules that a crate has for its tests alone.
+fn of_tests(texts: &[(PathBuf, String)]) -> Vec<&str> {
+    let declared = texts.iter().flat_map(|(_, text)| text.split("#[cfg(test)]\n").skip(1));
+    let lines = declared.filter_map(|rest| rest.lines().find(|line| !line.trim_start().starts_with("#[")));
+    lines.filter_map(|line| line.split("mod ").nth(1)?.strip_suffix(';')).collect()
+}
+
 /// How many folders above `from` a relative path leads at most.
 fn above(path: &str) -> usize {
     Path::new(path).components().filter(|part| *part == Component::ParentDir).count()
@@ -43,12 +50,18 @@ fn what_a_published_crate_includes_lies_within_it() {
     let (mut seen, mut outside) = (0, vec![]);
     for folder in published() {
         let src = root().join(&folder).join("src");
-        for source in sources(&src) {
-            let depth = source.strip_prefix(&src).unwrap().components().count();
-            let text = fs::read_to_string(&source).unwrap();
+        let read = |path: PathBuf| (path.clone(), fs::read_to_string(path).unwrap());
+        let texts: Vec<(PathBuf, String)> = sources(&src).into_iter().map(read).collect();
+        let of_tests = of_tests(&texts);
+        for (source, text) in &texts {
+            let within = source.strip_prefix(&src).unwrap();
+            let depth = within.components().count();
+            let mut names = within.iter().filter_map(|name| name.to_str());
             // A file or a module of tests is built in the repository alone.
-            let of_tests = ["tests.rs", "documented.rs"].iter().any(|name| source.ends_with(name));
-            let code = if of_tests { "" } else { text.split("\nmod tests {").next().unwrap() };
+            let code = match names.any(|name| of_tests.contains(&name.trim_end_matches(".rs"))) {
+                true => "",
+                false => text.split("\nmod tests {").next().unwrap(),
+            };
             for macro_name in ["include_str!(\"", "include_bytes!(\""] {
                 for path in code.split(macro_name).skip(1).filter_map(|rest| rest.split('"').next()) {
                     seen += 1;
