@@ -29,6 +29,7 @@ fn metric(direction: Direction) -> Metric {
         scale: None,
         memory: None,
         memory_unit: None,
+        ..Metric::of("", Direction::Higher)
     }
 }
 

@@ -2,6 +2,8 @@
 
 #[path = "audit.rs"]
 mod audit;
+#[path = "benchmarks.rs"]
+mod benchmarks;
 #[path = "climb.rs"]
 mod climb;
 #[path = "finalize.rs"]

@@ -9,6 +9,7 @@ mod sight;
 mod size;
 mod text;
 mod tree;
+mod written;
 
 use std::collections::BTreeMap;
 
@@ -18,7 +19,7 @@ pub use gain::Gain;
 pub use mean::{Mean, Of};
 pub use meter::{OwnMeter, Readings};
 pub use read::{Format, LONGEST_LINE, ReadError, ReadOptions, Reader, Wants, other_format, read};
-pub use readers::ReportFile;
+pub use readers::{ReportFile, is_beside};
 pub use sight::OVERLAP;
 pub use text::seen;
 
@@ -26,18 +27,27 @@ pub use text::seen;
 pub type Values = BTreeMap<String, f64>;
 
 /// The primary metric: `[metric]` in `piton.toml`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(try_from = "meter::WrittenMetric")]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "written::WrittenMetric")]
 pub struct Metric {
     /// Its name in what the measuring command prints, e.g. `avg_generation_tps`.
     pub name: String,
     /// Which way is better.
     pub direction: Direction,
+    /// Nothing says which: the format has to.
+    #[serde(skip)]
+    pub undirected: bool,
     /// Its unit, for people, e.g. `tokens/s`.
     pub unit: String,
     /// Which of piton's own meters reads it; absent where the measuring command says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub meter: Option<OwnMeter>,
+    /// The benchmarks whose geometric mean it is, where it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<Of>,
+    /// How much each of them may lose, in percent; see [`Metric::of_limit_pct`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of_limit_pct: Option<f64>,
     /// How two of its values are compared; absent where the baseline decides ([`Scale::of`]). In a run that has begun it is what was
     /// decided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -230,8 +240,11 @@ impl Metric {
         Self {
             name: name.to_owned(),
             direction,
+            undirected: false,
             unit: String::new(),
             meter: None,
+            of: None,
+            of_limit_pct: None,
             scale: None,
             memory: None,
             memory_unit: None,

@@ -27,6 +27,9 @@ pub const MOST: usize = 18_000;
 const FAMILIES: usize = 12;
 
 /// Most bytes of each part; with their headings they are below [`MOST`].
+/// Benchmarks of a mean that are named.
+const BENCHMARKS: usize = 12;
+
 mod part {
     pub(crate) const GOAL: usize = 2_200;
     pub(crate) const GUIDANCE: usize = 1_700;
@@ -185,6 +188,18 @@ fn goal(facts: &BriefFacts) -> String {
         text.push_str(&format!("a build {limit} s; "));
     }
     text.push_str(&format!("a sample {} s.\n", facts.limits.1));
+    if let Some(of) = &metric.of {
+        let listed: Vec<String> =
+            of.names().iter().take(BENCHMARKS).map(|name| format!("`{}`", clean(name, 80))).collect();
+        let more = of.names().len().saturating_sub(BENCHMARKS);
+        text.push_str(&format!(
+            "It is the geometric mean of {}: {}{}. A change that makes one of them worse by more than {} % is discarded, whatever the others gain.\n",
+            plural(of.names().len(), "benchmark"),
+            listed.join(", "),
+            if more > 0 { format!(" and {more} more") } else { String::new() },
+            number(metric.of_limit_pct())
+        ));
+    }
     if !facts.gates.is_empty() {
         let gates = facts.gates.iter().map(|gate| match (gate.min, gate.max) {
             (Some(min), _) => format!("{} >= {min}", gate.metric),

@@ -21,6 +21,7 @@ pub fn metric() -> Metric {
         scale: None,
         memory: Some("avg_peak_memory_gb".into()),
         memory_unit: None,
+        ..Metric::of("", Direction::Higher)
     }
 }
 

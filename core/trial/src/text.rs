@@ -288,6 +288,7 @@ mod tests {
             memory: None,
             meter: None,
             memory_unit: None,
+            ..Metric::of("", Direction::Higher)
         }
     }
 

@@ -51,10 +51,16 @@ pub fn calibrate(
     let samples: Vec<Values> = both.chain(&record.measured.runs).cloned().collect();
     record.measured.metrics = medians(&samples);
     record.measured.gates = gate::read_all(&config.gates, &samples);
+    let settled = match config.with_benchmarks_of(&samples) {
+        Ok(settled) => settled,
+        Err(why) => return Ok(Some(why)),
+    };
+    let config = &settled;
     match pair_history::scales(&config.metric, &config.secondary, &config.guards, &config.rule, &samples) {
         Ok(scales) => record.measured.scales = scales,
         Err(why) => return Ok(Some(why)),
     }
+    record.measured.scales.extend(config.benchmark_scales());
     if let Some(why) = judge(&config.clone().with_scales_of(Some(record)), pairs, record) {
         return Ok(Some(why));
     }

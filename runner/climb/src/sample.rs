@@ -14,7 +14,7 @@ use crate::build::Built;
 use piton_agent::hold::AgentPause;
 use piton_core::base::error::{self, Context};
 use piton_core::base::metric::{
-    self, LONGEST_LINE, Metric, OVERLAP, ReadError, Reader, ReportFile, Values, Wants,
+    self, LONGEST_LINE, Metric, OVERLAP, ReadError, ReadOptions, Reader, ReportFile, Values, Wants,
 };
 use piton_core::trial::crash::Crash;
 use piton_core::trial::scope;
@@ -277,7 +277,7 @@ impl Sampler<'_> {
     /// The values. A JSON object stands at the end of the output; metric lines may stand anywhere, and one that was printed again
     /// after a gigabyte of something else was printed twice all the same.
     fn read(&self, path: &Path, end: &str) -> Result<Values, ReadError> {
-        let how = self.measure.reading();
+        let how = self.reading();
         let mut reader = Reader::new(&how, &self.needed);
         let lost = |e: io::Error| ReadError::Lost(e.to_string());
         match reader.wants() {
@@ -311,9 +311,13 @@ impl Sampler<'_> {
         clean(&format!("{error}{advice}"), LINE)
     }
 
+    fn reading(&self) -> ReadOptions {
+        ReadOptions { mean: self.metric.mean(), ..self.measure.reading() }
+    }
+
     /// The values of a directory that the command left.
     fn read_directory(&self, files: &[ReportFile]) -> Result<Values, ReadError> {
-        let how = self.measure.reading();
+        let how = self.reading();
         let mut reader = Reader::new(&how, &self.needed);
         reader.directory(files);
         reader.finish()
@@ -325,7 +329,7 @@ impl Sampler<'_> {
         let (path, text) = self.output(done, copy);
         let read = match &left {
             // Where everything is metered, nothing that is printed is looked at.
-            _ if self.needed.is_empty() && self.metered => Ok(Values::new()),
+            _ if self.needed.is_empty() && self.metered && self.metric.of.is_none() => Ok(Values::new()),
             Err(error) => Err(error.clone()),
             Ok(Some(Left::Directory(files))) => self.read_directory(files),
             Ok(_) => self.read(&path, &text),

@@ -20,7 +20,7 @@ use corpus::{Attack, Corpus, Ground};
 use piton_climb::build::BuildStore;
 use piton_climb::context::{World, experiment};
 use piton_core::base::error::{Context, Error, Result, exit};
-use piton_core::base::metric::{Direction, Format};
+use piton_core::base::metric::{Direction, Format, Of};
 use piton_core::trial::changes;
 use piton_core::trial::record::Record;
 use piton_core::trial::scope;
@@ -340,8 +340,9 @@ impl Range<'_> {
 /// any.
 fn forged(config: &Config) -> String {
     let best = if config.metric.direction == Direction::Higher { 1e12 } else { 1e-12 };
+    let of = config.metric.of.as_ref().map(Of::names).unwrap_or_default();
     let value = |name: &str| match config.gates.iter().find(|gate| gate.metric == name) {
-        _ if name == config.metric.name => best,
+        _ if name == config.metric.name || of.contains(&name.to_owned()) => best,
         Some(gate) => gate.min.or(gate.max).unwrap_or(1.0),
         None => 1.0,
     };

@@ -2,6 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "reads configuration")]
 
+mod benchmarks;
 mod meters;
 mod opens;
 mod placeholders;
@@ -245,7 +246,7 @@ impl Config {
         })?;
         match config.problem() {
             Some(problem) => Err(bad(problem)),
-            None => Ok(config),
+            None => Ok(config.with_unit_of_format().with_benchmarks_guarded()),
         }
     }
 
@@ -384,6 +385,7 @@ impl Config {
     /// before there was a choice.
     pub fn with_scales_of(mut self, baseline: Option<&Record>) -> Self {
         let Some(record) = baseline else { return self };
+        self = self.with_benchmarks_recorded(record);
         let scale = |key: &str| Some(record.measured.scales.get(key).copied().unwrap_or_default());
         self.metric.scale = scale(&self.metric.name);
         self.secondary.iter_mut().for_each(|s| s.scale = scale(&format!("second {}", s.metric)));
@@ -444,7 +446,11 @@ impl Config {
 
     /// Metrics that every sample must have: the primary one, the gated ones, the one for memory.
     pub fn needed(&self) -> Vec<&str> {
-        let mut names = vec![self.metric.name.as_str()];
+        // A mean is made of what is there.
+        let mut names = match &self.metric.of {
+            Some(of) => of.names().iter().map(String::as_str).collect(),
+            None => vec![self.metric.name.as_str()],
+        };
         names.extend(self.gates.iter().map(|gate| gate.metric.as_str()));
         names.extend(self.metric.memory.as_deref());
         names.extend(self.secondary.iter().map(|second| second.metric.as_str()));

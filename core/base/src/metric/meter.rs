@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Direction, Metric, Scale, Values};
+use super::{Metric, Values};
 
 /// One of piton's own meters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -105,47 +105,10 @@ impl Readings {
     }
 }
 
-/// `[metric]` as it is written: what a meter says by itself may be left out.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct WrittenMetric {
-    meter: Option<OwnMeter>,
-    name: Option<String>,
-    direction: Option<Direction>,
-    unit: Option<String>,
-    scale: Option<Scale>,
-    memory: Option<String>,
-    memory_unit: Option<String>,
-}
-
-impl TryFrom<WrittenMetric> for Metric {
-    type Error = String;
-
-    fn try_from(written: WrittenMetric) -> Result<Self, String> {
-        let WrittenMetric { meter, name, direction, unit, scale, memory, memory_unit } = written;
-        let missing = |key: &str| {
-            format!(
-                "missing field `{key}` in [metric]; with `meter` it may be left out: {}",
-                OwnMeter::ALL.map(OwnMeter::word).join(", ")
-            )
-        };
-        let name = name.or_else(|| meter.map(|meter| meter.word().to_owned()));
-        let direction = direction.or(meter.map(|_| Direction::Lower));
-        Ok(Self {
-            name: name.ok_or_else(|| missing("name"))?,
-            direction: direction.ok_or_else(|| missing("direction"))?,
-            unit: unit.or_else(|| meter.map(|meter| meter.unit().to_owned())).unwrap_or_default(),
-            memory: memory.or_else(|| meter.map(|_| OwnMeter::PeakMemoryBytes.word().to_owned())),
-            meter,
-            scale,
-            memory_unit,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metric::Direction;
 
     fn metric(json: &str) -> Result<Metric, String> {
         serde_json::from_str(json).map_err(|e| e.to_string())
@@ -169,8 +132,8 @@ mod tests {
     }
 
     #[test]
-    fn without_a_meter_name_and_direction_are_needed_as_ever() {
-        assert!(metric("{\"name\": \"tps\"}").unwrap_err().contains("missing field `direction`"));
+    fn without_a_meter_a_name_is_needed_as_ever_and_a_direction_where_the_format_says_none() {
+        assert!(metric("{\"name\": \"tps\"}").unwrap().undirected);
         assert!(metric("{\"direction\": \"lower\"}").unwrap_err().contains("missing field `name`"));
         assert!(metric("{\"meter\": \"cycles\"}").unwrap_err().contains("wall_s"));
         let plain = metric("{\"name\": \"tps\", \"direction\": \"higher\"}").unwrap();

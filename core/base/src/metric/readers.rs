@@ -47,8 +47,8 @@ fn beside(name: &str, word: &str) -> String {
     format!("{name} [{word}]")
 }
 
-/// Whether that is the name of such a thing, and not of a benchmark.
-pub(super) fn is_beside(name: &str) -> bool {
+/// Whether that is the name of what else a tool says of a benchmark, and not of a benchmark: `BenchmarkSort-2 [allocs/op]`.
+pub fn is_beside(name: &str) -> bool {
     name.ends_with(']') && name.contains(" [")
 }
 

@@ -9,6 +9,7 @@ fn metric(direction: Direction) -> Metric {
         memory: None,
         meter: None,
         memory_unit: None,
+        ..Metric::of("", Direction::Higher)
     }
 }
 

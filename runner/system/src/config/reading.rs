@@ -2,15 +2,44 @@
 
 use std::path::{Component, Path};
 
-use piton_core::base::metric::Format;
+use piton_core::base::metric::{Format, is_beside};
 use piton_core::trial::text::clean;
 
 use super::{Config, Laid};
 
 impl Config {
+    /// Whether the metric is a time of a benchmark, by its format: seconds, of which less is better.
+    fn climbs_a_time(&self) -> bool {
+        let (name, measure) = (&self.metric.name, &self.measure);
+        let other =
+            is_beside(name) || measure.patterns.contains_key(name) || measure.pointers.contains_key(name);
+        measure.format.of_times() && !other
+    }
+
+    /// A direction that neither the metric nor its format says.
+    fn direction_problem(&self) -> Option<String> {
+        (self.metric.undirected && !self.climbs_a_time()).then(|| {
+            format!(
+                "metric.direction is missing: which way is better, \"higher\" or \"lower\"; only the times of benchmark tools say it, and format is \"{}\"",
+                self.measure.format.word()
+            )
+        })
+    }
+
+    /// The same with the unit that the format has, where none is said.
+    pub(super) fn with_unit_of_format(mut self) -> Self {
+        if self.metric.unit.is_empty() && self.climbs_a_time() {
+            "s".clone_into(&mut self.metric.unit);
+        }
+        self
+    }
+
     /// What is wrong with report and pointers, if anything.
     pub(super) fn reading_problem(&self) -> Option<String> {
         let measure = &self.measure;
+        if let Some(problem) = self.metric.of_problem(measure.format).or_else(|| self.direction_problem()) {
+            return Some(problem);
+        }
         if let Some(name) = measure.pointers.keys().next()
             && measure.format != Format::Json
         {

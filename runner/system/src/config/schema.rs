@@ -115,6 +115,7 @@ fn kind(words: &str) -> Option<Value> {
             json!({ "type": "integer", "minimum": 0 })
         }
         "command" => json!({ "type": "array", "items": { "type": "string" }, "minItems": 1 }),
+        "`\"all\"` or list of texts" => json!({ "anyOf": [{ "enum": ["all"] }, texts] }),
         "list of paths" | "list of patterns" | "list of words" | "list of texts" => texts,
         "table of texts" | "table of regular expressions" | "table of JSON pointers" => {
             json!({ "type": "object", "additionalProperties": { "type": "string" } })
