@@ -19,6 +19,7 @@ mod finalize;
 mod frames;
 mod guard;
 mod guests;
+mod here;
 mod import;
 mod init;
 mod lines;
@@ -67,7 +68,7 @@ use piton_system::terminal::Progress;
 /// # Errors
 /// Whatever the user must know; its status is the exit status.
 pub fn run(cli: Cli, dir: &Path) -> Result<u8> {
-    if let Some(socket) = piton_agent::guard::supervisor_socket().filter(|_| cli.command.touches()) {
+    if let Some(socket) = piton_agent::guard::supervisor_socket().filter(|_| cli.touches()) {
         return piton_agent::guard::forward(&socket, std::env::args().skip(1).collect());
     }
     carry_out(cli, dir).map_err(|error| still_true(error, dir))
@@ -95,7 +96,8 @@ fn still_true(mut error: Error, dir: &Path) -> Error {
 
 fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
     let least = cli.confinement;
-    match cli.command {
+    let Some(command) = cli.command else { return Ok(here::run(dir)) };
+    match command {
         Command::Baseline { run, json } => baseline::run(dir, least, run.as_deref(), json),
         Command::Trial { words, wait, json } => trial::run(dir, least, words.proposal(), wait, json),
         Command::Wait { timeout, json } => wait::run(dir, timeout, json),

@@ -8,6 +8,7 @@ mod support;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use endings::{estimate, gates, metric, records, values, verification};
 use piton_core::base::commit::CommitId;
@@ -15,13 +16,15 @@ use piton_core::base::metric::{Gain, Metric};
 use piton_core::base::note::Note;
 use piton_core::report::decision_log::{Experiments, Human};
 use piton_core::report::finalize;
+use piton_core::report::here::{self, Here, RunHere, Work};
 use piton_core::report::html;
 use piton_core::report::plot;
 use piton_core::report::tables::{self, Discrimination};
 use piton_core::report::tui::Panel;
 use piton_core::rule::gate::read;
-use piton_core::rule::keep::{Case, Track, Verdict};
+use piton_core::rule::keep::{Case, KeepReason, Track, Verdict};
 use piton_core::rule::settings::Settings;
+use piton_core::run::stopping::{Ascent, Budget, ClimbOptions, Hooks, Spent, Stop};
 use piton_core::run::summary;
 use piton_core::trial::record::{Cost, Outcome, Proposer, Record};
 use piton_core::trial::text;
@@ -141,6 +144,89 @@ fn the_summary_and_the_status_read_as_they_should() {
     assert_printed("summary.txt", &summary::summary(&summary, &metric()));
     let status = summary::status("nov20", &CommitId::of("1111111"), &records, &metric(), None);
     assert_printed("status.txt", &summary::status_words(&status, &metric()));
+}
+
+#[test]
+fn who_types_piton_alone_is_told_where_he_stands_and_what_to_type() {
+    let records = records();
+    let base = records[0].commit.clone().unwrap();
+    let run = |records: &[Record], change: &dyn Fn(&mut RunHere)| {
+        let standing = summary::status("nov20", &base, records, &metric(), None);
+        let (held, metric) = (summary::held(records), metric());
+        let mut run =
+            RunHere { standing, metric, work: None, undone: false, held, verified: false, edited: None };
+        change(&mut run);
+        Here::Run(Box::new(run))
+    };
+    let climb = |stopped| summary::Climb { runs: false, lines: vec![], ascent: ascent(stopped) };
+    let work = |doing: &str, climb| Some(Work { doing: doing.to_owned(), seconds: Some(42.0), climb });
+    let refused = |what: &str, cause: &str, hint: &str| Here::Refused {
+        what: what.to_owned(),
+        cause: Some(cause.to_owned()),
+        hint: Some(hint.to_owned()),
+    };
+    let few = &records[..3];
+    let mut held = few.to_vec();
+    held[2].outcome = Outcome::Held { path: KeepReason::Better, estimate: estimate(2.1, 7), most_pct: 300.0 };
+    let cases = [
+        ("no repository", refused("there is no git repository here", "could not find one", "git init")),
+        ("no experiment", Here::NoExperiment(vec![])),
+        ("an experiment elsewhere", Here::NoExperiment(vec!["engine".into(), "parser".into()])),
+        ("no run", Here::NoRun("startup time".into())),
+        ("a baseline", Here::Beginning("nov20".into(), "building the baseline".into(), 75.0)),
+        ("a fault", Here::Faulty("the ledger has no trial 7 of run nov20, and git has".into())),
+        ("a climb at work", run(few, &|run| run.work = work("trial 3: pair 4", true))),
+        ("a trial at work", run(few, &|run| run.work = work("trial 3: building the challenger", false))),
+        ("a climb that ended", run(few, &|run| run.standing.climb = Some(climb(Some(Stop::Trials))))),
+        (
+            "a climb that was killed",
+            run(few, &|run| {
+                (run.undone, run.standing.climb) = (true, Some(climb(None)));
+            }),
+        ),
+        (
+            "a climb without a login",
+            run(&records[..1], &|run| {
+                run.standing.climb = Some(climb(Some(Stop::Unauthorised)));
+            }),
+        ),
+        ("a verified run", run(few, &|run| run.verified = true)),
+        ("a held trial", run(&held, &|run| run.standing.climb = Some(climb(Some(Stop::Asked))))),
+        ("by hand", run(&records[..1], &|run| run.edited = Some(false))),
+        ("by hand, with an edit", run(few, &|run| run.edited = Some(true))),
+    ];
+    let text: Vec<String> =
+        cases.iter().map(|(name, here)| format!("== {name}\n{}", here::words(here))).collect();
+    let wide: Vec<&str> =
+        text.iter().flat_map(|text| text.lines()).filter(|line| line.chars().count() > 80).collect();
+    assert_eq!(wide, Vec::<&str>::new());
+    assert_printed("here.txt", &text.join("\n"));
+}
+
+fn ascent(stopped: Option<Stop>) -> Ascent {
+    let budget = Budget { trials: Some(6), ..Budget::default() };
+    Ascent {
+        run: "nov20".into(),
+        process: 1,
+        began: "2026-11-20T22:00:00Z".into(),
+        options: ClimbOptions {
+            agent: "claude".into(),
+            model: None,
+            words: vec![],
+            turns: None,
+            same_session: false,
+            budget,
+            timeout: Duration::from_secs(1800),
+            stall: Duration::from_secs(600),
+            more: vec![],
+            hooks: Hooks::default(),
+        },
+        spent: Spent::default(),
+        pending: Cost::default(),
+        waiting: None,
+        trouble: None,
+        stopped,
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@
 pub mod compare;
 pub mod decision_log;
 pub mod finalize;
+pub mod here;
 pub mod html;
 pub mod import;
 pub mod live_state;

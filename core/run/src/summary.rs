@@ -133,7 +133,7 @@ pub fn status(
         expected: Expected::of(records, metric),
         notes: 0,
         again: vec![],
-        held: waiting(records, metric),
+        held: held_words(records, metric),
         last: trials.next_back().map(|r| (r.trial, reason(r))),
         cost,
         climb: None,
@@ -141,18 +141,29 @@ pub fn status(
     }
 }
 
-/// The trials that are held for a person and were not accepted and kept since, a line each.
-fn waiting(records: &[Record], metric: &Metric) -> Vec<String> {
+/// The trials that are held for a person and were not accepted and kept since.
+pub fn held(records: &[Record]) -> Vec<u32> {
+    waiting(records).map(|(trial, _)| trial).collect()
+}
+
+fn waiting(records: &[Record]) -> impl Iterator<Item = (u32, Gain)> {
     let accepted: Vec<u32> =
         records.iter().filter(|r| r.outcome.kept()).filter_map(|r| r.claimed.accepted).collect();
-    let held = records.iter().filter_map(|r| match &r.outcome {
+    records.iter().filter_map(move |r| match &r.outcome {
         Outcome::Held { estimate, .. } if !accepted.contains(&r.trial) => Some((r.trial, estimate.gain)),
         _ => None,
-    });
-    held.map(|(trial, by)| {
-        format!("trial {trial} ({}), which piton does not believe without you: piton show {trial}, then piton accept {trial}", gain(by, metric))
     })
-    .collect()
+}
+
+/// A line for each of them.
+fn held_words(records: &[Record], metric: &Metric) -> Vec<String> {
+    let line = |(trial, by)| {
+        format!(
+            "trial {trial} ({}), which piton does not believe without you: piton show {trial}, then piton accept {trial}",
+            gain(by, metric)
+        )
+    };
+    waiting(records).map(line).collect()
 }
 
 /// The same for people.
@@ -414,7 +425,7 @@ pub fn summary(summary: &Summary, metric: &Metric) -> String {
     if !kept.is_empty() {
         text.push_str(&format!("kept:\n{}", kept.concat()));
     }
-    for held in waiting(summary.records, metric) {
+    for held in held_words(summary.records, metric) {
         text.push_str(&format!("held for a person: {held}\n"));
     }
     let run = summary.run;

@@ -152,6 +152,14 @@ pub(crate) fn is_at_work(state: &Path, now: &Now) -> bool {
         && process::is_there(now.process)
 }
 
+/// The command of the piton that holds the lock, by its own words: `piton verify`. The lock itself is not tried. Those words outlive who
+/// wrote them, so that a process of that number must be there.
+pub fn holder(state: &Path) -> Option<String> {
+    let text = fs::read_to_string(state.join("lock")).ok()?;
+    let (process, command) = text.strip_prefix("process ")?.trim().split_once(' ')?;
+    process::is_there(process.parse().ok()?).then(|| command.trim_matches(['(', ')']).to_owned())
+}
+
 /// The number of what is said, for who would know whether it was said anew.
 pub fn number(state: &Path) -> Option<[u8; DIGITS]> {
     let mut number = [0; DIGITS];

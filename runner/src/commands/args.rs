@@ -25,7 +25,8 @@ pub(super) use options::{
 use values::duration;
 
 const AFTER: &str = "\
-`piton COMMAND --help` says more of a command.
+`piton` alone says where you stand and what to type next; `piton COMMAND --help`
+says more of a command.
 
 Exit status: 0 done (trial: kept), 1 failed, 2 usage or piton.toml, 3 refused
 (tree, branch, run, lock), 4 the harness or the baseline cannot be built or
@@ -40,7 +41,7 @@ way, 130 stopped by Ctrl-C.";
 #[command(name = "piton", version = version::VERSION.as_str(), after_help = AFTER, max_term_width = 80)]
 pub struct Cli {
     #[command(subcommand)]
-    pub(super) command: Command,
+    pub(super) command: Option<Command>,
     /// Minimum level of the walls around builds, measuring commands and agents: none, partial, strong or full; below it, piton starts nothing.
     #[arg(long, global = true, default_value = "strong", value_name = "LEVEL")]
     pub(super) confinement: Level,

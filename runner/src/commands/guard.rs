@@ -157,7 +157,7 @@ fn permits(arguments: &[String]) -> Result<()> {
     let what = "the command was not carried out";
     let words = std::iter::once("piton".to_owned()).chain(arguments.iter().cloned());
     let cli = Cli::try_parse_from(words).map_err(|e| Error::usage(what).cause(e))?;
-    if cli.command.permitted_inside() {
+    if cli.command.is_none_or(|command| command.permitted_inside()) {
         return Ok(());
     }
     Err(Error::refused(what)
@@ -166,9 +166,16 @@ fn permits(arguments: &[String]) -> Result<()> {
         .hint("inside there are: trial, wait, log, show, diff, status, brief, search, note, notes, rule explain"))
 }
 
+impl Cli {
+    /// Whether it needs the repository.
+    pub(super) fn touches(&self) -> bool {
+        self.command.as_ref().is_none_or(Command::touches)
+    }
+}
+
 impl Command {
     /// Whether it needs the repository: everything but what computes alone, and what has others do so.
-    pub(super) fn touches(&self) -> bool {
+    fn touches(&self) -> bool {
         !matches!(
             self,
             Self::Lab { command: LabCommand::Simulate { .. } }

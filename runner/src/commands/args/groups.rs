@@ -108,8 +108,8 @@ mod tests {
             let parsed = |args: &[&str]| {
                 Cli::from_arg_matches(&command().try_get_matches_from(args).unwrap()).unwrap().command
             };
-            let Parsed::OldLab(old) = parsed(&["piton", name, "--json"]) else { panic!("{name}") };
-            let Parsed::Lab { command: new } = parsed(&["piton", "lab", name, "--json"]) else {
+            let Some(Parsed::OldLab(old)) = parsed(&["piton", name, "--json"]) else { panic!("{name}") };
+            let Some(Parsed::Lab { command: new }) = parsed(&["piton", "lab", name, "--json"]) else {
                 panic!("{name}")
             };
             assert_eq!(format!("{old:?}"), format!("{new:?}"));

@@ -105,11 +105,19 @@ pub fn start_new_session(argv: &[OsString]) -> Result<()> {
     Command::new(&argv[0]).args(&argv[1..]).spawn().map(|_| ()).context(what)
 }
 
-/// Whether there is a process of this number.
+/// Whether there is a process of this number, and not merely its end that nobody has asked for yet.
 pub fn is_there(process: u32) -> bool {
     let pid = i32::try_from(process).ok().and_then(Pid::from_raw);
     // One of another user's is there too.
-    pid.is_some_and(|pid| !matches!(rustix::process::test_kill_process(pid), Err(rustix::io::Errno::SRCH)))
+    let there = pid
+        .is_some_and(|pid| !matches!(rustix::process::test_kill_process(pid), Err(rustix::io::Errno::SRCH)));
+    there && !has_ended(process)
+}
+
+fn has_ended(process: u32) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    // The state follows the name, which may hold anything.
+    stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with(['Z', 'X']))
 }
 
 /// What this process was asked, where it only waits for another: it makes itself no subreaper.
