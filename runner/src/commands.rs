@@ -28,6 +28,7 @@ mod mcp;
 mod noise;
 mod note;
 mod pointers;
+mod profile;
 mod recover;
 mod redteam;
 mod rehearse;
@@ -128,6 +129,7 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
         Command::Doctor { attempt, json } => doctor::run(dir, attempt, json),
         Command::Replay { file } => show::replay(&dir.join(file)),
         Command::Status { plot, which } => status::run(dir, plot, &which),
+        Command::Profile(args) => profile::run(dir, least, &args),
         Command::Brief { which } => brief::run(dir, &which),
         Command::Search(search) => search.run(dir),
         Command::Note { text, by, which } => note::add(dir, &text, by.as_deref(), &which),

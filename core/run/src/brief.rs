@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 
+use crate::hot_lines::{self, Profile};
 use crate::lessons::{Family, Lessons};
 use crate::next_start::{Directive, Frontier, Near, STARTS};
 use piton_base::metric::{Direction, Gain, Metric, Scale};
@@ -34,6 +35,8 @@ mod part {
     pub(crate) const GOAL: usize = 2_200;
     pub(crate) const GUIDANCE: usize = 1_700;
     pub(crate) const DIFF: usize = 3_400;
+    /// Taken from what the diff has.
+    pub(crate) const PROFILE: usize = 1_100;
     pub const KEPT: usize = 1_300;
     pub const LAST: usize = 2_500;
     pub const OUTPUT: usize = 1_200;
@@ -105,6 +108,8 @@ pub struct BriefFacts<'a> {
     pub diff: &'a str,
     /// A gain beyond this is held for a person, in percent; absent where none is.
     pub believed_pct: Option<f64>,
+    /// Where the incumbent's time goes, where a profiler has looked.
+    pub hot: Option<&'a Profile>,
     /// What is left of the budget.
     pub left: Left,
     /// What the proposal is asked for.
@@ -129,8 +134,13 @@ pub fn text(facts: &BriefFacts) -> String {
         "Incumbent against baseline",
         "diff",
         &mut diff.lines().map(str::to_owned),
-        part::DIFF,
+        part::DIFF - facts.hot.map_or(0, |_| part::PROFILE),
     ));
+    if let Some(hot) = facts.hot {
+        let lines = &mut hot.hot.iter().map(|hot| hot_lines::line(hot));
+        let title = "Where the incumbent's time goes, by a profiler (functions without what they call)";
+        text.push_str(&data(title, "", lines, part::PROFILE));
+    }
     let kept = &mut lessons.kept.iter().rev().map(|kept| {
         format!("{} {} {}", kept.trial, gain(kept.gain, facts.metric), clean(&kept.description, width::LOG))
     });

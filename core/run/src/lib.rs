@@ -4,6 +4,7 @@
 
 pub mod brief;
 pub mod few_runs;
+pub mod hot_lines;
 pub mod lessons;
 pub mod next_start;
 pub mod pair_history;

@@ -122,6 +122,7 @@ pub fn brief_of(
         guidance,
         diff,
         believed_pct: Some(300.0),
+        hot: None,
         left: Left { trials: Some(12), seconds: Some(7000.0), ..Left::default() },
         directive: step.directive,
         begun: step.starts.first().and_then(|trial| frontier.near().iter().find(|near| near.trial == *trial)),

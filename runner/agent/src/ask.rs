@@ -86,6 +86,7 @@ pub(super) fn ask(who: &CalledAgent, context: &CallContext) -> Result<Reply> {
         context.editable.iter().map(|path| context.worktree.join(path)).chain([own.clone()]).collect();
     let watchdog = Watchdog::new(kind, &stdout, &stderr, edits, context.stall);
     let done = context.runner.run(&Job {
+        under: &[],
         argv: &argv,
         cwd: context.dir,
         env,

@@ -60,6 +60,7 @@ fn version(program: &str, runner: &Runner) -> Result<Option<String>> {
     let scratch = tempfile::tempdir().context("no version was asked for")?;
     let argv = [program.to_owned(), "--version".to_owned()];
     let done = runner.run(&Job {
+        under: &[],
         argv: &argv,
         cwd: scratch.path(),
         env: process::full_env(),

@@ -8,6 +8,7 @@ use crate::run_store::Book;
 use piton_core::base::error::{Context, Error, Result};
 use piton_core::base::note::{self, Note};
 use piton_core::run::brief::{self, BriefFacts, Left};
+use piton_core::run::hot_lines::Profile;
 use piton_core::run::next_start::NextProposal;
 use piton_core::trial::record::Record;
 use piton_core::trial::scope::Scope;
@@ -24,7 +25,7 @@ pub(crate) fn guidance_path(main_root: &Path) -> PathBuf {
     main_root.join(".piton/guidance.md")
 }
 
-/// The brief for trial `next`: what `step` asks for, begun as the near miss `begun` where there is one.
+/// The brief for trial `next`: what `step` asks for, begun as the near miss `begun` where there is one; `hot` is where the incumbent's time goes.
 ///
 /// # Errors
 /// When the ledger or git cannot be read.
@@ -35,6 +36,7 @@ pub fn text(
     left: Left,
     step: &NextProposal,
     begun: Option<u32>,
+    hot: Option<&Profile>,
 ) -> Result<String> {
     let (config, tally, run) = (&book.config, &book.tally, &book.run);
     let best = book.incumbent();
@@ -65,6 +67,7 @@ pub fn text(
         guidance: book.ledger.notes(&run.name, true, 1)?.first().map(|note| note.text.as_str()),
         diff: &diff,
         believed_pct: Some(config.rule.implausible_pct).filter(|pct| *pct > 0.0 && config.candidate_prints()),
+        hot,
         left,
         directive: step.directive,
         begun: begun.and_then(|trial| near.iter().find(|near| near.trial == trial)),

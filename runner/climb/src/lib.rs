@@ -14,6 +14,7 @@ pub mod finalize_git;
 pub mod follow;
 pub mod ledger_witness;
 pub mod pair_runner;
+pub mod profile;
 pub mod recall;
 pub mod recover;
 pub mod run_climb;

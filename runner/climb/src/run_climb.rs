@@ -14,6 +14,7 @@ use piton_agent::kind::CostUnit;
 use piton_agent::{Agent, CallContext, Reply};
 use piton_core::base::error::Result;
 use piton_core::run::brief::Left;
+use piton_core::run::hot_lines::Profile;
 use piton_core::run::stopping::{self, Ascent, Budget, Call, ClimbOptions, Spent, Stop};
 use piton_core::run::summary;
 use piton_core::trial::crash;
@@ -22,7 +23,7 @@ use piton_core::trial::scope;
 use piton_core::trial::state::Owner;
 use piton_core::trial::text;
 use piton_system::clock::{self, Stopwatch};
-use piton_system::git::Repo;
+use piton_system::git::{Id, Repo};
 use piton_system::ledger::Ledger;
 use piton_system::process;
 use piton_system::terminal::Tone;
@@ -48,6 +49,8 @@ pub struct Climber<'a, 'w> {
     pub ascent: Ascent,
     /// What the worktree begins with, where that is not the incumbent.
     pub begun: Option<Begun>,
+    /// The incumbent that a profiler looked at last, and what it saw.
+    pub hot: Option<(Id, Option<Profile>)>,
 }
 
 impl Climber<'_, '_> {

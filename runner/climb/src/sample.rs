@@ -55,6 +55,16 @@ pub struct Sampler<'a> {
     pub agent_pause: AgentPause,
     /// Undoes what the sample before may have done to the machine.
     pub wash: Wash,
+    /// Who looks on from outside of the walls; absent for whatever is measured.
+    pub profiler: Option<&'a SampleProfiler<'a>>,
+}
+
+/// A profiler of one sample.
+pub struct SampleProfiler<'a> {
+    /// What starts the measuring command, from outside of its walls; empty where it needs nobody.
+    pub under: Vec<String>,
+    /// Is called when the command has ended, while its tree is there.
+    pub after: &'a dyn Fn() -> error::Result<()>,
 }
 
 /// Length of a part of an output that is looked through, in bytes.
@@ -138,8 +148,9 @@ impl Sampler<'_> {
         let sampled =
             self.run(&here, side, (&private, report.as_ref()), (seal.as_ref(), list), seed, padding);
         drop(seal);
+        let looked = self.profiler.map_or(Ok(()), |profiler| (profiler.after)());
         here.clear()?;
-        sampled
+        looked.and(sampled)
     }
 
     fn run(
@@ -214,6 +225,7 @@ impl Sampler<'_> {
         // Whoever plants something is ended there and then: nothing that follows is a measurement.
         let watch = |_| seal?.planted().map(|_| End::Signalled(9));
         let done = self.runner.run(&Job {
+            under: self.profiler.map_or(&[][..], |profiler| &profiler.under),
             argv: &argv,
             cwd: &here,
             env,

@@ -320,6 +320,7 @@ impl Range<'_> {
         let head = [own.as_str(), "--confinement", least];
         let argv: Vec<String> = head.iter().chain(words).map(|word| (*word).to_owned()).collect();
         self.world.runner.run(&Job {
+            under: &[],
             argv: &argv,
             cwd: &self.copy.directory(&self.copy.site()),
             env: [process::full_env(), vec![("PITON_REDTEAM_SECRET".into(), "42".into())]].concat(),

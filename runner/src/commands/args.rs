@@ -19,8 +19,8 @@ pub(super) use groups::command;
 pub use groups::parse;
 pub(super) use lab::LabCommand;
 pub(super) use options::{
-    ClimbArgs, ExportArgs, ExportFormat, FinalizeArgs, ImportArgs, LogArgs, ProposalWords, ReportArgs,
-    SearchArgs, ServeArgs, Which,
+    ClimbArgs, ExportArgs, ExportFormat, FinalizeArgs, ImportArgs, LogArgs, ProfileArgs, ProposalWords,
+    ReportArgs, SearchArgs, ServeArgs, Which,
 };
 use values::duration;
 
@@ -409,6 +409,13 @@ pub(super) enum Command {
         #[command(flatten)]
         which: Which,
     },
+    /// Show where the time of the best so far goes, by a sampling profiler.
+    ///
+    /// Builds and measures it once more under perf, py-spy or node's own profiler, behind the same walls as a trial, and prints the hottest
+    /// functions, each with its hottest line. What cargo builds gets names of lines for it, and is otherwise the same. Nothing is recorded: a
+    /// profile is no measurement. `piton climb --profile` tells agents.
+    #[command(after_help = "Example: piton profile --with perf\n\nExit status: 1 where nothing was profiled")]
+    Profile(ProfileArgs),
     /// Search what was tried, kept or not: by words, or by an edit.
     ///
     /// Words are sought in descriptions, hypotheses, families, reasons and changed lines; best first. With --diff they are sought in

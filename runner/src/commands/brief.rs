@@ -23,7 +23,7 @@ pub(super) fn run(dir: &Path, which: &Which) -> Result<u8> {
     let book = Book::open(ledger, run)?;
     let next = book.ledger.next_trial(&book.run.name)?;
     let step = from_incumbent(book.tally.frontier.step(book.config.search.plateau));
-    let text = briefing::text(&book, &repo, next, Left::default(), &step, None)?;
+    let text = briefing::text(&book, &repo, next, Left::default(), &step, None, None)?;
     terminal::either(
         which.json,
         &json!({

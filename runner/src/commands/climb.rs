@@ -66,6 +66,7 @@ pub(super) fn run(climb: ClimbArgs, dir: &Path, least: Level) -> Result<u8> {
         stall: climb.stall,
         more: climb.more,
         hooks,
+        profile: climb.profile,
     };
     start(Start { options, target: climb.target, run: climb.run, before: None, json: climb.json }, dir, least)
 }
@@ -183,6 +184,7 @@ fn start(start: Start, dir: &Path, least: Level) -> Result<u8> {
         watch,
         ascent,
         begun: None,
+        hot: None,
     };
     let stop = climber.climb().map_err(|error| world.repo.check_not_moved().err().unwrap_or(error));
     let Climber { ascent, .. } = climber;

@@ -54,6 +54,8 @@ pub struct Job<'a> {
     pub argv: &'a [String],
     /// Where it runs.
     pub cwd: &'a Path,
+    /// A program that starts it and stands outside of its walls, with arguments: a profiler.
+    pub under: &'a [String],
     /// All of its environment.
     pub env: Vec<(OsString, OsString)>,
     /// What it may do; absent for one that may do what piton may.
@@ -83,7 +85,8 @@ impl Job<'_> {
         let Some(policy) = self.policy else { return Ok(argv) };
         // The helper would find out, and could only say it in words that the command might say too.
         fs::metadata(self.argv.first().map_or("", String::as_str))?;
-        let exe = sandbox::helper()?;
+        // Whoever starts it from outside has another /proc/self/exe.
+        let exe = if self.under.is_empty() { sandbox::helper()? } else { std::env::current_exe()? };
         Ok(match group {
             Some(group) => group.wrap(policy, &exe, &argv),
             // Each process alone may then have what all may have together where there is a group.
@@ -230,7 +233,8 @@ impl Runner {
         let group = job.policy.and_then(|policy| Group::make(policy.limits.processes?, memory()));
         let metered = job.policy.is_some_and(|policy| policy.opened.meter.is_some());
         let group = if metered { group.map(Group::counting_time) } else { group };
-        let line = job.line(group.as_ref()).context(what())?;
+        let mut line: Vec<OsString> = job.under.iter().map(OsString::from).collect();
+        line.extend(job.line(group.as_ref()).context(what())?);
         let mut command = Command::new(line.first().map_or(OsStr::new(""), |program| program));
         command
             .args(&line[1.min(line.len())..])

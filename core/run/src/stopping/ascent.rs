@@ -35,6 +35,9 @@ pub struct ClimbOptions {
     pub more: Vec<PathBuf>,
     /// Command lines of the user's, by the event that they are told of.
     pub hooks: Hooks,
+    /// Whether the agent is told where the incumbent's time goes.
+    #[serde(default)]
+    pub profile: bool,
 }
 
 /// Commands of the user's that are told of events; words, or one line for a shell.

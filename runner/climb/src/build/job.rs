@@ -160,6 +160,7 @@ impl BuildJob<'_> {
         let mut policy = store.walls.build(&opens, own);
         policy.opened.held.clone_from(&self.held);
         let done = store.runner.run(&Job {
+            under: &[],
             argv: &argv,
             cwd: &self.here,
             env,

@@ -73,6 +73,7 @@ impl Climber<'_, '_> {
         let done =
             std::fs::write(&input, format!("{}\n", told())).context("nothing was told").and_then(|()| {
                 self.session.world.runner.run(&Job {
+                    under: &[],
                     argv: &argv,
                     cwd: &self
                         .session

@@ -2,6 +2,7 @@
 
 use super::Climber;
 use crate::briefing;
+use crate::profile::{self, Profiled};
 use crate::run_trial::Begun;
 use piton_agent::Agent;
 use piton_core::base::error::Result;
@@ -40,7 +41,30 @@ impl Climber<'_, '_> {
                 .progress
                 .line(Tone::Dim, &format!("trial {next} begins as trial {trial}, a near miss"));
         }
-        briefing::text(&self.session.book, &self.session.world.repo, next, left, &step, begun)
+        self.look(base)?;
+        let hot = self.hot.as_ref().and_then(|(_, hot)| hot.as_ref());
+        briefing::text(&self.session.book, &self.session.world.repo, next, left, &step, begun, hot)
+    }
+
+    /// Has a profiler look at the incumbent, once for each. Where none can, the climb goes on without and says so.
+    fn look(&mut self, incumbent: Id) -> Result<()> {
+        let known = self.hot.as_ref().is_some_and(|(of, _)| *of == incumbent);
+        if known || !self.ascent.options.profile {
+            return Ok(());
+        }
+        let (world, config) = (self.session.world, &self.session.book.config);
+        let seen = profile::profile(world, config, incumbent, Some(&self.session.harness), None)?;
+        let seen = match seen {
+            Profiled::Seen(_, seen) => Some(seen),
+            Profiled::Nothing(why, todo) => {
+                let told =
+                    format!("the incumbent was not profiled: {why}; {todo}. The climb goes on without");
+                world.progress.line(Tone::Bad, &told);
+                None
+            }
+        };
+        self.hot = Some((incumbent, seen));
+        Ok(())
     }
 
     /// Whether the agent left the worktree as it found it.

@@ -21,7 +21,7 @@ pub(super) const GROUPS: [(&str, &[&str]); 6] = [
         "Look",
         &[
             "status", "watch", "serve", "report", "log", "show", "diff", "search", "notes", "brief",
-            "compare", "import",
+            "profile", "compare", "import",
         ],
     ),
     ("Take home", &["verify", "finalize", "export"]),

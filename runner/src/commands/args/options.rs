@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use super::values::{Words, address, count, direction, duration, host_name, source, usd, words};
+use super::values::{Words, address, count, direction, duration, host_name, profiler, source, usd, words};
+use piton_climb::profile::Profiler;
 use piton_core::base::metric::Direction;
 use piton_core::report::import::Source;
 
@@ -104,6 +105,9 @@ pub struct ClimbArgs {
     /// The same when the climb ends.
     #[arg(long, value_name = "COMMAND")]
     pub on_stop: Option<String>,
+    /// Run the incumbent once under a profiler after each keep, and tell the agent where its time goes.
+    #[arg(long)]
+    pub profile: bool,
     /// Print the trials of the run as JSON at the end.
     #[arg(long)]
     pub json: bool,
@@ -138,6 +142,20 @@ pub(crate) struct LogArgs {
     pub output: Option<PathBuf>,
     #[command(flatten)]
     pub which: Which,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ProfileArgs {
+    /// The profiler: perf for whatever is compiled, py-spy for Python, node for JavaScript. Chosen by what the measuring command starts
+    /// where absent.
+    #[arg(long, value_name = "NAME", value_parser = profiler)]
+    pub with: Option<Profiler>,
+    /// The run; that of the present branch where absent, else the latest.
+    #[arg(long, value_name = "NAME")]
+    pub run: Option<String>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Debug, Args)]

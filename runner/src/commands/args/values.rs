@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use piton_climb::profile::Profiler;
 use piton_core::base::metric::Direction;
 use piton_core::report::import::Source;
 
@@ -12,6 +13,11 @@ pub struct Words(pub Vec<String>);
 
 pub fn words(text: &str) -> std::result::Result<Words, String> {
     shlex::split(text).map(Words).ok_or_else(|| "a quotation mark is left open".to_owned())
+}
+
+pub fn profiler(text: &str) -> std::result::Result<Profiler, String> {
+    let named = Profiler::ALL.into_iter().find(|profiler| profiler.word() == text);
+    named.ok_or_else(|| "piton knows perf, py-spy and node".to_owned())
 }
 
 pub fn usd(text: &str) -> std::result::Result<f64, String> {
