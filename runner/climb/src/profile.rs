@@ -12,6 +12,7 @@ use crate::build::{BuildEnd, BuildStore, Built};
 use crate::context::World;
 use crate::sample::{SampleProfiler, Sampled, Sampler};
 use piton_core::base::error::{Context, Result};
+use piton_core::rule::keep;
 use piton_core::run::hot_lines::{self, PERF_BETWEEN, PERF_FIELDS, Profile};
 use piton_core::trial::crash::Crash;
 use piton_core::trial::scope;
@@ -189,7 +190,7 @@ impl Profiling<'_> {
             profiler: Some(&profiler),
             ..self.world.sampler(&config, harness)
         };
-        let sampled = sampler.sample(&side, host::fresh_seed()?, 0)?;
+        let sampled = sampler.sample(&side, keep::draw(host::fresh_seed()?, 0).prompts, 0)?;
         let seen = read.into_inner().unwrap_or_else(|| Err("it was not started".to_owned()));
         match (seen, sampled) {
             (_, Sampled::Interrupted) => nothing(process::STOPPED, "start it again".to_owned()),

@@ -7,6 +7,7 @@ use piton_climb::build::{BuildEnd, BuildStore};
 use piton_climb::context::World;
 use piton_climb::sample::{Sampled, Sampler};
 use piton_core::base::error::{Context, Result};
+use piton_core::rule::keep;
 use piton_core::trial::denied;
 use piton_system::beneath;
 use piton_system::config::Config;
@@ -34,7 +35,7 @@ pub fn attempt(world: World, config: &Config) -> Result<Attempt> {
             BuildEnd::Interrupted => return Ok(Err(piton_system::process::STOPPED.to_owned())),
         };
         let sampler = Sampler { place: &place, logs: dir.join("logs"), ..world.sampler(config, &harness) };
-        Ok(match sampler.sample(&side, host::fresh_seed()?, 0)? {
+        Ok(match sampler.sample(&side, keep::draw(host::fresh_seed()?, 0).prompts, 0)? {
             Sampled::Measured(values) => {
                 let value = values.get(&config.metric.name).copied().unwrap_or_default();
                 Ok(format!("{} {value}", config.metric.name))
