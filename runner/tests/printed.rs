@@ -220,6 +220,7 @@ fn ascent(stopped: Option<Stop>) -> Ascent {
             stall: Duration::from_secs(600),
             more: vec![],
             hooks: Hooks::default(),
+            profile: false,
         },
         spent: Spent::default(),
         pending: Cost::default(),
