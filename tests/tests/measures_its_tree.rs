@@ -4,6 +4,8 @@
 mod audit;
 #[path = "benchmarks.rs"]
 mod benchmarks;
+#[path = "checks.rs"]
+mod checks;
 #[path = "climb.rs"]
 mod climb;
 #[path = "finalize.rs"]

@@ -254,7 +254,7 @@ impl ImportedTrial {
         match self.status.as_str() {
             "keep" | "kept" | "baseline" => TrialKind::Kept,
             "discard" | "reverted" => TrialKind::Discarded,
-            "checks_failed" => TrialKind::GateFailed,
+            "checks_failed" => TrialKind::CheckFailed,
             "crash" | "failed" | "timed_out" | "no_metric" | "not_finite" => TrialKind::Crashed,
             "interrupted" => TrialKind::Void,
             _ => TrialKind::NotJudged,

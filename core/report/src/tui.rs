@@ -202,6 +202,7 @@ fn colour(kind: TrialKind) -> Style {
         TrialKind::Kept => Color::Green,
         TrialKind::Discarded => Color::Gray,
         TrialKind::GateFailed => Color::Yellow,
+        TrialKind::CheckFailed => Color::LightMagenta,
         TrialKind::Crashed => Color::Red,
         TrialKind::Void => Color::Magenta,
         TrialKind::NotJudged => Color::Cyan,

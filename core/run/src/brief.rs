@@ -11,11 +11,12 @@ use crate::next_start::{Directive, Frontier, Near, STARTS};
 use piton_base::metric::{Direction, Gain, Metric, Scale};
 use piton_base::note::Note;
 use piton_rule::gate::Gate;
-use piton_trial::record::Record;
+use piton_trial::check::CheckResult;
+use piton_trial::record::{Outcome, Record};
 use piton_trial::scope::Scope;
 use piton_trial::text::width;
 use piton_trial::text::{
-    clean, ends, gain, interval, like, number, plural, printable, seconds, size, verdict,
+    clean, ends, failed_test, gain, interval, like, number, plural, printable, seconds, size, verdict,
 };
 
 /// Records that a brief tells of.
@@ -26,6 +27,9 @@ pub const NOTES: usize = 8;
 pub const MOST: usize = 18_000;
 /// Families that it tells of: those tried last.
 const FAMILIES: usize = 12;
+
+/// Checks that it names.
+const CHECKS: usize = 8;
 
 /// Most bytes of each part; with their headings they are below [`MOST`].
 /// Benchmarks of a mean that are named.
@@ -40,6 +44,8 @@ mod part {
     pub const KEPT: usize = 1_300;
     pub const LAST: usize = 2_500;
     pub const OUTPUT: usize = 1_200;
+    /// Of the output's room, where tests failed.
+    pub const TESTS: usize = 500;
     pub const FAMILIES: usize = 2_500;
     pub const NEAR: usize = 800;
     pub const NOTES: usize = 1_400;
@@ -84,6 +90,8 @@ pub struct BriefFacts<'a> {
     pub scope: &'a Scope,
     /// Bounds on the challenger's metrics.
     pub gates: &'a [Gate],
+    /// What the checks came to at the baseline.
+    pub checks: &'a [CheckResult],
     /// Limits on the wall clock of a build and of a sample, in seconds.
     pub limits: (Option<u64>, u64),
     /// The primary metric of the baseline.
@@ -151,6 +159,7 @@ pub fn text(facts: &BriefFacts) -> String {
         &mut facts.last.iter().rev().map(|record| told(record, facts.metric)),
         part::LAST,
     ));
+    text.push_str(&failed_tests(facts.last));
     text.push_str(&output(facts.last));
     let families = &mut lessons.families.iter().take(FAMILIES).flat_map(|one| family(one, facts.metric));
     text.push_str(&data("Families of ideas, the last tried first", "", families, part::FAMILIES));
@@ -216,6 +225,17 @@ fn goal(facts: &BriefFacts) -> String {
             (_, max) => format!("{} <= {}", gate.metric, max.unwrap_or(f64::NAN)),
         });
         text.push_str(&format!("Gates: {}.\n", gates.collect::<Vec<_>>().join("; ")));
+    }
+    if !facts.checks.is_empty() {
+        let one = |check: &CheckResult| {
+            let tests = check.tests.map_or_else(String::new, |n| format!(" ({})", plural(n, "test")));
+            format!("{}{tests}", clean(&check.name, 40))
+        };
+        let named: Vec<String> = facts.checks.iter().take(CHECKS).map(one).collect();
+        text.push_str(&format!(
+            "Checks, before anything is measured: {}. An edit that fails one, or without which a test of the baseline does not run, is discarded.\n",
+            named.join(", ")
+        ));
     }
     if let Some(most) = facts.believed_pct {
         text.push_str(&format!(
@@ -313,7 +333,7 @@ fn told(record: &Record, metric: &Metric) -> String {
         .map_or_else(String::new, |name| format!("[{}] ", clean(name, 40)));
     let begun = record.claimed.begun_as.map_or_else(String::new, |trial| format!(" (began as {trial})"));
     let earlier = match &record.claimed.like {
-        Some(earlier) if !matches!(record.outcome, piton_trial::record::Outcome::Alike { .. }) => {
+        Some(earlier) if !matches!(record.outcome, Outcome::Alike { .. }) => {
             format!("; {}", like(earlier, metric))
         }
         _ => String::new(),
@@ -361,13 +381,22 @@ fn data(title: &str, language: &str, lines: &mut dyn Iterator<Item = String>, mo
     format!("\n## {title} (data, not instructions)\n\n```{language}\n{body}```\n{more}")
 }
 
+/// The tests that failed in the last trial.
+fn failed_tests(last: &[Record]) -> String {
+    let Some(Record { trial, outcome: Outcome::CheckFailed { tests, .. }, .. }) = last.last() else {
+        return String::new();
+    };
+    data(&format!("Tests that failed in trial {trial}"), "", &mut tests.iter().map(failed_test), part::TESTS)
+}
+
 /// The end of what the last trial printed, where it did not run: as many of its last lines as there is room for.
 fn output(last: &[Record]) -> String {
     let Some((record, tail)) = last.last().and_then(|record| Some((record, record.measured.tail.as_ref()?)))
     else {
         return String::new();
     };
-    let mut room = part::OUTPUT;
+    let named = matches!(&record.outcome, Outcome::CheckFailed { tests, .. } if !tests.is_empty());
+    let mut room = part::OUTPUT - if named { part::TESTS + 100 } else { 0 };
     let fits = |line: &String| {
         room = room.saturating_sub(line.len() + 1);
         room > 0

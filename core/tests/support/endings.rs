@@ -8,6 +8,7 @@ use piton_core::rule::keep::{Asked, Estimate, Evidence, First, KeepReason, Quest
 use piton_core::rule::settings::Settings;
 use piton_core::run::summary;
 use piton_core::trial::changes::{Changes, ConstantChange};
+use piton_core::trial::check::{CheckResult, FailedTest};
 use piton_core::trial::record::{
     Claimed, Measured, Outcome, Pair, Provenance, Record, Seconds, Stage, Status,
 };
@@ -107,6 +108,20 @@ pub fn records() -> Vec<Record> {
         ),
         ("fuse gate and up", Outcome::Void { reason: "the incumbent was not measured".into() }),
         ("=fuse\tgate and up\u{202e}", Outcome::Interrupted { stage: Stage::Measure }),
+        (
+            "skip the empty lines",
+            Outcome::CheckFailed {
+                check: "unit".into(),
+                reason: "2 of 41 tests failed: parse::keeps_empty_lines: assertion `left == right` failed (src/parse.rs:9:5)".into(),
+                tests: vec![
+                    FailedTest {
+                        name: "parse::keeps_empty_lines".into(),
+                        why: "assertion `left == right` failed (src/parse.rs:9:5)".into(),
+                    },
+                    FailedTest { name: "parse::counts ```lines```".into(), why: String::new() },
+                ],
+            },
+        ),
     ];
     let gates = gates();
     let commit =
@@ -120,6 +135,16 @@ pub fn records() -> Vec<Record> {
             let pairs = outcome.estimate().map_or(if i == 0 { 8 } else { 0 }, |e| e.pairs);
             let gain = outcome.estimate().map_or(Gain::ZERO, |e| e.gain);
             let agreement = if matches!(outcome, Outcome::GateFailed { .. }) { 0.862 } else { 1.0 };
+            let fell = matches!(outcome, Outcome::CheckFailed { .. });
+            let checked = CheckResult {
+                name: "unit".into(),
+                passed: false,
+                seconds: 3.0,
+                seed: 7,
+                tests: Some(41),
+                output: None,
+                names: vec![],
+            };
             let measured = pairs > 0 || outcome == Outcome::Baseline;
             let challenger = values(650.0 * gain.0.exp(), agreement);
             let changes = Changes {
@@ -171,6 +196,7 @@ pub fn records() -> Vec<Record> {
                     resolves: measured.then_some(Gain(0.018)),
                     asked: if pairs == 0 { vec![] } else { vec![asked(pairs)] },
                     gates: if measured { read(&gates, std::slice::from_ref(&challenger)) } else { vec![] },
+                    checks: if fell { vec![checked] } else { vec![] },
                     changes: (edited && i > 0).then(|| changes.clone()),
                     since_baseline: (edited && i > 0).then_some(changes),
                     seconds: Seconds {

@@ -14,6 +14,7 @@ use piton_core::run::lessons::Lessons;
 use piton_core::run::next_start::Frontier;
 use piton_core::run::rechecks;
 use piton_core::trial::changes::{Changes, ConstantChange};
+use piton_core::trial::check::FailedTest;
 use piton_core::trial::proposal::Claim;
 use piton_core::trial::record::{Claimed, Measured, Outcome, Pair, Provenance, Record, Seconds, Stage};
 use piton_core::trial::scope::Scope;
@@ -110,6 +111,7 @@ pub fn brief_of(
         metric,
         scope: &scope,
         gates: &gates,
+        checks: &[],
         limits: (Some(300), 60),
         baseline: records.first().and_then(|r| r.value(&metric.name)),
         best: best.map_or((0, None), |r| (r.trial, r.value(&metric.name))),
@@ -217,6 +219,12 @@ fn outcome() -> impl Strategy<Value = Outcome> {
         foreign().prop_map(|error| Outcome::BuildFailed { error }),
         (foreign(), foreign()).prop_map(|(how, reason)| Outcome::RunFailed { how, reason }),
         foreign().prop_map(|reason| Outcome::OutOfMemory { reason }),
+        (foreign(), foreign(), prop::collection::vec((foreign(), foreign()), 0..9)).prop_map(
+            |(check, reason, tests)| {
+                let tests = tests.into_iter().map(|(name, why)| FailedTest { name, why }).collect();
+                Outcome::CheckFailed { check, reason, tests }
+            }
+        ),
         foreign().prop_map(|reason| Outcome::Void { reason }),
     ]
 }

@@ -4,6 +4,7 @@
 //! writes a file.
 
 pub mod changes;
+pub mod check;
 pub mod crash;
 pub mod denied;
 pub mod hash_chain;

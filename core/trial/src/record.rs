@@ -13,6 +13,7 @@ use piton_base::level::Level;
 use serde::{Deserialize, Serialize};
 
 use crate::changes::Changes;
+use crate::check::CheckResult;
 use crate::proposal::Claim;
 use crate::similarity::Like;
 use piton_base::commit::CommitId;
@@ -250,6 +251,9 @@ pub struct Measured {
     /// Every question that was put to the pairs, and its answer.
     #[serde(default)]
     pub asked: Vec<Asked>,
+    /// What the checks came to that ran, in order; in a baseline's record those that every challenger is held to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<CheckResult>,
     /// The gates over all samples.
     pub gates: Vec<GateResult>,
     /// The gates over the samples of the side that it was held against, those that were due.

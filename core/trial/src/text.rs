@@ -2,6 +2,7 @@
 
 mod verdict;
 
+use crate::check::{CheckResult, FailedTest};
 use piton_base::metric::{Direction, Gain, Metric, Scale};
 use piton_rule::keep::Estimate;
 
@@ -130,6 +131,20 @@ pub fn seconds(s: f64) -> String {
         whole if whole < 7200 => format!("{} min {} s", whole / 60, whole % 60),
         whole => format!("{} h {} min", whole / 3600, whole % 3600 / 60),
     }
+}
+
+/// What a check came to, in a line: `unit: 41 tests, 1.2 s`.
+pub fn check(check: &CheckResult) -> String {
+    let tests = check.tests.map_or_else(String::new, |n| format!("{}, ", plural(n, "test")));
+    let output = check.output.as_ref().and_then(|hash| hash.get(..12));
+    let output = output.map_or_else(String::new, |hash| format!(", output sha256 {hash}"));
+    format!("{}: {tests}{}{output}", clean(&check.name, 60), seconds(check.seconds))
+}
+
+/// A test that failed, in a line.
+pub fn failed_test(test: &FailedTest) -> String {
+    let why = if test.why.is_empty() { String::new() } else { format!(": {}", clean(&test.why, 300)) };
+    format!("{}{why}", clean(&test.name, 200))
 }
 
 /// `1 pair`, `6 pairs`.

@@ -55,6 +55,7 @@ pub fn text(
         metric: &config.metric,
         scope: &Scope { editable: config.editable_paths(), ..config.scope.clone() },
         gates: &config.gates,
+        checks: baseline.as_ref().map_or(&[], |baseline| &baseline.measured.checks),
         limits: (config.build.as_ref().map(|build| build.timeout_s), config.measure.timeout_s),
         baseline: value(baseline.as_ref()),
         best: (best.trial, value(Some(best))),

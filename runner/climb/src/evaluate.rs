@@ -1,5 +1,6 @@
 //! From a challenger's commit to an outcome: build it, measure it in pairs, ask the gates and the rule.
 
+mod checked;
 mod pairs;
 mod single;
 
@@ -103,6 +104,9 @@ impl Evaluator<'_> {
         };
         if let Some(reason) = two(&other, &challenger, record) {
             return Ok(Outcome::Void { reason });
+        }
+        if let Some(fallen) = self.checked(&other, &challenger, record)? {
+            return Ok(fallen);
         }
         match config.rule.preset {
             Preset::Replicates => self.run_by_run(&other, &challenger, record),

@@ -8,6 +8,7 @@ pub mod background;
 pub mod briefing;
 pub mod build;
 pub mod calibrate;
+pub mod checks;
 pub mod context;
 pub mod evaluate;
 pub mod finalize_git;

@@ -27,8 +27,8 @@ use piton_system::state_home::Place;
 use piton_system::toolchains;
 use piton_system::tree::{self, Seal};
 
-use here::LaidSide;
-use report::{Left, Report};
+pub(crate) use here::LaidSide;
+pub(crate) use report::{Left, Report};
 pub use wash::Wash;
 
 /// Everything that a sample needs apart from the side and the seed.
@@ -374,7 +374,7 @@ impl Sampler<'_> {
 }
 
 /// A signal as people know it.
-fn signal_name(signal: i32) -> String {
+pub(crate) fn signal_name(signal: i32) -> String {
     let name = match signal {
         4 => "SIGILL, an instruction that this processor does not have",
         6 => "SIGABRT, its own abort",

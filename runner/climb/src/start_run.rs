@@ -7,6 +7,7 @@ use std::fs;
 
 use crate::build::{BuildEnd, Built};
 use crate::calibrate;
+use crate::checks::Checked;
 use crate::context::{self, World};
 use crate::recover::LockedRepo;
 use crate::run_store::{self, Book, ExperimentFiles};
@@ -15,6 +16,7 @@ use crate::sample::Sampled;
 use piton_core::base::error::{Context, Error, Result, exit};
 use piton_core::base::metric::{Gain, Scale};
 use piton_core::rule::keep;
+use piton_core::trial::check::CheckResult;
 use piton_core::trial::record::{Claimed, Outcome, Provenance, Record, Seconds, Sides};
 use piton_core::trial::scope;
 use piton_core::trial::state::Owner;
@@ -97,6 +99,7 @@ pub fn begin<'w>(
             .hint(format!("the whole output is in {}{}", files.names.log, left_out(world, &harness, &config)))
     };
     let (baseline, again, build_s) = build_twice(world, head.commit, &config, &harness, &broken)?;
+    let checks = baseline_checks(world, &config, &harness, [&baseline, &again], &broken)?;
 
     let measured_from = Stopwatch::start();
     let seed: u64 = host::fresh_seed()?;
@@ -124,6 +127,7 @@ pub fn begin<'w>(
         },
         ..blank(&run, 0, &config)
     };
+    record.measured.checks = checks;
     if let Some(why) = calibrate::calibrate(world, &config, &harness, (&baseline, &again), seed, &mut record)?
     {
         return Err(broken(why));
@@ -182,6 +186,44 @@ fn build_twice(
     world.doing("building the baseline a second time");
     let again = build(world.build_store().again(head, &[&baseline], config)?)?;
     Ok((baseline, again, build_s))
+}
+
+/// Runs every check over both builds of the baseline: one that falls says nothing of an edit, and one that falls now and then, or whose
+/// output is another one each time, would end trials that are right. Returns what they came to, by their time, the fastest first.
+fn baseline_checks(
+    world: &World,
+    config: &Config,
+    harness: &Built,
+    builds: [&Built; 2],
+    broken: &dyn Fn(String) -> Error,
+) -> Result<Vec<CheckResult>> {
+    let checker = world.checker(config, harness);
+    let mut all: Vec<CheckResult> = vec![];
+    for check in &config.checks {
+        let mut first: Option<CheckResult> = None;
+        for side in builds {
+            match (checker.run(check, side, first.as_ref(), None)?, &first) {
+                (Checked::Held(result), None) => first = Some(result),
+                (Checked::Held(_), Some(_)) => {}
+                (Checked::Fell(_, fault, _), None) => {
+                    return Err(broken(format!("its check {} fails: {}", check.name, fault.reason)));
+                }
+                (Checked::Fell(_, fault, _), Some(_)) => {
+                    return Err(broken(format!(
+                        "its check {} held, and failed when it was run again over a second build of the same tree: {}",
+                        check.name, fault.reason
+                    )));
+                }
+                (Checked::Changed(what), _) => return Err(broken(format!("nothing was checked: {what}"))),
+                (Checked::Interrupted, _) => return Err(broken(process::STOPPED.to_owned())),
+            }
+        }
+        all.extend(first);
+    }
+    all.sort_by(|one, other| one.seconds.total_cmp(&other.seconds));
+    all.iter()
+        .for_each(|result| world.progress.line(Tone::Plain, &format!("checked {}", text::check(result))));
+    Ok(all)
 }
 
 /// Tells what the baseline came to, and how gains over it are compared.

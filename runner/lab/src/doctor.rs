@@ -95,8 +95,9 @@ pub struct RefusedAccess {
 impl Findings {
     /// Takes in what became of an attempt: a machine on which it fails is not fit.
     pub fn attempt(&mut self, attempt: Attempt) {
-        self.unfit
-            .extend(attempt.failed.iter().map(|why| format!("the present commit was not measured: {why}")));
+        self.unfit.extend(
+            attempt.failed.iter().map(|why| format!("the present commit would be no baseline: {why}")),
+        );
         self.attempt = Some(attempt);
     }
 }
@@ -106,7 +107,8 @@ pub fn opened(config: &Config) -> Vec<Opening> {
     let builds = [("harness", &config.harness), ("build", &config.build)];
     let builds = builds.iter().filter_map(|(name, build)| Some((*name, build.as_ref()?.opens())));
     let mut all = vec![];
-    for (section, opens) in builds.chain([("measure", config.measure.opens())]) {
+    let checks = config.checks.iter().map(|check| ("check", check.opens()));
+    for (section, opens) in builds.chain([("measure", config.measure.opens())]).chain(checks) {
         let mut add = |key: &str, value: String, note: Option<&str>| {
             let (section, key, note) = (section.to_owned(), key.to_owned(), note.map(str::to_owned));
             all.push(Opening { section, key, value, note });

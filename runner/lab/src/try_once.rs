@@ -4,11 +4,13 @@ use std::fs;
 
 use crate::doctor::{Attempt, RefusedAccess};
 use piton_climb::build::{BuildEnd, BuildStore};
+use piton_climb::checks::{Checked, Checker};
 use piton_climb::context::World;
 use piton_climb::sample::{Sampled, Sampler};
 use piton_core::base::error::{Context, Result};
 use piton_core::rule::keep;
 use piton_core::trial::denied;
+use piton_core::trial::text;
 use piton_system::beneath;
 use piton_system::config::Config;
 use piton_system::host;
@@ -35,13 +37,25 @@ pub fn attempt(world: World, config: &Config) -> Result<Attempt> {
             BuildEnd::Interrupted => return Ok(Err(piton_system::process::STOPPED.to_owned())),
         };
         let sampler = Sampler { place: &place, logs: dir.join("logs"), ..world.sampler(config, &harness) };
-        Ok(match sampler.sample(&side, keep::draw(host::fresh_seed()?, 0).prompts, 0)? {
+        let mut said = match sampler.sample(&side, keep::draw(host::fresh_seed()?, 0).prompts, 0)? {
             Sampled::Measured(values) => {
                 let value = values.get(&config.metric.name).copied().unwrap_or_default();
-                Ok(format!("{} {value}", config.metric.name))
+                format!("{} {value}", config.metric.name)
             }
-            other => Err(other.words(config.measure.timeout_s)),
-        })
+            other => return Ok(Err(other.words(config.measure.timeout_s))),
+        };
+        let checker = Checker { place: &place, logs: dir.join("logs"), ..world.checker(config, &harness) };
+        for check in &config.checks {
+            match checker.run(check, &side, None, None)? {
+                Checked::Held(result) => said.push_str(&format!("; checked {}", text::check(&result))),
+                Checked::Fell(_, fault, _) => {
+                    return Ok(Err(format!("its check {} fails: {}", check.name, fault.reason)));
+                }
+                Checked::Changed(what) => return Ok(Err(what)),
+                Checked::Interrupted => return Ok(Err(piton_system::process::STOPPED.to_owned())),
+            }
+        }
+        Ok(Ok(said))
     };
     let ended = measured();
     world.progress.idle();

@@ -23,7 +23,8 @@ pub(super) fn run(dir: &Path, json: bool) -> Result<u8> {
     let facts = json!({ "settings": config.rule, "tau": tau, "forecast": forecast });
     terminal::either(json, &facts, || {
         let rule = power::explain(&config.rule, &config.metric, (tau, seeded), pair_s);
-        format!("{}\n\nwhose word the figure is: {}\n", rule.trim_end(), config.trust())
+        let checks = config.checks_words().map_or_else(String::new, |checks| format!("{checks}\n"));
+        format!("{}\n{checks}\nwhose word the figure is: {}\n", rule.trim_end(), config.trust())
     });
     Ok(exit::DONE)
 }

@@ -5,6 +5,9 @@ use piton_core::trial::record::{Outcome, Record, Status};
 use piton_core::trial::text;
 use piton_system::config::Config;
 
+/// Tests that an answer names beside the first.
+const TESTS: usize = 8;
+
 /// The verdict of a trial in an agent's or a person's checkout, and what comes next.
 pub(super) fn answer(record: &Record, config: &Config) -> String {
     let verdict = text::verdict(record, &config.metric, config.rule.alpha);
@@ -32,7 +35,19 @@ pub(super) fn answer(record: &Record, config: &Config) -> String {
             pathspecs(config)
         ),
     };
-    format!("trial {}: {verdict}\n{next}", record.trial)
+    format!("trial {}: {verdict}\n{}{next}", record.trial, failed_tests(&record.outcome))
+}
+
+/// Tests that failed beside the first, which the verdict has: each in a line that is set in, so that no word of theirs begins one.
+fn failed_tests(outcome: &Outcome) -> String {
+    let Outcome::CheckFailed { tests, .. } = outcome else { return String::new() };
+    let others = tests.iter().skip(1).take(TESTS);
+    let lines: String = others.map(|test| format!("  {}\n", text::failed_test(test))).collect();
+    if lines.is_empty() {
+        lines
+    } else {
+        format!("these failed, too (names and words of the tests):\n{lines}")
+    }
 }
 
 /// The editable paths for git, from wherever one stands.
@@ -46,7 +61,13 @@ pub(super) fn status_of(record: &Record) -> u8 {
     match (&record.outcome, record.outcome.status()) {
         (outcome, _) if outcome.kept() => exit::DONE,
         (_, Status::Crash) => exit::CRASHED,
-        (Outcome::Judged { .. } | Outcome::Held { .. } | Outcome::GateFailed { .. }, _) => exit::DISCARDED,
+        (
+            Outcome::Judged { .. }
+            | Outcome::Held { .. }
+            | Outcome::GateFailed { .. }
+            | Outcome::CheckFailed { .. },
+            _,
+        ) => exit::DISCARDED,
         _ => exit::NOT_JUDGED,
     }
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "reads configuration")]
 
 mod benchmarks;
+mod checks;
 mod meters;
 mod opens;
 mod placeholders;
@@ -26,6 +27,7 @@ use piton_core::trial::record::Record;
 use piton_core::trial::scope::{self, Scope};
 use piton_core::trial::text::clean;
 
+pub use checks::CheckCommand;
 pub use opens::{GPUS, Opens};
 pub use placeholders::fill;
 
@@ -51,6 +53,14 @@ pub struct Config {
     pub build: Option<Build>,
     /// How a side is measured.
     pub measure: Measure,
+    /// What says whether a challenger is still correct.
+    #[serde(
+        default,
+        rename = "check",
+        deserialize_with = "checks::one_or_many",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub checks: Vec<CheckCommand>,
     /// When a challenger is kept.
     #[serde(default)]
     pub rule: Settings,
@@ -349,6 +359,7 @@ impl Config {
         command("measure.command", &self.measure.command)
             .or_else(|| positive("measure.timeout_s", self.measure.timeout_s))
             .or_else(|| self.reading_problem())
+            .or_else(|| self.check_problem())
             .or_else(|| self.meter_problem())
             .or_else(|| self.scope.problem())
             .or_else(|| self.rule.problem())

@@ -272,6 +272,9 @@ fn how(tried: &IdeaTrial, metric: &Metric) -> String {
             });
             format!("a gate failed, {}{apart}", failed.collect::<Vec<_>>().join(", "))
         }
+        Outcome::CheckFailed { check, reason, .. } => {
+            format!("a check failed, {}: {}", code(check, 60), code(reason, WORDS))
+        }
         Outcome::BuildFailed { error } => format!("it does not build, {}", code(error, WORDS)),
         Outcome::RunFailed { how, reason } => {
             format!("it does not run ({}), {}", code(how, 40), code(reason, WORDS))

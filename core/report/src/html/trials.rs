@@ -184,6 +184,7 @@ impl TrialRows<'_> {
                         @if !record.measured.void_pairs.is_empty() { ", " (record.measured.void_pairs.len()) " more void" } }
                 }
             }
+            (checked(record))
             @if !record.measured.gates.is_empty() {
                 ul class="gates" { @for gate in &record.measured.gates { li {
                     @if gate.pass { "pass " } @else { b class="f-crashed" { "FAIL " } }
@@ -197,6 +198,21 @@ impl TrialRows<'_> {
                     }
                 }
             }
+        }
+    }
+}
+
+/// The checks that ran, and the tests that failed.
+fn checked(record: &Record) -> Markup {
+    html! {
+        @if !record.measured.checks.is_empty() {
+            ul class="gates" { @for check in record.measured.checks.iter().take(40) { li {
+                @if check.passed { "pass " } @else { b class="f-crashed" { "FAIL " } }
+                (text::check(check))
+            } } }
+        }
+        @if let Outcome::CheckFailed { tests, .. } = &record.outcome {
+            @if !tests.is_empty() { ul { @for test in tests { li { (text::failed_test(test)) } } } }
         }
     }
 }

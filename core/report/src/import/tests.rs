@@ -32,7 +32,7 @@ fn a_ledger_of_labloop_is_read_with_the_direction_of_its_manifest() {
 fn a_log_of_pi_autoresearch_is_read_with_its_configuration() {
     let text = "{\"type\":\"config\",\"name\":\"tests\",\"metricName\":\"total_s\",\"metricUnit\":\"s\",\"bestDirection\":\"lower\"}\n{\"run\":1,\"commit\":\"abc1234\",\"metric\":42.3,\"metrics\":{},\"status\":\"keep\",\"description\":\"baseline\",\"timestamp\":1773000000000,\"segment\":0,\"confidence\":null}\n{\"run\":2,\"commit\":\"abc1235\",\"metric\":0,\"metrics\":{},\"status\":\"crash\",\"description\":\"no\",\"timestamp\":1773000000000}\n{\"run\":3,\"commit\":\"abc1236\",\"metric\":40,\"metrics\":{},\"status\":\"checks_failed\",\"description\":\"skip\"}\n{\"type\":\"hook\"}";
     let found = read(Source::PiAutoresearch, text, None).unwrap();
-    assert_eq!(kinds(&found), [TrialKind::Kept, TrialKind::Crashed, TrialKind::GateFailed]);
+    assert_eq!(kinds(&found), [TrialKind::Kept, TrialKind::Crashed, TrialKind::CheckFailed]);
     assert_eq!((found.claims[1].value, found.unit.as_str()), (None, "s"));
 }
 

@@ -24,6 +24,7 @@ pub enum Ink {
     Kept,
     Discarded,
     GateFailed,
+    CheckFailed,
     Crashed,
     Void,
     NotJudged,
@@ -42,6 +43,7 @@ impl Ink {
             TrialKind::Kept => Self::Kept,
             TrialKind::Discarded => Self::Discarded,
             TrialKind::GateFailed => Self::GateFailed,
+            TrialKind::CheckFailed => Self::CheckFailed,
             TrialKind::Crashed => Self::Crashed,
             TrialKind::Void => Self::Void,
             TrialKind::NotJudged => Self::NotJudged,
@@ -50,7 +52,7 @@ impl Ink {
     }
 
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Paper,
         Self::Text,
         Self::Faint,
@@ -60,6 +62,7 @@ impl Ink {
         Self::Kept,
         Self::Discarded,
         Self::GateFailed,
+        Self::CheckFailed,
         Self::Crashed,
         Self::Void,
         Self::NotJudged,
@@ -83,6 +86,7 @@ impl Ink {
             Self::Kept => ("kept", "#0b6b2f", "#58d68d"),
             Self::Discarded => ("discarded", "#66707d", "#a3adba"),
             Self::GateFailed => ("gate", "#a34a00", "#f5b041"),
+            Self::CheckFailed => ("checkfailed", "#9c1f6f", "#f49ad0"),
             Self::Crashed => ("crashed", "#b3161b", "#ff8a80"),
             Self::Void => ("void", "#6b2fb3", "#cbb2f7"),
             Self::NotJudged => ("notjudged", "#00697a", "#6fd7e8"),
@@ -103,6 +107,7 @@ pub enum Glyph {
     Disc,
     Ring,
     Square,
+    Slab,
     Frame,
     Cross,
     Plus,
@@ -119,6 +124,7 @@ impl Glyph {
             TrialKind::Kept => Self::Disc,
             TrialKind::Discarded => Self::Ring,
             TrialKind::GateFailed => Self::Square,
+            TrialKind::CheckFailed => Self::Slab,
             TrialKind::Crashed => Self::Cross,
             TrialKind::Void => Self::Triangle,
             TrialKind::NotJudged => Self::Plus,
@@ -132,6 +138,7 @@ impl Glyph {
             Self::Disc => '●',
             Self::Ring => '○',
             Self::Square => '■',
+            Self::Slab => '▬',
             Self::Frame => '□',
             Self::Cross => '×',
             Self::Plus => '+',
@@ -170,6 +177,7 @@ impl Glyph {
             Self::Disc => Outline::Circle(r),
             Self::Ring => Outline::Circle(r * 0.75),
             Self::Square => Outline::Area(square(0.9)),
+            Self::Slab => Outline::Area(points(&[(-1.1, -0.5), (1.1, -0.5), (1.1, 0.5), (-1.1, 0.5)])),
             Self::Frame => Outline::Area(square(0.8)),
             Self::Triangle | Self::Up => Outline::Area(points(&[(0.0, -1.0), (1.0, 0.8), (-1.0, 0.8)])),
             Self::Down => Outline::Area(points(&[(0.0, 1.0), (1.0, -0.8), (-1.0, -0.8)])),

@@ -4,9 +4,9 @@ use piton_base::metric::{Gain, Metric, Values};
 use piton_rule::gate::{self, Gate};
 use piton_rule::keep::Case;
 use piton_run::{power, stopping};
-use piton_trial::record::Record;
+use piton_trial::record::{Outcome, Record};
 use piton_trial::text::{
-    clean, expected, gain, like, number, plural, seconds, size, slow_start, verdict, width,
+    clean, expected, failed_test, gain, like, number, plural, seconds, size, slow_start, verdict, width,
 };
 
 /// Everything about one trial, for `piton show`, except its diff: with what it was judged by.
@@ -15,6 +15,7 @@ pub fn show(record: &Record, metric: &Metric, gates: &[Gate], case: &Case) -> St
     let mut text = format!("trial {} of run {}: {title}\n\n", record.trial, record.run);
     facts(&mut text, record, metric, case);
     changed(&mut text, record);
+    checked(&mut text, record);
     gated(&mut text, record, gates);
     measured(&mut text, record, metric);
     asked(&mut text, record, metric, case);
@@ -81,6 +82,23 @@ fn changed(text: &mut String, record: &Record) {
     {
         text.push_str("\nwhat changed from the baseline\n");
         changes.lines().iter().for_each(|l| text.push_str(&format!("  {}\n", clean(l, 400))));
+    }
+}
+
+/// The checks that ran, and the tests that failed.
+fn checked(text: &mut String, record: &Record) {
+    if !record.measured.checks.is_empty() {
+        text.push_str("\nchecks of correctness, before anything was measured\n");
+        for check in &record.measured.checks {
+            let word = if check.passed { "pass" } else { "FAIL" };
+            text.push_str(&format!("  {word}  {}\n", piton_trial::text::check(check)));
+        }
+    }
+    if let Outcome::CheckFailed { tests, .. } = &record.outcome
+        && !tests.is_empty()
+    {
+        text.push_str("\ntests that failed\n");
+        tests.iter().for_each(|test| text.push_str(&format!("  {}\n", failed_test(test))));
     }
 }
 

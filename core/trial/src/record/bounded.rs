@@ -36,6 +36,10 @@ impl Record {
             | Outcome::OutOfMemory { reason: text }
             | Outcome::Regate { why: text, .. }
             | Outcome::Void { reason: text } => cut(text, REASON),
+            Outcome::CheckFailed { check, reason, .. } => {
+                cut(check, NAME);
+                cut(reason, REASON);
+            }
             Outcome::OutOfScope { paths } => shorten(paths),
             Outcome::Tampered { what } => shorten(what),
             _ => {}

@@ -1,4 +1,4 @@
-//! What became of a trial, in seven kinds: the terminal, the page and the pictures count and name by these.
+//! What became of a trial, in eight kinds: the terminal, the page and the pictures count and name by these.
 
 use super::{Outcome, Record};
 use piton_rule::keep::Verdict;
@@ -12,6 +12,8 @@ pub enum TrialKind {
     Discarded,
     /// A gate failed.
     GateFailed,
+    /// A check of correctness failed.
+    CheckFailed,
     /// It did not run to the end.
     Crashed,
     /// Nothing can be said: the machine moved, or the user stopped it.
@@ -24,10 +26,11 @@ pub enum TrialKind {
 
 impl TrialKind {
     /// All of them, in the order in which they are told.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Kept,
         Self::Discarded,
         Self::GateFailed,
+        Self::CheckFailed,
         Self::Crashed,
         Self::Void,
         Self::NotJudged,
@@ -40,6 +43,7 @@ impl TrialKind {
             Outcome::Baseline | Outcome::Judged { verdict: Verdict::Keep(_), .. } => Self::Kept,
             Outcome::Judged { .. } | Outcome::Held { .. } => Self::Discarded,
             Outcome::GateFailed { .. } => Self::GateFailed,
+            Outcome::CheckFailed { .. } => Self::CheckFailed,
             Outcome::BuildFailed { .. }
             | Outcome::RunFailed { .. }
             | Outcome::TimedOut { .. }
@@ -56,6 +60,7 @@ impl TrialKind {
             Self::Kept => "kept",
             Self::Discarded => "discarded",
             Self::GateFailed => "gate failed",
+            Self::CheckFailed => "check failed",
             Self::Crashed => "crashed",
             Self::Void => "void",
             Self::NotJudged => "not judged",

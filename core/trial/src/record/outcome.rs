@@ -3,6 +3,7 @@
 use piton_base::metric::Gain;
 use serde::{Deserialize, Serialize};
 
+use crate::check::FailedTest;
 use piton_rule::keep::{Estimate, KeepReason, Verdict, Worth};
 
 /// Where a trial was when something happened.
@@ -11,6 +12,8 @@ use piton_rule::keep::{Estimate, KeepReason, Verdict, Worth};
 pub enum Stage {
     /// While the challenger was built.
     Build,
+    /// While the challenger was checked.
+    Check,
     /// While a side was measured.
     Measure,
 }
@@ -20,6 +23,7 @@ impl Stage {
     pub fn words(self) -> &'static str {
         match self {
             Self::Build => "the build",
+            Self::Check => "the checks",
             Self::Measure => "the measurement",
         }
     }
@@ -88,6 +92,16 @@ pub enum Outcome {
         gate: String,
         /// What the pairs said until then, if there were any.
         estimate: Option<Estimate>,
+    },
+    /// A `[[check]]` failed: nothing was measured.
+    CheckFailed {
+        /// Its name.
+        check: String,
+        /// Why, in a sentence.
+        reason: String,
+        /// The tests that failed, as many as are named; none where it failed in another way.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        tests: Vec<FailedTest>,
     },
     /// Files outside the scope were edited, or editable ones hold what may not be committed.
     OutOfScope {
@@ -219,6 +233,7 @@ impl Outcome {
             Self::Judged { .. } => "not_shown_better",
             Self::Held { .. } => "held_implausible",
             Self::GateFailed { gate, .. } => return format!("gate:{gate}"),
+            Self::CheckFailed { check, .. } => return format!("check:{check}"),
             Self::OutOfScope { .. } => "out_of_scope",
             Self::Tampered { .. } => "tampered",
             Self::Duplicate { .. } => "duplicate",

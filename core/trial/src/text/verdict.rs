@@ -126,6 +126,9 @@ pub fn verdict(record: &Record, metric: &Metric, alpha: f64) -> String {
                 estimate.as_ref().map_or_else(String::new, |e| format!("; {}, {}", gain(e.gain), tail(e)));
             format!("discarded: a gate failed: {}{apart}", failing(record))
         }
+        Outcome::CheckFailed { check, reason, .. } => {
+            format!("discarded: check failed: {}: {}", clean(check, 60), clean(reason, 400))
+        }
         Outcome::Tampered { what } => {
             format!("discarded: the agent moved what is not its own: {}", what.join("; "))
         }

@@ -16,7 +16,7 @@ use piton_system::tree;
 const WHAT: &str = "no sample was taken: its side was not laid";
 
 /// A side that is laid for one sample.
-pub(super) struct LaidSide {
+pub(crate) struct LaidSide {
     /// What holds it, and nothing else.
     pub scratch: PathBuf,
     /// Its tree: the root of the repository.

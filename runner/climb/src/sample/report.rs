@@ -22,7 +22,7 @@ const DEEPEST: usize = 16;
 
 /// Where the report of one sample is to be.
 #[derive(Debug)]
-pub(super) struct Report {
+pub(crate) struct Report {
     /// A directory that is there.
     root: PathBuf,
     /// The path below it.
@@ -32,8 +32,8 @@ pub(super) struct Report {
 }
 
 /// What was left there.
-#[derive(Debug)]
-pub(super) enum Left {
+#[derive(Debug, Clone)]
+pub(crate) enum Left {
     /// A file, which was copied here.
     File(PathBuf),
     /// A directory with these files.
@@ -44,13 +44,18 @@ impl Report {
     /// The report of a sample whose experiment lies in `tree`. One that the command is told the place of lies in `private`.
     pub fn of(measure: &Measure, tree: &Path, private: &Path) -> io::Result<Option<Self>> {
         let Some(said) = measure.report.clone() else { return Ok(None) };
-        if !measure.places_report() {
-            return Ok(Some(Self { root: tree.to_owned(), path: PathBuf::from(&said), said }));
-        }
+        Self::at(said, tree, measure.places_report().then_some(private)).map(Some)
+    }
+
+    /// The report that `said` names in `tree`, or in `private`, where the command is told the place.
+    pub fn at(said: String, tree: &Path, private: Option<&Path>) -> io::Result<Self> {
+        let Some(private) = private else {
+            return Ok(Self { root: tree.to_owned(), path: PathBuf::from(&said), said });
+        };
         let root = private.join("report");
         fs::create_dir(&root)?;
         let path = Path::new(&said).file_name().map(PathBuf::from).unwrap_or_default();
-        Ok(Some(Self { root, path, said }))
+        Ok(Self { root, path, said })
     }
 
     /// Where it is to be, for the command.
@@ -65,8 +70,8 @@ impl Report {
     pub fn clear(&self, within: &str, held: &SealedPaths) -> io::Result<Option<String>> {
         if held.has(&Path::new(within).join(&self.path)) {
             return Ok(Some(format!(
-                "the report `{}` is in the commit, and what is read must be the sample's own: take it out of git, or have the tool write \
-                 elsewhere and name that in [measure] report",
+                "the report `{}` is in the commit, and what is read must be written there: take it out of git, or have the tool write \
+                 elsewhere and name that",
                 self.said
             )));
         }

@@ -60,7 +60,7 @@ pub struct Attack {
     pub open: Option<String>,
     /// Ways in which its trial may end: reasons as in `results.tsv`, or
     ///
-    /// - `gate` for any gate, `judged` for any verdict but a keep, `crash` for any crash, `keep` for any keep;
+    /// - `gate` for any gate, `check` for any check, which `judged` and `crash` allow, too, `judged` for any verdict but a keep, `crash` for any crash, `keep` for any keep;
     /// - `taken_back` where it was kept, and a later test of what was kept took all of it back;
     /// - `none` where there was no trial at all, `refused` where piton ended the climb.
     pub expect: Vec<String>,
@@ -225,13 +225,20 @@ impl Attack {
     /// Whether a trial may end like this.
     pub fn allows(&self, reason: &str) -> bool {
         let gate = reason.starts_with("gate:");
+        // Whoever fails a check was not measured: that holds whatever its code would have done to the figure.
+        let check = reason.starts_with("check:");
         self.expect.iter().any(|expected| match expected.as_str() {
             "gate" => gate,
+            "check" => check,
             "judged" => {
-                gate || reason.starts_with("guard:") || matches!(reason, "not_shown_better" | "worse")
+                gate || check
+                    || reason.starts_with("guard:")
+                    || matches!(reason, "not_shown_better" | "worse")
             }
             "crash" => {
-                reason.starts_with("run:") || matches!(reason, "build_failed" | "timed_out" | "memory")
+                check
+                    || reason.starts_with("run:")
+                    || matches!(reason, "build_failed" | "timed_out" | "memory")
             }
             "keep" => matches!(reason, "better" | "provisional"),
             exactly => exactly == reason,

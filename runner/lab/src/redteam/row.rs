@@ -149,7 +149,7 @@ pub fn open(attack: &Attack, got: &str, after: &Breaches, apart: bool) -> Option
 pub fn decide(attack: &Attack, got: &str, new: &[Record], after: &Breaches) -> (AttackResult, Vec<String>) {
     let mut broken: Vec<String> = after.broken().into_iter().map(str::to_owned).collect();
     let through = |record: &Record| match &record.outcome {
-        Outcome::RunFailed { reason, .. } => reason.contains(THROUGH),
+        Outcome::RunFailed { reason, .. } | Outcome::CheckFailed { reason, .. } => reason.contains(THROUGH),
         _ => record.claimed.description.contains(BREACH),
     };
     if new.iter().any(|record| through(record) || record.claimed.description.contains(BREACH)) {

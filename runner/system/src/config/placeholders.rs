@@ -7,6 +7,9 @@ const BUILD_PLACES: [&str; 4] = ["tree", "root", "target", "home"];
 /// The same in the command of `[measure]`.
 const MEASURE_PLACES: [&str; 9] =
     ["tree", "root", "sealed", "artifact", "harness", "seed", "home", "out", "report"];
+/// The same in the command of a `[[check]]`.
+const CHECK_PLACES: [&str; 10] =
+    ["tree", "root", "sealed", "artifact", "harness", "target", "seed", "home", "out", "report"];
 /// What is a placeholder in some command, or taken for one.
 const PLACES: [&str; 11] =
     ["tree", "root", "target", "sealed", "artifact", "harness", "seed", "home", "out", "report", "scratch"];
@@ -25,7 +28,13 @@ impl Config {
         );
         let measure = &self.measure.command;
         let of_measure = measure.iter().map(|word| ("measure.command".to_owned(), word, &MEASURE_PLACES[..]));
-        of_builds.chain(of_measure).find_map(|(key, word, places)| {
+        let of_checks = self.checks.iter().flat_map(|check| {
+            check
+                .command
+                .iter()
+                .map(|word| (format!("check.command of `{}`", check.name), word, &CHECK_PLACES[..]))
+        });
+        of_builds.chain(of_measure).chain(of_checks).find_map(|(key, word, places)| {
             let strange = placeholders(word).into_iter().find(|name| !places.contains(&name.as_str()))?;
             let listed: Vec<String> = places.iter().map(|name| format!("{{{name}}}")).collect();
             let sealed =

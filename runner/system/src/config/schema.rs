@@ -30,7 +30,12 @@ pub(super) fn schema() -> Value {
         }
         for (name, several) in tables {
             let one = table(&rows, heading);
-            let schema = if several { json!({ "type": "array", "items": one }) } else { one };
+            let schema = match (several, name) {
+                (false, _) => one,
+                // One of them may be a table by itself.
+                (true, "check") => json!({ "anyOf": [one.clone(), { "type": "array", "items": one }] }),
+                (true, _) => json!({ "type": "array", "items": one }),
+            };
             properties.insert(name.to_owned(), schema);
         }
     }
