@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use endings::{estimate, gates, metric, records, values, verification};
 use piton_core::base::commit::CommitId;
-use piton_core::base::metric::{Gain, Metric};
+use piton_core::base::metric::{Gain, Metric, OwnMeter};
 use piton_core::base::note::Note;
 use piton_core::report::decision_log::{Experiments, Human};
 use piton_core::report::finalize;
@@ -24,6 +24,7 @@ use piton_core::report::tui::Panel;
 use piton_core::rule::gate::read;
 use piton_core::rule::keep::{Case, KeepReason, Track, Verdict};
 use piton_core::rule::settings::Settings;
+use piton_core::run::first_screen::{self, FirstScreen};
 use piton_core::run::stopping::{Ascent, Budget, ClimbOptions, Hooks, Spent, Stop};
 use piton_core::run::summary;
 use piton_core::trial::record::{Cost, Outcome, Proposer, Record};
@@ -201,6 +202,31 @@ fn who_types_piton_alone_is_told_where_he_stands_and_what_to_type() {
         text.iter().flat_map(|text| text.lines()).filter(|line| line.chars().count() > 80).collect();
     assert_eq!(wide, Vec::<&str>::new());
     assert_printed("here.txt", &text.join("\n"));
+}
+
+#[test]
+fn a_climb_says_first_what_it_measures_edits_and_ends_by() {
+    let (command, editable) = (["sh".into(), "{sealed}/bench.sh".into()], ["src".into(), "lib".into()]);
+    let metered = Metric { meter: Some(OwnMeter::CpuS), ..metric() };
+    let limited = Budget { trials: Some(20), usd: Some(5.0), ..Budget::default() };
+    let none = Budget::default();
+    let says = |metric: &Metric, harness, budget: &Budget| {
+        let first = FirstScreen {
+            experiment: "startup time",
+            metric,
+            command: &command,
+            harness,
+            limit_s: 60,
+            editable: &editable,
+            most_pairs: 60,
+            agent: "claude",
+            budget,
+        };
+        first_screen::lines(&first).join("\n")
+    };
+    let text = [says(&metric(), true, &limited), says(&metric(), false, &none), says(&metered, false, &none)];
+    assert!(text.iter().flat_map(|text| text.lines()).all(|line| line.chars().count() <= 100), "{text:?}");
+    assert_printed("first_screen.txt", &(text.join("\n\n") + "\n"));
 }
 
 fn ascent(stopped: Option<Stop>) -> Ascent {

@@ -4,6 +4,8 @@
 
 pub mod brief;
 pub mod few_runs;
+pub mod first_screen;
+pub mod forecast;
 pub mod hot_lines;
 pub mod lessons;
 pub mod next_start;

@@ -13,6 +13,7 @@ use piton_core::rule::keep;
 use piton_core::rule::keep::First;
 use piton_core::rule::settings::Preset;
 use piton_core::run::few_runs::BASELINE_RUNS;
+use piton_core::run::forecast::Wanted;
 use piton_core::run::pair_history;
 use piton_core::run::pair_history::exact_so_far;
 use piton_core::trial::record::{RawPair, Record, medians};
@@ -87,6 +88,7 @@ fn null_pairs(
     };
     let mut ended = runner.warm_up(&mut look)?;
     let wanted = config.rule.calibration_pairs;
+    runner.wanted = Some(Wanted::Pairs(wanted as usize));
     while ended.is_none() && pairs.len() < wanted as usize {
         runner.exact = exact_so_far(&runner.warm, pairs, &config.judging());
         let doing = format!("the baseline against itself, pair {} of {wanted}", pairs.len() + 1);

@@ -14,6 +14,7 @@ use piton_core::base::metric::{Gain, Values};
 use piton_core::rule::gate::{self, GateResult, Samples};
 use piton_core::rule::keep::{self, First, Question, RecordedGain, Verdict};
 use piton_core::rule::settings::{self, Preset};
+use piton_core::run::forecast::{self, Forecast, Wanted};
 use piton_core::run::pair_history::{exact, noisy_spell, slow_start};
 use piton_core::run::power;
 use piton_core::trial::record::{Outcome, Pair, Record, Sides, Stage, medians};
@@ -58,11 +59,23 @@ impl Evaluator<'_> {
         })
     }
 
+    /// What the last trials say of how long this one takes, for a person who waits; nothing where none does.
+    fn forecast(&self) -> Result<Option<Forecast>> {
+        if !self.world.progress.moves() {
+            return Ok(None);
+        }
+        let last = self.book.ledger.last(&self.book.run.name, forecast::LAST)?;
+        Ok(Some(Forecast::of(&last)))
+    }
+
     fn put_to_the_test(&self, work: &Repo, base: Id, record: &mut Record) -> Result<Outcome> {
         let (world, config) = (self.world, &self.book.config);
         let challenger = work.commit_id(record.committed()?)?;
         let building = Stopwatch::start();
         world.doing("building the challenger");
+        if let Some(build) = self.forecast()?.and_then(|forecast| forecast.build()) {
+            world.progress.doing_what(&build);
+        }
         let build_store = world.build_store();
         // What it is held against must still be there when it is built.
         let incumbent = self.book.incumbent();
@@ -224,6 +237,7 @@ impl Evaluator<'_> {
         let measuring = Stopwatch::start();
         let config = &self.book.config;
         let mut runner = PairRunner::new(self.world, config, self.harness, (incumbent, challenger), seed);
+        runner.wanted = self.forecast()?.map(Wanted::Like);
         let mut trial = Paired {
             config,
             by,

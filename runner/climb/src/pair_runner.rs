@@ -9,6 +9,7 @@ use piton_core::base::conditions::{Apart, Limits};
 use piton_core::base::error::{Error, Result};
 use piton_core::base::metric::Values;
 use piton_core::rule::keep::{self, First};
+use piton_core::run::forecast::Wanted;
 use piton_core::trial::record::{RawPair, VoidPair};
 use piton_system::clock::{self, Stopwatch};
 use piton_system::config::Config;
@@ -38,6 +39,10 @@ pub struct PairRunner<'a> {
     pub void_pairs: Vec<VoidPair>,
     /// The incumbent runs before each pair: a pair that begins with it shows then what it is worth after itself.
     pub spaced: bool,
+    /// How many pairs there will be, where that is known: it tells a person who waits how long that takes.
+    pub wanted: Option<Wanted>,
+    /// Since the first pair began, and how many were measured since.
+    begun: Option<(Stopwatch, usize)>,
     /// Draws used up.
     drawn: u32,
     /// Whose sample was the last.
@@ -107,6 +112,8 @@ impl<'a> PairRunner<'a> {
             exact: false,
             void_pairs: vec![],
             spaced: false,
+            wanted: None,
+            begun: None,
             drawn: 0,
             last: None,
         }
@@ -170,7 +177,7 @@ impl<'a> PairRunner<'a> {
             let mut spent: [Option<MeterReading>; 2] = [None, None];
             let (mut values, mut clock): ([Option<Values>; 2], _) = ([None, None], None);
             for side in order {
-                self.world.progress.doing(doing);
+                self.say(doing);
                 self.last = Some(side);
                 let meter = Meter::start();
                 let sampled = self.sampler.sample(self.side(side), draw.prompts, draw.padding)?;
@@ -204,6 +211,7 @@ impl<'a> PairRunner<'a> {
                 (None, [Some(incumbent), Some(challenger)]) => {
                     let (first, prompts) = (draw.first, draw.prompts);
                     let raw = RawPair { first, before, prompts, incumbent, challenger, conditions, apart };
+                    self.begun.iter_mut().for_each(|(_, measured)| *measured += 1);
                     return Ok(PairResult::Pair(raw));
                 }
                 (reason, values) => (reason.expect("both sides ran, or the clock moved"), values),
@@ -224,6 +232,15 @@ impl<'a> PairRunner<'a> {
             if !self.wait_until_calm(&reason) {
                 return Ok(PairResult::Interrupted);
             }
+        }
+    }
+
+    /// Tells a person who waits what is done, and how long it will take.
+    fn say(&mut self, doing: &str) {
+        let (watch, measured) = self.begun.get_or_insert_with(|| (Stopwatch::start(), 0));
+        self.world.progress.doing(doing);
+        if let Some(left) = self.wanted.as_ref().and_then(|wanted| wanted.left(*measured, watch.seconds())) {
+            self.world.progress.doing_what(&left);
         }
     }
 

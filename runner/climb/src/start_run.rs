@@ -184,6 +184,7 @@ fn build_twice(
         return Err(broken(why));
     }
     world.doing("building the baseline a second time");
+    world.progress.doing_what(&format!("the first took {}", seconds(build_s)));
     let again = build(world.build_store().again(head, &[&baseline], config)?)?;
     Ok((baseline, again, build_s))
 }

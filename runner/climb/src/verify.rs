@@ -10,6 +10,7 @@ use piton_core::base::metric::{Gain, Values};
 use piton_core::rule::gate::{self, GateResult, Samples};
 use piton_core::rule::keep::{self, Case, First, Verdict};
 use piton_core::rule::settings::Preset;
+use piton_core::run::forecast::{self, Forecast, Wanted};
 use piton_core::run::pair_history::{MetricHistory, exact};
 use piton_core::run::rechecks;
 use piton_core::run::summary::{Again, Verification};
@@ -51,11 +52,11 @@ pub fn verify(session: &Session, each: bool) -> Result<Verification> {
     two(&baseline, &head)?;
     let seed = host::fresh_seed()?;
     let pairs = verifier.pairs(
-        &baseline,
-        &head,
+        (&baseline, &head),
         &records,
         seed,
         &mut |pairs| pairs.len() < PAIRS as usize,
+        Wanted::Pairs(PAIRS as usize),
         "HEAD against the baseline",
     )?;
     let pairs = pairs
@@ -164,7 +165,8 @@ impl Verifier<'_> {
             |pairs: &[Pair]| keep::decide(&Case::of(self.book.config.rule.clone(), history.track_of(pairs)));
         let seed = host::fresh_seed()?;
         let more = &mut |pairs: &[Pair]| decide(pairs).0 == Verdict::Continue;
-        Ok(self.pairs(from, to, records, seed, more, doing)?.map(|pairs| {
+        let like = Wanted::Like(Forecast::of(&records[records.len().saturating_sub(forecast::LAST)..]));
+        Ok(self.pairs((from, to), records, seed, more, like, doing)?.map(|pairs| {
             let (verdict, estimate, _) = decide(&pairs);
             (estimate.gain, estimate.pairs, matches!(verdict, Verdict::Keep(_)))
         }))
@@ -172,17 +174,18 @@ impl Verifier<'_> {
 
     fn pairs(
         &self,
-        from: &Built,
-        to: &Built,
+        sides: (&Built, &Built),
         records: &[Record],
         seed: u64,
         more: &mut dyn FnMut(&[Pair]) -> bool,
+        wanted: Wanted,
         doing: &str,
     ) -> Result<std::result::Result<Vec<Pair>, FailedSide>> {
         let gates = &self.book.config.gates;
         let mut samples = Samples::default();
         let mut look = |side, values: &Values| samples.look(gates, side, values);
-        let mut runner = PairRunner::new(self.world, &self.book.config, self.harness, (from, to), seed);
+        let mut runner = PairRunner::new(self.world, &self.book.config, self.harness, sides, seed);
+        runner.wanted = Some(wanted);
         runner.exact =
             records.first().is_some_and(|first| exact(&first.measured.pairs, &self.book.config.judging()));
         let metric = &self.book.config.metric;

@@ -9,16 +9,17 @@ use serde_json::json;
 use super::args::ClimbArgs;
 use super::world;
 use piton_agent::{self, Agent};
-use piton_climb::context::World;
+use piton_climb::context::{self, World};
 use piton_climb::recover::{lock_and_recover, open_settled};
 use piton_climb::run_climb::{self, Climber};
 use piton_climb::run_trial::worktree_path;
 use piton_climb::start_run::{self, may_resume};
 use piton_core::base::error::{Error, Result, exit};
+use piton_core::run::first_screen::{self, FirstScreen};
 use piton_core::run::stopping::{self, Ascent, Budget, ClimbOptions, Hooks, Spent, Stop, Target};
 use piton_core::trial::state::Owner;
 use piton_system::clock::Stopwatch;
-use piton_system::config;
+use piton_system::config::{self, Config};
 use piton_system::git::Repo;
 use piton_system::ledger::Ledger;
 use piton_system::terminal::{self, Tone};
@@ -157,13 +158,23 @@ fn start(start: Start, dir: &Path, least: Level) -> Result<u8> {
         Some(name) => entered.ledger.run(name)?.is_some(),
         None => false,
     };
+    let config =
+        match run.as_deref().filter(|_| known).map(|name| entered.ledger.run(name)).transpose()?.flatten() {
+            Some(run) => entered.ledger.config(&run)?,
+            None => context::experiment(&world.repo, world.repo.head()?.commit)?.1,
+        };
+    if let (Some(value), None) = (target, options.budget.target) {
+        options.budget.target = Some(Target { value, direction: config.metric.direction });
+    }
+    // The program alone: a command line may hold a secret.
+    let proposer = agent.program().unwrap_or_else(|| "the tuner".to_owned());
+    for line in first_screen::lines(&first_screen(&config, &proposer, &options.budget)) {
+        world.progress.line(Tone::Plain, &line);
+    }
     let mut session = match &run {
         Some(name) if known => start_run::resume(&world, entered, name)?,
         name => start_run::begin(&world, entered, name.as_deref(), Owner::Piton)?,
     };
-    if let Some(value) = target {
-        options.budget.target = Some(Target { value, direction: session.book.config.metric.direction });
-    }
     for warning in run_climb::warnings(&agent, &options.budget) {
         world.progress.line(Tone::Bad, &warning);
     }
@@ -210,6 +221,21 @@ fn start(start: Start, dir: &Path, least: Level) -> Result<u8> {
         Stop::Unauthorised | Stop::Failing | Stop::Crashing => exit::FAILED,
         _ => exit::DONE,
     })
+}
+
+/// What the climb is about to do, for a person.
+fn first_screen<'a>(config: &'a Config, agent: &'a str, budget: &'a Budget) -> FirstScreen<'a> {
+    FirstScreen {
+        experiment: &config.name,
+        metric: &config.metric,
+        command: &config.measure.command,
+        harness: config.measure.by_harness(),
+        limit_s: config.measure.timeout_s,
+        editable: &config.scope.editable,
+        most_pairs: config.rule.n_max(),
+        agent,
+        budget,
+    }
 }
 
 /// The run that a climb is to go on with, and where this checkout must go first.

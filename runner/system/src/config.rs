@@ -238,7 +238,7 @@ impl Measure {
     }
 
     /// Whether a `[harness]` of the experiment's own is what is started: a program that meets the candidate only as another process.
-    fn by_harness(&self) -> bool {
+    pub fn by_harness(&self) -> bool {
         self.command.first().is_some_and(|word| word.contains("{harness}"))
     }
 }

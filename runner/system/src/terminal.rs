@@ -222,8 +222,9 @@ impl Progress {
             let _ = writeln!(anstream::stderr().lock(), "{style}{text}{style:#}");
         };
         match &self.bar {
-            Some(bar) => bar.suspend(print),
-            None => print(),
+            // One that says nothing yet, or no longer, would be drawn by that.
+            Some(bar) if !bar.is_finished() && !bar.prefix().is_empty() => bar.suspend(print),
+            _ => print(),
         }
     }
 
@@ -233,11 +234,20 @@ impl Progress {
             listener(text);
         }
         if let Some(bar) = &self.bar {
+            // After `idle` it has ended, and would not be drawn again.
+            if bar.is_finished() {
+                bar.reset();
+            }
             bar.reset_elapsed();
             bar.set_prefix(printable(text));
             bar.set_message("");
             bar.enable_steady_tick(Duration::from_millis(120));
         }
+    }
+
+    /// Whether there is a moving line, for a person who waits.
+    pub fn moves(&self) -> bool {
+        self.bar.is_some()
     }
 
     /// The latest word of what is being done, beside the moving line.
