@@ -239,8 +239,9 @@ impl Progress {
                 bar.reset();
             }
             bar.reset_elapsed();
-            bar.set_prefix(printable(text));
+            // First, or the estimate of what was done before is drawn beside what is done now.
             bar.set_message("");
+            bar.set_prefix(printable(text));
             bar.enable_steady_tick(Duration::from_millis(120));
         }
     }
