@@ -409,7 +409,7 @@ pub(super) enum Command {
         #[command(flatten)]
         which: Which,
     },
-    /// Show where the time of the best so far goes, by a sampling profiler.
+    /// Show where the time of the best so far goes
     ///
     /// Builds and measures it once more under perf, py-spy or node's own profiler, behind the same walls as a trial, and prints the hottest
     /// functions, each with its hottest line. What cargo builds gets names of lines for it, and is otherwise the same. Nothing is recorded: a
