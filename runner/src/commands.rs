@@ -29,6 +29,7 @@ mod noise;
 mod note;
 mod pointers;
 mod profile;
+mod quick;
 mod recover;
 mod redteam;
 mod rehearse;
@@ -103,6 +104,7 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
         Command::Trial { words, wait, json } => trial::run(dir, least, words.proposal(), wait, json),
         Command::Wait { timeout, json } => wait::run(dir, timeout, json),
         Command::Mcp { block } => mcp::run(dir, least, block).map(|()| exit::DONE),
+        Command::Quick(args) => quick::run(dir, &args),
         Command::Init { agents } => init::run(dir, agents.as_deref()).map(|()| exit::DONE),
         Command::Accept { trial, by, which } => accept::run(dir, least, trial, by.as_deref(), &which),
         Command::Carry { away } => trial::carry(dir, least, away).map(|()| exit::DONE),

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use endings::{estimate, gates, metric, records, values, verification};
 use piton_core::base::commit::CommitId;
-use piton_core::base::metric::{Gain, Metric, OwnMeter};
+use piton_core::base::metric::{Gain, Metric, OwnMeter, Readings};
 use piton_core::base::note::Note;
 use piton_core::report::decision_log::{Experiments, Human};
 use piton_core::report::finalize;
@@ -25,6 +25,7 @@ use piton_core::rule::gate::read;
 use piton_core::rule::keep::{Case, KeepReason, Track, Verdict};
 use piton_core::rule::settings::Settings;
 use piton_core::run::first_screen::{self, FirstScreen};
+use piton_core::run::quick::{self, Seen, Walled};
 use piton_core::run::stopping::{Ascent, Budget, ClimbOptions, Hooks, Spent, Stop};
 use piton_core::run::summary;
 use piton_core::trial::record::{Cost, Outcome, Proposer, Record};
@@ -503,4 +504,40 @@ fn a_report_as_markdown_and_its_page() {
         assert!(page.contains(there), "{there}");
     }
     assert!(!page.contains('\u{202e}'), "what turns text around is escaped");
+}
+
+/// A command whose times go up and down by a share.
+fn quick_seen(wall_s: f64, cpu_s: f64, (wall, cpu): (f64, f64)) -> Seen {
+    let sample = |n: usize| {
+        let sign = [1.0, -0.4, 0.7, -1.0, 0.2][n % 5];
+        let (wall_s, cpu_s) = (wall_s * (1.0 + wall * sign), cpu_s * (1.0 + cpu * sign));
+        Readings { wall_s, cpu_s, peak_memory_bytes: 11_200_000, artifact_bytes: 0 }
+    };
+    let words = ["python3", "bench.py"].map(str::to_owned).to_vec();
+    Seen {
+        command: words.clone(),
+        first: Readings { wall_s: 2.0 * wall_s, cpu_s, ..Readings::default() },
+        samples: (0..11).map(sample).collect(),
+        repeat: quick::repeats(wall_s),
+        seconds: 11.0 * wall_s,
+        pressure_pct: Some(2.0),
+        walled: Walled { command: words, beside_s: 0.05, ..Walled::default() },
+        editable: vec!["src".to_owned()],
+        name: "toy".to_owned(),
+        ..Seen::default()
+    }
+}
+
+#[test]
+fn a_quick_look_at_a_command_reads_as_it_should() {
+    let behaves = quick::report(quick_seen(0.2, 0.19, (0.05, 0.004)));
+    assert_printed("quick.txt", &quick::words(&behaves));
+    let mut seen = quick_seen(0.004, 0.003, (0.2, 0.05));
+    seen.files = vec!["out.txt".to_owned(), "cache/a".to_owned()];
+    seen.more_files = 3;
+    seen.processes = true;
+    seen.editable = vec![];
+    seen.walled.refused = vec!["it may not reach the network".to_owned()];
+    seen.walled.opens = vec!["network = true".to_owned()];
+    assert_printed("quick-refused.txt", &quick::words(&quick::report(seen)));
 }

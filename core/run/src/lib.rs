@@ -1,4 +1,5 @@
-//! **What the records of a run come to**: its noise, its power, when it stops, where the next trial starts, what an agent is told.
+//! **What the records of a run come to**: its noise, its power, when it stops, where the next trial starts, what an agent is told; and what some
+//! runs of a command say before there is a record.
 //!
 //! May enter: functions of records. May not: pages and pictures (that is `report`), and whatever looks at the machine.
 
@@ -11,6 +12,7 @@ pub mod lessons;
 pub mod next_start;
 pub mod pair_history;
 pub mod power;
+pub mod quick;
 pub mod rechecks;
 pub mod run_state;
 pub mod stopping;

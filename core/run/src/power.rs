@@ -78,6 +78,11 @@ pub fn resolved(question: &Question, both_orders: bool) -> Gain {
     Gain(high)
 }
 
+/// Mean number of pairs of a trial whose change has this true gain.
+pub fn pairs(settings: &Settings, scale: Scale, tau: Gain, effect: Gain) -> f64 {
+    of(&Question::better_on(settings, scale, tau.0), settings.both_orders, effect.0).pairs
+}
+
 fn of(question: &Question, both_orders: bool, effect: f64) -> Forecast {
     let (mut kept, mut pairs) = (0, 0);
     for trial in 0..TRIALS {

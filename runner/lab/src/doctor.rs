@@ -11,6 +11,7 @@ use piton_core::base::metric::{Gain, Metric, Scale};
 use piton_core::rule::keep::Question;
 use piton_core::rule::settings::{Preset, Settings};
 use piton_core::run::power;
+use piton_core::run::quick::{TURN_S, fitting};
 use piton_core::trial::text::{number, seconds, size};
 use piton_system::clock;
 use piton_system::config::Config;
@@ -19,8 +20,6 @@ use piton_system::sandbox;
 
 /// How long the machine is watched.
 const WATCH: Duration = Duration::from_secs(2);
-/// An agent's turn is taken to be this long where nobody says otherwise, in seconds.
-const TURN_S: f64 = 180.0;
 
 /// What the doctor found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -234,16 +233,6 @@ fn judge(
         }
     }
     (unfit, advice)
-}
-
-/// The preset for a pair that costs this share of an agent's turn.
-fn fitting(share: f64) -> Preset {
-    match share {
-        share if share < 0.02 => Preset::Thorough,
-        share if share < 0.08 => Preset::Standard,
-        share if share < 0.25 => Preset::Frugal,
-        _ => Preset::Provisional,
-    }
 }
 
 /// The same for people.

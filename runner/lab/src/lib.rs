@@ -5,6 +5,7 @@
 pub mod discriminate;
 pub mod doctor;
 pub mod noise;
+pub mod quick;
 pub mod redteam;
 pub mod rehearse;
 mod replacement;

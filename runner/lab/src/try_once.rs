@@ -1,6 +1,7 @@
 //! `piton doctor --try`: the present commit built and measured once, to see what the walls refuse it.
 
 use std::fs;
+use std::path::Path;
 
 use crate::doctor::{Attempt, RefusedAccess};
 use piton_climb::build::{BuildEnd, BuildStore};
@@ -8,13 +9,76 @@ use piton_climb::checks::{Checked, Checker};
 use piton_climb::context::World;
 use piton_climb::sample::{Sampled, Sampler};
 use piton_core::base::error::{Context, Result};
+use piton_core::base::metric::Values;
 use piton_core::rule::keep;
 use piton_core::trial::denied;
 use piton_core::trial::text;
 use piton_system::beneath;
+use piton_system::clock::Stopwatch;
 use piton_system::config::Config;
+use piton_system::git::Id;
 use piton_system::host;
+use piton_system::process;
 use piton_system::state_home::Place;
+
+/// What a commit is built and measured with, once.
+pub(crate) struct Tried<'a> {
+    /// The repository and the walls.
+    pub world: &'a World,
+    /// The experiment.
+    pub config: &'a Config,
+    /// What holds logs.
+    pub dir: &'a Path,
+    /// Where trees lie.
+    pub place: &'a Place,
+}
+
+/// A sample.
+pub(crate) struct Sample {
+    /// What it measured.
+    pub values: Values,
+    /// Seconds that it took, with copies and walls.
+    pub seconds: f64,
+    /// What its checks said, in words.
+    pub checks: Vec<String>,
+}
+
+impl Tried<'_> {
+    /// Builds and measures a commit; else says why it was not measured.
+    ///
+    /// # Errors
+    /// When piton itself fails.
+    pub fn measured(&self, commit: Id) -> Result<std::result::Result<Sample, String>> {
+        let Self { world, config, dir, place } = *self;
+        let build_store = BuildStore { dir: dir.to_owned(), place, ..world.build_store() };
+        let harness = build_store.harness(commit, config)?;
+        let side = match build_store.challenger(commit, &[], config, true)? {
+            BuildEnd::Built(built) => built,
+            BuildEnd::Failed(error) => return Ok(Err(format!("it does not build: {}", error.reason))),
+            BuildEnd::TimedOut => return Ok(Err("its build took too long".to_owned())),
+            BuildEnd::Interrupted => return Ok(Err(process::STOPPED.to_owned())),
+        };
+        let sampler = Sampler { place, logs: dir.join("logs"), ..world.sampler(config, &harness) };
+        let watch = Stopwatch::start();
+        let (values, seconds) = match sampler.sample(&side, keep::draw(host::fresh_seed()?, 0).prompts, 0)? {
+            Sampled::Measured(values) => (values, watch.seconds()),
+            other => return Ok(Err(other.words(config.measure.timeout_s))),
+        };
+        let checker = Checker { place, logs: dir.join("logs"), ..world.checker(config, &harness) };
+        let mut checks = vec![];
+        for check in &config.checks {
+            match checker.run(check, &side, None, None)? {
+                Checked::Held(result) => checks.push(text::check(&result)),
+                Checked::Fell(_, fault, _) => {
+                    return Ok(Err(format!("its check {} fails: {}", check.name, fault.reason)));
+                }
+                Checked::Changed(what) => return Ok(Err(what)),
+                Checked::Interrupted => return Ok(Err(process::STOPPED.to_owned())),
+            }
+        }
+        Ok(Ok(Sample { values, seconds, checks }))
+    }
+}
 
 /// Builds and measures the commit that is checked out, in a place of its own that is removed: no run's slots are touched.
 ///
@@ -26,44 +90,20 @@ pub fn attempt(world: World, config: &Config) -> Result<Attempt> {
     let world = World { walls: world.walls.recording_refusals(), ..world };
     fs::create_dir_all(dir.join("logs")).context("the commit was not tried")?;
     let place = Place::of(&dir);
-    let build_store = BuildStore { dir: dir.clone(), place: &place, ..world.build_store() };
     world.begin_long("building and measuring the present commit once");
-    let measured = || -> Result<std::result::Result<String, String>> {
-        let harness = build_store.harness(commit, config)?;
-        let side = match build_store.challenger(commit, &[], config, true)? {
-            BuildEnd::Built(built) => built,
-            BuildEnd::Failed(error) => return Ok(Err(format!("it does not build: {}", error.reason))),
-            BuildEnd::TimedOut => return Ok(Err("its build took too long".to_owned())),
-            BuildEnd::Interrupted => return Ok(Err(piton_system::process::STOPPED.to_owned())),
-        };
-        let sampler = Sampler { place: &place, logs: dir.join("logs"), ..world.sampler(config, &harness) };
-        let mut said = match sampler.sample(&side, keep::draw(host::fresh_seed()?, 0).prompts, 0)? {
-            Sampled::Measured(values) => {
-                let value = values.get(&config.metric.name).copied().unwrap_or_default();
-                format!("{} {value}", config.metric.name)
-            }
-            other => return Ok(Err(other.words(config.measure.timeout_s))),
-        };
-        let checker = Checker { place: &place, logs: dir.join("logs"), ..world.checker(config, &harness) };
-        for check in &config.checks {
-            match checker.run(check, &side, None, None)? {
-                Checked::Held(result) => said.push_str(&format!("; checked {}", text::check(&result))),
-                Checked::Fell(_, fault, _) => {
-                    return Ok(Err(format!("its check {} fails: {}", check.name, fault.reason)));
-                }
-                Checked::Changed(what) => return Ok(Err(what)),
-                Checked::Interrupted => return Ok(Err(piton_system::process::STOPPED.to_owned())),
-            }
-        }
-        Ok(Ok(said))
-    };
-    let ended = measured();
+    let tried = Tried { world: &world, config, dir: &dir, place: &place };
+    let ended = tried.measured(commit);
     world.progress.idle();
     for made in place.known().iter().chain([&dir]) {
         let _ = beneath::remove_at(made);
     }
     let (measured, failed) = match ended? {
-        Ok(measured) => (Some(measured), None),
+        Ok(Sample { values, checks, .. }) => {
+            let value = values.get(&config.metric.name).copied().unwrap_or_default();
+            let mut said = format!("{} {value}", config.metric.name);
+            checks.iter().for_each(|check| said.push_str(&format!("; checked {check}")));
+            (Some(said), None)
+        }
         Err(why) => (None, Some(why)),
     };
     let refused = world.walls.refused().into_iter().map(|(section, one)| RefusedAccess {

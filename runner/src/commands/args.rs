@@ -20,7 +20,7 @@ pub use groups::parse;
 pub(super) use lab::LabCommand;
 pub(super) use options::{
     ClimbArgs, ExportArgs, ExportFormat, FinalizeArgs, ImportArgs, LogArgs, ProfileArgs, ProposalWords,
-    ReportArgs, SearchArgs, ServeArgs, Which,
+    QuickArgs, ReportArgs, SearchArgs, ServeArgs, Which,
 };
 use values::duration;
 
@@ -49,6 +49,15 @@ pub struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Look at a command: its cost and noise, what a trial would resolve.
+    ///
+    /// Runs the command a few times in this directory, by the wall clock, processor time and memory, and says how much each differs by itself, the smallest gain that a trial resolves
+    /// and in how long, and which clock to climb. Then it runs it once behind the walls, in a copy of what git would take of this directory, and says what they refused and the line of
+    /// piton.toml that opens it. Last it prints a piton.toml for the command. It needs no piton.toml, no commit and no git, and leaves nothing but what the command leaves.
+    #[command(
+        after_help = "Examples: piton quick -- python3 bench.py\n          piton quick --write -- make bench\n\nExit status: 0 measured, 1 the command fails, 2 usage, 130 Ctrl-C."
+    )]
+    Quick(QuickArgs),
     /// Begin a run by hand: seal, build, measure, make its branch.
     ///
     /// Seals the locked files, builds, measures the baseline and makes the branch piton/<run>. The checkout is switched to that branch; no file changes. Then edit, and `piton trial -m "..."`.

@@ -114,6 +114,25 @@ pub struct ClimbArgs {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct QuickArgs {
+    /// Most samples to take, after a first run that does not count.
+    #[arg(long, value_name = "N", default_value_t = 11, value_parser = clap::value_parser!(u32).range(3..=1000))]
+    pub runs: u32,
+    /// Take no more samples after so long, e.g. 30s or 5m; three are taken always.
+    #[arg(long = "for", value_name = "TIME", default_value = "30s", value_parser = duration)]
+    pub time: Duration,
+    /// Write the piton.toml that is printed, where there is none.
+    #[arg(long)]
+    pub write: bool,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    /// The command and its arguments.
+    #[arg(required = true, last = true, value_name = "COMMAND")]
+    pub command: Vec<String>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct LogArgs {
     /// Only what was kept.
     #[arg(long)]
