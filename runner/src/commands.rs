@@ -105,7 +105,7 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
         Command::Wait { timeout, json } => wait::run(dir, timeout, json),
         Command::Mcp { block } => mcp::run(dir, least, block).map(|()| exit::DONE),
         Command::Quick(args) => quick::run(dir, &args),
-        Command::Init { agents } => init::run(dir, agents.as_deref()).map(|()| exit::DONE),
+        Command::Init(args) => init::run(dir, least, &args),
         Command::Accept { trial, by, which } => accept::run(dir, least, trial, by.as_deref(), &which),
         Command::Carry { away } => trial::carry(dir, least, away).map(|()| exit::DONE),
         Command::Climb(climb) => climb::run(*climb, dir, least),

@@ -418,45 +418,88 @@ fn repository(files: &[(&str, &str)]) -> Scratch {
 
 #[test]
 fn init_writes_an_experiment_that_works_and_overwrites_nothing() {
-    let make = "all:\n\t:\nbench:\n\t@sleep 0.0$$(cat src/speed)\n";
-    let project = repository(&[("Makefile", make), ("src/speed", "5")]);
+    let make = "all:\n\t:\nbench:\n\t@sleep 0.0$$(cat src/speed.c)\n";
+    let project = repository(&[("Makefile", make), ("src/speed.c", "5")]);
     let said = project.piton(&["init"]);
     assert_eq!(said.status, 0, "{said:?}");
-    assert!(said.out.starts_with("wrote piton.toml, measure.sh, program.md (a Makefile)"), "{said:?}");
-    assert!(said.out.contains("git add --all && git commit"), "{said:?}");
+    assert!(said.out.starts_with("wrote piton.toml, "), "{said:?}");
+    for word in ["(`make bench`)", "tried once behind the walls: ", "git add --force piton.toml "] {
+        assert!(said.out.contains(word), "{word} in {said:?}");
+    }
     // A busy machine is no reason for a test to wait.
     let calm = "\n[machine]\nsteal_pct = 100\npressure_pct = 100\n";
     project.write("piton.toml", &(written(project.path(), "piton.toml") + calm));
     project.commit("piton");
     project.baseline();
-    project.write("src/speed", "1");
+    project.write("src/speed.c", "1");
     let kept = project.piton(&["trial", "-m", "less sleep"]);
     assert_eq!(kept.status, 0, "{kept:?}");
     project.write("program.md", "mine\n");
     let again = project.piton(&["init"]);
-    assert!(again.out.contains("left as it is: program.md, piton.toml"), "{again:?}");
+    assert!(again.out.contains("left as it is: piton.toml, program.md"), "{again:?}");
     assert_eq!(written(project.path(), "program.md"), "mine\n");
+}
+
+#[test]
+fn init_says_which_line_to_change_where_its_try_fails_and_leaves_the_files() {
+    let make = "all:\n\t@echo 'src/a.c:3:1: error: no luck' >&2; exit 1\nbench: all\n\t:\n";
+    let project = repository(&[("Makefile", make), ("src/a.c", "")]);
+    let said = project.piton(&["init"]);
+    assert_eq!(said.status, 4, "{said:?}");
+    let text = written(project.path(), "piton.toml");
+    let line = 1 + text.lines().position(|line| line.starts_with("command = [\"make\"")).unwrap();
+    let change = format!("change piton.toml, line {line} ([build] command)");
+    for word in ["src/a.c:3:1: error: no luck", &change, "piton doctor --try"] {
+        assert!(said.out.contains(word), "{word} in {said:?}");
+    }
+    assert!(project.git(&["branch", "--list"]).lines().count() == 1, "no branch is made");
+    assert_eq!(project.git(&["rev-list", "--count", "HEAD"]), "1");
+}
+
+#[test]
+fn init_measures_what_is_named_commits_what_it_wrote_and_refuses_what_is_not_there() {
+    let make = "quick: a.c\n\tcp a.c quick && echo -o $@\nbench: quick\n\t:\n";
+    let project = repository(&[("Makefile", make), ("a.c", "x"), (".gitignore", "quick\n")]);
+    project.git(&["config", "user.name", "t"]);
+    project.git(&["config", "user.email", "t@example.org"]);
+    let refused = project.piton(&["init", "--bench", "nonsense"]);
+    assert_eq!(refused.status, 2, "{refused:?}");
+    assert!(refused.err.contains("piton found: bench, quick-size, quick"), "{refused:?}");
+    assert!(!project.path().join("piton.toml").exists());
+    let said = project.piton(&["init", "--bench", "quick-size", "--commit", "--json"]);
+    let report = said.json();
+    assert_eq!((&report["bench"], &report["committed"]), (&json!("quick-size"), &json!(true)), "{report}");
+    assert_eq!(report["others"], json!(["bench", "quick"]));
+    assert!(report["tried"]["measured"].as_str().unwrap().starts_with("artifact_bytes 1"), "{report}");
+    assert_eq!(project.git(&["status", "--porcelain"]), "");
+    project.baseline();
 }
 
 #[test]
 fn init_knows_a_cargo_package_an_npm_package_and_a_python_project() {
     let cargo = "[package]\nname = \"quick\"\nversion = \"0.1.0\"\nedition = \"2021\"\n";
     let rust = repository(&[("Cargo.toml", cargo), ("src/main.rs", "fn main() {}\n")]);
-    let said = rust.piton(&["init"]);
-    assert!(said.out.contains("a Cargo package") && said.out.contains("cargo generate-lockfile"), "{said:?}");
+    let said = rust.piton(&["init", "--no-try"]);
+    assert!(
+        said.out.contains("the program quick of the Cargo package") && said.out.contains("Cargo.lock"),
+        "{said:?}"
+    );
     assert!(written(rust.path(), "piton.toml").contains("artifact = \"{target}/release/quick\""));
     let npm =
         repository(&[("package.json", "{\"scripts\": {\"bench\": \"node bench.js\"}}"), ("lib/a.js", "")]);
-    npm.piton(&["init"]);
-    assert!(written(npm.path(), "measure.sh").contains("npm --prefix \"$1\" run --silent bench"));
+    npm.piton(&["init", "--no-try"]);
+    assert!(
+        written(npm.path(), "piton.toml")
+            .contains("\"npm\", \"--prefix\", \"{tree}\", \"run\", \"--silent\", \"bench\"")
+    );
     assert!(written(npm.path(), "piton.toml").contains("editable = [\"lib\"]"));
-    let python = repository(&[("pyproject.toml", ""), ("quick/__init__.py", "")]);
-    python.piton(&["init"]);
-    assert!(written(python.path(), "measure.sh").contains("\"$python\" -m pytest"));
+    let python = repository(&[("pyproject.toml", ""), ("quick/__init__.py", ""), ("bench.py", "")]);
+    python.piton(&["init", "--no-try"]);
+    assert!(written(python.path(), "piton.toml").contains("\"{tree}/bench.py\""));
     assert!(written(python.path(), "piton.toml").contains("editable = [\"quick\"]"));
     let other = repository(&[("README", "")]);
-    let said = other.piton(&["init"]);
-    assert!(said.out.contains("fails until you say what it is to run"), "{said:?}");
+    let said = other.piton(&["init", "--no-try"]);
+    assert!(said.out.contains("it fails until then"), "{said:?}");
     // Whatever it was taken for, the experiment is one.
     for project in [&rust, &npm, &python, &other] {
         project.commit("piton");

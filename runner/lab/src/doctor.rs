@@ -68,12 +68,20 @@ pub struct Opening {
 }
 
 /// A build and a sample of one commit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Attempt {
     /// Why it was not measured; absent where it was.
     pub failed: Option<String>,
+    /// The section of `piton.toml` whose command failed.
+    pub section: Option<String>,
+    /// The last lines of what that printed.
+    pub tail: String,
     /// What it measured, in words.
     pub measured: Option<String>,
+    /// Seconds that the build took; absent where there is none.
+    pub build_s: Option<f64>,
+    /// Seconds that the sample took.
+    pub sample_s: Option<f64>,
     /// What its jobs were refused, by their sections.
     pub refused: Vec<RefusedAccess>,
 }

@@ -43,27 +43,56 @@ pub(crate) struct Sample {
     pub checks: Vec<String>,
 }
 
+/// How far an attempt came.
+#[derive(Debug, Default)]
+struct Course {
+    /// Seconds that the build took.
+    build_s: Option<f64>,
+    /// Seconds that the sample took.
+    sample_s: Option<f64>,
+    /// The section of `piton.toml` that was carried out last.
+    section: &'static str,
+    /// The last lines of what failed.
+    tail: String,
+}
+
 impl Tried<'_> {
     /// Builds and measures a commit; else says why it was not measured.
     ///
     /// # Errors
     /// When piton itself fails.
     pub fn measured(&self, commit: Id) -> Result<std::result::Result<Sample, String>> {
+        self.followed(commit, &mut Course::default())
+    }
+
+    /// The same, and notes how far it came.
+    fn followed(&self, commit: Id, course: &mut Course) -> Result<std::result::Result<Sample, String>> {
         let Self { world, config, dir, place } = *self;
         let build_store = BuildStore { dir: dir.to_owned(), place, ..world.build_store() };
         let harness = build_store.harness(commit, config)?;
+        course.section = "build";
+        let watch = Stopwatch::start();
         let side = match build_store.challenger(commit, &[], config, true)? {
             BuildEnd::Built(built) => built,
-            BuildEnd::Failed(error) => return Ok(Err(format!("it does not build: {}", error.reason))),
+            BuildEnd::Failed(error) => {
+                course.tail = error.tail;
+                return Ok(Err(format!("it does not build: {}", error.reason)));
+            }
             BuildEnd::TimedOut => return Ok(Err("its build took too long".to_owned())),
             BuildEnd::Interrupted => return Ok(Err(process::STOPPED.to_owned())),
         };
+        course.build_s = config.build.is_some().then(|| watch.seconds());
+        course.section = "measure";
         let sampler = Sampler { place, logs: dir.join("logs"), ..world.sampler(config, &harness) };
         let watch = Stopwatch::start();
-        let (values, seconds) = match sampler.sample(&side, keep::draw(host::fresh_seed()?, 0).prompts, 0)? {
+        let sampled = sampler.sample(&side, keep::draw(host::fresh_seed()?, 0).prompts, 0)?;
+        course.sample_s = Some(watch.seconds());
+        sampled.tail().clone_into(&mut course.tail);
+        let (values, seconds) = match sampled {
             Sampled::Measured(values) => (values, watch.seconds()),
             other => return Ok(Err(other.words(config.measure.timeout_s))),
         };
+        course.section = "check";
         let checker = Checker { place, logs: dir.join("logs"), ..world.checker(config, &harness) };
         let mut checks = vec![];
         for check in &config.checks {
@@ -86,13 +115,22 @@ impl Tried<'_> {
 /// When piton itself fails: a disk that refuses, a command that cannot be started.
 pub fn attempt(world: World, config: &Config) -> Result<Attempt> {
     let commit = world.repo.head()?.commit;
+    attempt_of(world, config, commit)
+}
+
+/// The same of a commit that need not be checked out.
+///
+/// # Errors
+/// Those of [`attempt`].
+pub fn attempt_of(world: World, config: &Config, commit: Id) -> Result<Attempt> {
     let dir = world.repo.state_dir().join("try");
     let world = World { walls: world.walls.recording_refusals(), ..world };
     fs::create_dir_all(dir.join("logs")).context("the commit was not tried")?;
     let place = Place::of(&dir);
     world.begin_long("building and measuring the present commit once");
     let tried = Tried { world: &world, config, dir: &dir, place: &place };
-    let ended = tried.measured(commit);
+    let mut course = Course::default();
+    let ended = tried.followed(commit, &mut course);
     world.progress.idle();
     for made in place.known().iter().chain([&dir]) {
         let _ = beneath::remove_at(made);
@@ -112,5 +150,7 @@ pub fn attempt(world: World, config: &Config) -> Result<Attempt> {
         what: one.what,
         note: one.note,
     });
-    Ok(Attempt { failed, measured, refused: refused.collect() })
+    let Course { build_s, sample_s, section, tail } = course;
+    let section = failed.is_some().then(|| section.to_owned());
+    Ok(Attempt { failed, section, tail, measured, build_s, sample_s, refused: refused.collect() })
 }

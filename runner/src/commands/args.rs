@@ -19,8 +19,8 @@ pub(super) use groups::command;
 pub use groups::parse;
 pub(super) use lab::LabCommand;
 pub(super) use options::{
-    ClimbArgs, ExportArgs, ExportFormat, FinalizeArgs, ImportArgs, LogArgs, ProfileArgs, ProposalWords,
-    QuickArgs, ReportArgs, SearchArgs, ServeArgs, Which,
+    ClimbArgs, ExportArgs, ExportFormat, FinalizeArgs, ImportArgs, InitArgs, LogArgs, ProfileArgs,
+    ProposalWords, QuickArgs, ReportArgs, SearchArgs, ServeArgs, Which,
 };
 use values::duration;
 
@@ -114,17 +114,18 @@ pub(super) enum Command {
         #[arg(long, value_name = "TIME", value_parser = duration)]
         block: Option<Duration>,
     },
-    /// Write a piton.toml for this repository, or files for agents.
+    /// Make an experiment of this project: find what to measure, write the files, try them.
     ///
-    /// No file that is there is overwritten. Writes a piton.toml of the smallest form, with comments, a measure.sh that it calls, and a program.md, each where there is none,
-    /// and says what to do next. With --agents: AGENTS.md, CLAUDE.md, GEMINI.md, skills and .mcp.json, so that an agent finds
-    /// program.md and piton; in files that are there, a marked block is added, or written anew, and the rest stays as it is.
-    #[command(after_help = "Example: piton init && piton init --agents")]
-    Init {
-        /// Write what agents read, instead: those that piton knows, and those of these adapters.
-        #[arg(long, num_args = 0.., value_name = "FILE")]
-        agents: Option<Vec<PathBuf>>,
-    },
+    /// Finds benchmark, tests and sources in what is committed, of packages of Cargo (criterion, divan, programs), Python (pytest-benchmark,
+    /// scripts), JavaScript (tinybench, mitata, scripts), Go, C and C++ (make, CMake, Meson, Google Benchmark), of a training script, of a
+    /// query on SQLite. Writes piton.toml, program.md and, where needed, measure.sh; no file that is there is overwritten. Then builds and
+    /// measures once behind the walls, in a place of its own, and says what it saw. With --agents it writes what agents look for
+    /// instead: AGENTS.md, CLAUDE.md, GEMINI.md, skills and .mcp.json; in files that are there, a marked block is added, or written
+    /// anew, and the rest stays as it is.
+    #[command(
+        after_help = "Examples: piton init\n          piton init --bench parse --commit && piton climb --agent claude --for 8h\n          piton init --agents\n\nExit status: 0 done, 2 no such benchmark, 4 the files are written, and what they say could not be built or measured."
+    )]
+    Init(InitArgs),
     /// Accept, as a person, a trial that is held for one.
     ///
     /// Its edit is measured again, and kept where the rule says so. A gain beyond `[rule] implausible_pct` is held where the candidate's own process may have printed the figure: such a process can

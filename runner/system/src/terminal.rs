@@ -283,6 +283,18 @@ impl Default for Progress {
     }
 }
 
+/// Asks a person for a line; `None` where nobody sits at a terminal, or nothing was typed.
+pub fn ask(question: &str) -> Option<String> {
+    if !std::io::stdin().is_terminal() || !tells_a_terminal() {
+        return None;
+    }
+    let mut err = anstream::stderr().lock();
+    write!(err, "{} ", printable(question)).and_then(|()| err.flush()).ok()?;
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line).ok()?;
+    Some(line.trim().to_owned()).filter(|line| !line.is_empty())
+}
+
 /// Standard input as text; of one with more than `most` bytes, one byte more.
 ///
 /// # Errors

@@ -669,13 +669,13 @@ fn who_stands_beside_the_experiments_is_told_where_they_are() {
 fn an_experiment_is_written_where_one_stands_and_says_where() {
     let toy = monorepo();
     fs::create_dir_all(toy.path().join("d/src")).unwrap();
-    let said = in_dir(&toy.path().join("d"), &["init"]);
+    let said = in_dir(&toy.path().join("d"), &["init", "--no-try"]);
     done(&said);
     assert!(said.out.starts_with("in d, a directory of the repository"), "{said:?}");
     assert!(toy.path().join("d/piton.toml").is_file() && toy.path().join("d/measure.sh").is_file());
     assert!(!toy.path().join("piton.toml").exists() && !toy.path().join("program.md").exists());
     let before = toy.read("a/piton.toml");
-    let said = in_dir(&toy.path().join("a/src"), &["init"]);
+    let said = in_dir(&toy.path().join("a/src"), &["init", "--no-try"]);
     assert!(said.out.contains("the experiment in a stays as it is"), "{said:?}");
     assert_eq!(toy.read("a/piton.toml"), before);
 }

@@ -29,6 +29,25 @@ pub(crate) struct ProposalWords {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// What to measure, where there are several benchmarks or programs.
+    #[arg(long, value_name = "NAME", conflicts_with = "agents")]
+    pub bench: Option<String>,
+    /// Write the files and try nothing.
+    #[arg(long, conflicts_with = "agents")]
+    pub no_try: bool,
+    /// Commit the files that it wrote, where the try worked: a run begins from a commit.
+    #[arg(long, conflicts_with = "agents")]
+    pub commit: bool,
+    /// Write what agents read, instead: those that piton knows, and those of these adapters.
+    #[arg(long, num_args = 0.., value_name = "FILE")]
+    pub agents: Option<Vec<PathBuf>>,
+    /// Print what was found, written and tried as JSON.
+    #[arg(long, conflicts_with = "agents")]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct SearchArgs {
     /// What is sought; a word also finds what begins with it.
     #[arg(value_name = "WORDS", required_unless_present = "diff")]

@@ -1,0 +1,99 @@
+//! The try: what was written, built and measured once behind the walls, from a commit that no branch has.
+
+use std::fs;
+use std::path::Path;
+
+use super::{Report, in_repository};
+use crate::commands::world;
+use piton_core::base::error::{Context, Result};
+use piton_core::base::level::Level;
+use piton_core::trial::scope::{FILE, Scope};
+use piton_core::trial::text::{clean, seconds};
+use piton_lab::doctor::Attempt;
+use piton_lab::draft::MEASURE;
+use piton_lab::try_once;
+use piton_system::config::{self, Config};
+use piton_system::git::{Id, Repo, TreeEntry};
+
+/// Lines of the end of a failed command's output that are printed.
+const TAIL: usize = 12;
+
+/// Tries what `report` says was written.
+pub(super) fn run(dir: &Path, least: Level, head: Id, within: &str, report: &mut Report) -> Result<()> {
+    let what = "what was written was not tried";
+    let text = fs::read_to_string(dir.join(config::FILE)).context(what)?;
+    let config = Config::parse_new(&text)?.rooted(within);
+    let mut entries = vec![];
+    for name in report.wrote.iter().chain(&report.left) {
+        let content = fs::read(dir.join(name)).context(what)?;
+        entries.push(TreeEntry::whole(in_repository(within, name), FILE, content));
+    }
+    let repo = Repo::open(dir)?;
+    let commit = committed(&repo, head, &entries)?;
+    let unfit = config.scope.unfit(&repo.held(commit, &config.scope)?, &in_repository(within, config::FILE));
+    let attempt = if let Some(why) = unfit.first() {
+        Attempt { failed: Some(why.clone()), section: Some("scope".to_owned()), ..Attempt::default() }
+    } else {
+        try_once::attempt_of(world(dir, least)?, &config, commit)?
+    };
+    report.change = attempt.section.as_deref().map(|section| change(section, &text, &report.wrote));
+    report.tried = Some(attempt);
+    Ok(())
+}
+
+/// A commit on top of `head` that holds these files too; no ref leads to it.
+fn committed(repo: &Repo, head: Id, entries: &[TreeEntry]) -> Result<Id> {
+    let own =
+        Scope { locked: Some(vec![]), ..Scope::of(entries.iter().map(|entry| entry.path.clone()).collect()) };
+    let tree = repo.write_tree(head, &own, entries, &[])?;
+    repo.commit(tree, head, "what piton init wrote\n")
+}
+
+/// The file and the line that say what failed.
+fn change(section: &str, text: &str, wrote: &[String]) -> String {
+    let key = if section == "scope" { "editable" } else { "command" };
+    let header = if section == "check" { "[[check]]".to_owned() } else { format!("[{section}]") };
+    let mut lines = text.lines().enumerate().skip_while(|(_, line)| **line != header);
+    let line = lines.find(|(_, line)| line.starts_with(&format!("{key} ="))).map(|(at, _)| at + 1);
+    let line = line.map_or_else(String::new, |line| format!(", line {line}"));
+    let script = section == "measure" && wrote.iter().any(|name| name == MEASURE);
+    let script = if script { format!(", or {MEASURE}") } else { String::new() };
+    format!("{}{line} ({header} {key}){script}", config::FILE)
+}
+
+/// The same for people.
+pub(super) fn told(tried: &Attempt, change: Option<&str>) -> String {
+    let mut text = String::new();
+    let took = |name: &str, time: Option<f64>| time.map(|time| format!("{name} {}", seconds(time)));
+    let took: Vec<String> =
+        [took("build", tried.build_s), took("sample", tried.sample_s)].into_iter().flatten().collect();
+    let took = if took.is_empty() { String::new() } else { format!(" ({})", took.join(", ")) };
+    match (&tried.measured, &tried.failed) {
+        (Some(measured), _) => text.push_str(&format!("tried once behind the walls: {measured}{took}\n")),
+        (None, failed) => {
+            let why = failed.as_deref().unwrap_or("it was not measured");
+            text.push_str(&format!(
+                "tried once behind the walls, and it was not measured{took}: {}\n",
+                clean(why, 1000)
+            ));
+            if let Some(change) = change {
+                text.push_str(&format!("  change {change}\n"));
+            }
+        }
+    }
+    for refused in &tried.refused {
+        let opens = refused.opens.as_ref().map_or_else(String::new, |line| {
+            format!("; to open it, write below [{}]: {line}", refused.section)
+        });
+        let note = refused.note.as_ref().map_or_else(String::new, |note| format!(" ({note})"));
+        text.push_str(&format!("  [{}] may not {}{opens}{note}\n", refused.section, refused.what));
+    }
+    let lines: Vec<&str> = tried.tail.lines().collect();
+    if tried.failed.is_some() && !lines.is_empty() {
+        text.push_str("  its last lines:\n");
+        lines[lines.len().saturating_sub(TAIL)..]
+            .iter()
+            .for_each(|line| text.push_str(&format!("    {}\n", clean(line, 200))));
+    }
+    text
+}
