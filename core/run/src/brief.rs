@@ -145,7 +145,7 @@ pub fn text(facts: &BriefFacts) -> String {
         part::DIFF - facts.hot.map_or(0, |_| part::PROFILE),
     ));
     if let Some(hot) = facts.hot {
-        let lines = &mut hot.hot.iter().map(|hot| hot_lines::line(hot));
+        let lines = &mut hot.hot.iter().map(hot_lines::line);
         let title = "Where the incumbent's time goes, by a profiler (functions without what they call)";
         text.push_str(&data(title, "", lines, part::PROFILE));
     }

@@ -50,7 +50,7 @@ pub(super) fn run(dir: &Path, least: Level, args: &ProfileArgs) -> Result<u8> {
                 plural(seen.samples as usize, "sample"),
                 by.word()
             );
-            let lines: Vec<String> = seen.hot.iter().map(|hot| hot_lines::line(hot)).collect();
+            let lines: Vec<String> = seen.hot.iter().map(hot_lines::line).collect();
             head + &lines.join("\n")
         },
     );
