@@ -101,8 +101,32 @@ fn the_changelog_the_packages_and_the_binary_name_one_version() {
         cut.first().is_none_or(|section| section.starts_with(&format!("{version} ("))),
         "{cut:?} against {version}"
     );
+    let plugin: serde_json::Value = serde_json::from_str(&read("plugin/.claude-plugin/plugin.json")).unwrap();
+    assert_eq!(plugin["version"], version);
     let said = Command::new(env!("CARGO_BIN_EXE_piton")).arg("--version").output().unwrap();
     let said = String::from_utf8(said.stdout).unwrap();
     let said: Vec<&str> = said.split_whitespace().collect();
     assert_eq!(said[..2], ["piton", version]);
+}
+
+#[test]
+fn every_skill_of_the_plugin_has_its_folders_name_and_names_only_commands_that_there_are() {
+    let commands = read("docs/commands.md");
+    let marketplace: serde_json::Value =
+        serde_json::from_str(&read(".claude-plugin/marketplace.json")).unwrap();
+    assert_eq!(marketplace["plugins"][0]["source"], "./plugin");
+    let served: serde_json::Value = serde_json::from_str(&read("plugin/.mcp.json")).unwrap();
+    assert_eq!(served["mcpServers"]["piton"]["args"][0], "mcp");
+    let mut seen = 0;
+    for entry in fs::read_dir(root().join("plugin/skills")).unwrap().flatten() {
+        let name = entry.file_name().into_string().unwrap();
+        let text = fs::read_to_string(entry.path().join("SKILL.md")).unwrap();
+        assert!(text.starts_with(&format!("---\nname: {name}\ndescription: ")), "{name}");
+        for words in text.split("`piton ").skip(1) {
+            let command = words.split([' ', '`']).next().unwrap();
+            assert!(commands.contains(&format!("## `piton {command}`")), "{name} names piton {command}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 10, "{seen} commands were found");
 }
