@@ -133,5 +133,9 @@ fn of_a_benchmark_that_runs_for_a_fixed_time_and_has_no_reader_no_time_is_taken(
     let said = piton(&levenshtein, &["init", "--no-try"]);
     assert_eq!(said.status, 0, "{said:?}");
     assert!(said.out.contains("bench.js uses benchmark, which runs for a fixed time"), "{said:?}");
-    assert!(!levenshtein.read("piton.toml").contains("{tree}/bench.js"), "{}", levenshtein.read("piton.toml"));
+    assert!(
+        !levenshtein.read("piton.toml").contains("{tree}/bench.js"),
+        "{}",
+        levenshtein.read("piton.toml")
+    );
 }
