@@ -114,7 +114,7 @@ pub(super) enum Command {
         #[arg(long, value_name = "TIME", value_parser = duration)]
         block: Option<Duration>,
     },
-    /// Make an experiment of this project: find what to measure, write the files, try them.
+    /// Find what this project measures, write its piton.toml, try it once.
     ///
     /// Finds benchmark, tests and sources in what is committed, of packages of Cargo (criterion, divan, programs), Python (pytest-benchmark,
     /// scripts), JavaScript (tinybench, mitata, scripts), Go, C and C++ (make, CMake, Meson, Google Benchmark), of a training script, of a
@@ -123,7 +123,7 @@ pub(super) enum Command {
     /// instead: AGENTS.md, CLAUDE.md, GEMINI.md, skills and .mcp.json; in files that are there, a marked block is added, or written
     /// anew, and the rest stays as it is.
     #[command(
-        after_help = "Examples: piton init\n          piton init --bench parse --commit && piton climb --agent claude --for 8h\n          piton init --agents\n\nExit status: 0 done, 2 no such benchmark, 4 the files are written, and what they say could not be built or measured."
+        after_help = "Examples: piton init\n          piton init --bench parse --commit\n          piton init --agents\n\nExit status: 0 done, 2 no such benchmark, 4 the files are written, and what they say could not be built or measured."
     )]
     Init(InitArgs),
     /// Accept, as a person, a trial that is held for one.
