@@ -92,6 +92,7 @@ pattern!(
     | ^\s*\S*make(?:\[\d+\])?:\ (?:\*\*\*\ \[.*\]|Leaving|Entering|Target|\*\*\*\ Waiting)
     | ^ninja:\ build\ stopped | ^gmake
     | ^Node\.js\ v\d | ^\s*\^[~^\-\s]* | ^\s*[\^~]+(?:---)?\s*(?:error\ here)?$
+    | ^\s*\d+\s*\|\s | ^\s*\|\s+[~^][~^\s|-]* | :\d+(?::\d+)?:\ (?:warning|note):\  | :\ In\ (?:member\ )?function\ \S | ^In\ file\ included\ from
     | ^(?:FAIL|ok|PASS|\?)(?:\s|$) | ^exit\ status\ \d | ^={3,}(?:\s|$) | ^-+$ | ^note:\ | ^warning:\ | ^\s*\|\s*$
     | ^npm\ (?:ERR!|error)(?:\ (?:code|errno|path|command|syscall|signal|workspace|location|A\ complete\ log|Lifecycle|node)\b|\s*$)
     | ^\s+at\ | ^Execution\ halted | ^test\ result: | ^failures:$ | ^\s*stack\ backtrace:

@@ -275,3 +275,12 @@ fn of_a_long_output_forty_lines_are_kept_and_of_long_lines_fewer() {
         Crash::of(&"é\n".repeat(2).repeat(10).replace('é', &"é".repeat(5000)), "").tail.len() <= TAIL_BYTES
     );
 }
+
+#[test]
+fn warnings_of_a_compiler_are_not_why_its_tests_failed() {
+    says(
+        "figlet.c: In function ‘main’:\nzipio.h:87:26: warning: right-hand operand of comma expression has no effect [-Wunused-value]\n   87 |   ((f)->ptr--, (c))\n      |   ~~~~~~~~~^~~~~~\nfiglet.c:787:9: note: in expansion of macro ‘Zungetc’\n  787 |         Zungetc(command,controlfile);\n      |         ^~~~~~~\nmake: *** [Makefile:107: check] Error 1\n",
+        "Run test 022: short line output... pass\nRun test 023: kerning... **fail**\n\n 11 tests failed. See tests.log for result details\n",
+        "11 tests failed. See tests.log for result details",
+    );
+}
