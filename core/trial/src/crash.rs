@@ -3,9 +3,12 @@
 //!
 //! Everything here is text of others: it is cut and cleaned where it is shown.
 
+mod absent;
 mod forms;
 
 use std::borrow::Cow;
+
+pub use absent::install;
 
 use crate::text::clean;
 use piton_base::metric::seen;

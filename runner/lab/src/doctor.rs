@@ -72,6 +72,8 @@ pub struct Opening {
 pub struct Attempt {
     /// Why it was not measured; absent where it was.
     pub failed: Option<String>,
+    /// How to install what it lacked; absent where it does not say that something is missing.
+    pub install: Option<String>,
     /// The section of `piton.toml` whose command failed.
     pub section: Option<String>,
     /// The last lines of what that printed.
@@ -102,9 +104,11 @@ pub struct RefusedAccess {
 impl Findings {
     /// Takes in what became of an attempt: a machine on which it fails is not fit.
     pub fn attempt(&mut self, attempt: Attempt) {
-        self.unfit.extend(
-            attempt.failed.iter().map(|why| format!("the present commit would be no baseline: {why}")),
-        );
+        self.unfit.extend(attempt.failed.iter().map(|why| {
+            let install =
+                attempt.install.as_ref().map_or_else(String::new, |how| format!("; install it: {how}"));
+            format!("the present commit would be no baseline: {why}{install}")
+        }));
         self.attempt = Some(attempt);
     }
 }

@@ -11,6 +11,7 @@ use piton_climb::sample::{Sampled, Sampler};
 use piton_core::base::error::{Context, Result};
 use piton_core::base::metric::Values;
 use piton_core::rule::keep;
+use piton_core::trial::crash;
 use piton_core::trial::denied;
 use piton_core::trial::text;
 use piton_system::beneath;
@@ -138,7 +139,8 @@ pub fn attempt_of(world: World, config: &Config, commit: Id) -> Result<Attempt> 
     let (measured, failed) = match ended? {
         Ok(Sample { values, checks, .. }) => {
             let value = values.get(&config.metric.name).copied().unwrap_or_default();
-            let mut said = format!("{} {value}", config.metric.name);
+            let mut said = format!("{} {} {}", config.metric.name, text::number(value), config.metric.unit);
+            said.truncate(said.trim_end().len());
             checks.iter().for_each(|check| said.push_str(&format!("; checked {check}")));
             (Some(said), None)
         }
@@ -152,5 +154,6 @@ pub fn attempt_of(world: World, config: &Config, commit: Id) -> Result<Attempt> 
     });
     let Course { build_s, sample_s, section, tail } = course;
     let section = failed.is_some().then(|| section.to_owned());
-    Ok(Attempt { failed, section, tail, measured, build_s, sample_s, refused: refused.collect() })
+    let install = failed.as_deref().and_then(crash::install);
+    Ok(Attempt { failed, install, section, tail, measured, build_s, sample_s, refused: refused.collect() })
 }

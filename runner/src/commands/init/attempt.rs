@@ -76,8 +76,12 @@ pub(super) fn told(tried: &Attempt, change: Option<&str>) -> String {
                 "tried once behind the walls, and it was not measured{took}: {}\n",
                 clean(why, 1000)
             ));
-            if let Some(change) = change {
-                text.push_str(&format!("  change {change}\n"));
+            match (&tried.install, change) {
+                (Some(how), _) => {
+                    text.push_str(&format!("  install it: {how}; then commit, and piton doctor --try\n"))
+                }
+                (None, Some(change)) => text.push_str(&format!("  change {change}\n")),
+                (None, None) => {}
             }
         }
     }
