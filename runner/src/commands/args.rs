@@ -114,7 +114,7 @@ pub(super) enum Command {
         #[arg(long, value_name = "TIME", value_parser = duration)]
         block: Option<Duration>,
     },
-    /// Find what this project measures, write its piton.toml, try it once.
+    /// Find what to measure here, write its piton.toml, try it once.
     ///
     /// Finds benchmark, tests and sources in what is committed, of packages of Cargo (criterion, divan, programs), Python (pytest-benchmark,
     /// scripts), JavaScript (tinybench, mitata, scripts), Go, C and C++ (make, CMake, Meson, Google Benchmark), of a training script, of a
