@@ -41,6 +41,8 @@ struct Report {
     left: Vec<String>,
     /// What is to be seen to.
     needs: Vec<String>,
+    /// Names of the checks that a challenger must pass before it is measured.
+    checks: Vec<String>,
     /// What became of the try; absent where nothing was tried.
     tried: Option<Attempt>,
     /// The place to change, where the try failed.
@@ -71,6 +73,7 @@ pub(super) fn run(dir: &Path, least: Level, args: &InitArgs) -> Result<u8> {
         kind: chosen.kind.clone(),
         bench: chosen.bench.clone(),
         others: others.collect(),
+        checks: chosen.checks.iter().map(|check| check.name.clone()).collect(),
         wrote: vec![],
         left: vec![],
         needs: chosen.needs.clone(),
@@ -236,6 +239,11 @@ fn told(report: &Report) -> String {
     }
     if let Some(tried) = &report.tried {
         text.push_str(&attempt::told(tried, report.change.as_deref()));
+    }
+    if report.checks.is_empty() && report.wrote.iter().any(|name| name == config::FILE) {
+        text.push_str(
+            "checks nothing: no tests were found that run here, and a program that does less is faster; write a [[check]] that runs yours\n",
+        );
     }
     text.push_str("next:\n");
     let mut step = 0;
