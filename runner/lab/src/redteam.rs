@@ -93,6 +93,7 @@ pub fn run(
         world,
         logs: state.join("logs"),
         words: words_of(&copy, &config, &sources, (secret.path(), Place::of(&copy.state_dir()).at()?)),
+        may_add: directory(&copy.directory(&copy.site()), &config).is_some(),
         run_at: BTreeMap::new(),
         apart: config.harness.is_some(),
         sources,
@@ -168,6 +169,8 @@ struct Range<'w> {
     run: Option<String>,
     sources: changes::Sources,
     words: Vec<(&'static str, String)>,
+    /// Whether a directory is editable, rather than files alone.
+    may_add: bool,
     /// In which file code of a language is run, where that was tried.
     run_at: BTreeMap<String, Option<usize>>,
     /// Whether the candidate is only met as a process of its own.
@@ -205,7 +208,8 @@ impl Range<'_> {
         let watch = Stopwatch::start();
         let mut row = blank(attack);
         self.probe(attack)?;
-        let ground = Ground { sources: &self.sources, run: &self.run_at, words: &self.words };
+        let ground =
+            Ground { sources: &self.sources, run: &self.run_at, words: &self.words, may_add: self.may_add };
         if let Err(why) = attack.script(corpus, &ground) {
             row.got = why;
             return Ok(row);
@@ -227,7 +231,8 @@ impl Range<'_> {
         let run = self.begun()?;
         let mut words = self.words.clone();
         words.push(("@RUN@", run.clone()));
-        let ground = Ground { sources: &self.sources, run: &self.run_at, words: &words };
+        let ground =
+            Ground { sources: &self.sources, run: &self.run_at, words: &words, may_add: self.may_add };
         let script = attack.script(corpus, &ground).map_err(|why| Error::new(WHAT).cause(why))?;
         let loot = ground.fill("@LOOT@");
         let traces: Vec<String> = attack.traces.iter().map(|path| ground.fill(path)).chain([loot]).collect();
@@ -365,6 +370,11 @@ fn forged(config: &Config) -> String {
     }
 }
 
+/// The first directory that may be edited; none where only files may.
+fn directory(root: &Path, config: &Config) -> Option<String> {
+    config.editable_paths().into_iter().find(|path| root.join(path).is_dir())
+}
+
 /// What the words in the corpus stand for.
 fn words_of(
     copy: &Repo,
@@ -375,10 +385,9 @@ fn words_of(
     let text = |path: PathBuf| path.to_string_lossy().into_owned();
     let root = copy.directory(&copy.site());
     let first = config.editable_paths().first().cloned().unwrap_or_default();
-    let editable = match root.join(&first).is_dir() {
-        true => first,
-        false => Path::new(&first).parent().map_or(String::new(), |dir| dir.to_string_lossy().into_owned()),
-    };
+    let beside =
+        || Path::new(&first).parent().map_or(String::new(), |dir| dir.to_string_lossy().into_owned());
+    let editable = directory(&root, config).unwrap_or_else(beside);
     let home = PathBuf::from(std::env::var_os("HOME").unwrap_or_else(|| "/".into()));
     let cargo = std::env::var_os("CARGO_HOME").map_or_else(|| home.join(".cargo"), PathBuf::from);
     vec![

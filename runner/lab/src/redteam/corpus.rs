@@ -126,6 +126,8 @@ pub struct Ground<'a> {
     pub run: &'a BTreeMap<String, Option<usize>>,
     /// What the words between at signs stand for.
     pub words: &'a [(&'static str, String)],
+    /// Whether an agent may make files in `@EDITABLE@`: where only files are editable, it may not.
+    pub may_add: bool,
 }
 
 /// Every attack, in order, with the hooks of its file.
@@ -158,6 +160,9 @@ impl Attack {
     pub fn script(&self, corpus: &Corpus, ground: &Ground) -> Result<String, String> {
         if let Some(file) = corpus.needs.as_ref().filter(|file| !ground.sources.contains_key(*file)) {
             return Err(format!("there is no {file}"));
+        }
+        if !ground.may_add && self.agent.contains("@EDITABLE@") {
+            return Err("no directory is editable, only files: an agent cannot add one".to_owned());
         }
         let mut sources = ground.sources.clone();
         for edit in &self.edits {
@@ -334,7 +339,8 @@ mod tests {
         )
         .unwrap();
         let run = BTreeMap::new();
-        let ground = Ground { sources: &sources, run: &run, words: &[("@WHAT@", "loot()".to_owned())] };
+        let ground =
+            Ground { sources: &sources, run: &run, words: &[("@WHAT@", "loot()".to_owned())], may_add: true };
         let script = corpus.attack[0].script(&corpus, &ground).unwrap();
         let mut sh = std::process::Command::new("sh");
         sh.args(["-c", &script]).current_dir(dir.path()).env("PITON_PROPOSAL", dir.path().join("p"));
@@ -353,7 +359,8 @@ mod tests {
         let sources = Sources::from(["a.sh", "b.sh"].map(|name| (name.to_owned(), "true\n".to_owned())));
         let script = |at| {
             let run = BTreeMap::from([("sh".to_owned(), at)]);
-            corpus.attack[0].script(&corpus, &Ground { sources: &sources, run: &run, words: &[] })
+            corpus.attack[0]
+                .script(&corpus, &Ground { sources: &sources, run: &run, words: &[], may_add: true })
         };
         assert!(script(Some(1)).unwrap().contains("cat > 'b.sh'"));
         assert!(script(Some(0)).unwrap().contains("cat > 'a.sh'"));
@@ -368,7 +375,14 @@ mod tests {
             "[[attack]]\nname = 'x'\nrule = 'y'\nexpect = ['gate']\nedits = [{ file = 'a', find = 'b', replace = 'c' }]",
         )
         .unwrap();
-        let ground = Ground { sources: &Sources::new(), run: &BTreeMap::new(), words: &[] };
+        let ground = Ground { sources: &Sources::new(), run: &BTreeMap::new(), words: &[], may_add: true };
         assert_eq!(corpus.attack[0].script(&corpus, &ground).unwrap_err(), "there is no a");
+        let adds: Corpus = config::toml_as(
+            "[[attack]]\nname = 'x'\nrule = 'y'\nexpect = ['out_of_scope']\nagent = 'ln -s / @EDITABLE@/root'",
+        )
+        .unwrap();
+        let script = |may_add| adds.attack[0].script(&adds, &Ground { may_add, ..ground });
+        assert!(script(true).is_ok());
+        assert!(script(false).unwrap_err().starts_with("no directory is editable"));
     }
 }
