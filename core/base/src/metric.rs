@@ -1,5 +1,6 @@
 //! What is measured: a metric's name and direction, and how its value is read from what a command printed.
 
+mod format;
 mod gain;
 mod mean;
 mod meter;
@@ -15,10 +16,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use format::{Format, ReadOptions};
 pub use gain::Gain;
 pub use mean::{Mean, Of};
 pub use meter::{OwnMeter, Readings};
-pub use read::{Format, LONGEST_LINE, ReadError, ReadOptions, Reader, Wants, other_format, read};
+pub use read::{LONGEST_LINE, ReadError, Reader, Wants, other_format, read};
 pub use readers::{ReportFile, is_beside};
 pub use sight::OVERLAP;
 pub use text::seen;

@@ -8,7 +8,8 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
-use super::read::{Format, ReadError};
+use super::format::Format;
+use super::read::ReadError;
 use super::readers::is_beside;
 use super::{Metric, Values};
 

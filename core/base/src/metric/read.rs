@@ -3,213 +3,20 @@
 //! Reading is strict on purpose. A metric that is absent, not finite or printed twice is an error, because a
 //! loop that guesses a number will in time climb the guess. Nothing here grows with what was printed.
 
+mod error;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
 
-use regex::Regex;
+pub use error::ReadError;
 
 use super::Values;
+use super::format::{Format, ReadOptions, Shape, of_a_name};
 use super::mean::Mean;
 use super::readers::{self, BenchmarkValue, LineReader, ReportFile, is_beside};
 use super::sight::Sights;
 use super::text::{oddity, picked, seen};
 use super::tree::Tree;
-
-/// Where the values stand in the output of the measuring command.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize, Default)]
-#[serde(rename_all = "snake_case")]
-pub enum Format {
-    /// A JSON object at the end of the output, on one line or on several; values in its object `metrics`, or at its top, or at a path.
-    #[default]
-    Json,
-    /// Lines `METRIC name=value`.
-    MetricLines,
-    /// Lines `name: value` or `name=value`.
-    Lines,
-    /// Nothing but what the expressions of `[measure.patterns]` find.
-    Regex,
-    /// What criterion prints, or the directory that it leaves.
-    Criterion,
-    /// Divan's tree.
-    Divan,
-    /// `hyperfine --export-json`.
-    Hyperfine,
-    /// `pytest --benchmark-json`.
-    #[serde(rename = "pytest-benchmark")]
-    PytestBenchmark,
-    /// `go test -bench`.
-    Go,
-    /// Google Benchmark's `--benchmark_format=json`.
-    #[serde(rename = "google-benchmark")]
-    GoogleBenchmark,
-    /// tinybench's table, as `console.table` prints it or as JSON, or its tasks as JSON.
-    Tinybench,
-    /// What mitata prints, or its JSON.
-    Mitata,
-    /// `vitest bench --outputJson`.
-    Vitest,
-    /// JUnit's XML.
-    Junit,
-}
-
-/// How the output of a format is built.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Shape {
-    /// Each line says something by itself.
-    Lines,
-    /// A JSON document at its end, in which metrics have names.
-    Object,
-    /// A document of a benchmark tool at its end.
-    Document,
-    /// One or the other.
-    Either,
-}
-
-impl Format {
-    /// All of them.
-    pub const ALL: [Self; 14] = [
-        Self::Json,
-        Self::Lines,
-        Self::MetricLines,
-        Self::Regex,
-        Self::Criterion,
-        Self::Divan,
-        Self::Hyperfine,
-        Self::PytestBenchmark,
-        Self::Go,
-        Self::GoogleBenchmark,
-        Self::Tinybench,
-        Self::Mitata,
-        Self::Vitest,
-        Self::Junit,
-    ];
-
-    /// As in `piton.toml`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Json => "json",
-            Self::MetricLines => "metric_lines",
-            Self::Lines => "lines",
-            Self::Regex => "regex",
-            Self::Criterion => "criterion",
-            Self::Divan => "divan",
-            Self::Hyperfine => "hyperfine",
-            Self::PytestBenchmark => "pytest-benchmark",
-            Self::Go => "go",
-            Self::GoogleBenchmark => "google-benchmark",
-            Self::Tinybench => "tinybench",
-            Self::Mitata => "mitata",
-            Self::Vitest => "vitest",
-            Self::Junit => "junit",
-        }
-    }
-
-    fn built(self) -> Shape {
-        match self {
-            Self::Lines | Self::MetricLines | Self::Regex | Self::Criterion | Self::Divan | Self::Go => {
-                Shape::Lines
-            }
-            Self::Json => Shape::Object,
-            Self::Tinybench | Self::Mitata => Shape::Either,
-            Self::Hyperfine | Self::PytestBenchmark | Self::GoogleBenchmark | Self::Vitest | Self::Junit => {
-                Shape::Document
-            }
-        }
-    }
-
-    /// Whether it is what a benchmark tool writes: every benchmark there is a metric by its name.
-    pub fn of_benchmarks(self) -> bool {
-        !matches!(self, Self::Json | Self::Lines | Self::MetricLines | Self::Regex | Self::Junit)
-    }
-
-    /// Whether its figures are times: seconds, of which less is better.
-    pub fn of_times(self) -> bool {
-        self.of_benchmarks()
-    }
-
-    /// Whether its tool can leave a directory rather than a file.
-    pub fn may_be_a_directory(self) -> bool {
-        matches!(self, Self::Criterion | Self::Junit)
-    }
-
-    /// Whether the whole output must be there to be read, however long it is.
-    pub fn is_a_document(self) -> bool {
-        matches!(self.built(), Shape::Document | Shape::Either)
-    }
-
-    /// What a line or an object looks like that it reads.
-    fn shape(self, name: &str) -> String {
-        match self {
-            Self::Json => format!("an object such as {{\"{name}\": 1.5}} at the end of the output"),
-            Self::MetricLines => format!("a line `METRIC {name}=1.5`"),
-            Self::Lines => format!("a line `{name}: 1.5` or `{name}=1.5`"),
-            Self::Regex => "what an expression of [measure.patterns] finds".to_owned(),
-            Self::Criterion => format!(
-                "`{name}  time:   [1.2 ns 1.3 ns 1.4 ns]`, or the directory target/criterion as `report`"
-            ),
-            Self::Divan => "divan's tree, whose heading has `fastest`".to_owned(),
-            Self::Hyperfine => "the JSON of `hyperfine --export-json`".to_owned(),
-            Self::PytestBenchmark => "the JSON of `pytest --benchmark-json`".to_owned(),
-            Self::Go => "lines of `go test -bench`, with ns/op".to_owned(),
-            Self::GoogleBenchmark => "the JSON of `--benchmark_format=json`".to_owned(),
-            Self::Tinybench => {
-                "the table of console.table(bench.table()), or JSON.stringify of bench.table()".to_owned()
-            }
-            Self::Mitata => "lines with `1.5 ns/iter`, or the JSON of run({ format: 'json' })".to_owned(),
-            Self::Vitest => "the JSON of `vitest bench --outputJson`".to_owned(),
-            Self::Junit => "the XML of JUnit".to_owned(),
-        }
-    }
-
-    /// What is wrong with a name that this format can never read; absent where it can.
-    pub fn problem(self, name: &str) -> Option<String> {
-        if self == Self::Regex {
-            return Some(format!(
-                "format = \"regex\" reads what [measure.patterns] finds, and there is no '{name}' = '{}: ([0-9.]+)'",
-                regex::escape(name)
-            ));
-        }
-        (matches!(self, Self::Lines | Self::MetricLines) && !name.chars().all(of_a_name)).then(|| {
-            format!(
-                "format = \"{}\" cannot be read for it: there, a name has letters, digits, `_`, `.`, `-` and `/`. \
-                 Print it under such a name, or say how it stands: [measure.patterns] '{name}' = '{}: ([0-9.]+)'",
-                self.word(),
-                regex::escape(name)
-            )
-        })
-    }
-}
-
-/// How the values are found in an output.
-#[derive(Debug, Clone, Default)]
-pub struct ReadOptions {
-    /// Where they stand.
-    pub format: Format,
-    /// Of a metric that stands there several times, the last one is taken.
-    pub last: bool,
-    /// Metrics that a regular expression finds in a line; its first group is the number.
-    pub patterns: BTreeMap<String, Regex>,
-    /// Places of metrics in a JSON document, by name: JSON pointers, as RFC 6901 has them.
-    pub pointers: BTreeMap<String, String>,
-    /// A metric that is the mean of others.
-    pub mean: Option<Mean>,
-    /// Nobody else writes where it stands: a name may then stand there in other places, too.
-    pub alone: bool,
-}
-
-impl From<Format> for ReadOptions {
-    fn from(format: Format) -> Self {
-        Self { format, ..Self::default() }
-    }
-}
-
-impl ReadOptions {
-    /// Whether a metric is found by an expression or by a pointer, whatever else stands there.
-    fn picked(&self, name: &str) -> bool {
-        self.patterns.contains_key(name) || self.pointers.contains_key(name)
-    }
-}
 
 /// Longest line that can hold a value, in bytes.
 pub const LONGEST_LINE: usize = 512 << 10;
@@ -227,109 +34,6 @@ const BEGINNINGS: usize = 32;
 const LISTED: usize = 6;
 /// Names of benchmarks that an error lists.
 const SHOWN: usize = 10;
-
-/// Why a value could not be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReadError {
-    /// The output has no JSON object at its end: why not.
-    NoJson(String),
-    /// The harness itself says that nothing was measured: its kind of outcome, and the reason.
-    Refused {
-        /// The harness's word for what happened, e.g. `hung`.
-        kind: String,
-        /// One sentence.
-        reason: String,
-    },
-    /// It is not what its format has: why.
-    NotRead {
-        /// The format.
-        format: Format,
-        /// What is wrong.
-        why: String,
-    },
-    /// A benchmark that the baseline does not have.
-    New {
-        /// Its name.
-        name: String,
-    },
-    /// The report that the command was to leave is not there.
-    NoReport {
-        /// Its path, as the experiment has it.
-        path: String,
-        /// What is there instead.
-        why: String,
-    },
-    /// The output is not there any more: why.
-    Lost(String),
-    /// A metric is not there.
-    Missing {
-        /// Its name.
-        name: String,
-        /// What is there instead: a line that has the name, or the names of numbers; empty where there is nothing to tell.
-        instead: String,
-    },
-    /// A metric stands there more than once.
-    Twice {
-        /// Its name.
-        name: String,
-        /// Its first two values, where they were read.
-        values: Option<(String, String)>,
-    },
-    /// A metric's name stands there once more, where it is not read: somebody else may have printed one of the two.
-    Stray {
-        /// Its name.
-        name: String,
-        /// The line, or what is known of it.
-        line: String,
-    },
-    /// A metric's value is no finite number.
-    NotANumber {
-        /// Its name.
-        name: String,
-        /// What stands there, and what is wrong with it.
-        is: String,
-    },
-}
-
-impl fmt::Display for ReadError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoJson(why) => write!(f, "its output does not end with a JSON object: {why}"),
-            Self::Refused { kind, reason } => write!(f, "{kind}: {reason}"),
-            Self::NotRead { format, why } => write!(
-                f,
-                "its output is not what format = \"{}\" reads ({}): {why}",
-                format.word(),
-                format.shape("NAME")
-            ),
-            Self::New { name } => write!(
-                f,
-                "its output has the benchmark `{name}`, which the baseline does not have; with `of = \"all\"` the benchmarks are those of the baseline"
-            ),
-            Self::NoReport { path, why } => write!(
-                f,
-                "it left no report `{path}`: {why}. What the build left was removed before the sample; the command itself has to write it, \
-                 in the tree or where `{{report}}` in [measure] says"
-            ),
-            Self::Lost(why) => write!(f, "its output was not read: {why}"),
-            Self::Missing { name, instead } if instead.is_empty() => {
-                write!(f, "its output has no metric `{name}`")
-            }
-            Self::Missing { name, instead } => write!(f, "its output has no metric `{name}`: {instead}"),
-            Self::Twice { name, values: None } => write!(f, "its output has `{name}` more than once"),
-            Self::Twice { name, values: Some((one, other)) } => write!(
-                f,
-                "its output has `{name}` more than once: {one}, then {other}; print it once, or say `last = true` in [measure] to take the last line"
-            ),
-            Self::Stray { name, line } => write!(
-                f,
-                "`{name}` stands in its output once more than it is read: {line}; what is measured may have printed one of the two. Print the \
-                 name once, or write the result where nothing else is written: `{{out}}` in the command of [measure]"
-            ),
-            Self::NotANumber { name, is } => write!(f, "the value of `{name}` is not a finite number: {is}"),
-        }
-    }
-}
 
 /// Reads every metric in `output`; `needed` must be among them.
 ///
@@ -743,11 +447,6 @@ fn behind<'l>(line: &'l str, name: &str) -> Option<&'l str> {
         let part = |c: char| of_a_name(c) && !matches!(c, '.' | '-' | '/');
         (!before.ends_with(part) && !rest.starts_with(part)).then_some(rest)
     })
-}
-
-/// What a name in a line has.
-fn of_a_name(c: char) -> bool {
-    c.is_alphanumeric() || matches!(c, '_' | '.' | '-' | '/')
 }
 
 /// What a line says; `None` where it is no metric line.

@@ -11,7 +11,7 @@ mod javascript;
 mod junit;
 mod units;
 
-use super::read::Format;
+use super::format::Format;
 use super::tree::Tree;
 
 /// One file of a report.

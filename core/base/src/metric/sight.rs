@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use regex::bytes::{Regex, RegexBuilder};
 
-use super::read::{Format, ReadOptions};
+use super::format::{Format, ReadOptions};
 use super::readers::is_beside;
 
 /// Longest form of a name that is found across the border of two parts of an output, in bytes.
