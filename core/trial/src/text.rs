@@ -1,5 +1,6 @@
 //! Numbers and foreign text in the form in which people read them.
 
+pub mod toml_value;
 mod verdict;
 
 use crate::check::{CheckResult, FailedTest};

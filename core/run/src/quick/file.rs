@@ -2,33 +2,13 @@
 
 use piton_base::metric::OwnMeter;
 use piton_rule::settings::Preset;
+use piton_trial::text::toml_value::{list, quoted};
 
 use super::{SAMPLE_S, Seen};
 
 /// Least limit on a sample, in seconds, and how many times its own time it may take.
 const LEAST_S: f64 = 10.0;
 const TIMES: f64 = 10.0;
-
-/// A text as a value of TOML.
-fn quoted(text: &str) -> String {
-    let mut out = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            c if c.is_control() => out.push_str(&format!("\\u{:04X}", c as u32)),
-            c => out.push(c),
-        }
-    }
-    out.push('"');
-    out
-}
-
-fn list(words: &[String]) -> String {
-    format!("[{}]", words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(", "))
-}
 
 /// The experiment that climbs this meter of the command.
 pub fn experiment(seen: &Seen, climb: OwnMeter, preset: Preset) -> String {
@@ -68,24 +48,4 @@ pub fn experiment(seen: &Seen, climb: OwnMeter, preset: Preset) -> String {
         "\n# Doing nothing is fast, too: have your tests run once for each trial, before anything is measured.\n# [[check]]\n# name = \"tests\"\n# command = [\"make\", \"test\"]\n# timeout_s = 600\n",
     );
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn any_text_is_one_value_of_toml() {
-        for text in ["a", "a \"b\" \\c", "two\nlines\tx", "\u{1}\u{7f}é"] {
-            let parsed: std::collections::BTreeMap<String, Vec<String>> =
-                toml_like(&format!("v = {}", list(&[text.to_owned()])));
-            assert_eq!(parsed["v"], [text]);
-        }
-    }
-
-    /// JSON's texts are TOML's, but for how they may be written; these are written in the common part.
-    fn toml_like(line: &str) -> std::collections::BTreeMap<String, Vec<String>> {
-        let (key, value) = line.split_once(" = ").unwrap();
-        [(key.to_owned(), serde_json::from_str(value).unwrap())].into()
-    }
 }

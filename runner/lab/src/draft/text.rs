@@ -1,39 +1,9 @@
 //! The files of a draft, as text.
 
 use piton_core::trial::scope::Scope;
+use piton_core::trial::text::toml_value::{list, quoted};
 
 use super::{CheckDraft, Draft, Facts, Figure, PROGRAM, Trust};
-
-/// A text as TOML has it: literal where that spares escapes.
-fn quoted(text: &str) -> String {
-    let plain = |c: char| c == '\n' || !c.is_control();
-    match text {
-        _ if text.contains('\n') && !text.contains("'''") && text.chars().all(plain) => {
-            format!("'''\n{text}'''")
-        }
-        _ if text.contains(['"', '\\']) && !text.contains('\'') && text.chars().all(|c| !c.is_control()) => {
-            format!("'{text}'")
-        }
-        _ => {
-            let mut out = String::from("\"");
-            for c in text.chars() {
-                match c {
-                    '"' => out.push_str("\\\""),
-                    '\\' => out.push_str("\\\\"),
-                    '\n' => out.push_str("\\n"),
-                    '\t' => out.push_str("\\t"),
-                    c if c.is_control() => out.push_str(&format!("\\u{:04X}", c as u32)),
-                    c => out.push(c),
-                }
-            }
-            out + "\""
-        }
-    }
-}
-
-fn list(words: &[String]) -> String {
-    format!("[{}]", words.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(", "))
-}
 
 fn table(pairs: &[(String, String)]) -> String {
     let pairs: Vec<String> =
