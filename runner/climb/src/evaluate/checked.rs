@@ -3,9 +3,10 @@
 use super::{Evaluator, some};
 use crate::build::Built;
 use crate::checks::Checked;
-use piton_core::base::error::Result;
+use piton_core::base::error::{Error, Result};
 use piton_core::trial::record::{Outcome, Record, Stage};
 use piton_core::trial::text;
+use piton_system::config::CheckCommand;
 use piton_system::failpoint;
 use piton_system::terminal::Tone;
 
@@ -30,9 +31,22 @@ impl Evaluator<'_> {
         let checker = world.checker(config, self.harness);
         let baseline = self.book.record(0)?.measured.checks;
         // As the baseline has them: it ran each of them twice, and noted them down by their time.
-        let known =
-            baseline.iter().filter_map(|was| Some((was, config.checks.iter().find(|c| c.name == was.name)?)));
-        for (was, check) in known {
+        let place = |check: &CheckCommand| baseline.iter().position(|was| was.name == check.name);
+        let mut checks: Vec<(Option<usize>, &CheckCommand)> =
+            config.checks.iter().map(|check| (place(check), check)).collect();
+        checks.sort_by_key(|(at, _)| at.unwrap_or(usize::MAX));
+        for (at, check) in checks {
+            let Some(was) = at.map(|at| &baseline[at]) else {
+                return Err(Error::new(
+                    "the trial was not judged: one of its checks was not run at the baseline",
+                )
+                .cause(format!(
+                    "the baseline's record has no check `{}`, and piton.toml as the run sealed it has one",
+                    check.name
+                ))
+                .note("nothing was measured and nothing was kept")
+                .hint("begin a new run: piton baseline --run NAME"));
+            };
             match checker.run(check, challenger, Some(was), None)? {
                 Checked::Held(result) => {
                     let told = format!("         checked {}", text::check(&result));
