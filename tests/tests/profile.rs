@@ -15,7 +15,8 @@ if [ "$kind" = record ]; then
   echo "seen $status" > "$out"
   exit $status
 fi
-while [ $# -gt 0 ]; do [ "$1" = --input ] && in=$2; shift; done
+while [ $# -gt 0 ]; do [ "$1" = --input ] && in=$2; [ "$1" = --fields ] && fields=$2; shift; done
+[ -e "$(dirname "$0")/no-lines" ] && case $fields in *srcline) kill -PIPE $$ ;; esac
 grep -q "seen 0" "$in" || exit 1
 echo '# a heading'
 echo "  90|speed|speed  |[.] climb_the_rock|src/speed.rs:1"
@@ -57,6 +58,16 @@ fn a_profile_tells_the_hottest_functions_and_leaves_everything_as_it_was() {
     let changed = toy.changed(&before, 0);
     assert!(changed.is_empty(), "{changed:#?}");
     assert_eq!(toy.processes(), [0; 0]);
+}
+
+#[test]
+fn where_perf_ends_while_it_looks_for_lines_functions_are_told_all_the_same() {
+    let (toy, path) = toy();
+    let bin = toy.state_home().parent().expect("a directory").join("bin");
+    fs::write(bin.join("no-lines"), "").expect("a file");
+    let said = piton(&toy, &path, &["profile"]);
+    assert_eq!(said.status, 0, "{said:?}");
+    assert!(said.out.contains(" 90.0 %  climb_the_rock"), "{}", said.out);
 }
 
 #[test]

@@ -70,8 +70,9 @@ impl Counted {
     }
 }
 
-/// Fields that perf is asked for, for [`of_perf`], and what stands between them.
-pub const PERF_FIELDS: &str = "sample,comm,dso,symbol,srcline";
+/// Fields that perf is asked for, for [`of_perf`]: with lines, else without. Another program finds the lines for perf, and now and then it
+/// ends while perf writes to it, which ends perf.
+pub const PERF_FIELDS: [&str; 2] = ["sample,comm,dso,symbol,srcline", "sample,comm,dso,symbol"];
 /// What stands between the fields.
 pub const PERF_BETWEEN: &str = "|";
 

@@ -300,13 +300,35 @@ impl Profiling<'_> {
         })
     }
 
-    /// Has perf read what it wrote, behind walls: it looks into every program that ran.
+    /// Has perf read what it wrote: with lines where that works.
     fn perf(
         &self,
         program: &str,
         wrote: &Path,
         side: &Built,
     ) -> Result<std::result::Result<Profile, String>> {
+        let artifact = side
+            .artifact
+            .as_deref()
+            .and_then(Path::file_name)
+            .map(|name| name.to_string_lossy().into_owned());
+        let mut told = Err("it was not started".to_owned());
+        for fields in PERF_FIELDS {
+            told = self.perf_report(program, wrote, fields)?;
+            if told.is_ok() {
+                break;
+            }
+        }
+        Ok(told.map(|text| hot_lines::of_perf(&text, artifact.as_deref())))
+    }
+
+    /// What perf tells of what it wrote, behind walls: it looks into every program that ran.
+    fn perf_report(
+        &self,
+        program: &str,
+        wrote: &Path,
+        fields: &str,
+    ) -> Result<std::result::Result<String, String>> {
         let data = wrote.join("data");
         let words = [
             program,
@@ -318,8 +340,11 @@ impl Profiling<'_> {
             "none",
             "--field-separator",
             PERF_BETWEEN,
+            // The hottest stand first, and of a long output the end is kept.
+            "--percent-limit",
+            "0.02",
             "--fields",
-            PERF_FIELDS,
+            fields,
             "--input",
         ];
         let mut argv: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
@@ -359,11 +384,6 @@ impl Profiling<'_> {
                 End::Signalled(_) | End::Interrupted => format!("it was ended ({:?})", done.end),
             }));
         }
-        let artifact = side
-            .artifact
-            .as_deref()
-            .and_then(Path::file_name)
-            .map(|name| name.to_string_lossy().into_owned());
-        Ok(Ok(hot_lines::of_perf(&done.stdout, artifact.as_deref())))
+        Ok(Ok(done.stdout))
     }
 }
