@@ -1,13 +1,13 @@
 //! Runs the checks of an experiment over what was built: each behind the walls of a measurement, in a copy of its own.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::build::Built;
 use crate::context::World;
-use crate::sample::{LaidSide, Left, Report, signal_name};
+use crate::sample::{LaidSide, Left, Report, WalledCommand, signal_name};
 use piton_core::base::error::{Context, Result};
 use piton_core::base::metric::ReadError;
 use piton_core::rule::keep;
@@ -20,7 +20,7 @@ use piton_system::beneath;
 use piton_system::config::{CheckCommand, Config, Laid, fill};
 use piton_system::host;
 use piton_system::process::{self, Done, End, Job};
-use piton_system::sandbox::{self, JobAccess, Walls};
+use piton_system::sandbox;
 use piton_system::state_home::Place;
 use piton_system::toolchains;
 use piton_system::tree::{self, Seal, sha256};
@@ -188,11 +188,12 @@ impl Checker<'_> {
             .context(WHAT)?;
         }
         let optional = |path: Option<&Path>| path.map(text).unwrap_or_default();
+        let seed = seed.to_string();
         let values: [(&str, &str); 10] = [
             ("tree", &text(here)),
             ("root", &text(&laid.tree)),
             ("sealed", &text(&scope::below(&self.harness.tree, &self.config.within))),
-            ("seed", &seed.to_string()),
+            ("seed", &seed),
             ("artifact", &optional(laid.artifact.as_deref())),
             ("harness", &optional(self.harness.artifact.as_deref())),
             ("target", &text(&target)),
@@ -203,26 +204,24 @@ impl Checker<'_> {
         let mut argv = fill(&check.command, &values);
         argv[0] = process::absolute(&argv[0]);
         fs::create_dir_all(&self.logs).context(WHAT)?;
-        let (walls, opens): (&Walls, _) = (&self.world.walls, check.opens());
-        let env = if check.network { process::network_env() } else { process::bare_env() };
-        let mut env = sandbox::private_env(env, private);
-        env.extend(sandbox::asked_env(&opens, &values));
-        env.push(("PITON_CONFINEMENT".into(), walls.least().word().into()));
-        env.push(("PITON_SEED".into(), seed.to_string().into()));
-        let sealed = [Some(&self.harness.tree), self.harness.artifact.as_ref()].into_iter().flatten();
-        let open = side.open.iter().chain(&self.harness.open);
-        let read = [sandbox::named(&argv), sealed.chain(open).cloned().collect(), vec![laid.scratch.clone()]];
-        let mut write = vec![private.to_owned()];
-        write.extend(target.is_dir().then_some(target));
+        let (walls, outputs) = (&self.world.walls, self.outputs());
+        let mut write: Vec<PathBuf> = target.is_dir().then_some(target).into_iter().collect();
         write.extend(writes.then(|| laid.tree.clone()));
-        let own = JobAccess { read: read.concat(), write, network: check.network, private, env: &env };
-        let mut policy = walls.measure(&opens, own);
-        policy.opened.held = list;
-        let outputs = self.outputs();
-        if check.result() {
-            File::create(&outputs.result).context(WHAT)?;
-            policy.opened.result = Some(outputs.result);
-        }
+        let command = WalledCommand {
+            walls,
+            opens: check.opens(),
+            harness: self.harness,
+            side,
+            laid,
+            private,
+            argv: &argv,
+            values: &values,
+            seed: &seed,
+            write,
+            held: list,
+            result: check.result().then_some(outputs.result),
+        };
+        let (env, policy) = command.prepare()?;
         let done = self.world.runner.run(&Job {
             argv: &argv,
             cwd: here,

@@ -3,9 +3,9 @@
 mod here;
 mod meter;
 mod report;
+mod walled;
 mod wash;
 
-use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -22,13 +22,14 @@ use piton_core::trial::text::clean;
 use piton_system::beneath;
 use piton_system::config::{Measure, fill};
 use piton_system::process::{self, Done, End, Job, Metering, Runner};
-use piton_system::sandbox::{self, JobAccess, Walls};
+use piton_system::sandbox::{self, Walls};
 use piton_system::state_home::Place;
 use piton_system::toolchains;
 use piton_system::tree::{self, Seal};
 
 pub(crate) use here::LaidSide;
 pub(crate) use report::{Left, Report};
+pub(crate) use walled::WalledCommand;
 pub use wash::Wash;
 
 /// Everything that a sample needs apart from the side and the seed.
@@ -193,32 +194,22 @@ impl Sampler<'_> {
         };
         let written = self.measure.write.iter().map(|path| sandbox::placed(path));
         self.wash.wash(shared, &written.chain([laid.scratch.clone()]).collect::<Vec<_>>());
-        let env = if self.measure.network { process::network_env() } else { process::bare_env() };
-        let mut env = sandbox::private_env(env, private);
-        env.extend(sandbox::asked_env(&opens, &values));
-        env.push(("PITON_CONFINEMENT".into(), self.walls.least().word().into()));
-        env.push(("PITON_SEED".into(), seed.clone().into()));
+        let command = WalledCommand {
+            walls: self.walls,
+            opens,
+            harness: self.harness,
+            side,
+            laid,
+            private,
+            argv: &argv,
+            values: &values,
+            seed: &seed,
+            write: laid.writable().cloned().into_iter().collect(),
+            held: list,
+            result: self.measure.result().then(|| self.result()),
+        };
+        let (mut env, mut policy) = command.prepare()?;
         env.push(("PITON_PADDING".into(), "x".repeat(padding as usize).into()));
-        let sealed = [Some(&self.harness.tree), self.harness.artifact.as_ref()];
-        let open = side.open.iter().chain(&self.harness.open);
-        // Who looks upwards may list what is above, too: nothing but this side's own. Nothing else of it is open: the tree that was built and
-        // the artifact that is kept would tell by their paths and times which side this is.
-        let read = [
-            sandbox::named(&argv),
-            sealed.into_iter().flatten().chain(open).cloned().collect(),
-            vec![laid.scratch.clone()],
-        ]
-        .concat();
-        let mut write = vec![private.to_owned()];
-        write.extend(laid.writable().cloned());
-        let own = JobAccess { read, write, network: self.measure.network, private, env: &env };
-        let mut policy = self.walls.measure(&opens, own);
-        policy.opened.held = list;
-        if self.measure.result() {
-            let result = self.result();
-            File::create(&result).context("no sample was taken: there is no file for its result")?;
-            policy.opened.result = Some(result);
-        }
         let size = laid.artifact.as_deref().unwrap_or(&here);
         let meter = self.metered.then(|| meter::begin(&self.logs, self.measure.repeat, size)).transpose()?;
         policy.opened.meter = meter.as_ref().map(|(metering, _)| metering.clone());

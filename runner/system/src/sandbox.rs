@@ -9,8 +9,8 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
-pub use piton_confine::RESULT;
-use piton_confine::{Found, Limits, Opened, Policy, Role, find, gift, system};
+use piton_confine::{Found, Limits, Opened, Role, find, gift, system};
+pub use piton_confine::{Policy, RESULT};
 use piton_core::base::level::Level;
 use serde::{Deserialize, Serialize};
 
