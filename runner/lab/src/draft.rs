@@ -46,6 +46,8 @@ pub struct Facts {
     pub programs: BTreeSet<String>,
     /// Of [`MODULES`], those that the project's Python can import.
     pub modules: BTreeSet<String>,
+    /// The system's Python, where that can import some of them and the one that is first in PATH none.
+    pub system_python: Option<String>,
 }
 
 /// What projects keep their dependencies in, beside what is committed.

@@ -102,7 +102,11 @@ impl<'a> Project<'a> {
     }
 
     fn python(&self) -> String {
-        self.environment.map_or_else(|| "python3".to_owned(), |dir| format!("{{tree}}/{dir}/bin/python"))
+        match (self.environment, &self.facts.system_python) {
+            (Some(dir), _) => format!("{{tree}}/{dir}/bin/python"),
+            (None, Some(python)) => python.clone(),
+            (None, None) => "python3".to_owned(),
+        }
     }
 
     /// The tree's own package comes before one that is installed, an editable one among them.

@@ -113,6 +113,11 @@ fn an_environment_in_the_checkout_is_the_one_that_runs_it() {
     let draft = first(&project);
     assert_eq!(draft.measure, ["{tree}/.venv/bin/python", "{tree}/bench.py"]);
     assert_eq!((draft.from_checkout, draft.editable), (vec![".venv".to_owned()], vec!["quick".to_owned()]));
+    // The system's Python is taken where it has what the first in PATH lacks, and never before the project's own.
+    project.system_python = Some("/usr/bin/python3".to_owned());
+    assert_eq!(first(&project).measure[0], "{tree}/.venv/bin/python");
+    project.ignored.clear();
+    assert_eq!(first(&project).measure[0], "/usr/bin/python3");
 }
 
 #[test]

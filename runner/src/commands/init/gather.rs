@@ -44,7 +44,7 @@ pub(super) fn facts(repo: &Repo, dir: &Path, within: &str, commit: Option<Id>) -
         }
     }
     if facts.files.keys().any(|path| path.ends_with(".py")) {
-        facts.modules = modules(dir, &facts.ignored);
+        (facts.modules, facts.system_python) = modules(dir, &facts.ignored);
     }
     Ok(facts)
 }
@@ -75,13 +75,25 @@ fn cargo(dir: &Path) -> std::result::Result<Value, String> {
     serde_json::from_str(&out).map_err(|error| error.to_string())
 }
 
-/// Which modules the project's Python finds. None of them is loaded, and nothing of the project's is.
-fn modules(dir: &Path, linked: &BTreeSet<String>) -> BTreeSet<String> {
-    let own = [".venv", "venv"].into_iter().filter(|name| linked.contains(*name));
-    let own = own.map(|name| dir.join(name).join("bin/python")).find(|python| python.exists());
-    let python = own.map_or_else(|| "python3".to_owned(), |path| path.to_string_lossy().into_owned());
+/// Where the system's Python lies; one that is first in PATH may be a version manager's.
+const SYSTEM_PYTHON: &str = "/usr/bin/python3";
+
+/// Which modules the project's Python finds, and the system's Python where that is the one. None of them is loaded, and nothing of the
+/// project's is.
+fn modules(dir: &Path, linked: &BTreeSet<String>) -> (BTreeSet<String>, Option<String>) {
     let ask_for = "import importlib.util, sys\nfor name in sys.argv[1:]:\n    if importlib.util.find_spec(name):\n        print(name)";
-    let argv = [&[&*python, "-I", "-c", ask_for][..], &MODULES].concat();
-    let out = ask(&argv, dir).unwrap_or_default();
-    out.lines().map(str::to_owned).collect()
+    let found = |python: &str| -> BTreeSet<String> {
+        let argv = [&[python, "-I", "-c", ask_for][..], &MODULES].concat();
+        ask(&argv, dir).unwrap_or_default().lines().map(str::to_owned).collect()
+    };
+    let own = [".venv", "venv"].into_iter().filter(|name| linked.contains(*name));
+    if let Some(own) = own.map(|name| dir.join(name).join("bin/python")).find(|python| python.exists()) {
+        return (found(&own.to_string_lossy()), None);
+    }
+    let first = found("python3");
+    let system = if first.is_empty() { found(SYSTEM_PYTHON) } else { BTreeSet::new() };
+    match system.is_empty() {
+        true => (first, None),
+        false => (system, Some(SYSTEM_PYTHON.to_owned())),
+    }
 }
