@@ -4,6 +4,7 @@
 //! word for a user. Whoever audits piton reads this room first, so it stays short.
 
 pub mod coin;
+pub mod estimator;
 pub mod gate;
 pub mod keep;
 pub mod settings;
