@@ -98,6 +98,11 @@ impl Scope {
         locked::by(self.patterns(), path, depth)
     }
 
+    /// The pattern of the defaults that fits `path`, whatever a scope opens: tests, benches, their configuration, manifests, settings of agents.
+    pub fn usual_lock(path: &str) -> Option<&'static str> {
+        locked::by(locked::DEFAULTS.into_iter(), path, 0)
+    }
+
     fn patterns(&self) -> impl DoubleEndedIterator<Item = &str> {
         let own: Vec<&str> = match &self.locked {
             None => vec![locked::DEFAULT],

@@ -46,7 +46,8 @@ pub(super) fn ask(who: &CalledAgent, context: &CallContext) -> Result<Reply> {
     write().context(what)?;
     host::check_temporary_directory()?;
     let temporary = tempfile::Builder::new().prefix("piton-agent-").tempdir().context(what)?;
-    let prompt = prompt(&context.places(), &brief, &proposal);
+    let usual = || prompt(&context.places(), &brief, &proposal);
+    let prompt = context.prompt.map_or_else(usual, str::to_owned);
     let prompt_file = temporary.path().join("prompt.md");
     fs::write(&prompt_file, &prompt).context(what)?;
     // A command line of the user's own has nothing of any agent's.

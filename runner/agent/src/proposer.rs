@@ -90,6 +90,8 @@ pub struct CallContext<'a> {
     pub tried: &'a BTreeSet<(String, String)>,
     /// Text of the brief.
     pub brief: String,
+    /// What a known agent is told, where it is not to propose an edit: the brief says the rest.
+    pub prompt: Option<&'a str>,
     /// Where output goes.
     pub logs: PathBuf,
     /// Limit on a command's wall clock.
@@ -115,12 +117,11 @@ impl CallContext<'_> {
 }
 
 impl Agent {
-    /// The agent that `options` name; `dir` is where a file with an adapter is looked for.
+    /// The agent that `options` name; `dir` is where a file with an adapter is looked for. An error says that `what` did not happen.
     ///
     /// # Errors
     /// One that is not installed, an adapter that cannot be read, an option that it does not have.
-    pub fn choose(options: &ClimbOptions, dir: &Path) -> Result<Self> {
-        let what = "the climb did not start: its agent cannot be used";
+    pub fn choose(options: &ClimbOptions, dir: &Path, what: &str) -> Result<Self> {
         let text = options.agent.as_str();
         let kind = match AgentKind::known(text) {
             Some(kind) => kind,

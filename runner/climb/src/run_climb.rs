@@ -140,6 +140,7 @@ impl Climber<'_, '_> {
             knobs: &config.knobs,
             tried: &book.tally.tried,
             brief,
+            prompt: None,
             logs: self.session.world.repo.state_dir().join("logs"),
             timeout: self.ascent.options.timeout,
             stall: self.ascent.options.stall,

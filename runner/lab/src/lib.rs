@@ -11,5 +11,6 @@ pub mod quick;
 pub mod redteam;
 pub mod rehearse;
 mod replacement;
+pub mod set_up;
 pub mod simulate;
 pub mod try_once;

@@ -1,5 +1,6 @@
 //! `piton doctor --try`: the present commit built and measured once, to see what the walls refuse it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -13,14 +14,18 @@ use piton_core::base::metric::Values;
 use piton_core::rule::keep;
 use piton_core::trial::crash;
 use piton_core::trial::denied;
+use piton_core::trial::scope::{self, FILE, Scope};
 use piton_core::trial::text;
 use piton_system::beneath;
 use piton_system::clock::Stopwatch;
-use piton_system::config::Config;
-use piton_system::git::Id;
+use piton_system::config::{self, Config};
+use piton_system::git::{Id, Repo, TreeEntry};
 use piton_system::host;
 use piton_system::process;
 use piton_system::state_home::Place;
+
+/// Files that no commit holds yet, by their paths from the directory of the experiment.
+pub type Files = BTreeMap<String, Vec<u8>>;
 
 /// What a commit is built and measured with, once.
 pub(crate) struct Tried<'a> {
@@ -156,4 +161,35 @@ pub fn attempt_of(world: World, config: &Config, commit: Id) -> Result<Attempt> 
     let section = failed.is_some().then(|| section.to_owned());
     let install = failed.as_deref().and_then(crash::install);
     Ok(Attempt { failed, install, section, tail, measured, build_s, sample_s, refused: refused.collect() })
+}
+
+/// A commit on top of `head` that holds these files too, below `within`; no ref leads to it.
+///
+/// # Errors
+/// When git refuses an object.
+pub fn committed(repo: &Repo, head: Id, within: &str, files: &Files) -> Result<Id> {
+    let entry = |(name, content): (&String, &Vec<u8>)| {
+        TreeEntry::whole(scope::join(within, name), FILE, content.clone())
+    };
+    let entries: Vec<TreeEntry> = files.iter().map(entry).collect();
+    let own =
+        Scope { locked: Some(vec![]), ..Scope::of(entries.iter().map(|entry| entry.path.clone()).collect()) };
+    let tree = repo.write_tree(head, &own, &entries, &[])?;
+    repo.commit(tree, head, "what piton init wrote\n")
+}
+
+/// The same as [`attempt_of`], of the experiment that these files would be if they were committed.
+///
+/// # Errors
+/// Those of [`attempt_of`], and a `piton.toml` that cannot be used.
+pub fn attempt_with(world: World, head: Id, within: &str, files: &Files) -> Result<Attempt> {
+    let config = Config::parse_new(&config::text(files.get(config::FILE).cloned())?)?.rooted(within);
+    let commit = committed(&world.repo, head, within, files)?;
+    let held = world.repo.held(commit, &config.scope)?;
+    match config.scope.unfit(&held, &scope::join(within, config::FILE)).first() {
+        Some(why) => {
+            Ok(Attempt { failed: Some(why.clone()), section: Some("scope".to_owned()), ..Attempt::default() })
+        }
+        None => attempt_of(world, &config, commit),
+    }
 }

@@ -119,11 +119,12 @@ pub(super) enum Command {
     /// Finds benchmark, tests and sources in what is committed, of packages of Cargo (criterion, divan, programs), Python (pytest-benchmark,
     /// scripts), JavaScript (tinybench, mitata, scripts), Go, C and C++ (make, CMake, Meson, Google Benchmark), of a training script, of a
     /// query on SQLite. Writes piton.toml, program.md and, where needed, measure.sh; no file that is there is overwritten. Then builds and
-    /// measures once behind the walls, in a place of its own, and says what it saw. With --agents it writes what agents look for
+    /// measures once behind the walls, in a place of its own, and says what it saw. With --agent an agent completes what does not work or has
+    /// no check: behind walls, at most three times, and what it wrote is tried as any other. With --agents it writes what agents look for
     /// instead: AGENTS.md, CLAUDE.md, GEMINI.md, skills and .mcp.json; in files that are there, a marked block is added, or written
     /// anew, and the rest stays as it is.
     #[command(
-        after_help = "Examples: piton init\n          piton init --bench parse --commit\n          piton init --agents\n\nExit status: 0 done, 2 no such benchmark, 4 the files are written, and what they say could not be built or measured."
+        after_help = "Examples: piton init\n          piton init --bench parse --commit\n          piton init --agent claude --say 'startup time of the command line'\n          piton init --agents\n\nExit status: 0 done, 2 no such benchmark, 4 the files are written, and what they say could not be built or measured, or the agent could not complete them."
     )]
     Init(InitArgs),
     /// Accept, as a person, a trial that is held for one.

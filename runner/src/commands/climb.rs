@@ -134,7 +134,7 @@ pub(super) fn resume(dir: &Path, least: Level, run: Option<&str>, json: bool) ->
 fn start(start: Start, dir: &Path, least: Level) -> Result<u8> {
     let watch = Stopwatch::start();
     let Start { mut options, target, run, before, json } = start;
-    let agent = Agent::choose(&options, dir)?;
+    let agent = Agent::choose(&options, dir, "the climb did not start: its agent cannot be used")?;
     let world = world(dir, least)?;
     if world.walls.found().level == Level::None {
         return Err(Error::refused("the climb did not start: nothing confines what it would build and run")

@@ -3,6 +3,7 @@
 //! Gathers what is known of the directory, has `piton_lab::draft` say what could be made of it, writes the files of one draft, and builds
 //! and measures once what they say. What was not written by piton is never changed.
 
+mod asked;
 mod attempt;
 mod gather;
 
@@ -17,10 +18,11 @@ use super::pointers;
 use piton_agent::kind::AgentKind;
 use piton_core::base::error::{Context, Error, Result, exit};
 use piton_core::base::level::Level;
-use piton_core::trial::scope::{below, join};
+use piton_core::trial::scope::below;
 use piton_core::trial::text::clean;
 use piton_lab::doctor::Attempt;
 use piton_lab::draft::{self, Draft, Facts, MEASURE, PROGRAM};
+use piton_lab::set_up::SetUpReport;
 use piton_system::config;
 use piton_system::git::Repo;
 use piton_system::process;
@@ -47,8 +49,37 @@ struct Report {
     tried: Option<Attempt>,
     /// The place to change, where the try failed.
     change: Option<String>,
+    /// What an agent made of it, where one was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    set_up: Option<SetUpReport>,
     /// Whether the files were committed.
     committed: bool,
+}
+
+impl Report {
+    /// Of what measures `chosen`, one of `candidates`. Nothing is written yet.
+    fn of(chosen: &Draft, candidates: &[Draft]) -> Self {
+        let others = candidates.iter().filter(|other| other.bench != chosen.bench);
+        Self {
+            kind: chosen.kind.clone(),
+            bench: chosen.bench.clone(),
+            others: others.map(|other| other.bench.clone()).collect(),
+            checks: chosen.checks.iter().map(|check| check.name.clone()).collect(),
+            wrote: vec![],
+            left: vec![],
+            needs: chosen.needs.clone(),
+            tried: None,
+            change: None,
+            set_up: None,
+            committed: false,
+        }
+    }
+
+    /// Whether what was tried failed.
+    fn failed(&self) -> bool {
+        self.tried.as_ref().is_some_and(|tried| tried.failed.is_some())
+            || self.set_up.as_ref().is_some_and(|asked| !asked.holds)
+    }
 }
 
 /// `piton init`.
@@ -66,21 +97,13 @@ pub(super) fn run(dir: &Path, least: Level, args: &InitArgs) -> Result<u8> {
     let head = repo.head().ok().map(|head| head.commit);
     let facts = gather::facts(&repo, dir, &within, head)?;
     let candidates = draft::candidates(&facts);
+    if args.agent.is_some() {
+        let here = asked::Here { dir, least, repo: &repo, within: &within, facts: &facts, args };
+        let report = here.run(head, candidates)?;
+        return Ok(tell(&report, &repo, &within, args.json));
+    }
     let chosen = choose(&candidates, args.bench.as_deref())?;
-    let others =
-        candidates.iter().filter(|other| other.bench != chosen.bench).map(|other| other.bench.clone());
-    let mut report = Report {
-        kind: chosen.kind.clone(),
-        bench: chosen.bench.clone(),
-        others: others.collect(),
-        checks: chosen.checks.iter().map(|check| check.name.clone()).collect(),
-        wrote: vec![],
-        left: vec![],
-        needs: chosen.needs.clone(),
-        tried: None,
-        change: None,
-        committed: false,
-    };
+    let mut report = Report::of(chosen, &candidates);
     let fresh = !dir.join(config::FILE).exists();
     write(dir, chosen, &facts, fresh, &mut report)?;
     let sure = chosen.needs.is_empty();
@@ -92,12 +115,13 @@ pub(super) fn run(dir: &Path, least: Level, args: &InitArgs) -> Result<u8> {
         commit(dir, &report.wrote)?;
         report.committed = true;
     }
-    terminal::either(args.json, &report, || format!("{}{}", place(&repo, &within), told(&report)));
-    Ok(if report.tried.as_ref().is_some_and(|tried| tried.failed.is_some()) {
-        exit::BASELINE
-    } else {
-        exit::DONE
-    })
+    Ok(tell(&report, &repo, &within, args.json))
+}
+
+/// Prints the report. Returns the exit status.
+fn tell(report: &Report, repo: &Repo, within: &str, json: bool) -> u8 {
+    terminal::either(json, report, || format!("{}{}", place(repo, within), told(report)));
+    if report.failed() { exit::BASELINE } else { exit::DONE }
 }
 
 /// Where a directory lies in its repository; empty for the root.
@@ -150,7 +174,15 @@ fn write(dir: &Path, draft: &Draft, facts: &Facts, fresh: bool, report: &mut Rep
         let list = if create(&dir.join(name), &text)? { &mut report.wrote } else { &mut report.left };
         list.push(name.to_owned());
     }
-    for (path, command) in draft.makes.iter().filter(|_| fresh) {
+    if fresh {
+        make(dir, draft, report);
+    }
+    Ok(())
+}
+
+/// Has the ecosystem's own commands make files that are not there, which builds are locked to.
+fn make(dir: &Path, draft: &Draft, report: &mut Report) {
+    for (path, command) in &draft.makes {
         if dir.join(path).exists() {
             // It is there, and no commit has it: git ignores it, or nobody added it.
             report.wrote.push(path.clone());
@@ -167,7 +199,6 @@ fn write(dir: &Path, draft: &Draft, facts: &Facts, fresh: bool, report: &mut Rep
             Err(_) => report.needs.push(format!("{}, and commit {path}", command.join(" "))),
         }
     }
-    Ok(())
 }
 
 /// Makes a file that is not there. Returns whether it was not.
@@ -224,10 +255,15 @@ fn told(report: &Report) -> String {
     if !report.left.is_empty() {
         text.push_str(&format!("left as it is: {}\n", report.left.join(", ")));
     }
-    if report.wrote.is_empty() {
+    if let Some(asked) = &report.set_up {
+        text.push_str(&asked::told(asked, !report.wrote.is_empty()));
+    }
+    if report.wrote.is_empty() && !report.failed() {
         return text + "nothing was written; next: piton init --agents, or piton climb --trials 6";
     }
-    text.push_str(&format!("wrote {} ({})\n", report.wrote.join(", "), report.kind));
+    if !report.wrote.is_empty() {
+        text.push_str(&format!("wrote {} ({})\n", report.wrote.join(", "), report.kind));
+    }
     if !report.others.is_empty() {
         let (first, more) = report.others.split_at(report.others.len().min(8));
         let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
@@ -251,9 +287,9 @@ fn told(report: &Report) -> String {
         step += 1;
         text.push_str(&format!("  {step}. {line}\n"));
     };
-    let failed = report.tried.as_ref().is_some_and(|tried| tried.failed.is_some());
+    let failed = report.failed();
     report.needs.iter().for_each(|need| next(need));
-    if !report.committed {
+    if !report.committed && !report.wrote.is_empty() {
         next(&commit_line(&report.wrote));
     }
     if failed {
@@ -266,9 +302,4 @@ fn told(report: &Report) -> String {
         "piton redteam shows which attacks this experiment holds; piton init --agents is for an agent that drives it by itself",
     );
     text
-}
-
-/// The path of a file of the experiment in its repository.
-fn in_repository(within: &str, name: &str) -> String {
-    join(within, name)
 }

@@ -39,6 +39,30 @@ pub(crate) struct InitArgs {
     /// Commit the files that it wrote, where the try worked: a run begins from a commit.
     #[arg(long, conflicts_with = "agents")]
     pub commit: bool,
+    /// Have an agent complete what was found, where that does not measure or checks nothing: any that `climb --agent` takes.
+    #[arg(long, value_name = "AGENT", conflicts_with_all = ["agents", "no_try"])]
+    pub agent: Option<String>,
+    /// What you want, in your words: the agent is asked in any case then.
+    #[arg(long, value_name = "TEXT", requires = "agent")]
+    pub say: Option<String>,
+    /// Model for the agent.
+    #[arg(long, value_name = "NAME", requires = "agent")]
+    pub model: Option<String>,
+    /// Further arguments for the agent, as one text, quoted as in a shell.
+    #[arg(long, value_name = "TEXT", value_parser = words, default_value = "", hide_default_value = true, allow_hyphen_values = true, requires = "agent")]
+    pub agent_args: Words,
+    /// Limit on one call of the agent; there are three at most.
+    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = duration, requires = "agent")]
+    pub agent_timeout: Duration,
+    /// End a call in which the agent neither says nor edits anything for so long.
+    #[arg(long, value_name = "TIME", default_value = "5m", value_parser = duration, requires = "agent")]
+    pub stall: Duration,
+    /// Let the agent write this too, besides its files and a private copy of its settings. May be given again.
+    #[arg(long = "allow-write", value_name = "PATH", requires = "agent")]
+    pub more: Vec<PathBuf>,
+    /// What the agent may cost, in US dollars, where it has such a limit.
+    #[arg(long, value_name = "USD", value_parser = usd, requires = "agent")]
+    pub max_usd: Option<f64>,
     /// Write what agents read, instead: those that piton knows, and those of these adapters.
     #[arg(long, num_args = 0.., value_name = "FILE")]
     pub agents: Option<Vec<PathBuf>>,

@@ -3,61 +3,48 @@
 use std::fs;
 use std::path::Path;
 
-use super::{Report, in_repository};
+use super::Report;
 use crate::commands::world;
 use piton_core::base::error::{Context, Result};
 use piton_core::base::level::Level;
-use piton_core::trial::scope::{FILE, Scope};
 use piton_core::trial::text::{clean, seconds};
 use piton_lab::doctor::Attempt;
 use piton_lab::draft::MEASURE;
-use piton_lab::try_once;
-use piton_system::config::{self, Config};
-use piton_system::git::{Id, Repo, TreeEntry};
+use piton_lab::try_once::{self, Files};
+use piton_system::config;
+use piton_system::git::Id;
 
 /// Lines of the end of a failed command's output that are printed.
 const TAIL: usize = 12;
 
 /// Tries what `report` says was written.
 pub(super) fn run(dir: &Path, least: Level, head: Id, within: &str, report: &mut Report) -> Result<()> {
-    let what = "what was written was not tried";
-    let text = fs::read_to_string(dir.join(config::FILE)).context(what)?;
-    let config = Config::parse_new(&text)?.rooted(within);
-    let mut entries = vec![];
-    for name in report.wrote.iter().chain(&report.left) {
-        let content = fs::read(dir.join(name)).context(what)?;
-        entries.push(TreeEntry::whole(in_repository(within, name), FILE, content));
-    }
-    let repo = Repo::open(dir)?;
-    let commit = committed(&repo, head, &entries)?;
-    let unfit = config.scope.unfit(&repo.held(commit, &config.scope)?, &in_repository(within, config::FILE));
-    let attempt = if let Some(why) = unfit.first() {
-        Attempt { failed: Some(why.clone()), section: Some("scope".to_owned()), ..Attempt::default() }
-    } else {
-        try_once::attempt_of(world(dir, least)?, &config, commit)?
+    let read = |name: &String| {
+        let content = fs::read(dir.join(name)).context("what was written was not tried")?;
+        Ok((name.clone(), content))
     };
-    report.change = attempt.section.as_deref().map(|section| change(section, &text, &report.wrote));
-    report.tried = Some(attempt);
+    let files: Files = report.wrote.iter().chain(&report.left).map(read).collect::<Result<_>>()?;
+    let attempt = try_once::attempt_with(world(dir, least)?, head, within, &files)?;
+    note(attempt, &files, report);
     Ok(())
 }
 
-/// A commit on top of `head` that holds these files too; no ref leads to it.
-fn committed(repo: &Repo, head: Id, entries: &[TreeEntry]) -> Result<Id> {
-    let own =
-        Scope { locked: Some(vec![]), ..Scope::of(entries.iter().map(|entry| entry.path.clone()).collect()) };
-    let tree = repo.write_tree(head, &own, entries, &[])?;
-    repo.commit(tree, head, "what piton init wrote\n")
+/// Keeps what became of a try, and the place to change where it failed.
+pub(super) fn note(attempt: Attempt, files: &Files, report: &mut Report) {
+    let text = files.get(config::FILE).map(|text| String::from_utf8_lossy(text)).unwrap_or_default();
+    let script = files.contains_key(MEASURE);
+    report.change = attempt.section.as_deref().map(|section| change(section, &text, script));
+    report.tried = Some(attempt);
 }
 
 /// The file and the line that say what failed.
-fn change(section: &str, text: &str, wrote: &[String]) -> String {
+fn change(section: &str, text: &str, script: bool) -> String {
     let key = if section == "scope" { "editable" } else { "command" };
     let header = if section == "check" { "[[check]]".to_owned() } else { format!("[{section}]") };
     let mut lines = text.lines().enumerate().skip_while(|(_, line)| **line != header);
     let line = lines.find(|(_, line)| line.starts_with(&format!("{key} ="))).map(|(at, _)| at + 1);
     let line = line.map_or_else(String::new, |line| format!(", line {line}"));
-    let script = section == "measure" && wrote.iter().any(|name| name == MEASURE);
-    let script = if script { format!(", or {MEASURE}") } else { String::new() };
+    let script = if script && section == "measure" { format!(", or {MEASURE}") } else { String::new() };
     format!("{}{line} ({header} {key}){script}", config::FILE)
 }
 
