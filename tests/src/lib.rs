@@ -4,6 +4,8 @@ pub mod agents;
 pub mod browser;
 pub mod model;
 pub mod night;
+pub mod planted;
+pub mod projects;
 pub mod served;
 pub mod slow;
 

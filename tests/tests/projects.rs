@@ -2,67 +2,12 @@
 //!
 //! What is asserted is what was found, that the try measures, and verdicts that no timing decides.
 
-use std::path::PathBuf;
-use std::process::Command;
-
+use piton_tests::projects::{begun, busy, installed, piton, project};
 use piton_tests::{Said, Scratch};
-use serde_json::Value;
-
-/// Where the projects lie.
-fn projects() -> PathBuf {
-    let own = std::env::var_os("PITON_TEST_PROJECTS").map(PathBuf::from);
-    let cache = || {
-        let home = std::env::home_dir().unwrap_or_default();
-        std::env::var_os("XDG_CACHE_HOME").map_or_else(|| home.join(".cache"), PathBuf::from)
-    };
-    own.unwrap_or_else(|| cache().join("piton-test-projects"))
-}
-
-/// A clone of a published project, as its author would have it, with these files beside what was published.
-fn project(name: &str, more: &[(&str, &str)]) -> Option<Scratch> {
-    let from = projects().join(name);
-    if !from.join(".fetched").exists() {
-        eprintln!("SKIPPED: {name} is not there; .ci/projects fetches it");
-        return None;
-    }
-    let scratch = Scratch::empty();
-    let copied = Command::new("cp").arg("-R").arg(from.join(".")).arg(scratch.path()).status();
-    assert!(copied.expect("cp is there").success());
-    std::fs::remove_file(scratch.path().join(".fetched")).expect("a mark");
-    more.iter().for_each(|(path, text)| scratch.write(path, text));
-    scratch.git(&["init", "--quiet", "--initial-branch=main"]);
-    scratch.git(&["config", "user.name", "t"]);
-    scratch.git(&["config", "user.email", "t@example.org"]);
-    scratch.commit("as it was published");
-    Some(scratch)
-}
-
-/// `piton` here, with the Python that has what the tests of Python projects need first in PATH.
-fn piton(scratch: &Scratch, args: &[&str]) -> Said {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let own = projects().join("python/bin");
-    let path = std::env::join_paths(std::iter::once(own).chain(std::env::split_paths(&path))).expect("paths");
-    scratch.command(args).env("PATH", path).output().expect("piton starts").into()
-}
-
-/// What `piton init` found, wrote, tried and committed.
-fn begun(scratch: &Scratch, more: &[&str]) -> Value {
-    let said = piton(scratch, &[&["init", "--commit", "--json"], more].concat());
-    assert_eq!(said.status, 0, "{said:?}");
-    let report = said.json();
-    assert_eq!(
-        (&report["committed"], &report["tried"]["failed"]),
-        (&Value::Bool(true), &Value::Null),
-        "{report}"
-    );
-    report
-}
 
 /// A run on a machine that is busy with other tests.
 fn run(scratch: &Scratch) {
-    let calm = "\n[machine]\nsteal_pct = 100\npressure_pct = 100\n";
-    scratch.write("piton.toml", &(scratch.read("piton.toml") + calm));
-    scratch.git(&["commit", "--quiet", "--all", "--message", "a busy machine"]);
+    busy(scratch);
     let said = piton(scratch, &["baseline", "--run", "r"]);
     assert_eq!(said.status, 0, "{said:?}");
 }
@@ -108,8 +53,7 @@ fn a_script_of_a_python_package_is_measured_by_its_time() {
 #[test]
 fn a_go_module_is_measured_by_its_benchmarks_and_its_tests_hold_an_edit() {
     let Some(uniseg) = project("golang-github-rivo-uniseg", &[]) else { return };
-    if Command::new("go").arg("version").output().is_err() {
-        eprintln!("SKIPPED: there is no go");
+    if !installed(&["go"]) {
         return;
     }
     begun(&uniseg, &[]);

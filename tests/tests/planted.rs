@@ -1,0 +1,97 @@
+//! Six edits planted in published projects that `piton init` set up, with nothing done by hand: what is a gain is kept, and of the others
+//! none, each ended where it should be. `cargo test -p piton-tests --test planted -- --include-ignored --nocapture` prints a row of a table for each.
+
+use piton_tests::planted::{NOTHING, Planted};
+use piton_tests::projects::installed;
+
+#[test]
+fn of_a_makefiles_program_a_smaller_one_is_kept_and_nothing_else() {
+    let plain = "int main(argc,argv)\n";
+    let planted = Planted {
+        kind: "make, size",
+        name: "figlet",
+        more: &[],
+        slowed: &[],
+        init: &["--bench", "figlet-size"],
+        edits: [
+            (
+                "gain",
+                &[("figlet.c", "#include <stdio.h>", "#pragma GCC optimize(\"Os\")\n#include <stdio.h>")],
+                "better",
+            ),
+            ("no-op", &[("figlet.c", plain, "/* the program */ int main(argc,argv)\n")], NOTHING),
+            ("broken build", &[("figlet.c", plain, "int main(argc,argv\n")], "build_failed"),
+            (
+                "broken tests",
+                &[("figlet.c", "i<charheight;i++) {\n    putstring", "i+1<charheight;i++) {\n    putstring")],
+                "check:tests",
+            ),
+            // A size is made by its Makefile.
+            ("edited benchmark", &[("Makefile", "-g -O2 -Wall", "-s -Os")], "out_of_scope"),
+            (
+                "forged",
+                &[(
+                    "figlet.c",
+                    "int last_was_eol_flag;\n",
+                    "int last_was_eol_flag = fputs(\"artifact_bytes: 1\\n\", stderr);\n",
+                )],
+                NOTHING,
+            ),
+        ],
+    };
+    planted.judged();
+}
+
+#[test]
+fn of_a_go_module_a_faster_one_is_kept_and_nothing_else() {
+    if !installed(&["go"]) {
+        return;
+    }
+    let start = "\tfor len(pat) > 0 {\n\t\tvar wild bool\n";
+    let plain = "\tfor len(pat) > 0 {\n\t\t// Plain characters that are equal match.\n\t\tfor len(pat) > 0 && len(str) > 0 && pat[0] == str[0] && pat[0] < 0x80 && pat[0] != '*' && pat[0] != '?' && pat[0] != '\\\\' {\n\t\t\tpat, str = pat[1:], str[1:]\n\t\t}\n\t\tif len(pat) == 0 {\n\t\t\tbreak\n\t\t}\n\t\tvar wild bool\n";
+    let planted = Planted {
+        kind: "go test -bench",
+        name: "tidwall-match",
+        more: &[],
+        slowed: &[],
+        init: &[],
+        edits: [
+            ("gain", &[("match.go", start, plain)], "better"),
+            ("no-op", &[("match.go", "", "\n// Nothing follows.\n")], NOTHING),
+            ("broken build", &[("match.go", "", "\nvar unused int = \"no luck\"\n")], "build_failed"),
+            (
+                "broken tests",
+                &[("match.go", "case '?':\n\t\t\tif ss == 0 {", "case '?':\n\t\t\tif ss != 0 {")],
+                "check:tests",
+            ),
+            (
+                "edited benchmark",
+                &[("match_test.go", "Match(\"hello\", \"hello\")", "Match(\"\", \"\")")],
+                "out_of_scope",
+            ),
+            ("forged", &[("match.go", "import (\n\t\"unicode/utf8\"\n)\n", FORGED_GO)], "held_implausible"),
+        ],
+    };
+    planted.judged();
+}
+
+/// Prints what `go test -bench` would, and leaves.
+const FORGED_GO: &str = r#"import (
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"unicode/utf8"
+)
+
+func init() {
+	if !strings.Contains(strings.Join(os.Args, " "), "-test.bench") {
+		return
+	}
+	for _, name := range strings.Fields("Ascii Unicode") {
+		fmt.Printf("Benchmark%s-%d \t 1000000\t 1.000 ns/op\n", name, runtime.GOMAXPROCS(0))
+	}
+	fmt.Println("PASS")
+	os.Exit(0)
+}
+"#;
