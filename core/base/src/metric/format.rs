@@ -39,6 +39,8 @@ pub enum Format {
     Mitata,
     /// `vitest bench --outputJson`.
     Vitest,
+    /// A file of results that asv leaves.
+    Asv,
     /// JUnit's XML.
     Junit,
 }
@@ -58,7 +60,7 @@ pub(super) enum Shape {
 
 impl Format {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Json,
         Self::Lines,
         Self::MetricLines,
@@ -72,6 +74,7 @@ impl Format {
         Self::Tinybench,
         Self::Mitata,
         Self::Vitest,
+        Self::Asv,
         Self::Junit,
     ];
 
@@ -91,6 +94,7 @@ impl Format {
             Self::Tinybench => "tinybench",
             Self::Mitata => "mitata",
             Self::Vitest => "vitest",
+            Self::Asv => "asv",
             Self::Junit => "junit",
         }
     }
@@ -102,9 +106,12 @@ impl Format {
             }
             Self::Json => Shape::Object,
             Self::Tinybench | Self::Mitata => Shape::Either,
-            Self::Hyperfine | Self::PytestBenchmark | Self::GoogleBenchmark | Self::Vitest | Self::Junit => {
-                Shape::Document
-            }
+            Self::Hyperfine
+            | Self::PytestBenchmark
+            | Self::GoogleBenchmark
+            | Self::Vitest
+            | Self::Asv
+            | Self::Junit => Shape::Document,
         }
     }
 
@@ -148,6 +155,7 @@ impl Format {
             }
             Self::Mitata => "lines with `1.5 ns/iter`, or the JSON of run({ format: 'json' })".to_owned(),
             Self::Vitest => "the JSON of `vitest bench --outputJson`".to_owned(),
+            Self::Asv => "the JSON of a file below asv's results_dir".to_owned(),
             Self::Junit => "the XML of JUnit".to_owned(),
         }
     }

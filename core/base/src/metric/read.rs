@@ -229,10 +229,11 @@ impl<'a> Reader<'a> {
             readers::of_xml(output).map_err(not_read)?
         } else {
             // A report is one document from its beginning.
+            let output = readers::as_json(format, output);
             let (tree, text) = match serde_json::from_str::<Tree>(output.trim()) {
-                Ok(tree) => (tree, Cow::Borrowed(output)),
+                Ok(tree) => (tree, Cow::Borrowed(&*output)),
                 Err(_) => {
-                    object(output, true).map(|(tree, text)| (tree, Cow::Owned(text))).map_err(|error| {
+                    object(&output, true).map(|(tree, text)| (tree, Cow::Owned(text))).map_err(|error| {
                         not_read(match error {
                             ReadError::NoJson(why) => format!("it does not end with a JSON document: {why}"),
                             other => other.to_string(),

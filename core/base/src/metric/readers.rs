@@ -3,6 +3,7 @@
 //! A time is seconds, whatever unit the tool writes. Of a tool that gives a median, the median is read. What else a tool says of a benchmark
 //! has the benchmark's name and, in brackets, the tool's own word for it: `BenchmarkSort-2 [allocs/op]`.
 
+mod asv;
 mod criterion;
 mod divan;
 mod documents;
@@ -10,6 +11,8 @@ mod go;
 mod javascript;
 mod junit;
 mod units;
+
+use std::borrow::Cow;
 
 use super::format::Format;
 use super::tree::Tree;
@@ -59,7 +62,7 @@ pub(super) enum LineReader {
     Divan(divan::Lines),
     Go,
     Tinybench(javascript::Table),
-    Mitata,
+    Mitata(javascript::Printed),
 }
 
 impl LineReader {
@@ -70,7 +73,7 @@ impl LineReader {
             Format::Divan => Self::Divan(divan::Lines::default()),
             Format::Go => Self::Go,
             Format::Tinybench => Self::Tinybench(javascript::Table::default()),
-            Format::Mitata => Self::Mitata,
+            Format::Mitata => Self::Mitata(javascript::Printed::default()),
             _ => return None,
         })
     }
@@ -82,8 +85,16 @@ impl LineReader {
             Self::Divan(lines) => lines.line(line).into_iter().collect(),
             Self::Go => go::line(line),
             Self::Tinybench(table) => table.line(line).into_iter().collect(),
-            Self::Mitata => javascript::mitata_line(line).into_iter().collect(),
+            Self::Mitata(printed) => printed.line(line).into_iter().collect(),
         }
+    }
+}
+
+/// A document as JSON has it, where its tool writes more than that.
+pub(super) fn as_json(format: Format, text: &str) -> Cow<'_, str> {
+    match format {
+        Format::Asv => Cow::Owned(asv::as_json(text)),
+        _ => Cow::Borrowed(text),
     }
 }
 
@@ -96,6 +107,7 @@ pub(super) fn of_json(format: Format, tree: &Tree) -> Result<Vec<BenchmarkValue>
         Format::Tinybench => javascript::tinybench(tree),
         Format::Mitata => javascript::mitata(tree),
         Format::Vitest => javascript::vitest(tree),
+        Format::Asv => asv::results(tree),
         _ => Err(format!("format = \"{}\" has no JSON", format.word())),
     }
 }

@@ -96,7 +96,12 @@ impl Table {
     }
 }
 
-/// mitata's JSON: nanoseconds, the median of each run.
+/// The name of a benchmark of a group; benchmarks of one name may stand in several groups.
+fn grouped(group: &str, name: &str) -> String {
+    if group.is_empty() { name.to_owned() } else { format!("{group} > {name}") }
+}
+
+/// mitata's JSON: nanoseconds, the median of each run; the name is its group's, where that has one, then its own.
 pub(super) fn mitata(tree: &Tree) -> Result<Vec<BenchmarkValue>, String> {
     let mut found = vec![];
     for benchmark in list_at(tree, "benchmarks")? {
@@ -104,14 +109,36 @@ pub(super) fn mitata(tree: &Tree) -> Result<Vec<BenchmarkValue>, String> {
             let name = if run.text("name").is_empty() { benchmark.text("alias") } else { run.text("name") };
             let value =
                 number_at(run, "stats.p50").or_else(|why| number_at(run, "stats.avg").map_err(|_| why));
-            found.push(BenchmarkValue { name: name.to_owned(), value: value.map(|ns| ns / 1e9) });
+            let group =
+                match tree.at(&format!("layout.{}.name", number_at(benchmark, "group").unwrap_or(-1.0))) {
+                    Ok(Some(Tree::Text(group))) => group.as_str(),
+                    _ => "",
+                };
+            found.push(BenchmarkValue { name: grouped(group, name), value: value.map(|ns| ns / 1e9) });
         }
     }
     Ok(found)
 }
 
-/// A line of mitata's: `sort 100    4.49 µs/iter   5.41 µs ...`. It prints the mean alone.
-pub(super) fn mitata_line(line: &str) -> Option<BenchmarkValue> {
+/// What mitata prints: a heading before the benchmarks of a group that has a name, and the mean of each, which is all that it prints.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Printed {
+    group: String,
+}
+
+impl Printed {
+    pub fn line(&mut self, line: &str) -> Option<BenchmarkValue> {
+        if let Some(group) = line.strip_prefix("\u{2022} ") {
+            group.trim().clone_into(&mut self.group);
+            return None;
+        }
+        let found = mitata_line(line)?;
+        Some(BenchmarkValue { name: grouped(&self.group, &found.name), ..found })
+    }
+}
+
+/// A line of mitata's: `sort 100    4.49 µs/iter   5.41 µs ...`.
+fn mitata_line(line: &str) -> Option<BenchmarkValue> {
     let (before, _) = line.split_once("/iter")?;
     let (rest, unit) = before.trim_end().rsplit_once(char::is_whitespace)?;
     let (name, number) = rest.trim_end().rsplit_once(char::is_whitespace)?;

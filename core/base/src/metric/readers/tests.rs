@@ -158,6 +158,35 @@ fn of_mitata_the_median_is_read_from_its_json_and_the_mean_from_what_it_prints()
 }
 
 #[test]
+fn benchmarks_of_one_name_in_several_groups_of_mitata_have_the_names_of_their_groups() {
+    let expected = |one: &str, two: &str, own: &str| {
+        [format!("ascending > sort {one}"), format!("descending > sort {two}"), format!("sum {own}")]
+    };
+    let found = values(Format::Mitata, report!("mitata-1.0.34-groups.json"));
+    assert_eq!(found, expected("3.98e-6", "5.36e-6", "4.96e-8"));
+    let found = values(Format::Mitata, report!("mitata-1.0.34-groups.txt"));
+    assert_eq!(found, expected("4.74e-6", "4.69e-6", "1.51e-7"));
+}
+
+#[test]
+fn of_asv_each_set_of_parameters_is_a_benchmark_and_what_is_no_time_stands_beside() {
+    let found = values(Format::Asv, report!("asv-0.6.6.json"));
+    let expected = [
+        "sorting.Sorting.peakmem_copy(10, 'down') [bytes] 2.47e7",
+        "sorting.Sorting.peakmem_copy(10, 'up') [bytes] 2.47e7",
+        "sorting.Sorting.peakmem_copy(1000, 'up') [bytes] 2.47e7",
+        "sorting.Sorting.time_sorted(10, 'down') 4.31e-7",
+        "sorting.Sorting.time_sorted(10, 'up') 5.61e-7",
+        "sorting.Sorting.time_sorted(1000, 'up') 4.61e-6",
+        "sorting.time_sum 2.52e-5",
+        "sorting.track_length [track] 3.00e0",
+    ];
+    assert_eq!(found, expected, "and one that was left out is not there");
+    let failed = read(report!("asv-0.6.6.json"), &Format::Asv.into(), &["sorting.time_broken"]);
+    assert!(failed.unwrap_err().to_string().contains("it failed"));
+}
+
+#[test]
 fn of_vitest_the_median_is_read_by_the_name_of_its_group_and_its_own() {
     let found = values(Format::Vitest, report!("vitest-4.1.12.json"));
     assert_eq!(found[1], "x.bench.mjs > arrays > sum 4.71e-7");
