@@ -2,12 +2,16 @@
 //!
 //! `piton init` gathers the [`Facts`], asks for the [`candidates`] and writes the files of one. Each ecosystem has a file of its own here.
 
+mod asv;
+mod bundle;
 mod cargo;
 mod go;
+mod install;
 mod native;
 mod node;
 mod python;
 mod query;
+mod runners;
 mod text;
 mod training;
 
@@ -44,7 +48,7 @@ pub struct Facts {
     pub ignored: BTreeSet<String>,
     /// Of [`PROGRAMS`], those that PATH leads to.
     pub programs: BTreeSet<String>,
-    /// Of [`MODULES`], those that the project's Python can import.
+    /// Of [`MODULES`], those that the project's Python can import, or could once its lock is obeyed.
     pub modules: BTreeSet<String>,
     /// The system's Python, where that can import some of them and the one that is first in PATH none.
     pub system_python: Option<String>,
@@ -61,10 +65,12 @@ pub const LINKED: [&str; 7] = [
     "benchmarks/node_modules",
 ];
 /// Programs that a draft may call.
-pub const PROGRAMS: [&str; 12] =
-    ["cargo", "go", "node", "npm", "pnpm", "python3", "make", "cmake", "meson", "ninja", "sqlite3", "uv"];
+pub const PROGRAMS: [&str; 13] = [
+    "cargo", "go", "node", "npm", "pnpm", "yarn", "python3", "make", "cmake", "meson", "ninja", "sqlite3",
+    "uv",
+];
 /// Modules that a draft may need of Python.
-pub const MODULES: [&str; 2] = ["pytest", "pytest_benchmark"];
+pub const MODULES: [&str; 3] = ["pytest", "pytest_benchmark", "asv_runner"];
 
 /// Whether the text of a file tells what it is for: manifests, benchmarks, tests.
 pub fn tells(path: &str) -> bool {
@@ -212,6 +218,10 @@ pub struct Draft {
     pub preset: Option<&'static str>,
     /// Files that a command of the ecosystem makes first: a path and the command.
     pub makes: Vec<(String, Vec<String>)>,
+    /// Commands that install in the checkout what it needs and what is not there; nothing can be tried before.
+    pub install: Vec<Vec<String>>,
+    /// The same for tests that are no check of it, since what runs them is not there.
+    pub tests_need: Vec<Vec<String>>,
     /// What its user must see to before it works.
     pub needs: Vec<String>,
     /// Who says the figure.
@@ -237,6 +247,8 @@ impl Draft {
             script: None,
             preset: None,
             makes: vec![],
+            install: vec![],
+            tests_need: vec![],
             needs: vec![],
             trust: Trust::Meter,
         }

@@ -6,6 +6,7 @@
 mod asked;
 mod attempt;
 mod gather;
+mod install;
 
 use std::fs;
 use std::io::{ErrorKind, Write};
@@ -41,8 +42,12 @@ struct Report {
     wrote: Vec<String>,
     /// Files that were there, and are as they were.
     left: Vec<String>,
+    /// Commands that installed what it needs.
+    installed: Vec<String>,
     /// What is to be seen to.
     needs: Vec<String>,
+    /// Commands that install what runs its tests, where these are no check yet.
+    tests_need: Vec<String>,
     /// Names of the checks that a challenger must pass before it is measured.
     checks: Vec<String>,
     /// What became of the try; absent where nothing was tried.
@@ -67,7 +72,14 @@ impl Report {
             checks: chosen.checks.iter().map(|check| check.name.clone()).collect(),
             wrote: vec![],
             left: vec![],
-            needs: chosen.needs.clone(),
+            installed: vec![],
+            needs: chosen
+                .install
+                .iter()
+                .map(|command| install::line(command))
+                .chain(chosen.needs.clone())
+                .collect(),
+            tests_need: chosen.tests_need.iter().map(|command| command.join(" ")).collect(),
             tried: None,
             change: None,
             set_up: None,
@@ -95,19 +107,34 @@ pub(super) fn run(dir: &Path, least: Level, args: &InitArgs) -> Result<u8> {
     let within = within(&repo, dir);
     // A branch without a commit holds nothing yet.
     let head = repo.head().ok().map(|head| head.commit);
-    let facts = gather::facts(&repo, dir, &within, head)?;
-    let candidates = draft::candidates(&facts);
+    let mut facts = gather::facts(&repo, dir, &within, head)?;
+    let mut candidates = draft::candidates(&facts);
+    let mut bench = match (&args.bench, &args.agent) {
+        // An agent finds out itself what is to be measured.
+        (None, Some(_)) => candidates[0].bench.clone(),
+        (named, _) => choose(&candidates, named.as_deref())?.bench.clone(),
+    };
+    let installed = install::run(dir, named(&candidates, &bench), args.install)?;
+    if !installed.is_empty() {
+        facts = gather::facts(&repo, dir, &within, head)?;
+        candidates = draft::candidates(&facts);
+        // What is there now may say better what it is.
+        if candidates.iter().all(|draft| draft.bench != bench) {
+            bench.clone_from(&candidates[0].bench);
+        }
+    }
     if args.agent.is_some() {
         let here = asked::Here { dir, least, repo: &repo, within: &within, facts: &facts, args };
-        let report = here.run(head, candidates)?;
+        let report = Report { installed, ..here.run(head, candidates)? };
         return Ok(tell(&report, &repo, &within, args.json));
     }
-    let chosen = choose(&candidates, args.bench.as_deref())?;
-    let mut report = Report::of(chosen, &candidates);
+    let chosen = named(&candidates, &bench);
+    let mut report = Report { installed, ..Report::of(chosen, &candidates) };
     let fresh = !dir.join(config::FILE).exists();
     write(dir, chosen, &facts, fresh, &mut report)?;
-    let sure = chosen.needs.is_empty();
-    if let (true, true, Some(head)) = (fresh, !args.no_try, head) {
+    let sure = chosen.needs.is_empty() && chosen.install.is_empty();
+    // What is not installed cannot be tried.
+    if let (true, true, Some(head)) = (fresh && chosen.install.is_empty(), !args.no_try, head) {
         attempt::run(dir, least, head, &within, &mut report)?;
     }
     let works = report.tried.as_ref().map_or(sure, |tried| tried.failed.is_none());
@@ -128,6 +155,11 @@ fn tell(report: &Report, repo: &Repo, within: &str, json: bool) -> u8 {
 fn within(repo: &Repo, dir: &Path) -> String {
     let root = fs::canonicalize(repo.root()).unwrap_or_else(|_| repo.root().to_owned());
     dir.strip_prefix(root).map(|path| path.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// The draft of a name that stands among them.
+fn named<'a>(candidates: &'a [Draft], bench: &str) -> &'a Draft {
+    candidates.iter().find(|draft| draft.bench == bench).unwrap_or(&candidates[0])
 }
 
 /// The draft that is named, or that a person at the terminal chooses, else the first.
@@ -261,6 +293,9 @@ fn told(report: &Report) -> String {
     if report.wrote.is_empty() && !report.failed() {
         return text + "nothing was written; next: piton init --agents, or piton climb --trials 6";
     }
+    if !report.installed.is_empty() {
+        text.push_str(&format!("installed: {}\n", report.installed.join(" && ")));
+    }
     if !report.wrote.is_empty() {
         text.push_str(&format!("wrote {} ({})\n", report.wrote.join(", "), report.kind));
     }
@@ -276,7 +311,12 @@ fn told(report: &Report) -> String {
     if let Some(tried) = &report.tried {
         text.push_str(&attempt::told(tried, report.change.as_deref()));
     }
-    if report.checks.is_empty() && report.wrote.iter().any(|name| name == config::FILE) {
+    if let (true, [first, ..]) = (report.checks.is_empty(), report.tests_need.as_slice()) {
+        text.push_str(&format!(
+            "checks nothing: what runs its tests is not installed, and a program that does less is faster; {first} installs it: rm {0}, and piton init --install\n",
+            report.wrote.join(" ")
+        ));
+    } else if report.checks.is_empty() && report.wrote.iter().any(|name| name == config::FILE) {
         text.push_str(
             "checks nothing: no tests were found that run here, and a program that does less is faster; write a [[check]] that runs yours\n",
         );
@@ -294,6 +334,8 @@ fn told(report: &Report) -> String {
     }
     if failed {
         next("piton doctor --try, until it is measured");
+    } else if report.tried.is_none() && !report.needs.is_empty() {
+        next("piton doctor --try: it was not tried yet");
     }
     next(
         "piton climb --agent claude, or piton climb --trials 6; by hand: piton baseline, then piton trial -m \"what you tried\"",

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{BuildDraft, CheckDraft, Draft, Facts, Figure, Trust, words};
+use super::{BuildDraft, Draft, Facts, Figure, Trust, bundle, install, runners, words};
 
 /// Drafts for the benchmarks of a package.
 pub(super) fn drafts(facts: &Facts) -> Vec<Draft> {
@@ -14,13 +14,21 @@ pub(super) fn drafts(facts: &Facts) -> Vec<Draft> {
     }
     let benches = project.files().into_iter().map(|path| project.script(&path, &editable));
     let mut all: Vec<Draft> = benches.collect();
+    let script = |names: &[&str]| names.iter().find_map(|name| project.npm(name, &editable));
     if all.is_empty() {
-        all.extend(
-            ["bench", "benchmark", "perf", "test"]
-                .iter()
-                .filter_map(|name| project.npm(name, &editable))
-                .take(1),
-        );
+        all.extend(script(&["bench", "benchmark", "perf"]));
+    }
+    if let (Some(file), Some(parts)) =
+        (bundle::built(facts, &project.package), bundle::parts(&project.package))
+    {
+        let kind = format!("the size of {file}, which the package's build makes");
+        let mut draft = project.draft("bundle-size", kind, &editable);
+        project.needs_modules(&mut draft, &[String::new()]);
+        project.check(&mut draft);
+        all.push(bundle::sized(draft, &parts, &file));
+    }
+    if all.is_empty() {
+        all.extend(script(&["test"]));
     }
     all
 }
@@ -86,9 +94,10 @@ impl Project<'_> {
         if !root.is_empty() {
             return root;
         }
-        let main = self.package["main"].as_str().or(self.package["module"].as_str()).unwrap_or_default();
-        let main = main.trim_start_matches("./");
-        if self.facts.has(main) { vec![main.split('/').next().unwrap_or(main).to_owned()] } else { vec![] }
+        let mut named = vec![];
+        ["main", "module", "exports"].iter().for_each(|key| bundle::paths(&self.package[key], &mut named));
+        let there = named.iter().find(|path| self.facts.has(path));
+        there.and_then(|path| path.split('/').next()).map(str::to_owned).into_iter().collect()
     }
 
     /// Files that benchmark something, as their directories or names say.
@@ -135,15 +144,22 @@ impl Project<'_> {
         draft
     }
 
-    /// What its user must see to where dependencies are missing in these directories.
-    fn install(dirs: &[String]) -> Option<String> {
-        let line = |dir: &String| {
-            if dir.is_empty() { "npm install".to_owned() } else { format!("npm install --prefix {dir}") }
+    /// Has a draft read the modules of these directories, which are not there, and say what installs them.
+    fn needs_modules(&self, draft: &mut Draft, dirs: &[String]) {
+        let missing = |dir: &&String| {
+            let modules = piton_core::trial::scope::join(dir, "node_modules");
+            let fetched = dir.is_empty() && draft.build.is_some();
+            !self.facts.ignored.contains(&modules) && !fetched
         };
-        let lines: Vec<String> = dirs.iter().map(line).collect();
-        (!lines.is_empty()).then(|| {
-            format!("{}, with node_modules in .gitignore, then piton init again: what the benchmark imports is not here", lines.join(" && "))
-        })
+        let missing: Vec<&String> = dirs.iter().filter(missing).collect();
+        for dir in missing {
+            let manifest = piton_core::trial::scope::join(dir, "package.json");
+            let package = serde_json::from_str(self.facts.text(&manifest)).unwrap_or_default();
+            let command = install::node(self.facts, &package, dir);
+            draft.from_checkout.push(piton_core::trial::scope::join(dir, "node_modules"));
+            draft.needs.extend(install::installer(self.facts, &command));
+            draft.install.push(command);
+        }
     }
 
     fn script(&self, path: &str, editable: &[String]) -> Draft {
@@ -165,6 +181,11 @@ impl Project<'_> {
         };
         let mut draft = self.draft(stem, kind, editable);
         draft.measure = words(&["node", &format!("{{tree}}/{path}")]);
+        if self.is_unbuilt(path)
+            && let Some(parts) = bundle::parts(&self.package)
+        {
+            bundle::in_tree(&mut draft, &parts);
+        }
         // Benchmark.js and what builds on it: a clock around them says nothing, and piton has no reader for what they print.
         let unread = ["benchmark", "benny", "bench-node", "cronometro"]
             .into_iter()
@@ -174,6 +195,14 @@ impl Project<'_> {
             draft.needs.push(format!(
                 "{path} uses {library}, which runs for a fixed time and prints what piton does not read: write a script that does a fixed amount \
                  of work, or uses tinybench or mitata, and name it in piton.toml, [measure] command"
+            ));
+        }
+        let clocked = known.is_none() && unread.is_none() && source.lines().any(runs_for_a_fixed_time);
+        if clocked {
+            draft.measure.clear();
+            draft.needs.push(format!(
+                "{path} runs for a fixed time, and counts what it did meanwhile: a clock around it says nothing. Write a script that does a fixed \
+                 amount of work, and name it in piton.toml, [measure] command"
             ));
         }
         // They run for a fixed time: what they print is the figure, and a clock around them says nothing.
@@ -211,49 +240,79 @@ impl Project<'_> {
             let (_, package) = manifests.iter().find(|(other, _)| other == dir)?;
             source.lines().filter_map(imported).any(|name| depends(package, Some(&name))).then_some(())
         };
-        draft.needs.extend(Self::install(
-            &missing.into_iter().filter(|dir| wanted(dir).is_some()).collect::<Vec<_>>(),
-        ));
-        draft.checks = self.check();
+        let global = known == Some("vitest");
+        let missing: Vec<String> =
+            missing.into_iter().filter(|dir| global && dir.is_empty() || wanted(dir).is_some()).collect();
+        self.needs_modules(&mut draft, &missing);
+        self.check(&mut draft);
         draft
     }
 
-    /// Tests that node itself runs; others take their runner's modules.
-    fn check(&self) -> Vec<CheckDraft> {
-        let script = self.package["scripts"]["test"].as_str().unwrap_or_default();
-        if !script.contains("node --test") {
-            return vec![];
+    /// The tests as a check, where what runs them is there, or will be with what the draft installs.
+    fn check(&self, draft: &mut Draft) {
+        let Some(tests) = runners::tests(&self.package) else { return };
+        let there = draft.build.is_some() || draft.from_checkout.iter().any(|path| path == "node_modules");
+        if tests.is_nodes_own() || there {
+            // What they load may be made by the build, which a draft that takes one file of it runs elsewhere.
+            let builds = draft.build.as_ref().is_some_and(bundle::builds);
+            let first = bundle::built(self.facts, &self.package).filter(|_| there && !builds);
+            draft.checks.push(tests.check(first.and_then(|_| bundle::parts(&self.package)).as_deref()));
+        } else {
+            draft.tests_need.push(install::node(self.facts, &self.package, ""));
         }
-        let words = words(&[
-            "sh",
-            "-c",
-            &format!(
-                "cd \"$0\" && {}",
-                script.split("&&").find(|part| part.contains("node --test")).unwrap_or(script).trim()
-            ),
-            "{tree}",
-        ]);
-        vec![CheckDraft { name: "tests".to_owned(), command: words, format: "exit", ..CheckDraft::default() }]
+    }
+
+    /// Whether a file loads one of the package that no commit holds, so that a build makes it.
+    fn is_unbuilt(&self, path: &str) -> bool {
+        let ends =
+            ["", ".js", ".mjs", ".cjs", ".json", ".ts", "/index.js", "/index.mjs", "/index.cjs", "/index.ts"];
+        let there = |file: &str| {
+            let mut parts: Vec<&str> = Facts::dir(path).split('/').filter(|part| !part.is_empty()).collect();
+            for part in file.split('/') {
+                match part {
+                    "." | "" => {}
+                    ".." => drop(parts.pop()),
+                    part => parts.push(part),
+                }
+            }
+            let file = parts.join("/");
+            // The package by its own directory leads to what its manifest names.
+            file.is_empty() && bundle::built(self.facts, &self.package).is_none()
+                || ends.iter().any(|end| self.facts.has(&format!("{file}{end}")))
+        };
+        let loaded = self.facts.text(path).lines().filter_map(loads);
+        loaded.filter(|name| name.starts_with('.')).any(|name| !there(name))
     }
 
     fn npm(&self, script: &str, editable: &[String]) -> Option<Draft> {
         self.package["scripts"][script].as_str()?;
         let mut draft = self.draft(script, format!("`npm run {script}`"), editable);
         draft.measure = words(&["npm", "--prefix", "{tree}", "run", "--silent", script]);
-        draft.needs.extend(Self::install(&self.missing("")));
+        self.needs_modules(&mut draft, &self.missing(""));
         Some(draft)
     }
 }
 
-/// The package that a line of JavaScript loads, rather than a file or a part of node.
-fn imported(line: &str) -> Option<String> {
+/// What a line of JavaScript loads, as it names it.
+fn loads(line: &str) -> Option<&str> {
     let import =
         || line.trim_start().starts_with("import").then(|| line.rfind(" from ").map_or(6, |at| at + 6));
     let at = line.find("require(").map(|at| at + 8).or_else(import)?;
     let rest = line.get(at..)?.trim_start();
     let quote = rest.chars().next().filter(|c| matches!(c, '\'' | '"'))?;
-    let name = rest[1..].split(quote).next()?;
+    rest[1..].split(quote).next()
+}
+
+/// The package that a line of JavaScript loads, rather than a file or a part of node.
+fn imported(line: &str) -> Option<String> {
+    let name = loads(line)?;
     let parts: Vec<&str> = name.splitn(3, '/').collect();
     let package = if name.starts_with('@') { parts.get(..2)?.join("/") } else { parts[0].to_owned() };
     (!name.starts_with(['.', '/']) && !name.starts_with("node:")).then_some(package)
+}
+
+/// Whether a line is the head of a loop that asks the clock when to end.
+fn runs_for_a_fixed_time(line: &str) -> bool {
+    let clocks = ["Date.now()", "performance.now()", "process.hrtime"];
+    line.contains("while") && line.contains('<') && clocks.iter().any(|clock| line.contains(clock))
 }

@@ -1,6 +1,6 @@
-//! Python projects: benchmarks of pytest-benchmark, scripts.
+//! Python projects: benchmarks of pytest-benchmark and asv, scripts.
 
-use super::{CheckDraft, Draft, Facts, Figure, Trust, variable, words};
+use super::{CheckDraft, Draft, Facts, Figure, Trust, asv, install, variable, words};
 
 /// Drafts for the benchmarks of a Python project.
 pub(super) fn drafts(facts: &Facts) -> Vec<Draft> {
@@ -20,20 +20,22 @@ pub(super) fn drafts(facts: &Facts) -> Vec<Draft> {
     let Some(project) = Project::of(facts) else { return vec![] };
     let benchmarks = project.pytest_benchmark();
     let scripts = scripts.iter().map(|script| project.script(script));
-    let mut all: Vec<Draft> = benchmarks.into_iter().chain(scripts).collect();
+    let mut all: Vec<Draft> = benchmarks.into_iter().chain(asv::drafts(&project)).chain(scripts).collect();
     if all.is_empty() {
         all.extend(project.tests());
     }
     all
 }
 
-struct Project<'a> {
-    facts: &'a Facts,
+pub(super) struct Project<'a> {
+    pub facts: &'a Facts,
     /// The directory that holds the packages, from the root; empty where they lie there.
     above: &'static str,
     editable: Vec<String>,
     /// A directory of the checkout with the environment.
     environment: Option<&'static str>,
+    /// What makes that, where it is not there.
+    install: Vec<Vec<String>>,
 }
 
 /// Directories of a project that hold no package of its own.
@@ -97,11 +99,11 @@ impl<'a> Project<'a> {
         ];
         let found = found.into_iter().chain([("", packages("")), ("", modules(""))]);
         let (above, editable) = found.into_iter().find(|(_, paths)| !paths.is_empty())?;
-        let environment = [".venv", "venv"].into_iter().find(|dir| facts.ignored.contains(*dir));
-        Some(Self { facts, above, editable, environment })
+        let (environment, install) = install::python(facts, &["pytest", "pytest-benchmark", "asv"]);
+        Some(Self { facts, above, editable, environment, install })
     }
 
-    fn python(&self) -> String {
+    pub fn python(&self) -> String {
         match (self.environment, &self.facts.system_python) {
             (Some(dir), _) => format!("{{tree}}/{dir}/bin/python"),
             (None, Some(python)) => python.clone(),
@@ -116,16 +118,13 @@ impl<'a> Project<'a> {
         vec![variable("PYTHONPATH", &path), variable("PYTHONDONTWRITEBYTECODE", "1")]
     }
 
-    fn draft(&self, bench: &str, kind: String) -> Draft {
+    pub fn draft(&self, bench: &str, kind: String) -> Draft {
         let mut draft = Draft::new(bench, kind, self.editable.clone());
         draft.from_checkout = self.environment.iter().map(|dir| (*dir).to_owned()).collect();
         draft.env = self.env();
         draft.checks = self.check();
-        if self.environment.is_none() && self.facts.has("uv.lock") {
-            draft.needs.push(
-                "uv sync, then piton init again: the environment that uv makes is not here yet".to_owned(),
-            );
-        }
+        draft.needs.extend(self.install.iter().find_map(|command| install::installer(self.facts, command)));
+        draft.install.clone_from(&self.install);
         draft
     }
 
@@ -184,7 +183,8 @@ impl<'a> Project<'a> {
                 "no:cacheprovider",
                 "--benchmark-only",
                 "--benchmark-disable-gc",
-                "--benchmark-min-rounds=5",
+                // Pairs repeat it; of a benchmark that takes seconds one round is a figure.
+                "--benchmark-min-rounds=1",
                 "--benchmark-max-time=0.5",
                 "--benchmark-json={report}",
                 &format!("{{tree}}/{path}"),
@@ -251,6 +251,7 @@ fn scripts(facts: &Facts) -> Vec<String> {
         name.ends_with(".py")
             && dir_fits
             && !matches!(name, "__init__.py" | "conftest.py" | "setup.py")
+            && !asv::is_suite(facts, path)
             && !name.starts_with("test_")
             && (is_benchmark(name) || benches)
             && runs

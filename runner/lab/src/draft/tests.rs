@@ -162,10 +162,174 @@ fn a_javascript_package_is_measured_by_the_script_that_benchmarks_it() {
     let mut project = facts(&[("package.json", package), ("index.js", ""), bench]);
     let draft = first(&project);
     assert_eq!((draft.bench.as_str(), draft.editable.clone()), ("run", vec!["index.js".to_owned()]));
-    assert!(draft.needs[0].starts_with("npm install"), "{:?}", draft.needs);
+    // It is written as it will be once its modules are there.
+    assert_eq!(draft.install, [["npm", "install", "--no-package-lock"]]);
+    project.ignored.insert("node_modules".to_owned());
+    let there = first(&project);
+    assert_eq!((&there.install, &there.needs), (&vec![], &vec![]));
+    assert_eq!((&there.from_checkout, &there.measure), (&vec!["node_modules".to_owned()], &draft.measure));
+}
+
+/// Commands as lines.
+fn lines(commands: &[Vec<String>]) -> Vec<String> {
+    commands.iter().map(|command| command.join(" ")).collect()
+}
+
+#[test]
+fn what_is_not_installed_is_installed_by_the_manager_whose_lock_is_there() {
+    let package = r#"{"main": "index.js", "devDependencies": {"mitata": "^1"}}"#;
+    let files =
+        [("package.json", package), ("index.js", ""), ("bench/a.js", "import { run } from 'mitata';\n")];
+    for (lock, line) in [
+        ("pnpm-lock.yaml", "pnpm install --frozen-lockfile"),
+        ("yarn.lock", "yarn install --frozen-lockfile"),
+        ("README", "npm install --no-package-lock"),
+    ] {
+        assert_eq!(lines(&first(&facts(&[&files[..], &[(lock, "")]].concat())).install), [line]);
+    }
+    // A lock of npm's is obeyed in each build, which needs nothing in the checkout.
+    let draft = first(&facts(&[&files[..], &[("package-lock.json", "{}")]].concat()));
+    assert_eq!((draft.install.len(), draft.build.unwrap().command[..2].join(" ")), (0, "npm ci".to_owned()));
+    // A benchmark with a manifest of its own has modules of its own.
+    let own = ("bench/package.json", r#"{"dependencies": {"mitata": "^1"}}"#);
+    let root = ("package.json", r#"{"main": "index.js"}"#);
+    let draft = first(&facts(&[root, own, files[1], files[2]]));
+    assert_eq!(lines(&draft.install), ["npm --prefix bench install --no-package-lock"]);
+    assert_eq!(draft.from_checkout, ["bench/node_modules"]);
+    // Without the manager nothing can be.
+    let mut project = facts(&[&files[..], &[("pnpm-lock.yaml", "")]].concat());
+    project.programs.remove("pnpm");
+    assert_eq!(first(&project).needs, ["npm install --global pnpm: pnpm is not in PATH"]);
+}
+
+#[test]
+fn an_environment_of_uv_is_made_with_the_groups_that_hold_what_measures() {
+    let groups = "[project]\nname = \"quick\"\n[dependency-groups]\ndev = [\"pytest>=8\"]\nspeed = [\"pytest_benchmark==5\", \"pytest\"]\n";
+    let bench = ("tests/test_b.py", "def test_f(benchmark):\n    benchmark(f)\n");
+    let files = [("pyproject.toml", groups), ("uv.lock", ""), ("quick/__init__.py", ""), bench];
+    let mut project = facts(&files);
+    let draft = first(&project);
+    assert_eq!(lines(&draft.install), ["uv sync --group speed"], "dev is there by itself");
+    assert_eq!(
+        (draft.measure[0].as_str(), draft.from_checkout),
+        ("{tree}/.venv/bin/python", vec![".venv".to_owned()])
+    );
+    project.ignored.insert(".venv".to_owned());
+    assert_eq!(first(&project).install.len(), 0);
+    let extra = "[project]\ndependencies = [\"rich\"]\noptional-dependencies.bench = [\"pytest-benchmark; python_version > '3'\"]\n";
+    let draft = first(&facts(&[("pyproject.toml", extra), files[1], files[2], bench]));
+    assert_eq!(lines(&draft.install), ["uv sync --extra bench"]);
+}
+
+#[test]
+fn a_suite_of_asv_is_measured_file_by_file_by_a_script_that_is_sealed() {
+    let config = "{\n    // where they lie\n    \"benchmark_dir\": \"asv_bench/suites\",\n}\n";
+    let files = [
+        ("asv.conf.json", config),
+        ("pyproject.toml", ""),
+        ("quick/__init__.py", ""),
+        ("asv_bench/suites/sorting.py", "class Sorting:\n    def time_sort(self):\n        pass\n"),
+        (
+            "asv_bench/suites/deep/bench_all.py",
+            "def time_all():\n    pass\nif __name__ == '__main__':\n    pass\n",
+        ),
+        ("asv_bench/suites/memory.py", "def peakmem_all():\n    pass\n"),
+    ];
+    let project = facts(&files);
+    let all = candidates(&project);
+    all.iter().for_each(|draft| loads(draft, &project));
+    assert_eq!(
+        all.iter().map(|draft| draft.bench.as_str()).collect::<Vec<_>>(),
+        ["deep.bench_all", "sorting"]
+    );
+    assert_eq!(
+        (all[1].figure.clone(), all[1].trust),
+        (Figure::Report("asv", Some("asv.json".to_owned())), Trust::Inside)
+    );
+    let script = measure_sh(&all[1]).unwrap();
+    assert!(
+        script.contains("disc_benchmarks(\"suites.sorting\")") && script.contains("\"asv_bench/suites\""),
+        "{script}"
+    );
+    assert!(all[1].locked.contains(&"/asv_bench/suites/".to_owned()));
+}
+
+#[test]
+fn tests_of_javascript_are_run_without_coverage_and_linters_and_named_where_their_runner_can() {
+    let line = |scripts: &str| {
+        let package =
+            format!(r#"{{"main": "index.js", "scripts": {scripts}, "devDependencies": {{"x": "1"}}}}"#);
+        let mut project =
+            facts(&[("package.json", &package), ("index.js", ""), ("bench.js", "require('./index.js')\n")]);
+        project.ignored.insert("node_modules".to_owned());
+        let mut checks = first(&project).checks;
+        let check = checks.pop()?;
+        let line = check.command[2].rsplit("\"$0\" && ").next()?.to_owned();
+        Some((line.replace("export PATH=\"$PWD/node_modules/.bin:$PATH\" && ", ""), check.format))
+    };
+    for (scripts, expected) in [
+        (r#"{"test": "eslint . && c8 --100 node --test test/"}"#, "node --test --test-reporter=tap test/"),
+        (
+            r#"{"test": "c8 npm run test:unit && tsd", "test:unit": "tape \"test/*.js\" | faucet"}"#,
+            "tape \"test/*.js\"",
+        ),
+        (
+            r#"{"test": "npm run -s lint && npm t2", "lint": "xo", "t2": "mocha -u tdd"}"#,
+            "mocha --reporter tap -u tdd",
+        ),
+        (r#"{"test": "vitest --coverage --watch=false src"}"#, "vitest run --reporter=tap-flat src"),
+    ] {
+        assert_eq!(line(scripts), Some((expected.to_owned(), "tap")));
+    }
+    assert_eq!(line(r#"{"test": "jest"}"#), Some(("jest --ci --watchman=false".to_owned(), "exit")));
+    assert_eq!(line(r#"{"test": "echo \"Error: no test specified\" && exit 1"}"#), None);
+}
+
+#[test]
+fn tests_whose_runner_is_not_installed_are_no_check_and_what_installs_it_is_said() {
+    let package =
+        r#"{"main": "index.js", "scripts": {"test": "tape test/*.js"}, "devDependencies": {"tape": "5"}}"#;
+    let draft = first(&facts(&[
+        ("package.json", package),
+        ("index.js", ""),
+        ("bench.js", "require('./index.js')\n"),
+    ]));
+    assert_eq!((draft.checks.len(), draft.install.len()), (0, 0), "it can be measured without");
+    assert_eq!(lines(&draft.tests_need), ["npm install --no-package-lock"]);
+}
+
+#[test]
+fn a_bundle_is_measured_by_the_size_of_the_file_that_the_manifest_names_and_no_commit_holds() {
+    let package = r#"{"main": "./dist/quick.cjs", "exports": {"types": "./index.d.ts", "import": "./dist/quick.mjs"},
+        "scripts": {"build": "npm run lint && rollup -c && npm run size", "test": "mocha"}, "devDependencies": {"rollup": "4"}}"#;
+    let files = [("package.json", package), ("src/index.js", "")];
+    let mut project = facts(&files);
     project.ignored.insert("node_modules".to_owned());
     let draft = first(&project);
-    assert_eq!((draft.from_checkout, draft.needs), (vec!["node_modules".to_owned()], vec![]));
+    assert_eq!(
+        (draft.bench.as_str(), draft.figure.clone()),
+        ("bundle-size", Figure::Meter("artifact_bytes"))
+    );
+    let build = draft.build.unwrap();
+    assert_eq!(build.artifact.unwrap(), "{target}/tree/dist/quick.cjs");
+    assert!(build.command[2].ends_with(" && rollup -c"), "neither lint nor size: {:?}", build.command);
+    assert!(draft.checks[0].command[2].contains("{ rollup -c; } >&2 && mocha"), "{:?}", draft.checks);
+    // What is committed is no build's.
+    let committed = [&files[..], &[("dist/quick.cjs", ""), ("dist/quick.mjs", "")]].concat();
+    assert!(candidates(&facts(&committed)).iter().all(|draft| draft.bench != "bundle-size"));
+    // A benchmark that loads it has it built first.
+    let bench = ("bench.js", "const quick = require('./dist/quick.cjs')\n");
+    let draft = first(&facts(&[&files[..], &[bench]].concat()));
+    assert_eq!(draft.bench, "bench");
+    assert!(draft.build.unwrap().command[2].ends_with(" && rollup -c"));
+}
+
+#[test]
+fn of_a_script_that_asks_the_clock_when_to_end_no_time_is_taken() {
+    let bench = ("bench.js", "require('./index.js')\nlet n = 0\nwhile (Date.now() - t < 1000) n++\n");
+    let draft = first(&facts(&[("package.json", r#"{"main": "index.js"}"#), ("index.js", ""), bench]));
+    assert!(draft.needs.iter().any(|need| need.contains("runs for a fixed time")), "{:?}", draft.needs);
+    assert!(measure_sh(&draft).unwrap().contains("exit 1"));
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! A training script that prints a loss at its end, beside one that prepares its data: the shape of karpathy/autoresearch.
 
-use super::{Draft, Facts, Figure, Trust, variable, words};
+use super::{Draft, Facts, Figure, Trust, install, variable, words};
 
 /// Metrics that such scripts print, and which way is better.
 const METRICS: [(&str, &str); 5] = [
@@ -19,7 +19,7 @@ pub(super) fn drafts(facts: &Facts) -> Vec<Draft> {
     if !facts.has("prepare.py") {
         return vec![];
     }
-    let environment = [".venv", "venv"].into_iter().find(|dir| facts.ignored.contains(*dir));
+    let (environment, commands) = install::python(facts, &[]);
     let python = environment.map_or_else(|| "python3".to_owned(), |dir| format!("{{tree}}/{dir}/bin/python"));
     let mut draft =
         Draft::new("train", format!("train.py, which prints {metric} at its end"), words(&["train.py"]));
@@ -38,10 +38,7 @@ pub(super) fn drafts(facts: &Facts) -> Vec<Draft> {
         "piton.toml, [measure] read and devices: open there the data that prepare.py left, e.g. read = [\"~/.cache/NAME\"], and the graphics card, e.g. devices = [\"nvidia\"]"
             .to_owned(),
     );
-    draft.needs.extend(
-        (environment.is_none() && facts.has("uv.lock")).then(|| {
-            "uv sync, then piton init again: the environment that uv makes is not here yet".to_owned()
-        }),
-    );
+    draft.needs.extend(commands.iter().find_map(|command| install::installer(facts, command)));
+    draft.install = commands;
     vec![draft]
 }

@@ -36,6 +36,10 @@ pub(crate) struct InitArgs {
     /// Write the files and try nothing.
     #[arg(long, conflicts_with = "agents")]
     pub no_try: bool,
+    /// Install first what the project says that it needs, by its own package manager, in this checkout: outside of the walls, with the
+    /// network.
+    #[arg(long, conflicts_with = "agents")]
+    pub install: bool,
     /// Commit the files that it wrote, where the try worked: a run begins from a commit.
     #[arg(long, conflicts_with = "agents")]
     pub commit: bool,

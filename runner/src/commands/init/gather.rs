@@ -45,8 +45,26 @@ pub(super) fn facts(repo: &Repo, dir: &Path, within: &str, commit: Option<Id>) -
     }
     if facts.files.keys().any(|path| path.ends_with(".py")) {
         (facts.modules, facts.system_python) = modules(dir, &facts.ignored);
+        let environment = [".venv", "venv"].iter().any(|name| facts.ignored.contains(*name));
+        if let (false, Some(lock)) = (environment, lock(dir, &facts)) {
+            facts.modules = locked(&lock);
+        }
     }
     Ok(facts)
+}
+
+/// uv's lock, where one is committed.
+fn lock(dir: &Path, facts: &Facts) -> Option<String> {
+    let bytes = facts.files.get("uv.lock").filter(|bytes| **bytes <= MOST)?;
+    fs::read_to_string(dir.join("uv.lock")).ok().filter(|text| text.len() as u64 == *bytes)
+}
+
+/// Which modules an environment made by uv's lock can have.
+fn locked(lock: &str) -> BTreeSet<String> {
+    let names: BTreeSet<&str> =
+        lock.lines().filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"')).collect();
+    let there = |module: &&str| names.contains(module.replace('_', "-").as_str());
+    MODULES.into_iter().filter(there).map(str::to_owned).collect()
 }
 
 fn texts(dir: &Path, files: &BTreeMap<String, u64>) -> BTreeMap<String, String> {
