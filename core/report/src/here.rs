@@ -3,7 +3,7 @@
 use piton_base::metric::Metric;
 use piton_run::stopping::Stop;
 use piton_run::summary::Standing;
-use piton_trial::text::{clean, from_to, number, plural, seconds};
+use piton_trial::text::{clean, from_to, plural, seconds, value};
 
 /// Where a user stands.
 #[derive(Debug)]
@@ -207,7 +207,7 @@ fn of(run: &RunHere) -> String {
             format!(", {}", from_to(from, to, &run.metric))
         }
         (Some(value), _) => {
-            format!(", {} {} {}", clean(&run.metric.name, 60), number(value), clean(&run.metric.unit, 30))
+            format!(", {} {}", clean(&run.metric.name, 60), value::value(value, &run.metric))
         }
         _ => String::new(),
     };

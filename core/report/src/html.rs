@@ -22,7 +22,7 @@ use piton_run::rechecks;
 use piton_run::summary::Verification;
 use piton_trial::record::Record;
 use piton_trial::text::width;
-use piton_trial::text::{clean, ends, gain, noun, number, plural, printable};
+use piton_trial::text::{clean, ends, gain, noun, plural, printable, value};
 
 pub use facts::{PageProvenance, RunFacts, TimeSpent, TrialFacts, Verified};
 pub use live::{Served, answer, live, news, row, strip};
@@ -113,8 +113,8 @@ fn title(view: &View) -> String {
 }
 
 fn headline(view: &View, facts: &RunFacts) -> Markup {
-    let unit = clean(&view.metric.unit, 30);
     let values = facts.baseline_value.zip(facts.incumbent_value);
+    let values = values.map(|(from, to)| value::both(from, to, view.metric));
     html! {
         header {
             h1 { (clean(view.experiment, 60)) " " span class="faint" { "run " (clean(view.run, 60)) } }
@@ -141,10 +141,10 @@ fn headline(view: &View, facts: &RunFacts) -> Markup {
                     strong class="figure faint" { (gain(facts.sum_of_keeps, view.metric)) }
                     span { "the sum of what the keeps measured: inflated, since each was kept for having come out well" }
                 }
-                @if let Some((from, to)) = values {
+                @if let Some([from, to, unit]) = values {
                     div {
-                        strong class="figure" { (number(from)) " → " (number(to)) }
-                        span { (clean(&view.metric.name, 60)) @if !unit.is_empty() { ", " (unit) } ", "
+                        strong class="figure" { (from) " → " (to) }
+                        span { (clean(&view.metric.name, 60)) @if !unit.is_empty() { "," (unit) } ", "
                             @if view.metric.direction == Direction::Higher { "higher" } @else { "lower" } " is better" }
                     }
                 }

@@ -13,7 +13,7 @@ use crate::plot::{Mark, Staircase, TrialKind, drawable};
 use piton_base::metric::{Direction, Gain, Metric, Scale};
 use piton_trial::record::Cost;
 use piton_trial::text::width;
-use piton_trial::text::{clean, gain, noun, number};
+use piton_trial::text::{clean, gain, noun, number, value};
 
 /// Whose results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -295,14 +295,13 @@ impl Imported {
             verification: None,
             claimed: Some(self.source.word().to_owned()),
         }
+        .in_its_unit()
     }
 
     /// Where the run stands by what its tool claims, for people.
     pub fn status(&self, facts: &RunFacts) -> String {
-        let unit = if self.unit.is_empty() { String::new() } else { format!(" {}", self.unit) };
-        let value = |x: Option<f64>| {
-            x.map_or_else(|| "-".to_owned(), |x| format!("{}{unit}", piton_trial::text::number(x)))
-        };
+        let told = self.told();
+        let value = |x: Option<f64>| x.map_or_else(|| "-".to_owned(), |x| value::value(x, &told));
         let counts: Vec<String> = facts.counts.iter().map(|(kind, n)| format!("{n} {kind}")).collect();
         let mut text = format!("run {}, imported from {}\n", clean(&self.name, 80), self.source.word());
         let mut line = |name: &str, value: String| text.push_str(&format!("  {name:<12} {value}\n"));

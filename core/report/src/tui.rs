@@ -10,7 +10,7 @@ use crate::html::View;
 use crate::live_state::{self, Live, LiveTrial};
 use crate::plot::{self, Glyph, Medium, TrialKind};
 use piton_base::metric::Metric;
-use piton_trial::text::{clean, ends, gain, number, plural, seconds};
+use piton_trial::text::{clean, ends, gain, plural, seconds, value};
 
 /// A staircase is not drawn into less than this, in columns and lines.
 const STAIRS: (u16, u16) = (40, 9);
@@ -234,8 +234,8 @@ fn head(view: &View) -> Line<'static> {
         text.push_str(&format!("{} {n} {}", if i == 0 { ":" } else { "," }, kind.word()));
     }
     if let Some((from, to)) = facts.baseline_value.zip(facts.incumbent_value) {
-        let unit = clean(&view.metric.unit, 30);
-        text.push_str(&format!("  {} → {} {unit}", number(from), number(to)));
+        let [from, to, unit] = value::both(from, to, view.metric);
+        text.push_str(&format!("  {from} → {to}{unit}"));
     }
     let verified = view.verification.map_or_else(
         || ", not verified".to_owned(),

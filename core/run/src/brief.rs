@@ -16,7 +16,7 @@ use piton_trial::record::{Outcome, Record};
 use piton_trial::scope::Scope;
 use piton_trial::text::width;
 use piton_trial::text::{
-    clean, ends, failed_test, gain, interval, like, number, plural, printable, seconds, size, verdict,
+    clean, ends, failed_test, gain, interval, like, number, plural, printable, seconds, size, value, verdict,
 };
 
 /// Records that a brief tells of.
@@ -248,9 +248,7 @@ fn goal(facts: &BriefFacts) -> String {
 
 fn standing(facts: &BriefFacts) -> String {
     let BriefFacts { metric, best, baseline, .. } = facts;
-    let value = |x: Option<f64>| {
-        x.map_or_else(|| "-".to_owned(), |x| format!("{} {}", number(x), cut(&metric.unit, 40)))
-    };
+    let value = |x: Option<f64>| x.map_or_else(|| "-".to_owned(), |x| value::value(x, metric));
     let total = baseline.zip(best.1).and_then(|(from, to)| metric.gain(from, to));
     let noise = match (facts.lessons.resolves, facts.tau) {
         (_, Some(Gain::ZERO)) => "none: the metric gives the same value every time".to_owned(),

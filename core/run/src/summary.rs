@@ -16,7 +16,9 @@ use piton_rule::keep::Verdict;
 use piton_trial::record::{Cost, Outcome, Pair, Record, counted};
 use piton_trial::text::width;
 
-use piton_trial::text::{clean, ends, exactly, expected, from_to, gain, noun, number, plural, seconds, size};
+use piton_trial::text::{
+    clean, ends, exactly, expected, from_to, gain, noun, number, plural, seconds, size, value,
+};
 
 /// Where a run stands.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -168,8 +170,7 @@ fn held_words(records: &[Record], metric: &Metric) -> Vec<String> {
 
 /// The same for people.
 pub fn status_words(standing: &Standing, metric: &Metric) -> String {
-    let value =
-        |x: Option<f64>| x.map_or_else(|| "-".to_owned(), |x| format!("{} {}", number(x), metric.unit));
+    let value = |x: Option<f64>| x.map_or_else(|| "-".to_owned(), |x| value::value(x, metric));
     let reasons: Vec<String> =
         standing.reasons.iter().map(|(reason, n)| format!("{n} {}", clean(reason, 60))).collect();
     let mut text = format!("run {}, branch piton/{}\n", standing.run, standing.run);

@@ -1,6 +1,7 @@
 //! Numbers and foreign text in the form in which people read them.
 
 pub mod toml_value;
+pub mod value;
 mod verdict;
 
 use crate::check::{CheckResult, FailedTest};
@@ -119,9 +120,9 @@ pub fn expected(by: f64, metric: &Metric) -> String {
 
 /// The value before and after, and the change: `bytes 36512 -> 16008 (-56.2 %)`.
 pub fn from_to(from: f64, to: f64, metric: &Metric) -> String {
-    let unit = if metric.unit.is_empty() { String::new() } else { format!(" {}", clean(&metric.unit, 30)) };
+    let [old, new, unit] = value::both(from, to, metric);
     let by = metric.gain(from, to).map_or_else(String::new, |by| format!(" ({})", exactly(by, metric)));
-    format!("{} {} -> {}{unit}{by}", clean(&metric.name, 60), number(from), number(to))
+    format!("{} {old} -> {new}{unit}{by}", clean(&metric.name, 60))
 }
 
 /// Seconds as `52 s` or `3 min 20 s`.

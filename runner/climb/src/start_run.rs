@@ -21,7 +21,7 @@ use piton_core::trial::record::{Claimed, Outcome, Provenance, Record, Seconds, S
 use piton_core::trial::scope;
 use piton_core::trial::state::Owner;
 use piton_core::trial::text;
-use piton_core::trial::text::{clean, number, plural, seconds};
+use piton_core::trial::text::{clean, plural, seconds};
 use piton_system::clock::{self, Stopwatch};
 use piton_system::config::Config;
 use piton_system::failpoint;
@@ -243,13 +243,12 @@ fn tell_baseline(world: &World, config: Config, record: &Record) {
         Scale::Ratio => String::new(),
         Scale::Difference => format!(", compared by difference, in {}", text::clean(metric.units(), 30)),
     };
-    let value = record.value(&config.metric.name).map_or_else(String::new, number);
+    let value = record.value(&metric.name).map_or_else(String::new, |x| text::value::value(x, metric));
     world.progress.line(
         Tone::Plain,
         &format!(
-            "baseline {} {value} {} ({}{compared}{tau}), gates pass\n",
-            config.metric.name,
-            config.metric.unit,
+            "baseline {} {value} ({}{compared}{tau}), gates pass\n",
+            metric.name,
             match record.measured.runs.len() {
                 0 => format!("{} of two builds", plural(record.measured.pairs.len(), "pair")),
                 runs => plural(runs, "run"),

@@ -144,8 +144,7 @@ pub fn attempt_of(world: World, config: &Config, commit: Id) -> Result<Attempt> 
     let (measured, failed) = match ended? {
         Ok(Sample { values, checks, .. }) => {
             let value = values.get(&config.metric.name).copied().unwrap_or_default();
-            let mut said = format!("{} {} {}", config.metric.name, text::number(value), config.metric.unit);
-            said.truncate(said.trim_end().len());
+            let mut said = format!("{} {}", config.metric.name, text::value::value(value, &config.metric));
             checks.iter().for_each(|check| said.push_str(&format!("; checked {check}")));
             (Some(said), None)
         }

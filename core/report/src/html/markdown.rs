@@ -3,7 +3,7 @@
 use super::View;
 use crate::plot;
 use piton_run::stopping;
-use piton_trial::text::{clean, ends, gain, noun, number, seconds};
+use piton_trial::text::{clean, ends, gain, noun, seconds, value};
 
 /// Keeps that are listed.
 const KEEPS: usize = 30;
@@ -44,7 +44,8 @@ pub fn markdown(view: &View) -> String {
         gain(facts.sum_of_keeps, view.metric)
     ));
     if let (Some(from), Some(to)) = (facts.baseline_value, facts.incumbent_value) {
-        text.push_str(&format!("{} → {} {}\n\n", number(from), number(to), clean(&view.metric.unit, 30)));
+        let [from, to, unit] = value::both(from, to, view.metric);
+        text.push_str(&format!("{from} → {to}{unit}\n\n"));
     }
     let spent = facts.seconds;
     let counts: Vec<String> =

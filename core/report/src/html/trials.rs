@@ -9,7 +9,7 @@ use piton_rule::keep::Estimate;
 use piton_run::stopping;
 use piton_trial::record::{Outcome, Record};
 use piton_trial::text::width;
-use piton_trial::text::{self, clean, ends, expected, gain, number, printable, seconds, verdict};
+use piton_trial::text::{self, clean, ends, expected, gain, number, printable, seconds, value, verdict};
 
 /// The page is not longer than this, in bytes, unless its rows alone are.
 const PAGE_BYTES: usize = 2_850_000;
@@ -194,7 +194,8 @@ impl TrialRows<'_> {
             @if let Some(metrics) = &record.measured.metrics {
                 p class="faint" {
                     @for (i, (metric, value)) in metrics.iter().take(20).enumerate() {
-                        @if i > 0 { ", " } @if metric == name { b { (clean(metric, 60)) " " (number(*value)) } } @else { (clean(metric, 60)) " " (number(*value)) }
+                        @if i > 0 { ", " } @let told = value::beside(metric, *value, self.view.metric);
+                        @if metric == name { b { (clean(metric, 60)) " " (told) } } @else { (clean(metric, 60)) " " (told) }
                     }
                 }
             }

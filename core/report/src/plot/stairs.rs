@@ -12,7 +12,7 @@ use piton_run::rechecks::BranchState;
 use piton_run::summary::Verification;
 use piton_trial::record::Record;
 use piton_trial::text::width;
-use piton_trial::text::{clean, ends, gain, number};
+use piton_trial::text::{clean, ends, gain, number, value};
 
 /// Whether levels can be drawn from this value.
 pub(crate) fn drawable(scale: Scale, value: f64) -> bool {
@@ -112,6 +112,18 @@ impl Staircase {
                 .map(|verification| (verification.gain.0, verification.low.0, verification.high.0)),
             claimed: None,
         }
+        .in_its_unit()
+    }
+
+    /// The same with the values in the unit in which the first is a plain number. Levels of ratios do not depend on it.
+    pub(crate) fn in_its_unit(mut self) -> Self {
+        if let (Scale::Ratio, Some(start)) = (self.scale, self.start) {
+            let (by, unit) = value::scaled(start, value::unit(&self.told()));
+            if by != 1.0 {
+                (self.start, self.unit) = (Some(start * by), unit);
+            }
+        }
+        self
     }
 
     /// The value of the metric at a level.

@@ -6,7 +6,7 @@ use piton_base::metric::{Metric, Values};
 use piton_trial::proposal::{self, Claim};
 use piton_trial::record::{Outcome, Record, Seconds};
 use piton_trial::text::width;
-use piton_trial::text::{clean, gain, noun, number, seconds};
+use piton_trial::text::{clean, gain, noun, seconds, value};
 
 /// What a line of the log needs of a record: the pairs are passed over.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -101,7 +101,7 @@ pub fn log_line(line: &LogLine, metric: &Metric) -> String {
             &line.trial.to_string(),
             line.outcome.status().word(),
             &estimate.map_or_else(|| "-".to_owned(), |e| gain(e.gain, metric)),
-            &value.map_or_else(|| "-".to_owned(), |value| number(*value)),
+            &value.map_or_else(|| "-".to_owned(), |value| value::beside(&metric.name, *value, metric)),
             &estimate.map_or_else(|| "-".to_owned(), |e| e.pairs.to_string()),
             &seconds(line.seconds.total),
             &clean(&line.outcome.reason(), 60),

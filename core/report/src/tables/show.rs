@@ -6,7 +6,8 @@ use piton_rule::keep::Case;
 use piton_run::{power, stopping};
 use piton_trial::record::{Outcome, Record};
 use piton_trial::text::{
-    clean, expected, failed_test, gain, like, number, plural, seconds, size, slow_start, verdict, width,
+    clean, expected, failed_test, gain, like, number, plural, seconds, size, slow_start, value, verdict,
+    width,
 };
 
 /// Everything about one trial, for `piton show`, except its diff: with what it was judged by.
@@ -19,7 +20,7 @@ pub fn show(record: &Record, metric: &Metric, gates: &[Gate], case: &Case) -> St
     gated(&mut text, record, gates);
     measured(&mut text, record, metric);
     asked(&mut text, record, metric, case);
-    medians(&mut text, record);
+    medians(&mut text, record, metric);
     text
 }
 
@@ -124,9 +125,14 @@ fn gated(text: &mut String, record: &Record, gates: &[Gate]) {
 /// Pairs and single runs.
 fn measured(text: &mut String, record: &Record, metric: &Metric) {
     if !record.measured.pairs.is_empty() {
-        text.push_str(&format!("\npairs, {} in {}\n", metric.name, metric.unit));
+        // A unit that a time is told in stands beside each.
+        let first = record.measured.pairs[0].incumbent.get(&metric.name).copied().unwrap_or_default();
+        let unit = if value::scaled(first, value::unit(metric)).0 == 1.0 { &metric.unit } else { "" };
+        let unit = if unit.is_empty() { String::new() } else { format!(" in {unit}") };
+        text.push_str(&format!("\npairs, {}{unit}\n", metric.name));
         for (i, pair) in record.measured.pairs.iter().enumerate() {
-            let side = |values: &Values| values.get(&metric.name).copied().map_or("-".into(), number);
+            let told = |x: &f64| value::beside(&metric.name, *x, metric);
+            let side = |values: &Values| values.get(&metric.name).map_or("-".into(), told);
             text.push_str(&format!(
                 "  {:>3}  incumbent {:>10}  challenger {:>10}  {:>8}  {:?} first\n",
                 i + 1,
@@ -148,8 +154,11 @@ fn measured(text: &mut String, record: &Record, metric: &Metric) {
         ("fresh runs of the incumbent", &record.measured.reference),
     ] {
         if !runs.is_empty() {
-            let values: Vec<String> =
-                runs.iter().filter_map(|run| run.get(&metric.name).copied()).map(number).collect();
+            let values: Vec<String> = runs
+                .iter()
+                .filter_map(|run| run.get(&metric.name))
+                .map(|x| value::beside(&metric.name, *x, metric))
+                .collect();
             text.push_str(&format!("\n{name}, {}\n  {}\n", metric.name, values.join("  ")));
         }
     }
@@ -181,11 +190,11 @@ fn asked(text: &mut String, record: &Record, metric: &Metric, case: &Case) {
 }
 
 /// The challenger's metrics.
-fn medians(text: &mut String, record: &Record) {
+fn medians(text: &mut String, record: &Record, metric: &Metric) {
     if let Some(metrics) = &record.measured.metrics {
         text.push_str("\nmetrics of the challenger, medians over its samples\n");
         metrics.iter().for_each(|(name, value)| {
-            text.push_str(&format!("  {:<24} {:>10}\n", clean(name, 60), number(*value)))
+            text.push_str(&format!("  {:<24} {:>10}\n", clean(name, 60), value::beside(name, *value, metric)))
         });
     }
 }

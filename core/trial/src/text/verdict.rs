@@ -1,6 +1,6 @@
 //! What became of a trial, in a sentence with the numbers that carry it: why it was kept, discarded or not judged.
 
-use super::{clean, exactly, gain, interval, listed, number, plural, seconds, size};
+use super::{clean, exactly, gain, interval, listed, number, plural, seconds, size, value};
 use crate::record::{Outcome, Pair, Record};
 use crate::similarity::Like;
 use piton_base::metric::{Direction, Gain, Metric};
@@ -60,8 +60,8 @@ pub fn verdict(record: &Record, metric: &Metric, alpha: f64) -> String {
             "discarded: {}; {}{}, {}{}",
             match verdict {
                 Verdict::Worse => "worse".to_owned(),
-                Verdict::Guarded(metric) => {
-                    format!("{metric} is proven worse than its limit{}", both_sides(record, metric))
+                Verdict::Guarded(guarded) => {
+                    format!("{guarded} is proven worse than its limit{}", both_sides(record, guarded, metric))
                 }
                 Verdict::OneOrder => one_order(record, metric),
                 _ => "not shown better".to_owned(),
@@ -178,13 +178,16 @@ pub fn like(earlier: &Like, metric: &Metric) -> String {
 }
 
 /// ` (50 -> 2500)`: the medians of a metric over the pairs.
-fn both_sides(record: &Record, metric: &str) -> String {
+fn both_sides(record: &Record, name: &str, metric: &Metric) -> String {
     let median = |side: &dyn Fn(&Pair) -> Option<f64>| {
         stats::median(&record.measured.pairs.iter().filter_map(side).collect::<Vec<_>>())
     };
-    let from = median(&|pair| pair.incumbent.get(metric).copied());
-    let to = median(&|pair| pair.challenger.get(metric).copied());
-    from.zip(to).map_or_else(String::new, |(from, to)| format!(" ({} -> {})", number(from), number(to)))
+    let from = median(&|pair| pair.incumbent.get(name).copied());
+    let to = median(&|pair| pair.challenger.get(name).copied());
+    from.zip(to).map_or_else(String::new, |(from, to)| {
+        let [from, to, unit] = value::both_beside(name, from, to, metric);
+        format!(" ({from} -> {to}{unit})")
+    })
 }
 
 /// A gain that is there after the challenger alone, with the medians of both.
