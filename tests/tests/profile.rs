@@ -119,3 +119,60 @@ fn without_a_profiler_a_climb_goes_on_and_says_so_and_profile_says_what_to_insta
     assert_eq!(climbed.status, 0, "{climbed:?}");
     assert!(climbed.err.contains("not profiled: perf is not installed"), "{climbed:?}");
 }
+
+/// A module of Go with a benchmark of fixed length, measured by its test binary or by `go test`.
+const GO: &str = r#"name = "go"
+[metric]
+of = "all"
+[scope]
+editable = ["x.go"]
+[build]
+command = ["sh", "-c", "cd \"$0\" && go test -c -o \"$1/x.test\" .", "{tree}", "{target}"]
+artifact = "{target}/x.test"
+env = { GOCACHE = "{target}/go", GOFLAGS = "-mod=readonly", GOTOOLCHAIN = "local" }
+timeout_s = 300
+[measure]
+command = ["sh", "-c", "cd \"$0\" && exec \"$1\" -test.run '^$' -test.bench . -test.benchtime 200x", "{tree}", "{artifact}"]
+format = "go"
+timeout_s = 120
+"#;
+
+#[test]
+fn a_benchmark_of_go_is_profiled_by_go_itself() {
+    if std::process::Command::new("go").arg("version").output().is_err() {
+        eprintln!("SKIPPED: there is no go");
+        return;
+    }
+    let module = Scratch::empty();
+    module.git(&["init", "--quiet", "--initial-branch=main"]);
+    module.write("go.mod", "module example.org/x\n\ngo 1.18\n");
+    module.write(
+        "x.go",
+        "package x\n\n//go:noinline\nfunc ClimbTheRock(n int) (s float64) {\n\tfor i := 1; i < n; i++ {\n\t\ts += 1 / float64(i)\n\t}\n\treturn s\n}\n",
+    );
+    module.write(
+        "x_test.go",
+        "package x\n\nimport \"testing\"\n\nfunc BenchmarkRock(b *testing.B) {\n\tfor i := 0; i < b.N; i++ {\n\t\tClimbTheRock(2000000)\n\t}\n}\n",
+    );
+    let (binary, go) = (
+        "exec \\\"$1\\\" -test.run '^$' -test.bench . -test.benchtime 200x\", \"{tree}\", \"{artifact}\"]",
+        "export GOCACHE=$TMPDIR/go GOFLAGS=-mod=readonly GOTOOLCHAIN=local && exec go test -run '^$' -bench . -benchtime 200x\", \"{tree}\"]",
+    );
+    let by_go = GO.replace(binary, go);
+    assert_ne!(by_go, GO);
+    for config in [GO, &by_go] {
+        module.write("piton.toml", config);
+        module.commit("a module");
+        let seen = module.piton(&["profile", "--json"]);
+        assert_eq!(seen.status, 0, "{seen:?}");
+        let seen = seen.json();
+        let hot = &seen["hot"][0];
+        assert_eq!(
+            (&seen["profiler"], &hot["function"]),
+            (&"go".into(), &"example.org/x.ClimbTheRock".into()),
+            "{seen}"
+        );
+        assert!(hot["place"].as_str().is_some_and(|place| place.starts_with("x.go:")), "{seen}");
+        assert_eq!(module.git(&["status", "--porcelain"]), "");
+    }
+}

@@ -121,6 +121,29 @@ pub fn of_stacks(text: &str) -> Profile {
     counted.profile()
 }
 
+/// The profile in what `go tool pprof -top -lines` wrote: a table whose head ends in `cum%`.
+pub fn of_pprof(text: &str) -> Profile {
+    let mut counted = Counted::default();
+    for line in text.lines().skip_while(|line| !line.trim_end().ends_with("cum%")).skip(1) {
+        let mut rest = line.trim_start();
+        let mut first = None;
+        // flat, flat%, sum%, cum, cum%
+        for _ in 0..5 {
+            let (field, after) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+            first = first.or(field.parse::<u64>().ok());
+            rest = after.trim_start();
+        }
+        let Some(samples) = first.filter(|samples| *samples > 0 && !rest.is_empty()) else { continue };
+        let plain =
+            rest.strip_suffix(" (inline)").or_else(|| rest.strip_suffix(" (partial-inline)")).unwrap_or(rest);
+        match plain.split_once(' ') {
+            Some((function, place)) => counted.add(function, None, Some(place), samples),
+            None => counted.add(plain, None, None, samples),
+        }
+    }
+    counted.profile()
+}
+
 /// The profiles that V8 wrote, as one.
 ///
 /// # Errors
@@ -240,6 +263,19 @@ mod tests {
         assert_eq!(line(&seen.hot[0]), " 90.0 %  hot  src/a.js:7");
         assert_eq!(line(&seen.hot[1]), " 10.0 %  (anonymous)  src/a.js:1");
         assert!(of_v8(&["[".to_owned()]).is_err());
+    }
+
+    #[test]
+    fn lines_of_a_function_are_one_in_what_pprof_prints() {
+        let text = "File: u.test\nType: samples\nTime: Nov 26, 2026 at 11:12pm (UTC)\nDuration: 2.33s, Total samples = 99 \nShowing nodes accounting for 99, 100% of 99 total\n      flat  flat%   sum%        cum   cum%\n        60 60.60% 60.60%         60 60.60%  example.com/x.search[...] /w/src/properties.go:143\n        29 29.29% 89.89%         30 30.30%  example.com/x.search[...] /w/src/properties.go:144\n        10 10.10%   100%         10 10.10%  runtime.nanotime /usr/lib/go-1.19/src/runtime/time_nofake.go:19 (inline)\n         0     0%   100%          8  8.08%  testing.(*B).launch /usr/lib/go-1.19/src/testing/benchmark.go:331\n";
+        let seen = of_pprof(text).below(&["/w".into()]);
+        assert_eq!((seen.samples, seen.hot.len()), (99, 2));
+        assert_eq!(line(&seen.hot[0]), " 89.9 %  example.com/x.search[...]  src/properties.go:143");
+        assert_eq!(
+            line(&seen.hot[1]),
+            " 10.1 %  runtime.nanotime  /usr/lib/go-1.19/src/runtime/time_nofake.go:19"
+        );
+        assert_eq!(of_pprof("no profile\n").samples, 0);
     }
 
     #[test]

@@ -3,9 +3,12 @@
 //! The profiler stands outside of the walls and starts what stands within them. What it wrote is read by its own program behind
 //! walls, since it leads to files that the candidate made.
 
+mod read;
+mod stand_in;
+
 use std::cell::RefCell;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use crate::build::{BuildEnd, BuildStore, Built};
@@ -13,16 +16,13 @@ use crate::context::World;
 use crate::sample::{SampleProfiler, Sampled, Sampler};
 use piton_core::base::error::{Context, Result};
 use piton_core::rule::keep;
-use piton_core::run::hot_lines::{self, PERF_BETWEEN, PERF_FIELDS, Profile};
-use piton_core::trial::crash::Crash;
+use piton_core::run::hot_lines::Profile;
 use piton_core::trial::scope;
-use piton_core::trial::text::clean;
 use piton_system::beneath;
 use piton_system::config::Config;
 use piton_system::git::Id;
 use piton_system::host;
-use piton_system::process::{self, End, Job};
-use piton_system::sandbox::{self, JobAccess};
+use piton_system::process;
 use piton_system::state_home::Place;
 
 /// Samples a second, of each core: prime, so that it does not beat with what a program does by the clock.
@@ -45,11 +45,13 @@ pub enum Profiler {
     PySpy,
     /// V8's own, in node.
     Node,
+    /// Go's own, in its tests and benchmarks.
+    Go,
 }
 
 impl Profiler {
     /// All, in the order in which they are tried where nothing speaks for one.
-    pub const ALL: [Self; 3] = [Self::Perf, Self::PySpy, Self::Node];
+    pub const ALL: [Self; 4] = [Self::Perf, Self::PySpy, Self::Node, Self::Go];
 
     /// Its name.
     pub fn word(self) -> &'static str {
@@ -57,6 +59,7 @@ impl Profiler {
             Self::Perf => "perf",
             Self::PySpy => "py-spy",
             Self::Node => "node",
+            Self::Go => "go",
         }
     }
 
@@ -72,6 +75,7 @@ impl Profiler {
             Self::Perf => "your system's package of it is called perf, linux-perf or linux-tools",
             Self::PySpy => "pip install py-spy",
             Self::Node => "node itself profiles: install node",
+            Self::Go => "go itself profiles: install go",
         }
     }
 }
@@ -129,7 +133,7 @@ impl Profiling<'_> {
         let Some(program) = by.program() else {
             return nothing(
                 &format!("{} is not installed", by.word()),
-                format!("{}; or name another: --with perf, py-spy or node", by.install()),
+                format!("{}; or {}", by.install(), Self::another()),
             );
         };
         let mut config = self.config.clone();
@@ -177,6 +181,10 @@ impl Profiling<'_> {
                 self.stand_in_for_node(&mut config, &program, &wrote)?;
                 vec![]
             }
+            Profiler::Go => {
+                self.stand_in_for_go(&mut config, &program, &wrote, &side)?;
+                vec![]
+            }
         };
         let read = RefCell::new(None);
         let after = || {
@@ -208,14 +216,18 @@ impl Profiling<'_> {
             ),
             (Ok(_), _) => nothing(
                 &format!("{} took no sample", by.word()),
-                "name another: --with perf, py-spy or node; a sample of some milliseconds is too short"
-                    .to_owned(),
+                format!("{}; a sample of some milliseconds is too short", Self::another()),
             ),
-            (Err(why), _) => nothing(
-                &format!("what {} wrote was not read: {why}", by.word()),
-                "name another: --with perf, py-spy or node".to_owned(),
-            ),
+            (Err(why), _) => {
+                nothing(&format!("what {} wrote was not read: {why}", by.word()), Self::another())
+            }
         }
+    }
+
+    /// What to do where one saw nothing.
+    fn another() -> String {
+        let names = Profiler::ALL.map(Profiler::word);
+        format!("name another: --with {}", names.join(", "))
     }
 
     /// Directories below which the experiment's own files lie, where it is built and where it is measured: of no use to a reader.
@@ -245,145 +257,10 @@ impl Profiling<'_> {
             Profiler::PySpy
         } else if starts(&["node", "npm", "npx", "pnpm"]) {
             Profiler::Node
+        } else if starts(&["-test.bench"]) || starts(&["go"]) && starts(&["test"]) {
+            Profiler::Go
         } else {
             Profiler::Perf
         }
-    }
-
-    /// Has a program stand before node that starts it with its own profiler: it takes no such option from its environment.
-    fn stand_in_for_node(&self, config: &mut Config, node: &str, wrote: &Path) -> Result<()> {
-        use std::os::unix::fs::PermissionsExt;
-        let what = "nothing was profiled: nobody stands before node";
-        let programs = self.dir.join("programs");
-        fs::create_dir_all(&programs).context(what)?;
-        let program = programs.join("node");
-        let text =
-            format!("#!/bin/sh\nexec '{node}' --cpu-prof --cpu-prof-dir='{}' \"$@\"\n", wrote.display());
-        fs::write(&program, text).context(what)?;
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).context(what)?;
-        let path = std::env::var("PATH").unwrap_or_default();
-        let text = |path: &Path| path.to_string_lossy().into_owned();
-        if let Some(first) = config.measure.command.first_mut().filter(|first| *first == "node") {
-            *first = text(&program);
-        }
-        config.measure.env.insert("PATH".to_owned(), format!("{}:{path}", programs.display()));
-        config.measure.read.push(text(&programs));
-        config.measure.write.push(text(wrote));
-        Ok(())
-    }
-
-    /// What the profiler wrote, or why it cannot be read.
-    fn read(
-        &self,
-        by: Profiler,
-        program: &str,
-        wrote: &Path,
-        side: &Built,
-    ) -> Result<std::result::Result<Profile, String>> {
-        let lost = |e: std::io::Error| e.to_string();
-        Ok(match by {
-            Profiler::Perf => self.perf(program, wrote, side)?,
-            Profiler::PySpy => beneath::read(wrote, Path::new("data"), MOST)
-                .map_err(lost)
-                .map(|bytes| hot_lines::of_stacks(&String::from_utf8_lossy(&bytes))),
-            Profiler::Node => {
-                let names = fs::read_dir(wrote)
-                    .context("nothing was profiled")?
-                    .flatten()
-                    .map(|entry| entry.file_name());
-                let read = |name| beneath::read(wrote, Path::new(&name), MOST).map_err(lost);
-                let texts = names
-                    .take(PROCESSES)
-                    .map(|name| read(name).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()));
-                texts.collect::<std::result::Result<Vec<_>, _>>().and_then(|texts| hot_lines::of_v8(&texts))
-            }
-        })
-    }
-
-    /// Has perf read what it wrote: with lines where that works.
-    fn perf(
-        &self,
-        program: &str,
-        wrote: &Path,
-        side: &Built,
-    ) -> Result<std::result::Result<Profile, String>> {
-        let artifact = side
-            .artifact
-            .as_deref()
-            .and_then(Path::file_name)
-            .map(|name| name.to_string_lossy().into_owned());
-        let mut told = Err("it was not started".to_owned());
-        for fields in PERF_FIELDS {
-            told = self.perf_report(program, wrote, fields)?;
-            if told.is_ok() {
-                break;
-            }
-        }
-        Ok(told.map(|text| hot_lines::of_perf(&text, artifact.as_deref())))
-    }
-
-    /// What perf tells of what it wrote, behind walls: it looks into every program that ran.
-    fn perf_report(
-        &self,
-        program: &str,
-        wrote: &Path,
-        fields: &str,
-    ) -> Result<std::result::Result<String, String>> {
-        let data = wrote.join("data");
-        let words = [
-            program,
-            "report",
-            "--stdio",
-            "--no-children",
-            "--full-source-path",
-            "--call-graph",
-            "none",
-            "--field-separator",
-            PERF_BETWEEN,
-            // The hottest stand first, and of a long output the end is kept.
-            "--percent-limit",
-            "0.02",
-            "--fields",
-            fields,
-            "--input",
-        ];
-        let mut argv: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-        argv.push(data.to_string_lossy().into_owned());
-        let private = self.dir.join("private");
-        sandbox::private(&private)?;
-        let env = sandbox::private_env(process::bare_env(), &private);
-        let read = vec![
-            wrote.to_owned(),
-            self.place.at()?.to_owned(),
-            PathBuf::from("/proc"),
-            PathBuf::from("/sys"),
-        ];
-        let own =
-            JobAccess { read, write: vec![private.clone()], network: false, private: &private, env: &env };
-        let opens = self.config.measure.opens();
-        let policy = self.world.walls.measure(&opens, own);
-        let done = self.world.runner.run(&Job {
-            under: &[],
-            argv: &argv,
-            cwd: wrote,
-            env,
-            policy: Some(&policy),
-            stdout: self.dir.join("logs/profile.out"),
-            stderr: self.dir.join("logs/profile.log"),
-            timeout: READING,
-            gently: false,
-            seen: None,
-            stdin: None,
-            watch: None,
-            heedless: false,
-        })?;
-        if done.end != End::Exited(0) {
-            return Ok(Err(match done.end {
-                End::TimedOut => format!("it took longer than {} s", READING.as_secs()),
-                End::Exited(_) => clean(&Crash::of(&done.stderr, "").reason, 300),
-                End::Signalled(_) | End::Interrupted => format!("it was ended ({:?})", done.end),
-            }));
-        }
-        Ok(Ok(done.stdout))
     }
 }

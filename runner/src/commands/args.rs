@@ -422,7 +422,7 @@ pub(super) enum Command {
     },
     /// Show where the time of the best so far goes
     ///
-    /// Builds and measures it once more under perf, py-spy or node's own profiler, behind the same walls as a trial, and prints the hottest
+    /// Builds and measures it once more under perf, py-spy, or the profiler of node or Go itself, behind the same walls as a trial, and prints the hottest
     /// functions, each with its hottest line. What cargo builds gets names of lines for it, and is otherwise the same. Nothing is recorded: a
     /// profile is no measurement. `piton climb --profile` tells agents.
     #[command(after_help = "Example: piton profile --with perf\n\nExit status: 1 where nothing was profiled")]

@@ -212,7 +212,7 @@ pub(crate) struct LogArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct ProfileArgs {
-    /// The profiler: perf for whatever is compiled, py-spy for Python, node for JavaScript. Chosen by what the measuring command starts
+    /// The profiler: perf for whatever is compiled, py-spy for Python, node for JavaScript, go for its tests and benchmarks. Chosen by what the measuring command starts
     /// where absent.
     #[arg(long, value_name = "NAME", value_parser = profiler)]
     pub with: Option<Profiler>,

@@ -17,7 +17,7 @@ pub fn words(text: &str) -> std::result::Result<Words, String> {
 
 pub fn profiler(text: &str) -> std::result::Result<Profiler, String> {
     let named = Profiler::ALL.into_iter().find(|profiler| profiler.word() == text);
-    named.ok_or_else(|| "piton knows perf, py-spy and node".to_owned())
+    named.ok_or_else(|| format!("piton knows {}", Profiler::ALL.map(Profiler::word).join(", ")))
 }
 
 pub fn usd(text: &str) -> std::result::Result<f64, String> {
