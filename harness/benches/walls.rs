@@ -62,7 +62,7 @@ fn main() -> Result<()> {
     let (mut gains, mut starts) = (vec![], vec![]);
     for pair in 0..=pairs.parse()? {
         let drawn = random()?;
-        let tasks = prompts::tokenise(source.draw(drawn >> 1), &tokenizer, &checkpoint.config)
+        let tasks = prompts::tokenise(source.draw(drawn >> 1, 1), &tokenizer, &checkpoint.config)
             .map_err(|failure| format!("{failure:?}"))?;
         let (open, walled) = if drawn & 1 == 0 {
             let open = rate(&bare, &tasks)?;

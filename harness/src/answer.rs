@@ -42,6 +42,8 @@ pub struct Timed {
     pub first: Duration,
     /// From the write of the prompt to the arrival of the last token.
     pub last: Duration,
+    /// Time of all threads on a processor from the write of the prompt until the worker waits for the next one. Whoever collects bytes does not know.
+    pub on_processor: Duration,
 }
 
 impl<'a> Answer<'a> {
@@ -136,7 +138,7 @@ impl<'a> Answer<'a> {
     pub fn finish(self) -> Option<Timed> {
         let complete = self.is_complete();
         let first = self.first.filter(|_| complete)?;
-        Some(Timed { tokens: self.tokens, first, last: self.last })
+        Some(Timed { tokens: self.tokens, first, last: self.last, on_processor: Duration::ZERO })
     }
 }
 
@@ -173,7 +175,10 @@ mod tests {
             answer.feed(&[*byte], ms(i as u64)).unwrap();
         }
         let timed = answer.finish().unwrap();
-        assert_eq!(timed, Timed { tokens: vec![10, 11, 12], first: ms(19), last: ms(59) });
+        assert_eq!(
+            timed,
+            Timed { tokens: vec![10, 11, 12], first: ms(19), last: ms(59), on_processor: ms(0) }
+        );
     }
 
     #[test]

@@ -6,7 +6,9 @@ use crate::pool::Pool;
 use crate::process::adopt_orphans;
 use crate::prompts::Source;
 use crate::report;
-use crate::sample::{self, Options};
+use crate::sample::{self, PairFailure};
+use crate::setup::Options;
+use crate::timing::Side;
 use clap::{Args, Parser, Subcommand};
 use piton_base::level::Level;
 use serde_json::{Value, json};
@@ -19,6 +21,7 @@ Examples:
   harness sample --worker candidate/target/release/candidate --model model --suite climb --seed 7
   harness sample --worker ... --model model --suite climb --seed 8 --json | tail -1 >> samples.jsonl
   harness judge --json < samples.jsonl
+  harness pair --first old/candidate --second new/candidate --model model --suite climb --seed 7
 
 Exit status: 0 measured (whether or not the gates hold), 1 the worker broke a rule, 2 usage or set-up.
 With --json the last line of standard output is one object in either case; its `outcome` is `measured` or one of
@@ -37,6 +40,11 @@ enum Command {
     /// Takes one sample: starts a worker, times its answers, ends it, and scores them.
     #[command(after_help = EXAMPLES)]
     Sample(SampleArgs),
+    /// Takes a sample of each of two workers in turns: both are alive, and for each prompt a coin of the seed says who answers first.
+    ///
+    /// Whoever does not answer is stopped. What slows the machine for a while meets both sides alike.
+    #[command(after_help = EXAMPLES)]
+    Pair(PairArgs),
     /// Adds up the JSON objects of several samples, one a line on standard input, and applies the gates to the sum.
     ///
     /// Exit status: 0 judged (whether or not the gates hold), 2 where a line is no measured sample.
@@ -59,17 +67,41 @@ enum Command {
         /// What the prompts are drawn from.
         #[arg(long)]
         seed: u64,
+        /// How many times the suite is drawn.
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=MOST_ROUNDS))]
+        scale: u32,
         /// Print one JSON object.
         #[arg(long)]
         json: bool,
     },
 }
 
+/// Most times that a suite is drawn for one sample.
+const MOST_ROUNDS: i64 = 1000;
+
 #[derive(Debug, Args)]
 struct SampleArgs {
     /// The worker's binary. It is started as `WORKER MODEL_DIR`, with frames on standard input and output.
     #[arg(long)]
     worker: PathBuf,
+    #[command(flatten)]
+    with: WithArgs,
+}
+
+#[derive(Debug, Args)]
+struct PairArgs {
+    /// The binary of one worker. It is started as `WORKER MODEL_DIR`, with frames on standard input and output.
+    #[arg(long)]
+    first: PathBuf,
+    /// The binary of the other worker.
+    #[arg(long)]
+    second: PathBuf,
+    #[command(flatten)]
+    with: WithArgs,
+}
+
+#[derive(Debug, Args)]
+struct WithArgs {
     /// The model, in the Hugging Face layout: config.json, tokenizer.json, *.safetensors.
     #[arg(long)]
     model: PathBuf,
@@ -79,6 +111,9 @@ struct SampleArgs {
     /// What the prompts are drawn from.
     #[arg(long)]
     seed: u64,
+    /// How many times the suite is drawn: a longer sample is a less noisy one.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=MOST_ROUNDS))]
+    scale: u32,
     /// Print one JSON object, on the last line.
     #[arg(long)]
     json: bool,
@@ -108,20 +143,21 @@ struct SampleArgs {
 pub fn run(arguments: Arguments) -> ExitCode {
     match arguments.command {
         Command::Sample(args) => take_sample(args),
+        Command::Pair(args) => take_pair(args),
         Command::Judge { json } => judge(json),
         Command::Explain { json: true } => print(&explain::json()),
         Command::Explain { json: false } => {
             print!("{}", explain::text());
             ExitCode::SUCCESS
         }
-        Command::Draw { suite, seed, json } => draw(&suite, seed, json),
+        Command::Draw { suite, seed, scale, json } => draw(&suite, seed, scale, json),
     }
 }
 
 fn take_sample(args: SampleArgs) -> ExitCode {
     adopt_orphans();
-    let json = args.json;
-    let report = options(args).and_then(|options| sample::run(&options));
+    let json = args.with.json;
+    let report = options(args.with).and_then(|options| sample::run(options, &args.worker));
     match report {
         Ok(report) if json => print(&report.json()),
         Ok(report) => {
@@ -132,16 +168,46 @@ fn take_sample(args: SampleArgs) -> ExitCode {
     }
 }
 
-fn options(args: SampleArgs) -> Result<Options, Failure> {
+fn take_pair(args: PairArgs) -> ExitCode {
+    adopt_orphans();
+    let json = args.with.json;
+    let workers = [args.first.as_path(), args.second.as_path()];
+    let reports = options(args.with).map_err(PairFailure::from);
+    match reports.and_then(|options| sample::run_pair(options, workers)) {
+        Ok([first, second]) if json => {
+            print(&json!({"outcome": "measured", "first": first.json(), "second": second.json()}))
+        }
+        Ok([first, second]) => {
+            print!("First\n\n{}\nSecond\n\n{}", first.text(), second.text());
+            ExitCode::SUCCESS
+        }
+        Err(PairFailure { side, failure }) if json => {
+            let mut object = json!(failure);
+            object["side"] = json!(side.map(Side::word));
+            println!("{object}");
+            ExitCode::from(failure.outcome.exit_status())
+        }
+        Err(PairFailure { side, failure }) => {
+            let whose = side.map_or("a worker", |side| match side {
+                Side::First => "the first worker",
+                Side::Second => "the second worker",
+            });
+            eprintln!("{failure}\n note: that was {whose}; neither was measured");
+            ExitCode::from(failure.outcome.exit_status())
+        }
+    }
+}
+
+fn options(args: WithArgs) -> Result<Options, Failure> {
     let harness = std::env::current_exe().map_err(|e| {
         Failure::new(Kind::BadSetup, format!("the harness does not find its own binary: {e}"))
     })?;
     Ok(Options {
         harness,
-        worker: args.worker,
         model: args.model,
         suite: args.suite,
         seed: args.seed,
+        scale: args.scale,
         cores: args.cores,
         silence: Duration::from_secs(args.worker_timeout_s.into()),
         whole: Duration::from_secs(args.sample_timeout_s.into()),
@@ -182,12 +248,12 @@ fn judge(json: bool) -> ExitCode {
     }
 }
 
-fn draw(suite: &str, seed: u64, json: bool) -> ExitCode {
+fn draw(suite: &str, seed: u64, scale: u32, json: bool) -> ExitCode {
     let source = match Source::open(suite) {
         Ok(source) => source,
         Err(failure) => return fail(&failure, json),
     };
-    let prompts = source.draw(seed);
+    let prompts = source.draw(seed, scale);
     if json {
         let prompts: Vec<Value> = prompts
             .iter()

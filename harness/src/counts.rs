@@ -161,6 +161,9 @@ pub struct Timing {
     /// The same between its answers and after the last one.
     #[serde(default)]
     pub idle_cpu_s: f64,
+    /// The same from its first prompt to its end: with its answers, between and after them, summed over the workers. 0 where it may use several cores.
+    #[serde(default)]
+    pub asked_cpu_s: f64,
 }
 
 impl Timing {
@@ -184,11 +187,17 @@ impl Timing {
         self.peak_memory_bytes += other.peak_memory_bytes;
         self.load_cpu_s += other.load_cpu_s;
         self.idle_cpu_s += other.idle_cpu_s;
+        self.asked_cpu_s += other.asked_cpu_s;
     }
 
     /// Generated tokens a second, from the write of the prompt to the last token. Holding tokens back gains nothing.
     pub fn generation_tps(&self) -> f64 {
         self.generated_tokens as f64 / self.last_token_s
+    }
+
+    /// Generated tokens for each second that the workers had on a processor from their first prompt to their end.
+    pub fn generation_tps_cpu(&self) -> f64 {
+        self.generated_tokens as f64 / self.asked_cpu_s
     }
 
     /// Prompt tokens a second, from the write of the prompt to the first generated token.

@@ -16,7 +16,8 @@ prompts one after the other: token ids, how many tokens to make, and a random nu
 must repeat. Prompts are drawn from the seed, so two candidates can be given the same ones, and none of them can have
 been known when the candidate was built. The clock is CLOCK_MONOTONIC_RAW, read when bytes arrive. The worker is
 pinned to its own cores and ended after its last token. Only then is the reference model loaded (f32, the harness's
-own code) and every token that was timed is scored: there is no separate quality pass that a worker could tell apart.";
+own code) and the tokens that were timed are scored: there is no separate quality pass that a worker could tell apart. Of a
+sample that draws the suite several times (--scale) one round of each prompt is scored, drawn after all were answered.";
 
 const NOT_SHOWN: [&str; 5] = [
     "Nothing about other models, other machines or texts much longer than the suite's.",

@@ -36,6 +36,10 @@ pub mod clock;
 
 pub mod process;
 
+pub mod setup;
+
+pub mod timing;
+
 pub mod report;
 
 pub mod pool;

@@ -23,7 +23,7 @@ pub struct Metric {
 }
 
 /// Every metric, in the order in which they are printed.
-pub const METRICS: [Metric; 20] = [
+pub const METRICS: [Metric; 21] = [
     Metric {
         name: "avg_generation_tps",
         unit: "tokens/s",
@@ -31,6 +31,15 @@ pub const METRICS: [Metric; 20] = [
         definition: "generated tokens / time from the write of the prompt to the arrival of its last token, all \
                      tokens over all time, so that holding tokens back gains nothing",
         value: |_, t| t.generation_tps(),
+    },
+    Metric {
+        name: BY_PROCESSOR,
+        unit: "tokens/processor s",
+        better: "higher",
+        definition: "generated tokens / time of all threads of the worker on a processor, from the write of its first \
+                     prompt to its end: what it does between answers and after the last one counts, and what other \
+                     programs do meanwhile does not. Only with --cores 1: on several, less of it is no more speed",
+        value: |_, t| t.generation_tps_cpu(),
     },
     Metric {
         name: "avg_prompt_tps",
@@ -175,16 +184,22 @@ pub const METRICS: [Metric; 20] = [
 ];
 
 const QUALITY_PASS: &str = "quality_pass";
+const BY_PROCESSOR: &str = "avg_generation_tps_cpu";
+
+/// The metrics that these counts give.
+fn known(timing: &Timing) -> impl Iterator<Item = &'static Metric> {
+    METRICS.iter().filter(|metric| metric.name != BY_PROCESSOR || timing.asked_cpu_s > 0.0)
+}
 
 /// What gates are asked of: every metric but the one that the gates come to, which bounds nothing.
 pub fn gated(quality: &Quality, timing: &Timing) -> Values {
-    let asked = METRICS.iter().filter(|metric| metric.name != QUALITY_PASS);
+    let asked = known(timing).filter(|metric| metric.name != QUALITY_PASS);
     asked.map(|metric| (metric.name.to_owned(), (metric.value)(quality, timing))).collect()
 }
 
 /// The value of every metric, by name, in the order of [`METRICS`].
 pub fn values(quality: &Quality, timing: &Timing) -> Vec<(&'static str, f64)> {
-    METRICS.iter().map(|metric| (metric.name, (metric.value)(quality, timing))).collect()
+    known(timing).map(|metric| (metric.name, (metric.value)(quality, timing))).collect()
 }
 
 /// The same as a JSON object.

@@ -51,10 +51,19 @@ impl Source {
         self.suite.name()
     }
 
-    /// The prompts of a sample. The same seed draws the same prompts.
-    pub fn draw(&self, seed: u64) -> Vec<Prompt> {
-        self.suite.draw(seed)
+    /// The prompts of a sample: those of the suite, drawn `scale` times. The same seed draws the same prompts, and those of a smaller scale first.
+    pub fn draw(&self, seed: u64, scale: u32) -> Vec<Prompt> {
+        (0..scale).flat_map(|round| self.suite.draw(round_seed(seed, round))).collect()
     }
+}
+
+/// What a round's prompts are drawn from: the seed itself first, then words of a hash, so that rounds of neighbouring seeds share nothing.
+fn round_seed(seed: u64, round: u32) -> u64 {
+    if round == 0 {
+        return seed;
+    }
+    let hash = Sha256::digest(format!("piton: round {round} of the prompts of seed {seed}"));
+    u64::from_le_bytes(hash[..8].try_into().expect("eight bytes"))
 }
 
 /// Reads the tokenizer of a checkpoint.
@@ -117,4 +126,19 @@ pub fn passed(prompt: &Prompt, answer: &str) -> u64 {
 
 fn hash(text: &str) -> String {
     crate::model::hex(&Sha256::digest(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_larger_scale_draws_the_same_prompts_and_others_after_them() {
+        let source = Source::open("climb").unwrap();
+        let texts = |scale| source.draw(7, scale).into_iter().map(|prompt| prompt.text).collect::<Vec<_>>();
+        let (one, three) = (texts(1), texts(3));
+        assert_eq!((three.len(), &three[..one.len()]), (3 * one.len(), &one[..]));
+        let different: std::collections::BTreeSet<_> = three.iter().collect();
+        assert!(different.len() > 2 * one.len() + one.len() / 2, "{} of {}", different.len(), three.len());
+    }
 }

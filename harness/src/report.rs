@@ -30,6 +30,8 @@ pub struct Report {
     pub versions: Versions,
     /// What the prompts were drawn from.
     pub seed: u64,
+    /// How many times the suite was drawn.
+    pub scale: u32,
     /// How the worker was confined.
     pub confinement: Level,
     /// Where it ran.
@@ -81,10 +83,20 @@ pub struct PromptLine {
     ms: f64,
     /// From the write of the prompt to the first token.
     ttft_ms: f64,
+    /// Time of all threads on a processor, from the write of the prompt until the worker waits for the next one.
+    cpu_ms: f64,
+    expected: Option<String>,
+    /// What its answer is worth; absent where it was not among those that were scored.
+    #[serde(flatten)]
+    judged: Option<Judged>,
+}
+
+/// What an answer is worth.
+#[derive(Debug, Clone, Serialize)]
+pub struct Judged {
     regret: f64,
     agreement: f64,
     perplexity: f64,
-    expected: Option<String>,
     answer: String,
     /// The exact version's answer, where it differs.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -95,17 +107,25 @@ pub struct PromptLine {
     passed_exact: Option<bool>,
 }
 
-impl PromptLine {
-    /// The line of a task, its answer, and what was counted of it.
-    pub fn new(
-        task: &Task,
-        timed: &Timed,
-        counts: &Quality,
-        checks: Checks,
-        answer: &str,
-        exact: &str,
-    ) -> Self {
+impl Judged {
+    /// From what was counted of an answer.
+    pub fn new(counts: &Quality, checks: Checks, answer: &str, exact: &str) -> Self {
         let verdict = |passed: u64| (checks.total > 0).then_some(passed == checks.total);
+        Self {
+            regret: counts.regret(),
+            agreement: counts.agreement(),
+            perplexity: counts.perplexity(),
+            answer: capped(answer),
+            exact_answer: (answer != exact).then(|| capped(exact)),
+            passed: verdict(checks.passed),
+            passed_exact: verdict(checks.exact),
+        }
+    }
+}
+
+impl PromptLine {
+    /// The line of a task, its answer, and what that is worth.
+    pub fn new(task: &Task, timed: &Timed, judged: Option<Judged>) -> Self {
         Self {
             task: task.prompt.task.clone(),
             family: task.prompt.family.clone(),
@@ -114,14 +134,9 @@ impl PromptLine {
             generated_tokens: timed.tokens.len(),
             ms: 1e3 * timed.last.as_secs_f64(),
             ttft_ms: 1e3 * timed.first.as_secs_f64(),
-            regret: counts.regret(),
-            agreement: counts.agreement(),
-            perplexity: counts.perplexity(),
+            cpu_ms: 1e3 * timed.on_processor.as_secs_f64(),
             expected: task.prompt.expected.as_deref().map(capped),
-            answer: capped(answer),
-            exact_answer: (answer != exact).then(|| capped(exact)),
-            passed: verdict(checks.passed),
-            passed_exact: verdict(checks.exact),
+            judged,
         }
     }
 }
@@ -136,6 +151,7 @@ impl Report {
     pub fn json(&self) -> Value {
         let mut object = scores("measured", &self.quality, &self.timing);
         object["seed"] = json!(self.seed);
+        object["scale"] = json!(self.scale);
         object["confinement"] = json!(self.confinement);
         object["cores"] = json!(self.cores);
         object["load_ms"] = json!(self.load_ms);
@@ -161,16 +177,20 @@ impl Report {
             "task", "prompt", "tokens", "ms", "regret"
         );
         for line in &self.prompts {
-            let verdict = match (line.passed, line.passed_exact) {
-                (None, _) => "-",
-                (Some(true), _) => "pass",
-                (Some(false), Some(false)) => "fail (as the exact version)",
-                (Some(false), _) => "FAIL",
+            let passed = line.judged.as_ref().map(|judged| (judged.passed, judged.passed_exact));
+            let verdict = match passed {
+                None => "(not scored)",
+                Some((None, _)) => "-",
+                Some((Some(true), _)) => "pass",
+                Some((Some(false), Some(false))) => "fail (as the exact version)",
+                Some((Some(false), _)) => "FAIL",
             };
-            let PromptLine { task, prompt_tokens, generated_tokens, ms, regret, .. } = line;
+            let regret =
+                line.judged.as_ref().map_or_else(String::new, |judged| format!("{:.4}", judged.regret));
+            let PromptLine { task, prompt_tokens, generated_tokens, ms, .. } = line;
             let _ = writeln!(
                 text,
-                "{task:<24}{prompt_tokens:>8}{generated_tokens:>8}{ms:>10.1}{regret:>10.4}  {verdict}"
+                "{task:<24}{prompt_tokens:>8}{generated_tokens:>8}{ms:>10.1}{regret:>10}  {verdict}"
             );
         }
         text.push('\n');
@@ -195,8 +215,9 @@ pub fn scores(outcome: &str, quality: &Quality, timing: &Timing) -> Value {
 /// The same for a person.
 pub fn scores_text(quality: &Quality, timing: &Timing) -> String {
     let mut text = String::new();
-    for (metric, (name, value)) in METRICS.iter().zip(metrics::values(quality, timing)) {
-        let _ = writeln!(text, "{name:<24}{:>12}  {}", shown(value), metric.unit);
+    for (name, value) in metrics::values(quality, timing) {
+        let unit = METRICS.iter().find(|metric| metric.name == name).map_or("", |metric| metric.unit);
+        let _ = writeln!(text, "{name:<24}{:>12}  {unit}", shown(value));
     }
     text.push('\n');
     for (gate, result) in gates::judge(gates::bounds(), &metrics::gated(quality, timing)) {

@@ -1,10 +1,12 @@
 //! The worker as a process: started with limits, fed, read, watched and ended.
 
 mod cores;
+mod ending;
 mod launch;
 mod patience;
 mod pipes;
 mod residence;
+mod state;
 mod survivors;
 mod tail;
 mod worker;

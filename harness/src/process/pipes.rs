@@ -12,6 +12,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 use std::time::Duration;
 
+/// How long is waited before a process is looked at again.
+const REST: Duration = Duration::from_micros(50);
+
 /// Bytes read at a time: the capacity of a pipe.
 const BUFFER: usize = 64 * 1024;
 
@@ -99,6 +102,15 @@ impl Pipes {
             if (ready.process && !more) || clock::now() >= deadline {
                 return Ok(ready.process);
             }
+        }
+    }
+
+    /// Leaves the processor to others for a moment, or until the process behind `pidfd` has ended.
+    pub(super) fn rest(&self, pidfd: &OwnedFd) -> io::Result<()> {
+        let timeout = Timespec { tv_sec: 0, tv_nsec: REST.as_nanos() as i64 };
+        match poll(&mut [PollFd::new(pidfd, PollFlags::IN)], Some(&timeout)) {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(e) => Err(e.into()),
         }
     }
 

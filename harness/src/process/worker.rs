@@ -1,7 +1,9 @@
 //! One worker process, from its start to its end.
 
+use super::ending::{ran_out_of_memory, setup, shown};
 use super::patience::Patience;
 use super::pipes::{Event, Pipes};
+use super::state::{SETTLES, asleep, peak_memory, stopped};
 use crate::answer::{Answer, Expected, Timed};
 use crate::clock;
 use crate::frames::{Greeting, too_early, too_many};
@@ -9,10 +11,8 @@ use crate::outcome::{Failure, Kind};
 use piton_confine::{NOT_EXECUTED, NOT_STARTED, Policy, STATUS, processor_time};
 use piton_worker::Request;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
-use std::fs;
-use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -40,8 +40,10 @@ pub struct Spent {
     pub peak_memory: u64,
     /// Time of all its threads on a processor until it had loaded the model.
     pub load: Duration,
-    /// The same between the last token of an answer and the next prompt, and after the last answer until its end.
+    /// The same between an answer and the next prompt, and after the last answer until its end.
     pub idle: Duration,
+    /// The same from the first prompt to its end: of all answers and of what it did between and after them.
+    pub asked: Duration,
 }
 
 /// A running worker. Dropping it kills its process group.
@@ -51,7 +53,7 @@ pub struct Worker {
     pipes: Pipes,
     patience: Patience,
     spent: Spent,
-    /// Its time on a processor when last its own time began: at its last token, or when it had loaded the model.
+    /// Its time on a processor when last its own time began: at the end of an answer, or when it had loaded the model.
     rested: Duration,
 }
 
@@ -84,12 +86,36 @@ impl Worker {
                 return Err(setup(&e));
             }
         };
-        let mut worker =
-            Self { child, pidfd, pipes, patience, spent: Spent::default(), rested: Duration::ZERO };
+        let spent = Spent::default();
+        let mut worker = Self { child, pidfd, pipes, patience, spent, rested: Duration::ZERO };
         worker.greet()?;
-        worker.spent.load = worker.on_processor()?;
+        worker.spent.load = worker.settled()?;
         worker.rested = worker.spent.load;
         Ok(worker)
+    }
+
+    /// Has it stand still, and sees that it does: whoever does not answer can neither work nor disturb.
+    ///
+    /// # Errors
+    /// `bad_setup` where it goes on all the same.
+    pub fn pause(&mut self) -> Result<(), Failure> {
+        let (pid, until) = (pid(&self.child), clock::now() + GRACE);
+        kill_process_group(pid, Signal::STOP).map_err(|e| setup(&e.into()))?;
+        while !stopped(pid) {
+            if clock::now() >= until {
+                return Err(Failure::new(Kind::BadSetup, "a worker was told to stand still, and did not"));
+            }
+            self.pipes.rest(&self.pidfd).map_err(|e| setup(&e))?;
+        }
+        Ok(())
+    }
+
+    /// Lets it go on.
+    ///
+    /// # Errors
+    /// `bad_setup` where the kernel refuses.
+    pub fn resume(&mut self) -> Result<(), Failure> {
+        kill_process_group(pid(&self.child), Signal::CONT).map_err(|e| setup(&e.into()))
     }
 
     fn greet(&mut self) -> Result<(), Failure> {
@@ -118,7 +144,8 @@ impl Worker {
         let bytes = request.encode();
         let mut left = &bytes[..];
         let mut deadline = self.patience.deadline();
-        self.spent.idle += self.on_processor()?.saturating_sub(self.rested);
+        let begun = self.on_processor()?;
+        self.spent.idle += begun.saturating_sub(self.rested);
         let written = clock::now();
         while !answer.is_complete() {
             let had = answer.len();
@@ -139,9 +166,22 @@ impl Worker {
                 deadline = self.patience.deadline();
             }
         }
-        self.rested = self.on_processor()?;
+        self.rested = self.settled()?;
         self.note_memory()?;
-        answer.finish().ok_or_else(|| Failure::new(Kind::EndedEarly, "the answer is empty"))
+        let on_processor = self.rested.saturating_sub(begun);
+        let timed = answer.finish().map(|timed| Timed { on_processor, ..timed });
+        timed.ok_or_else(|| Failure::new(Kind::EndedEarly, "the answer is empty"))
+    }
+
+    /// Its time on a processor, once it waits: the kernel adds what a thread has run when that thread gives up its core, and else only
+    /// at a tick, of which there may be 250 a second. One that never waits is read as it is, and pays for what it does as time between
+    /// answers.
+    fn settled(&self) -> Result<Duration, Failure> {
+        let until = clock::now() + SETTLES;
+        while !asleep(pid(&self.child)) && clock::now() < until {
+            self.pipes.rest(&self.pidfd).map_err(|e| setup(&e))?;
+        }
+        self.on_processor()
     }
 
     /// Closes the worker's input, waits until it has ended, and gives what it used.
@@ -169,15 +209,11 @@ impl Worker {
         }
     }
 
-    /// Peak resident memory from the kernel. `ru_maxrss` would not do: it is inherited across exec, and so never
-    /// below that of the process that started the worker. Read after every answer, since a process can reset it.
+    /// Read after every answer, since a process can reset it.
     fn note_memory(&mut self) -> Result<(), Failure> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
-        match kib {
-            Some(kib) => {
-                self.spent.peak_memory = self.spent.peak_memory.max(1024 * kib);
+        match peak_memory(pid(&self.child)) {
+            Some(bytes) => {
+                self.spent.peak_memory = self.spent.peak_memory.max(bytes);
                 Ok(())
             }
             // It has no memory any more: it ended on its own before it was told to.
@@ -240,6 +276,7 @@ impl Worker {
         // Before it is waited for: then nobody knows any more.
         let all = processor_time(pid(&self.child)).unwrap_or(self.rested);
         self.spent.idle += all.saturating_sub(self.rested);
+        self.spent.asked = all.saturating_sub(self.spent.load);
         self.child.wait().ok()
     }
 
@@ -258,33 +295,4 @@ impl Drop for Worker {
 
 fn pid(child: &Child) -> Pid {
     Pid::from_child(child)
-}
-
-fn setup(e: &io::Error) -> Failure {
-    Failure::new(Kind::BadSetup, format!("the worker's process could not be started or watched: {e}"))
-}
-
-/// An address space limit shows as a failed allocation; the kernel's own limit as a kill that nobody here sent.
-fn ran_out_of_memory(status: ExitStatus, words: &str) -> bool {
-    let words = words.to_lowercase();
-    let said = ["memory allocation of", "out of memory", "cannot allocate memory", "bad_alloc"];
-    status.signal() == Some(Signal::KILL.as_raw()) || said.iter().any(|said| words.contains(said))
-}
-
-fn shown(status: ExitStatus) -> String {
-    let Some(signal) = status.signal() else {
-        return format!("exit status {}", status.code().unwrap_or_default());
-    };
-    let name = match signal {
-        4 => " (SIGILL)",
-        6 => " (SIGABRT)",
-        7 => " (SIGBUS)",
-        8 => " (SIGFPE)",
-        9 => " (SIGKILL)",
-        11 => " (SIGSEGV)",
-        15 => " (SIGTERM)",
-        31 => " (SIGSYS: a system call that its confinement forbids)",
-        _ => "",
-    };
-    format!("signal {signal}{name}")
 }
