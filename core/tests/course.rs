@@ -29,6 +29,7 @@ fn metric(direction: Direction) -> Metric {
         scale: None,
         memory: None,
         memory_unit: None,
+        evidence: None,
         ..Metric::of("", Direction::Higher)
     }
 }
@@ -45,6 +46,7 @@ fn pair(first: First, gain: f64) -> Pair {
         conditions: piton_core::base::conditions::Conditions::default(),
         before: None,
         apart: None,
+        scale: 1,
     }
 }
 

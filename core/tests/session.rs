@@ -171,6 +171,7 @@ fn a_blind_trial_comes_after_so_many_that_were_measured_and_an_attempt_at_one_co
         conditions: Conditions::default(),
         before: None,
         apart: None,
+        scale: 1,
     };
     let measured = |trial| Record {
         trial,

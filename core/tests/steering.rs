@@ -161,6 +161,7 @@ fn a_brief_is_as_long_after_a_thousand_trials_as_after_a_hundred_and_below_six_t
         scale: None,
         memory: None,
         memory_unit: None,
+        evidence: None,
         ..Metric::of("", Direction::Higher)
     };
     let diff = "+    let sum = rows.iter().zip(x).map(|(row, x)| row * x).sum::<f32>();\n".repeat(2000);

@@ -164,6 +164,9 @@ pub struct Timing {
     /// The same from its first prompt to its end: with its answers, between and after them, summed over the workers. 0 where it may use several cores.
     #[serde(default)]
     pub asked_cpu_s: f64,
+    /// The same by what both workers of a pair say together; of a worker alone the same.
+    #[serde(default)]
+    pub paired_cpu_s: f64,
 }
 
 impl Timing {
@@ -188,6 +191,7 @@ impl Timing {
         self.load_cpu_s += other.load_cpu_s;
         self.idle_cpu_s += other.idle_cpu_s;
         self.asked_cpu_s += other.asked_cpu_s;
+        self.paired_cpu_s += other.paired_cpu_s;
     }
 
     /// Generated tokens a second, from the write of the prompt to the last token. Holding tokens back gains nothing.
@@ -198,6 +202,11 @@ impl Timing {
     /// Generated tokens for each second that the workers had on a processor from their first prompt to their end.
     pub fn generation_tps_cpu(&self) -> f64 {
         self.generated_tokens as f64 / self.asked_cpu_s
+    }
+
+    /// The same by [`Timing::paired_cpu_s`].
+    pub fn paired_tps_cpu(&self) -> f64 {
+        self.generated_tokens as f64 / self.paired_cpu_s
     }
 
     /// Prompt tokens a second, from the write of the prompt to the first generated token.

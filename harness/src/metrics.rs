@@ -23,7 +23,7 @@ pub struct Metric {
 }
 
 /// Every metric, in the order in which they are printed.
-pub const METRICS: [Metric; 21] = [
+pub const METRICS: [Metric; 23] = [
     Metric {
         name: "avg_generation_tps",
         unit: "tokens/s",
@@ -40,6 +40,16 @@ pub const METRICS: [Metric; 21] = [
                      prompt to its end: what it does between answers and after the last one counts, and what other \
                      programs do meanwhile does not. Only with --cores 1: on several, less of it is no more speed",
         value: |_, t| t.generation_tps_cpu(),
+    },
+    Metric {
+        name: PAIRED,
+        unit: "tokens/processor s",
+        better: "higher",
+        definition: "in a pair, avg_generation_tps_cpu with the ratio of the two sides taken prompt by prompt: for each task \
+                     the mean of the log ratios without the lowest and the highest fifth, at least one of each where there \
+                     are three, tasks weighted by their share of the time; and what each side does beside its answers. What \
+                     slows single prompts is left out, and no task is. Of a worker alone it is avg_generation_tps_cpu",
+        value: |_, t| t.paired_tps_cpu(),
     },
     Metric {
         name: "avg_prompt_tps",
@@ -79,6 +89,14 @@ pub const METRICS: [Metric; 21] = [
         definition: "the same between the last token of an answer and the next prompt, and from the last answer to its \
                      end; mean over the samples",
         value: |_, t| t.idle_cpu_ms(),
+    },
+    Metric {
+        name: "asked_cpu_s",
+        unit: "s",
+        better: "",
+        definition: "time of all threads of a worker on a processor, from the write of its first prompt to its end; mean \
+                     over the samples. How long a sample is",
+        value: |_, t| t.asked_cpu_s / t.samples as f64,
     },
     Metric {
         name: "avg_perplexity",
@@ -184,11 +202,12 @@ pub const METRICS: [Metric; 21] = [
 ];
 
 const QUALITY_PASS: &str = "quality_pass";
+const PAIRED: &str = "paired_tps_cpu";
 const BY_PROCESSOR: &str = "avg_generation_tps_cpu";
 
 /// The metrics that these counts give.
 fn known(timing: &Timing) -> impl Iterator<Item = &'static Metric> {
-    METRICS.iter().filter(|metric| metric.name != BY_PROCESSOR || timing.asked_cpu_s > 0.0)
+    METRICS.iter().filter(|metric| !matches!(metric.name, BY_PROCESSOR | PAIRED) || timing.asked_cpu_s > 0.0)
 }
 
 /// What gates are asked of: every metric but the one that the gates come to, which bounds nothing.

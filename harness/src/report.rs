@@ -24,8 +24,10 @@ pub struct Report {
     pub quality: Quality,
     /// How fast they came.
     pub timing: Timing,
-    /// One entry per prompt.
+    /// One entry per prompt that was scored.
     pub prompts: Vec<PromptLine>,
+    /// Task, milliseconds until the last token, and milliseconds on a processor, of every prompt that was asked.
+    pub asked: Vec<(String, f64, f64)>,
     /// What it was measured with.
     pub versions: Versions,
     /// What the prompts were drawn from.
@@ -86,9 +88,9 @@ pub struct PromptLine {
     /// Time of all threads on a processor, from the write of the prompt until the worker waits for the next one.
     cpu_ms: f64,
     expected: Option<String>,
-    /// What its answer is worth; absent where it was not among those that were scored.
+    /// What its answer is worth.
     #[serde(flatten)]
-    judged: Option<Judged>,
+    judged: Judged,
 }
 
 /// What an answer is worth.
@@ -125,7 +127,7 @@ impl Judged {
 
 impl PromptLine {
     /// The line of a task, its answer, and what that is worth.
-    pub fn new(task: &Task, timed: &Timed, judged: Option<Judged>) -> Self {
+    pub fn new(task: &Task, timed: &Timed, judged: Judged) -> Self {
         Self {
             task: task.prompt.task.clone(),
             family: task.prompt.family.clone(),
@@ -158,15 +160,17 @@ impl Report {
         object["scoring_ms"] = json!(self.scoring_ms);
         object["versions"] = json!(self.versions);
         object["prompts"] = json!(self.prompts);
+        object["asked"] = json!(self.asked);
         object
     }
 
     /// The report for a person.
     pub fn text(&self) -> String {
         let mut text = format!(
-            "suite {}, seed {}, {} prompts, worker on cores {:?}, confinement {}\n\n",
+            "suite {}, seed {}, {} prompts, {} of them scored, worker on cores {:?}, confinement {}\n\n",
             self.versions.suite,
             self.seed,
+            self.asked.len(),
             self.prompts.len(),
             self.cores.worker,
             self.confinement
@@ -177,20 +181,17 @@ impl Report {
             "task", "prompt", "tokens", "ms", "regret"
         );
         for line in &self.prompts {
-            let passed = line.judged.as_ref().map(|judged| (judged.passed, judged.passed_exact));
-            let verdict = match passed {
-                None => "(not scored)",
-                Some((None, _)) => "-",
-                Some((Some(true), _)) => "pass",
-                Some((Some(false), Some(false))) => "fail (as the exact version)",
-                Some((Some(false), _)) => "FAIL",
+            let Judged { regret, passed, passed_exact, .. } = line.judged;
+            let verdict = match (passed, passed_exact) {
+                (None, _) => "-",
+                (Some(true), _) => "pass",
+                (Some(false), Some(false)) => "fail (as the exact version)",
+                (Some(false), _) => "FAIL",
             };
-            let regret =
-                line.judged.as_ref().map_or_else(String::new, |judged| format!("{:.4}", judged.regret));
             let PromptLine { task, prompt_tokens, generated_tokens, ms, .. } = line;
             let _ = writeln!(
                 text,
-                "{task:<24}{prompt_tokens:>8}{generated_tokens:>8}{ms:>10.1}{regret:>10}  {verdict}"
+                "{task:<24}{prompt_tokens:>8}{generated_tokens:>8}{ms:>10.1}{regret:>10.4}  {verdict}"
             );
         }
         text.push('\n');

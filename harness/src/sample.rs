@@ -12,6 +12,7 @@ use crate::report::{Judged, PromptLine, Report, Versions};
 use crate::score::{self, Scored};
 use crate::setup::{Options, Setup};
 use crate::timing::{self, SideFailure, Timings};
+use piton_rule::estimator::{Estimator, Part};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::Duration;
@@ -55,10 +56,44 @@ pub fn run_pair(options: Options, workers: [&Path; 2]) -> Result<[Report; 2], Pa
     }
     let [one, two] = timed?;
     let scorer = Scorer::load(&setup)?;
-    Ok([
+    let mut reports = [
         scorer.report(&one).map_err(by(timing::Side::First))?,
         scorer.report(&two).map_err(by(timing::Side::Second))?,
-    ])
+    ];
+    if setup.options.cores == 1 {
+        let seconds = paired_seconds(&setup.tasks, [&one, &two]).ok_or_else(|| {
+            Failure::new(Kind::Implausible, "a worker answered a prompt in no time on its processor")
+        })?;
+        for (report, seconds) in reports.iter_mut().zip(seconds) {
+            report.timing.paired_cpu_s = seconds;
+        }
+    }
+    Ok(reports)
+}
+
+/// What both sides had on a processor by the prompts on which they differ least and most typically: [`Estimator::Trimmed`] over the tasks, and
+/// what each did beside its answers. `None` where a time is 0.
+///
+/// The ratio of the two is what the prompts say; their size is that of the total times. A side that made fewer tokens of a prompt is taken by
+/// its time for each.
+fn paired_seconds(tasks: &[Task], sides: [&Timings; 2]) -> Option<[f64; 2]> {
+    let answers = sides[0].answers.iter().zip(&sides[1].answers);
+    let parts: Vec<Part> = tasks
+        .iter()
+        .zip(answers)
+        .map(|(task, (one, two))| {
+            let tokens = [one, two].map(|timed| timed.tokens.len() as f64);
+            let mean = (tokens[0] + tokens[1]) / 2.0;
+            let seconds = |timed: &Timed, tokens: f64| timed.on_processor.as_secs_f64() * mean / tokens;
+            let (first_s, second_s) = (seconds(one, tokens[0]), seconds(two, tokens[1]));
+            Part { family: task.prompt.task.clone(), first_s, second_s }
+        })
+        .collect();
+    let ratio = Estimator::Trimmed.log_ratio(&parts)?;
+    let [one, two] = sides.map(|side| side.spent.asked.saturating_sub(side.spent.idle).as_secs_f64());
+    let size = (one * two).sqrt();
+    let [idle_one, idle_two] = sides.map(|side| side.spent.idle.as_secs_f64());
+    Some([size * (ratio / 2.0).exp() + idle_one, size * (-ratio / 2.0).exp() + idle_two])
 }
 
 /// A pair that was not measured.
@@ -119,6 +154,7 @@ impl<'a> Scorer<'a> {
             score::score(reference, &tasks[i].tokens, &timings.answers[i].tokens, tasks[i].max_new)
         });
         let spent = &timings.spent;
+        let by_processor = if setup.options.cores == 1 { spent.asked.as_secs_f64() } else { 0.0 };
         let mut report = Report {
             quality: Quality::default(),
             timing: Timing {
@@ -126,10 +162,12 @@ impl<'a> Scorer<'a> {
                 peak_memory_bytes: spent.peak_memory,
                 load_cpu_s: spent.load.as_secs_f64(),
                 idle_cpu_s: spent.idle.as_secs_f64(),
-                asked_cpu_s: if setup.options.cores == 1 { spent.asked.as_secs_f64() } else { 0.0 },
+                asked_cpu_s: by_processor,
+                paired_cpu_s: by_processor,
                 ..Timing::default()
             },
-            prompts: Vec::with_capacity(tasks.len()),
+            prompts: vec![],
+            asked: Vec::with_capacity(tasks.len()),
             versions: Versions::new(setup.source.name(), &setup.source.sha256, &reference.sha256),
             seed: setup.options.seed,
             scale: setup.options.scale,
@@ -142,11 +180,11 @@ impl<'a> Scorer<'a> {
         for (i, (task, timed)) in tasks.iter().zip(&timings.answers).enumerate() {
             let (first, last) = (timed.first.as_secs_f64(), timed.last.as_secs_f64());
             report.timing.add_prompt(task.tokens.len(), timed.tokens.len(), first, last);
-            let judged = scored.remove(&i).map(|scored| {
-                let scored: Scored = scored?;
-                judge(&setup.tokenizer, task, timed, &scored, &mut report)
-            });
-            let judged = judged.transpose().map_err(|failure| failure.at_prompt(i + 1, &task.prompt.task))?;
+            report.asked.push((task.prompt.task.clone(), ms(timed.last), ms(timed.on_processor)));
+            let Some(scored) = scored.remove(&i) else { continue };
+            let judged = scored
+                .and_then(|scored: Scored| judge(&setup.tokenizer, task, timed, &scored, &mut report))
+                .map_err(|failure| failure.at_prompt(i + 1, &task.prompt.task))?;
             report.prompts.push(PromptLine::new(task, timed, judged));
         }
         report.scoring_ms = ms(clock::now().saturating_sub(self.began));

@@ -31,6 +31,11 @@ fn both_sides_answer_the_same_prompts_and_each_has_figures_of_its_own() {
     assert_eq!(prompts("first"), prompts("second"));
     assert_eq!(object["first"]["metrics"]["agreement"], 1.0);
     assert_ne!(object["second"]["metrics"]["agreement"], 1.0);
+    let metric = |side: &str, name: &str| object[side]["metrics"][name].as_f64().unwrap();
+    // The ratio is the prompts', the size that of both together.
+    let product = |name: &str| metric("first", name) * metric("second", name);
+    let apart = (product("paired_tps_cpu") / product("avg_generation_tps_cpu")).ln();
+    assert!(apart.abs() < 0.05, "{apart}");
     for side in ["first", "second"] {
         for name in ["avg_generation_tps", "avg_generation_tps_cpu", "avg_peak_memory_gb", "load_cpu_ms"] {
             assert!(object[side]["metrics"][name].as_f64().unwrap() > 0.0, "{side} {name}");
@@ -65,9 +70,9 @@ fn a_side_that_fails_is_named_and_nobody_gets_a_number() {
 fn a_larger_scale_asks_more_and_scores_each_prompt_of_the_suite_once() {
     let (_, object) = run(["honest", "honest"], &["--scale", "4"]);
     for side in ["first", "second"] {
-        let lines = object[side]["prompts"].as_array().unwrap();
-        let scored = lines.iter().filter(|line| !line["regret"].is_null()).count();
-        assert_eq!((lines.len(), scored), (12, 3), "{object}");
+        let count = |key: &str| object[side][key].as_array().unwrap().len();
+        assert_eq!((count("asked"), count("prompts")), (12, 3), "{object}");
+        assert_eq!(object[side]["timing"]["prompts"], 12);
     }
 }
 

@@ -96,6 +96,7 @@ fn metric() -> Metric {
         scale: None,
         memory: Some("loss".into()),
         memory_unit: None,
+        evidence: None,
         ..Metric::of("", Direction::Higher)
     }
 }

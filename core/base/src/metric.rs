@@ -20,7 +20,7 @@ pub use format::{Format, ReadOptions};
 pub use gain::Gain;
 pub use mean::{Mean, Of};
 pub use meter::{OwnMeter, Readings};
-pub use read::{LONGEST_LINE, ReadError, Reader, Wants, other_format, read};
+pub use read::{LONGEST_LINE, PairSide, ReadError, Reader, Wants, other_format, read, read_pair};
 pub use readers::{ReportFile, is_beside};
 pub use sight::OVERLAP;
 pub use text::seen;
@@ -41,6 +41,9 @@ pub struct Metric {
     pub undirected: bool,
     /// Its unit, for people, e.g. `tokens/s`.
     pub unit: String,
+    /// The metric by which pairs are judged, where that is another one: the same work by a clock that others do not disturb.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<String>,
     /// Which of piton's own meters reads it; absent where the measuring command says it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub meter: Option<OwnMeter>,
@@ -62,6 +65,11 @@ pub struct Metric {
 }
 
 impl Metric {
+    /// The name of the metric by which pairs are judged.
+    pub fn judged_by(&self) -> &str {
+        self.evidence.as_deref().unwrap_or(&self.name)
+    }
+
     /// Gigabytes of memory, from the value of the metric that counts it. A name without a unit, from before one was asked for,
     /// counts gigabytes.
     pub fn gigabytes(&self, value: f64) -> f64 {
@@ -250,6 +258,7 @@ impl Metric {
             scale: None,
             memory: None,
             memory_unit: None,
+            evidence: None,
         }
     }
 

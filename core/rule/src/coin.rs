@@ -19,6 +19,11 @@ impl First {
     pub fn sign(self) -> f64 {
         if self == Self::Incumbent { 1.0 } else { -1.0 }
     }
+
+    /// The other side.
+    pub fn other(self) -> Self {
+        if self == Self::Incumbent { Self::Challenger } else { Self::Incumbent }
+    }
 }
 
 /// Bits of a seed of prompts: as many as every library takes, those that read it as a signed number of 32 bits among them.

@@ -203,18 +203,18 @@ pub fn scales(
         }
         (Some(scale), ..) => Some(scale),
         (None, Some(_), _) => Some(Scale::Difference),
-        (None, None, Some(key)) => match values(&metric.name).iter().find(|value| **value <= 0.0) {
+        (None, None, Some(key)) => match values(metric.judged_by()).iter().find(|value| **value <= 0.0) {
             Some(value) => {
                 return Err(format!(
                     "{key} is in percent, and {} came out {value}, of which there are none: leave off `_pct` and say it in its unit",
-                    metric.name
+                    metric.judged_by()
                 ));
             }
             None => Some(Scale::Ratio),
         },
         (None, None, None) => None,
     };
-    let mut scales = BTreeMap::from([(metric.name.clone(), told(&metric.name, &metric.unit, said)?)]);
+    let mut scales = BTreeMap::from([(metric.name.clone(), told(metric.judged_by(), &metric.unit, said)?)]);
     for second in secondary {
         scales.insert(format!("second {}", second.metric), told(&second.metric, "", second.scale)?);
     }
@@ -252,7 +252,7 @@ fn same(one: &Values, other: &Values, judging: &[&str]) -> bool {
 
 /// The warm-up against the median of the timed samples, as a gain, where it is a slow start: worse by 10 % and by three tau.
 pub fn slow_start(metric: &Metric, warm_up: &Values, timed: &Values, tau: Gain) -> Option<Gain> {
-    let value = |values: &Values| values.get(&metric.name).copied();
+    let value = |values: &Values| values.get(metric.judged_by()).copied();
     let gain = metric.gain(value(timed)?, value(warm_up)?)?;
     let slow = match metric.scale() {
         Scale::Ratio => SLOW,
@@ -285,7 +285,7 @@ impl MetricHistories {
             MetricHistory::begin(metric, direction, scale.unwrap_or_default(), &[])
         };
         let mut histories = Self {
-            primary: begin(&metric.name, metric.direction, metric.scale),
+            primary: begin(metric.judged_by(), metric.direction, metric.scale),
             secondary: secondary
                 .iter()
                 .map(|s| (s.clone(), begin(&s.metric, s.direction, s.scale)))

@@ -22,6 +22,7 @@ pub fn metric() -> Metric {
         scale: None,
         memory: Some("avg_peak_memory_gb".into()),
         memory_unit: None,
+        evidence: None,
         ..Metric::of("", Direction::Higher)
     }
 }
@@ -190,6 +191,7 @@ pub fn records() -> Vec<Record> {
                             },
                             before: None,
                             apart: None,
+                            scale: 1,
                         })
                         .collect(),
                     tau: measured.then_some(Gain(0.02)),

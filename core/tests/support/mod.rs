@@ -252,6 +252,7 @@ fn pair() -> impl Strategy<Value = Pair> {
             conditions: Conditions { steal_pct: 0.5, pressure_pct: None, load, others_pct: None },
             before: None,
             apart: None,
+            scale: 1,
         },
     )
 }

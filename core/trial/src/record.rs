@@ -42,6 +42,8 @@ pub struct RawPair {
     pub conditions: Conditions,
     /// The same of each sample.
     pub apart: Option<Apart>,
+    /// How many times the work of a sample was done.
+    pub scale: u32,
 }
 
 /// One pair: both sides on the same prompts, back to back.
@@ -66,16 +68,28 @@ pub struct Pair {
     /// What the machine was doing.
     #[serde(default)]
     pub conditions: Conditions,
-    /// The same of each sample; absent in rows from before piton recorded it.
+    /// The same of each sample; absent where both were measured in turns, and in rows from before piton recorded it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub apart: Option<Apart>,
+    /// How many times the work of a sample was done: `{scale}`.
+    #[serde(default = "once", skip_serializing_if = "is_once")]
+    pub scale: u32,
+}
+
+fn once() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_once(scale: &u32) -> bool {
+    *scale == 1
 }
 
 impl RawPair {
     /// The pair with d and b: see [`Pair::gain`] and [`Pair::position`].
     pub fn judged(self, (gain, position): (Gain, Gain)) -> Pair {
-        let Self { first, before, prompts, incumbent, challenger, conditions, apart } = self;
-        Pair { first, before, prompts, incumbent, challenger, gain, position, conditions, apart }
+        let Self { first, before, prompts, incumbent, challenger, conditions, apart, scale } = self;
+        Pair { first, before, prompts, incumbent, challenger, gain, position, conditions, apart, scale }
     }
 }
 

@@ -305,6 +305,7 @@ mod tests {
             memory: None,
             meter: None,
             memory_unit: None,
+            evidence: None,
             ..Metric::of("", Direction::Higher)
         }
     }

@@ -132,7 +132,7 @@ fn judge(config: &Config, pairs: Vec<RawPair>, record: &mut Record) -> Option<St
     for raw in pairs {
         match histories.judge(raw) {
             Some(pair) => record.measured.pairs.push(pair),
-            None => return Some(format!("{} is missing, or no number", config.metric.name)),
+            None => return Some(format!("{} is missing, or no number", config.metric.judged_by())),
         }
     }
     if !record.measured.pairs.is_empty() {

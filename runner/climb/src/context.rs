@@ -68,6 +68,7 @@ impl World {
             logs: self.repo.state_dir().join("logs"),
             agent_pause: AgentPause::of(self.repo.state_dir()),
             wash: Wash::default(),
+            scale: 1,
             profiler: None,
         }
     }

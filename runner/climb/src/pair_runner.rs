@@ -1,11 +1,15 @@
 //! Measures two sides in pairs, in coin order, on the same prompts; voids a pair for what the machine did meanwhile.
 
+mod taken;
+
 use std::time::Duration;
+
+use taken::Taken;
 
 use crate::build::Built;
 use crate::context::World;
 use crate::sample::{Sampled, Sampler};
-use piton_core::base::conditions::{Apart, Limits};
+use piton_core::base::conditions::Limits;
 use piton_core::base::error::{Error, Result};
 use piton_core::base::metric::Values;
 use piton_core::rule::keep::{self, First};
@@ -13,7 +17,7 @@ use piton_core::run::forecast::Wanted;
 use piton_core::trial::record::{RawPair, VoidPair};
 use piton_system::clock::{self, Stopwatch};
 use piton_system::config::Config;
-use piton_system::host::{Meter, MeterReading};
+use piton_system::host::Meter;
 use piton_system::process;
 use piton_system::terminal::Tone;
 
@@ -43,6 +47,10 @@ pub struct PairRunner<'a> {
     pub wanted: Option<Wanted>,
     /// Since the first pair began, and how many were measured since.
     begun: Option<(Stopwatch, usize)>,
+    /// Both sides are measured by one command.
+    in_turns: bool,
+    /// How long a sample of the incumbent shall take, and the metric that says how long it took.
+    aim: Option<(f64, Option<String>)>,
     /// Draws used up.
     drawn: u32,
     /// Whose sample was the last.
@@ -87,6 +95,8 @@ impl PairResult {
 const WARM_UP: u32 = u32::MAX;
 /// The harness's word for a clock that ran at another rate meanwhile, whatever it measured: that voids a pair.
 pub(crate) const CLOCK: &str = "clock";
+/// Most times that the work of a sample is done to make it longer.
+const MOST_TIMES: u32 = 1000;
 /// How long the machine is watched before a pause ends.
 const WATCH: Duration = Duration::from_secs(2);
 
@@ -114,6 +124,8 @@ impl<'a> PairRunner<'a> {
             spaced: false,
             wanted: None,
             begun: None,
+            in_turns: !config.measure.pair.is_empty(),
+            aim: config.measure.aim_s.map(|aim_s| (aim_s, config.measure.timed.clone())),
             drawn: 0,
             last: None,
         }
@@ -130,12 +142,19 @@ impl<'a> PairRunner<'a> {
     /// When the command cannot be started at all.
     pub fn warm_up(&mut self, look: &mut dyn FnMut(First, &Values) -> bool) -> Result<Option<PairResult>> {
         let draw = keep::draw(self.seed, WARM_UP);
+        let mut scale = None;
         for side in [First::Challenger, First::Incumbent] {
             // Which side it is stands nowhere that an agent may read.
             self.world.progress.doing("warming up");
             self.world.status_file.stage("warming up");
             self.last = Some(side);
-            match self.sampler.sample(self.side(side), draw.prompts, draw.padding)? {
+            let watch = Stopwatch::start();
+            let sampled = self.sampler.sample(self.side(side), draw.prompts, draw.padding)?;
+            let whole_s = watch.seconds();
+            if let (First::Incumbent, Sampled::Measured(values)) = (side, &sampled) {
+                scale = self.scaled(values, whole_s);
+            }
+            match sampled {
                 Sampled::Measured(values) if !look(side, &values) => {
                     return Ok(Some(PairResult::Enough(side)));
                 }
@@ -144,7 +163,20 @@ impl<'a> PairRunner<'a> {
                 other => return Ok(Some(PairResult::Failed(side, other))),
             }
         }
+        // From here on, and for both sides: the incumbent's time alone decides, and before any pair.
+        self.sampler.scale = scale.unwrap_or(1);
         Ok(None)
+    }
+
+    /// How many times the work of the incumbent's sample makes one of the length that is wanted.
+    fn scaled(&self, values: &Values, whole_s: f64) -> Option<u32> {
+        let (aim_s, timed) = self.aim.as_ref()?;
+        let took_s = match timed {
+            Some(name) => values.get(name).copied()?,
+            None => whole_s,
+        };
+        let times = (aim_s / took_s).ceil();
+        times.is_finite().then_some(times.clamp(1.0, f64::from(MOST_TIMES)) as u32)
     }
 
     /// The next pair that counts. `doing` is told to people; `look` sees every sample and says whether to go on.
@@ -158,51 +190,16 @@ impl<'a> PairRunner<'a> {
     ) -> Result<PairResult> {
         loop {
             let draw = keep::draw(self.seed, self.drawn);
-            let order = match draw.first {
-                First::Incumbent => [First::Incumbent, First::Challenger],
-                First::Challenger => [First::Challenger, First::Incumbent],
-            };
             // Before the machine is watched. Those who look on are told the gains apart.
             self.world.status_file.stage(doing.split(" [").next().unwrap_or(doing));
-            if self.spaced && self.last != Some(First::Incumbent) {
-                let warm = keep::draw(self.seed, WARM_UP);
-                self.last = Some(First::Incumbent);
-                match self.sampler.sample(self.incumbent, warm.prompts, warm.padding)? {
-                    Sampled::Measured(_) => {}
-                    Sampled::Interrupted => return Ok(PairResult::Interrupted),
-                    other => return Ok(PairResult::Failed(First::Incumbent, other)),
-                }
-            }
-            let before = self.last;
-            let mut spent: [Option<MeterReading>; 2] = [None, None];
-            let (mut values, mut clock): ([Option<Values>; 2], _) = ([None, None], None);
-            for side in order {
-                self.say(doing);
-                self.last = Some(side);
-                let meter = Meter::start();
-                let sampled = self.sampler.sample(self.side(side), draw.prompts, draw.padding)?;
-                spent[usize::from(side == First::Challenger)] = Some(meter.reading());
-                let sampled = match sampled {
-                    Sampled::Measured(sampled) => sampled,
-                    Sampled::Interrupted => return Ok(PairResult::Interrupted),
-                    Sampled::Failed { how, reason, .. } if how == CLOCK => {
-                        clock = Some(format!("{how}: {reason}"));
-                        break;
-                    }
-                    other => return Ok(PairResult::Failed(side, other)),
-                };
-                if !look(side, &sampled) {
-                    return Ok(PairResult::Enough(side));
-                }
-                values[usize::from(side == First::Challenger)] = Some(sampled);
-            }
-            let conditions =
-                spent.into_iter().flatten().fold(MeterReading::default(), MeterReading::plus).conditions();
-            let apart = match spent {
-                [Some(incumbent), Some(challenger)] => {
-                    Some(Apart { incumbent: incumbent.conditions(), challenger: challenger.conditions() })
-                }
-                _ => None,
+            let taken = if self.in_turns {
+                self.in_turns(draw, doing, look)?
+            } else {
+                self.in_order(draw, doing, look)?
+            };
+            let Taken { before, values, clock, conditions, apart } = match taken {
+                Ok(taken) => taken,
+                Err(ended) => return Ok(ended),
             };
             let disturbed = self.sampler.agent_pause.disturbed();
             self.drawn += 1;
@@ -210,7 +207,9 @@ impl<'a> PairRunner<'a> {
             let (reason, values) = match (clock.or(disturbed).or(busy), values) {
                 (None, [Some(incumbent), Some(challenger)]) => {
                     let (first, prompts) = (draw.first, draw.prompts);
-                    let raw = RawPair { first, before, prompts, incumbent, challenger, conditions, apart };
+                    let scale = self.sampler.scale;
+                    let raw =
+                        RawPair { first, before, prompts, incumbent, challenger, conditions, apart, scale };
                     self.begun.iter_mut().for_each(|(_, measured)| *measured += 1);
                     return Ok(PairResult::Pair(raw));
                 }

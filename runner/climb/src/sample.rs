@@ -2,6 +2,7 @@
 
 mod here;
 mod meter;
+mod pair;
 mod report;
 mod walled;
 mod wash;
@@ -28,6 +29,7 @@ use piton_system::toolchains;
 use piton_system::tree::{self, Seal};
 
 pub(crate) use here::LaidSide;
+pub use pair::PairSampled;
 pub(crate) use report::{Left, Report};
 pub(crate) use walled::WalledCommand;
 pub use wash::Wash;
@@ -56,6 +58,8 @@ pub struct Sampler<'a> {
     pub agent_pause: AgentPause,
     /// Undoes what the sample before may have done to the machine.
     pub wash: Wash,
+    /// How many times the work of one sample is done: `{scale}`.
+    pub scale: u32,
     /// Who looks on from outside of the walls; absent for whatever is measured.
     pub profiler: Option<&'a SampleProfiler<'a>>,
 }
@@ -168,17 +172,19 @@ impl Sampler<'_> {
         let within = &self.measure.within;
         let (here, sealed) = (scope::below(root, within), scope::below(&self.harness.tree, within));
         let (tree, sealed, seed) = (text(&here), text(&sealed), seed.to_string());
+        let scale = self.scale.to_string();
         let artifact = laid.artifact.as_deref().map(text).unwrap_or_default();
         let harness = self.harness.artifact.as_deref().map(text).unwrap_or_default();
         let (home, opens) = (text(&toolchains::home()), self.measure.opens());
         let root_text = text(root);
         let out = sandbox::RESULT.to_string();
         let report_text = report.map(|report| text(&report.place())).unwrap_or_default();
-        let values: [(&str, &str); 9] = [
+        let values: [(&str, &str); 10] = [
             ("tree", &tree),
             ("root", &root_text),
             ("sealed", &sealed),
             ("seed", &seed),
+            ("scale", &scale),
             ("artifact", &artifact),
             ("harness", &harness),
             ("home", &home),
@@ -198,8 +204,8 @@ impl Sampler<'_> {
             walls: self.walls,
             opens,
             harness: self.harness,
-            side,
-            laid,
+            sides: &[side],
+            scratch: &laid.scratch,
             private,
             argv: &argv,
             values: &values,
@@ -211,7 +217,10 @@ impl Sampler<'_> {
         let (mut env, mut policy) = command.prepare()?;
         env.push(("PITON_PADDING".into(), "x".repeat(padding as usize).into()));
         let size = laid.artifact.as_deref().unwrap_or(&here);
-        let meter = self.metered.then(|| meter::begin(&self.logs, self.measure.repeat, size)).transpose()?;
+        let meter = self
+            .metered
+            .then(|| meter::begin(&self.logs, self.measure.repeat * self.scale, size))
+            .transpose()?;
         policy.opened.meter = meter.as_ref().map(|(metering, _)| metering.clone());
         // Whoever plants something is ended there and then: nothing that follows is a measurement.
         let watch = |_| seal?.planted().map(|_| End::Signalled(9));

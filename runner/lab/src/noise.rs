@@ -68,7 +68,7 @@ pub fn run(world: &World, pairs: u32) -> Result<NoiseReport> {
     };
     let mut runner = PairRunner::new(world, &config, &harness, (&built, &again), seed);
     let mut noise = NoiseReport {
-        metric: config.metric.name.clone(),
+        metric: config.metric.judged_by().to_owned(),
         seed,
         values: vec![],
         scale: Scale::Ratio,
@@ -91,15 +91,15 @@ pub fn run(world: &World, pairs: u32) -> Result<NoiseReport> {
         if runner.void_pairs.len() == voided {
             noise.seconds.push(watch.seconds() / 2.0);
         }
-        noise
-            .values
-            .extend([&raw.incumbent, &raw.challenger].iter().filter_map(|v| v.get(&config.metric.name)));
+        noise.values.extend(
+            [&raw.incumbent, &raw.challenger].iter().filter_map(|v| v.get(config.metric.judged_by())),
+        );
         noise.conditions.push(raw.conditions);
         measured.push(raw);
     }
     let metric = &config.metric;
-    noise.scale = metric.scale.unwrap_or_else(|| Scale::of(&metric.name, &metric.unit, &noise.values));
-    let mut history = MetricHistory::begin(&metric.name, metric.direction, noise.scale, &[]);
+    noise.scale = metric.scale.unwrap_or_else(|| Scale::of(metric.judged_by(), &metric.unit, &noise.values));
+    let mut history = MetricHistory::begin(metric.judged_by(), metric.direction, noise.scale, &[]);
     noise.gains = measured.into_iter().filter_map(|raw| history.judge(raw)).map(|pair| pair.gain).collect();
     noise.void_pairs = runner.void_pairs.len();
     world.progress.idle();

@@ -4,10 +4,12 @@
 
 mod benchmarks;
 mod checks;
+mod evidence;
 mod meters;
 mod opens;
 mod placeholders;
 mod reading;
+mod turns;
 
 use std::collections::BTreeMap;
 
@@ -142,7 +144,7 @@ pub struct Build {
 /// tree, `{root}` the whole of that, `{sealed}` the experiment's directory in the sealed tree, `{seed}` the seed of the prompts. `{out}` is
 /// the number of a descriptor that is open for writing: where the command names it, the result is what was written there, and
 /// nothing that is printed counts.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Measure {
     /// The command, as a list of words.
@@ -162,6 +164,17 @@ pub struct Measure {
     /// The file or directory in which the command leaves its figures, from the directory of the experiment; absent where it prints them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub report: Option<String>,
+    /// The command that measures both sides of a pair at once, in turns: `{first}` and `{second}` are their artifacts, or their trees where there
+    /// are none. Which side is which is a coin's. Absent where a pair is one run of `command` for each side.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pair: Vec<String>,
+    /// How long a sample of the incumbent shall take, in seconds: `{scale}`, or how often a metered command runs, grows as the incumbent gets
+    /// faster. Absent where a sample is as long as it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aim_s: Option<f64>,
+    /// The metric that says how many seconds of a sample count for that; absent where the whole of it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub timed: Option<String>,
     /// How often one sample runs the command, where piton's own meters read it: what they read is divided by that.
     #[serde(default = "once", skip_serializing_if = "is_once")]
     pub repeat: u32,
@@ -256,7 +269,7 @@ impl Config {
         })?;
         match config.problem() {
             Some(problem) => Err(bad(problem)),
-            None => Ok(config.with_unit_of_format().with_benchmarks_guarded()),
+            None => Ok(config.with_unit_of_format().with_benchmarks_guarded().with_shown_guarded()),
         }
     }
 
@@ -330,6 +343,9 @@ impl Config {
         }
         if self.metric.name.is_empty() {
             return Some("metric.name is empty".to_owned());
+        }
+        if let Some(problem) = self.evidence_problem().or_else(|| self.turns_problem()) {
+            return Some(problem);
         }
         if let Some(name) = self.needed().into_iter().find(|name| clean(name, name.len()) != **name) {
             return Some(format!("the metric `{}` has characters that no table can hold", clean(name, 80)));
@@ -419,7 +435,7 @@ impl Config {
     pub fn judging(&self) -> Vec<&str> {
         let secondary = self.secondary.iter().map(|second| second.metric.as_str());
         let guards = self.guards.iter().map(|guard| guard.metric.as_str());
-        std::iter::once(self.metric.name.as_str()).chain(secondary).chain(guards).collect()
+        std::iter::once(self.metric.judged_by()).chain(secondary).chain(guards).collect()
     }
 
     /// Whose word the figure is, and what that is worth, for people.
@@ -462,6 +478,8 @@ impl Config {
             Some(of) => of.names().iter().map(String::as_str).collect(),
             None => vec![self.metric.name.as_str()],
         };
+        names.extend(self.metric.evidence.as_deref());
+        names.extend(self.measure.timed.as_deref());
         names.extend(self.gates.iter().map(|gate| gate.metric.as_str()));
         names.extend(self.metric.memory.as_deref());
         names.extend(self.secondary.iter().map(|second| second.metric.as_str()));

@@ -50,6 +50,61 @@ pub fn read(output: &str, how: &ReadOptions, needed: &[&str]) -> Result<Values, 
     reader.finish()
 }
 
+/// Reads every metric of both sides in a JSON object that holds one for each, `first` and `second`.
+///
+/// # Errors
+/// The same, and whose fault it is where the object names a `side`.
+pub fn read_pair(
+    output: &str,
+    how: &ReadOptions,
+    needed: &[&str],
+) -> Result<[Values; 2], (Option<PairSide>, ReadError)> {
+    let (object, text) = object(output, false).map_err(|error| (None, error))?;
+    let how = ReadOptions { alone: true, ..how.clone() };
+    let of = |side: PairSide| {
+        let by = |error| (Some(side), error);
+        let Some(part) = object.get(side.word()) else {
+            // It says what went wrong instead.
+            let mut reader = Reader::new(&how, needed);
+            let error = reader.take_object(&object, &text).and_then(|()| reader.finish().map(drop));
+            let missing = ReadError::Missing {
+                name: side.word().to_owned(),
+                instead: "the object has no such part".to_owned(),
+            };
+            return Err((PairSide::named(object.text("side")), error.err().unwrap_or(missing)));
+        };
+        let mut reader = Reader::new(&how, needed);
+        reader.take_object(part, "").map_err(by)?;
+        reader.finish().map_err(by)
+    };
+    match object.twice() {
+        Some(name) => Err((None, ReadError::Twice { name: name.to_owned(), values: None })),
+        None => Ok([of(PairSide::First)?, of(PairSide::Second)?]),
+    }
+}
+
+/// One of the two that a command measured in turns: it does not know which of them is the incumbent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PairSide {
+    /// `first`.
+    First,
+    /// `second`.
+    Second,
+}
+
+impl PairSide {
+    fn word(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Second => "second",
+        }
+    }
+
+    fn named(word: &str) -> Option<Self> {
+        [Self::First, Self::Second].into_iter().find(|side| side.word() == word)
+    }
+}
+
 /// The format that would read what `format` did not: of an output or of its end.
 pub fn other_format(output: &str, format: Format, needed: &[&str]) -> Option<Format> {
     Format::ALL

@@ -12,6 +12,7 @@ pub(super) struct WrittenMetric {
     name: Option<String>,
     direction: Option<Direction>,
     unit: Option<String>,
+    evidence: Option<String>,
     of: Option<Of>,
     of_limit_pct: Option<f64>,
     scale: Option<Scale>,
@@ -23,8 +24,18 @@ impl TryFrom<WrittenMetric> for Metric {
     type Error = String;
 
     fn try_from(written: WrittenMetric) -> Result<Self, String> {
-        let WrittenMetric { meter, name, direction, unit, of, of_limit_pct, scale, memory, memory_unit } =
-            written;
+        let WrittenMetric {
+            meter,
+            name,
+            direction,
+            unit,
+            evidence,
+            of,
+            of_limit_pct,
+            scale,
+            memory,
+            memory_unit,
+        } = written;
         let name = name.or_else(|| meter.map(|meter| meter.word().to_owned()));
         let name = name.or_else(|| of.as_ref().map(|_| mean::NAME.to_owned()));
         let missing = || {
@@ -39,6 +50,7 @@ impl TryFrom<WrittenMetric> for Metric {
             undirected: direction.is_none() && meter.is_none(),
             unit: unit.or_else(|| meter.map(|meter| meter.unit().to_owned())).unwrap_or_default(),
             memory: memory.or_else(|| meter.map(|_| OwnMeter::PeakMemoryBytes.word().to_owned())),
+            evidence,
             meter,
             of,
             of_limit_pct,

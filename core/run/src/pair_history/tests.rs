@@ -9,6 +9,7 @@ fn metric(direction: Direction) -> Metric {
         memory: None,
         meter: None,
         memory_unit: None,
+        evidence: None,
         ..Metric::of("", Direction::Higher)
     }
 }
@@ -29,6 +30,7 @@ fn metrics_are_exact_where_no_pair_of_a_commit_with_itself_differs_in_any_that_j
         conditions: piton_base::conditions::Conditions::default(),
         before: None,
         apart: None,
+        scale: 1,
     };
     let same = [pair(5.0, 5.0, 2.0), pair(7.0, 7.0, 1.0), pair(5.0, 5.0, 3.0)];
     assert!(exact(&same, &["bytes"]), "whatever the seed changes, and what does not judge");

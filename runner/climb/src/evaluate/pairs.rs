@@ -65,7 +65,10 @@ impl Paired<'_> {
                 other => return Ok(self.ended(other)),
             };
             let Some(pair) = self.histories.judge(raw) else {
-                return Ok(unreadable(&format!("{} is missing, or no number", self.config.metric.name)));
+                return Ok(unreadable(&format!(
+                    "{} is missing, or no number",
+                    self.config.metric.judged_by()
+                )));
             };
             if let Some(guard) = self.histories.unread() {
                 return Ok(unreadable(&format!("the guard's metric {guard} is missing, or no number")));
@@ -116,7 +119,7 @@ impl Paired<'_> {
             return None;
         }
         let metric = &self.config.metric;
-        let value = |values: &Values| values.get(&metric.name).copied();
+        let value = |values: &Values| values.get(metric.judged_by()).copied();
         let voided = runner.void_pairs.iter().map(|pair| Voided {
             apart: pair.apart,
             gain: pair.values.as_ref().and_then(|[one, other]| metric.gain(value(one)?, value(other)?)),

@@ -32,7 +32,11 @@ pub(crate) struct LaidSide {
 impl LaidSide {
     /// Lays `side` where every side lies.
     pub fn lay(place: &Place, side: &Built, laid: Laid) -> Result<Self> {
-        let scratch = place.scratch()?;
+        Self::lay_in(place.scratch()?, side, laid)
+    }
+
+    /// Lays `side` in a directory of its own.
+    pub fn lay_in(scratch: PathBuf, side: &Built, laid: Laid) -> Result<Self> {
         sandbox::private(&scratch)?;
         let tree = scratch.join("tree");
         let artifact = side.artifact.as_ref().map(|artifact| {

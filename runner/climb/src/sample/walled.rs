@@ -4,7 +4,6 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use super::LaidSide;
 use crate::build::Built;
 use piton_core::base::error::{Context, Result};
 use piton_system::config::Opens;
@@ -19,10 +18,10 @@ pub(crate) struct WalledCommand<'a> {
     pub opens: Opens<'a>,
     /// The sealed tree and the harness.
     pub harness: &'a Built,
-    /// The side.
-    pub side: &'a Built,
-    /// Where that is laid.
-    pub laid: &'a LaidSide,
+    /// Who is measured: a side, or both.
+    pub sides: &'a [&'a Built],
+    /// Where that is laid, and nothing else.
+    pub scratch: &'a Path,
     /// Its private directory.
     pub private: &'a Path,
     /// Its words, filled in.
@@ -52,13 +51,13 @@ impl WalledCommand<'_> {
         env.push(("PITON_CONFINEMENT".into(), self.walls.least().word().into()));
         env.push(("PITON_SEED".into(), self.seed.into()));
         let sealed = [Some(&self.harness.tree), self.harness.artifact.as_ref()];
-        let open = self.side.open.iter().chain(&self.harness.open);
+        let open = self.sides.iter().flat_map(|side| &side.open).chain(&self.harness.open);
         // Who looks upwards may list what is above, too: nothing but this side's own. Nothing else of it is open: the tree that was built and
         // the artifact that is kept would tell by their paths and times which side this is.
         let read = [
             sandbox::named(self.argv),
             sealed.into_iter().flatten().chain(open).cloned().collect(),
-            vec![self.laid.scratch.clone()],
+            vec![self.scratch.to_owned()],
         ]
         .concat();
         let write = [vec![self.private.to_owned()], self.write].concat();

@@ -5,14 +5,18 @@ use super::Config;
 /// What stands for something in the commands of `[harness]` and `[build]`.
 const BUILD_PLACES: [&str; 4] = ["tree", "root", "target", "home"];
 /// The same in the command of `[measure]`.
-const MEASURE_PLACES: [&str; 9] =
-    ["tree", "root", "sealed", "artifact", "harness", "seed", "home", "out", "report"];
+const MEASURE_PLACES: [&str; 10] =
+    ["tree", "root", "sealed", "artifact", "harness", "seed", "scale", "home", "out", "report"];
+/// The same in the command that measures both sides.
+const PAIR_PLACES: [&str; 8] = ["first", "second", "sealed", "harness", "seed", "scale", "home", "out"];
 /// The same in the command of a `[[check]]`.
 const CHECK_PLACES: [&str; 10] =
     ["tree", "root", "sealed", "artifact", "harness", "target", "seed", "home", "out", "report"];
 /// What is a placeholder in some command, or taken for one.
-const PLACES: [&str; 11] =
-    ["tree", "root", "target", "sealed", "artifact", "harness", "seed", "home", "out", "report", "scratch"];
+const PLACES: [&str; 14] = [
+    "tree", "root", "target", "sealed", "artifact", "harness", "seed", "scale", "home", "out", "report",
+    "scratch", "first", "second",
+];
 
 impl Config {
     /// A placeholder that nothing fills in.
@@ -28,13 +32,15 @@ impl Config {
         );
         let measure = &self.measure.command;
         let of_measure = measure.iter().map(|word| ("measure.command".to_owned(), word, &MEASURE_PLACES[..]));
+        let pair = self.measure.pair.iter();
+        let of_pair = pair.map(|word| ("measure.pair".to_owned(), word, &PAIR_PLACES[..]));
         let of_checks = self.checks.iter().flat_map(|check| {
             check
                 .command
                 .iter()
                 .map(|word| (format!("check.command of `{}`", check.name), word, &CHECK_PLACES[..]))
         });
-        of_builds.chain(of_measure).chain(of_checks).find_map(|(key, word, places)| {
+        of_builds.chain(of_measure).chain(of_pair).chain(of_checks).find_map(|(key, word, places)| {
             let strange = placeholders(word).into_iter().find(|name| !places.contains(&name.as_str()))?;
             let listed: Vec<String> = places.iter().map(|name| format!("{{{name}}}")).collect();
             let sealed =
