@@ -70,6 +70,11 @@ impl Metric {
         self.evidence.as_deref().unwrap_or(&self.name)
     }
 
+    /// How pairs are judged, where that is not by the metric that is shown: ` by NAME`, to stand after their number.
+    pub fn by(&self) -> String {
+        self.evidence.as_deref().map_or_else(String::new, |name| format!(" by {name}"))
+    }
+
     /// Gigabytes of memory, from the value of the metric that counts it. A name without a unit, from before one was asked for,
     /// counts gigabytes.
     pub fn gigabytes(&self, value: f64) -> f64 {

@@ -145,7 +145,8 @@ fn headline(view: &View, facts: &RunFacts) -> Markup {
                     div {
                         strong class="figure" { (from) " → " (to) }
                         span { (clean(&view.metric.name, 60)) @if !unit.is_empty() { "," (unit) } ", "
-                            @if view.metric.direction == Direction::Higher { "higher" } @else { "lower" } " is better" }
+                            @if view.metric.direction == Direction::Higher { "higher" } @else { "lower" } " is better"
+                            @if let Some(evidence) = &view.metric.evidence { "; pairs are judged by " (clean(evidence, 60)) } }
                     }
                 }
                 div {

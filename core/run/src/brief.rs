@@ -191,8 +191,11 @@ fn goal(facts: &BriefFacts) -> String {
     let BriefFacts { metric, scope, .. } = facts;
     let way = if metric.direction == Direction::Higher { "higher" } else { "lower" };
     let unit = if metric.unit.is_empty() { String::new() } else { format!(" ({})", metric.unit) };
+    let judged = metric.evidence.as_ref().map_or_else(String::new, |name| {
+        format!(" Pairs are judged by `{name}`: the same work by a clock that others do not disturb.")
+    });
     let mut text = format!(
-        "Read `program.md` first, where there is one. Metric: `{}`{unit}, {way} is better.\n\
+        "Read `program.md` first, where there is one. Metric: `{}`{unit}, {way} is better.{judged}\n\
          You may edit only: {}{}. Everything else is locked: an edit of it ends the trial unmeasured.\n\
          Leave no caches, objects or other files that a program wrote there: they become part of your edit, and are named.\n\
          Limits: {} files, {} KiB in all, {} KiB each; ",

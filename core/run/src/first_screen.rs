@@ -48,11 +48,13 @@ pub fn lines(first: &FirstScreen) -> Vec<String> {
         false => format!("{}; piton stop or Ctrl-C sooner", limits.join(" or ")),
     };
     let editable: Vec<String> = first.editable.iter().map(|path| clean(path, 80)).collect();
+    let judged =
+        metric.evidence.as_ref().map_or_else(String::new, |name| format!("; judged by {}", clean(name, 60)));
     let line = |name: &str, words: String| format!("  {name:<9} {words}");
     let pairs = plural(first.most_pairs as usize, "pair");
     vec![
         format!("{}, before it begins:", clean(first.experiment, 60)),
-        line("measures", format!("{}{unit}, {better}", clean(&metric.name, 60))),
+        line("measures", format!("{}{unit}, {better}{}", clean(&metric.name, 60), judged)),
         line("clock", by),
         line("command", clean(&first.command.join(" "), width::BESIDE)),
         line(

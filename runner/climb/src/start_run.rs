@@ -236,7 +236,7 @@ fn tell_baseline(world: &World, config: Config, record: &Record) {
         match config.histories(std::slice::from_ref(record), false).primary.track().seeded {
             _ if tau == Gain::ZERO => ", the same value on every seed".to_owned(),
             true => format!(", equal on the same seed; from seed to seed it varies by {size}"),
-            false => format!(", tau of a pair's gain {size}"),
+            false => format!(", tau of a pair's gain{} {size}", metric.by()),
         }
     });
     let compared = match metric.scale() {

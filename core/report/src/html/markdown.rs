@@ -27,6 +27,9 @@ pub fn cell(text: &str, most: usize) -> String {
 pub fn markdown(view: &View) -> String {
     let facts = view.facts();
     let mut text = format!("## {} from run {}\n\n", code(&view.metric.name, WORDS), code(view.run, WORDS));
+    if let Some(evidence) = &view.metric.evidence {
+        text.push_str(&format!("Pairs are judged by {}.\n\n", code(evidence, WORDS)));
+    }
     match &facts.verified {
         Some(v) => text.push_str(&format!(
             "**{}** (95 % interval {}), HEAD against the baseline in {} fresh pairs{}\n",

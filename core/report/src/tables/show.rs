@@ -126,13 +126,17 @@ fn gated(text: &mut String, record: &Record, gates: &[Gate]) {
 fn measured(text: &mut String, record: &Record, metric: &Metric) {
     if !record.measured.pairs.is_empty() {
         // A unit that a time is told in stands beside each.
-        let first = record.measured.pairs[0].incumbent.get(&metric.name).copied().unwrap_or_default();
-        let unit = if value::scaled(first, value::unit(metric)).0 == 1.0 { &metric.unit } else { "" };
+        let name = metric.judged_by();
+        let first = record.measured.pairs[0].incumbent.get(name).copied().unwrap_or_default();
+        let plain = metric.evidence.is_none() && value::scaled(first, value::unit(metric)).0 == 1.0;
+        let unit = if plain { &metric.unit } else { "" };
         let unit = if unit.is_empty() { String::new() } else { format!(" in {unit}") };
-        text.push_str(&format!("\npairs, {}{unit}\n", metric.name));
+        let scale = record.measured.pairs[0].scale;
+        let long = if scale == 1 { String::new() } else { format!(", each with {scale} times the work") };
+        text.push_str(&format!("\npairs, {name}{unit}{long}\n"));
         for (i, pair) in record.measured.pairs.iter().enumerate() {
-            let told = |x: &f64| value::beside(&metric.name, *x, metric);
-            let side = |values: &Values| values.get(&metric.name).map_or("-".into(), told);
+            let told = |x: &f64| value::beside(name, *x, metric);
+            let side = |values: &Values| values.get(name).map_or("-".into(), told);
             text.push_str(&format!(
                 "  {:>3}  incumbent {:>10}  challenger {:>10}  {:>8}  {:?} first\n",
                 i + 1,

@@ -22,7 +22,8 @@ pub fn verdict(record: &Record, metric: &Metric, alpha: f64) -> String {
     let interval = |estimate: &Estimate| interval(estimate, metric);
     let tail = |estimate: &Estimate| {
         let noun = if record.measured.runs.is_empty() { "pair" } else { "run" };
-        format!("{}, {}", plural(estimate.pairs as usize, noun), seconds(record.measured.seconds.total))
+        let by = clean(&metric.by(), 60);
+        format!("{}{by}, {}", plural(estimate.pairs as usize, noun), seconds(record.measured.seconds.total))
     };
     match &record.outcome {
         Outcome::Baseline => match record.measured.runs.len() {
