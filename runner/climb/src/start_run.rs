@@ -235,7 +235,7 @@ fn tell_baseline(world: &World, config: Config, record: &Record) {
         let size = text::size(tau, 2, metric);
         match config.histories(std::slice::from_ref(record), false).primary.track().seeded {
             _ if tau == Gain::ZERO => ", the same value on every seed".to_owned(),
-            true => format!(", equal on the same seed; from seed to seed it varies by {size}"),
+            true => format!(", equal on the same seed{}; from seed to seed it varies by {size}", metric.by()),
             false => format!(", tau of a pair's gain{} {size}", metric.by()),
         }
     });
