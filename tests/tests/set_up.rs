@@ -310,3 +310,19 @@ fn a_real_agent_reads_the_brief_and_completes_it_behind_its_walls() {
         assert_eq!(project.changed(), "", "{agent:?}");
     }
 }
+
+#[test]
+fn a_baseline_takes_as_many_samples_as_init_said() {
+    let counted = TempDir::new().expect("a directory");
+    let at = counted.path().display().to_string();
+    let toy = Scratch::toy_with("[measure]\n", &format!("[measure]\nwrite = [\"{at}\"]\n"));
+    toy.write("measure.sh", &format!("echo . >> {at}/samples\n{}", toy.read("measure.sh")));
+    toy.commit("who counts its samples");
+    let samples =
+        || fs::read_to_string(counted.path().join("samples")).unwrap_or_default().lines().count() as u64;
+    let told = toy.piton(&["doctor", "--try", "--json"]).json();
+    let (told, tried) = (told["attempt"]["baseline_samples"].as_u64().expect("a number"), samples());
+    assert_eq!(tried, 1);
+    toy.baseline();
+    assert_eq!(samples() - tried, told);
+}

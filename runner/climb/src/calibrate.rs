@@ -74,6 +74,17 @@ pub fn calibrate(
     }))
 }
 
+/// How many samples a baseline takes: of each side one that is not timed, then the pairs; with a build, one between the two builds.
+pub fn samples(config: &Config) -> u32 {
+    let first = u32::from(config.build.is_some());
+    first
+        + if config.rule.preset == Preset::Replicates {
+            BASELINE_RUNS
+        } else {
+            2 + 2 * config.rule.calibration_pairs
+        }
+}
+
 fn null_pairs(
     config: &Config,
     mut runner: PairRunner,

@@ -84,6 +84,10 @@ pub struct Attempt {
     pub build_s: Option<f64>,
     /// Seconds that the sample took.
     pub sample_s: Option<f64>,
+    /// How many samples a baseline takes.
+    pub baseline_samples: u32,
+    /// About how many seconds it takes with them, its builds and its checks; absent where nothing was measured.
+    pub baseline_s: Option<f64>,
     /// What its jobs were refused, by their sections.
     pub refused: Vec<RefusedAccess>,
 }

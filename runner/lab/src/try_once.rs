@@ -6,6 +6,7 @@ use std::path::Path;
 
 use crate::doctor::{Attempt, RefusedAccess};
 use piton_climb::build::{BuildEnd, BuildStore};
+use piton_climb::calibrate;
 use piton_climb::checks::{Checked, Checker};
 use piton_climb::context::World;
 use piton_climb::sample::{Sampled, Sampler};
@@ -56,6 +57,8 @@ struct Course {
     build_s: Option<f64>,
     /// Seconds that the sample took.
     sample_s: Option<f64>,
+    /// Seconds that the checks took.
+    checks_s: f64,
     /// The section of `piton.toml` that was carried out last.
     section: &'static str,
     /// The last lines of what failed.
@@ -101,6 +104,7 @@ impl Tried<'_> {
         course.section = "check";
         let checker = Checker { place, logs: dir.join("logs"), ..world.checker(config, &harness) };
         let mut checks = vec![];
+        let watch = Stopwatch::start();
         for check in &config.checks {
             match checker.run(check, &side, None, None)? {
                 Checked::Held(result) => checks.push(text::check(&result)),
@@ -111,6 +115,7 @@ impl Tried<'_> {
                 Checked::Interrupted => return Ok(Err(process::STOPPED.to_owned())),
             }
         }
+        course.checks_s = watch.seconds();
         Ok(Ok(Sample { values, seconds, checks }))
     }
 }
@@ -156,10 +161,26 @@ pub fn attempt_of(world: World, config: &Config, commit: Id) -> Result<Attempt> 
         what: one.what,
         note: one.note,
     });
-    let Course { build_s, sample_s, section, tail } = course;
+    let Course { build_s, sample_s, checks_s, section, tail } = course;
+    let baseline_samples = calibrate::samples(config);
+    let measured_s = sample_s.filter(|_| failed.is_none());
+    let baseline_s = measured_s
+        .map(|sample| f64::from(baseline_samples) * sample + 2.0 * (build_s.unwrap_or_default() + checks_s));
     let section = failed.is_some().then(|| section.to_owned());
     let install = failed.as_deref().and_then(crash::install);
-    Ok(Attempt { failed, install, section, tail, measured, build_s, sample_s, refused: refused.collect() })
+    let refused = refused.collect();
+    Ok(Attempt {
+        failed,
+        install,
+        section,
+        tail,
+        measured,
+        build_s,
+        sample_s,
+        baseline_samples,
+        baseline_s,
+        refused,
+    })
 }
 
 /// A commit on top of `head` that holds these files too, below `within`; no ref leads to it.

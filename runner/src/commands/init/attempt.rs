@@ -14,6 +14,8 @@ use piton_lab::try_once::{self, Files};
 use piton_system::config;
 use piton_system::git::Id;
 
+/// A baseline that takes longer than this is told of before, in seconds.
+const LONG_S: f64 = 20.0;
 /// Lines of the end of a failed command's output that are printed.
 const TAIL: usize = 12;
 
@@ -56,7 +58,16 @@ pub(super) fn told(tried: &Attempt, change: Option<&str>) -> String {
         [took("build", tried.build_s), took("sample", tried.sample_s)].into_iter().flatten().collect();
     let took = if took.is_empty() { String::new() } else { format!(" ({})", took.join(", ")) };
     match (&tried.measured, &tried.failed) {
-        (Some(measured), _) => text.push_str(&format!("tried once behind the walls: {measured}{took}\n")),
+        (Some(measured), _) => {
+            text.push_str(&format!("tried once behind the walls: {measured}{took}\n"));
+            if let Some(time) = tried.baseline_s.filter(|time| *time >= LONG_S) {
+                text.push_str(&format!(
+                    "a run begins with a baseline of {} such samples: about {}\n",
+                    tried.baseline_samples,
+                    seconds(time)
+                ));
+            }
+        }
         (None, failed) => {
             let why = failed.as_deref().unwrap_or("it was not measured");
             text.push_str(&format!(
