@@ -326,3 +326,33 @@ fn a_baseline_takes_as_many_samples_as_init_said() {
     toy.baseline();
     assert_eq!(samples() - tried, told);
 }
+
+#[test]
+fn money_that_is_spent_ends_the_rounds_and_one_who_is_not_let_in_is_named() {
+    let claude = |answer: &str| {
+        let project = Project::with("");
+        let result = r#"{"type":"result","subtype":"success","is_error":ERROR,"num_turns":3,"result":"TEXT","total_cost_usd":0.4,"usage":{"input_tokens":100,"output_tokens":50},"permission_denials":[]}"#;
+        let (error, text) = if answer == "done" { ("false", "I looked.") } else { ("true", answer) };
+        let result = result.replace("ERROR", error).replace("TEXT", text);
+        let script = format!("#!/bin/sh\ncat > /dev/null; echo '{result}'\n");
+        let program = project.own.path().join("claude");
+        fs::write(&program, script).expect("a file");
+        fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("a mode");
+        let path = format!("{}:{}", project.own.path().display(), std::env::var("PATH").unwrap_or_default());
+        let mut command =
+            project.scratch.command(&["init", "--agent", "claude", "--max-usd", "0.7", "--json"]);
+        let said: Said =
+            command.env("PATH", path).env("HOME", project.own.path()).output().expect("piton starts").into();
+        assert_eq!(said.status, 4, "{said:?}");
+        said.json()["set_up"].clone()
+    };
+    let spent = claude("done");
+    assert_eq!(
+        (spent["rounds"].as_array().map(Vec::len), &spent["cost"]["usd"]),
+        (Some(2), &json!(0.8)),
+        "{spent}"
+    );
+    let barred = claude("Invalid API key · Please run /login");
+    assert_eq!(barred["rounds"].as_array().map(Vec::len), Some(1), "{barred}");
+    assert!(barred["rounds"][0]["call"].as_str().expect("why").starts_with("is not let in"), "{barred}");
+}

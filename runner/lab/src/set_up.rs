@@ -33,6 +33,8 @@ pub use room::Room;
 
 /// How often an agent is asked.
 pub const ROUNDS: usize = 3;
+/// Where its output goes, in the state of the repository: that of a climb's agent is another's.
+pub const LOGS: &str = "logs/init";
 /// What does not happen where this fails.
 pub const WHAT: &str = "the agent set nothing up";
 
@@ -146,7 +148,8 @@ impl SetUp<'_> {
                     .line(Tone::Neutral, &format!("round {}: {}", report.rounds.len() + 1, clean(&why, 300)));
             }
             report.rounds.push(round);
-            if ended {
+            let spent = report.cost.usd.unwrap_or_default();
+            if ended || self.options.budget.usd.is_some_and(|most| spent >= most) {
                 break;
             }
         }
@@ -171,7 +174,7 @@ impl SetUp<'_> {
             tried: &BTreeSet::new(),
             brief,
             prompt: Some(&brief::prompt(self.names)),
-            logs: self.world.repo.state_dir().join("logs"),
+            logs: self.world.repo.state_dir().join(LOGS),
             timeout: self.options.timeout,
             stall: self.options.stall,
             usd: self.options.budget.usd.map(|most| most - cost.usd.unwrap_or(0.0)),

@@ -15,7 +15,7 @@ use piton_core::trial::scope::join;
 use piton_core::trial::text::{clean, plural, printable};
 use piton_lab::doctor::Attempt;
 use piton_lab::draft::{self, Draft, Facts, MEASURE, PROGRAM};
-use piton_lab::set_up::{SetUp, SetUpReport};
+use piton_lab::set_up::{LOGS, SetUp, SetUpReport};
 use piton_lab::try_once::{self, Files};
 use piton_system::beneath;
 use piton_system::config::{self, Config};
@@ -264,7 +264,7 @@ pub(super) fn told(asked: &SetUpReport, wrote: bool) -> String {
             "{agent} set it up in {rounds} ({cost}); piton refused or tried each, and once more with every editable file emptied\n"
         ),
         false => format!(
-            "{agent} did not set it up in {rounds} ({cost}): {}; the agent's last files are in .git/piton/{KEPT}, what it printed in .git/piton/logs/agent.out\n",
+            "{agent} did not set it up in {rounds} ({cost}): {}; the agent's last files are in .git/piton/{KEPT}, what it printed in .git/piton/{LOGS}\n",
             if wrote { "piton's own draft was written" } else { "the files that are there are as they were" }
         ),
     };
