@@ -128,7 +128,7 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
         Command::Lab { command } | Command::OldLab(command) => experiment(command, dir, least),
         Command::Redteam { list: true, json, .. } => redteam::list(json),
         Command::Redteam { only, in_place, json, .. } => redteam::run(dir, least, only, in_place, json),
-        Command::Doctor { attempt, json } => doctor::run(dir, attempt, json),
+        Command::Doctor { attempt, pairs, json } => doctor::run(dir, attempt, pairs, json),
         Command::Replay { file } => show::replay(&dir.join(file)),
         Command::Status { plot, which } => status::run(dir, plot, &which),
         Command::Profile(args) => profile::run(dir, least, &args),

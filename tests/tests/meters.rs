@@ -93,3 +93,28 @@ fn size_is_of_the_tree_where_there_is_no_artifact_and_a_guard_may_name_a_meter()
     );
     assert_ne!(slow.status, 0, "{slow:?}");
 }
+
+#[test]
+fn doctor_compares_the_clocks_by_pairs_of_the_present_commit_with_itself() {
+    let scratch = experiment("wall_s", "");
+    let said = scratch.piton(&["doctor", "--pairs", "3"]);
+    assert!(said.out.contains("spread by each clock: wall_s ") && said.out.contains(", cpu_s "), "{said:?}");
+    let noise = &scratch.piton(&["doctor", "--pairs", "3", "--json"]).json()["noise"];
+    let names: Vec<&str> = noise["clocks"]
+        .as_array()
+        .expect("clocks")
+        .iter()
+        .map(|clock| clock["name"].as_str().unwrap())
+        .collect();
+    assert_eq!((names, noise["gains"].as_array().unwrap().len()), (vec!["wall_s", "cpu_s"], 3));
+}
+
+#[test]
+fn a_meter_of_pitons_own_is_the_evidence_for_a_time_on_the_wall() {
+    let scratch = experiment("wall_s\"\nevidence = \"cpu_s", "");
+    let gain = trial(&scratch, &work(STEPS / 10), "a tenth of the work");
+    assert_eq!(gain.status, 0, "{gain:?}");
+    let shown = scratch.piton(&["show", "1"]).out;
+    assert!(shown.contains("by cpu_s") && shown.contains("pairs, cpu_s"), "{shown}");
+    assert!(shown.contains("kept: -"), "the value fell: {shown}");
+}

@@ -70,6 +70,19 @@ impl Metric {
         self.evidence.as_deref().unwrap_or(&self.name)
     }
 
+    /// Which way that metric is better: one of piton's own meters counts what should be low.
+    pub fn judged_direction(&self) -> Direction {
+        match self.evidence.as_deref().and_then(OwnMeter::named) {
+            Some(_) => Direction::Lower,
+            None => self.direction,
+        }
+    }
+
+    /// Gain of `to` over `from` in that metric, positive when `to` is better. `None` unless both are finite.
+    pub fn judged_gain(&self, from: f64, to: f64) -> Option<Gain> {
+        self.scale().gain(self.judged_direction(), from, to)
+    }
+
     /// How pairs are judged, where that is not by the metric that is shown: ` by NAME`, to stand after their number.
     pub fn by(&self) -> String {
         self.evidence.as_deref().map_or_else(String::new, |name| format!(" by {name}"))

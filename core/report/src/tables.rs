@@ -37,6 +37,51 @@ pub struct NoiseReport {
     pub conditions: Vec<Conditions>,
     /// Pairs that did not count.
     pub void_pairs: usize,
+    /// The noise of the same pairs by each clock that read them.
+    pub clocks: Vec<ClockNoise>,
+}
+
+/// What a pair's gain varies by, where nothing differs, by one clock.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ClockNoise {
+    /// A metric: the primary one, what it is judged by, or one of piton's own meters.
+    pub name: String,
+    /// 1.4826 times the median size of the log ratio, a share.
+    pub spread: f64,
+}
+
+impl ClockNoise {
+    /// From both sides' values of each pair; absent where one of them is not above zero.
+    pub fn of(name: &str, pairs: &[[f64; 2]]) -> Option<Self> {
+        let sizes = pairs.iter().map(|[one, two]| {
+            let ratio = (two / one).ln();
+            ratio.is_finite().then_some(ratio.abs())
+        });
+        let sizes = sizes.collect::<Option<Vec<f64>>>()?;
+        Some(Self { name: name.to_owned(), spread: 1.4826 * stats::median(&sizes)? })
+    }
+}
+
+/// So many times less noise are worth another clock.
+const WORTH: f64 = 1.5;
+
+/// What to judge by, where another clock than `by` varies clearly less.
+pub fn clock_advice(clocks: &[ClockNoise], by: &str) -> Option<String> {
+    let now = clocks.iter().find(|clock| clock.name == by)?;
+    let best = clocks.iter().min_by(|one, other| one.spread.total_cmp(&other.spread))?;
+    if best.name == by || best.spread * WORTH > now.spread {
+        return None;
+    }
+    let times = now.spread / best.spread;
+    let times = if times.is_finite() {
+        format!("{times:.1} times less than")
+    } else {
+        "not at all, unlike".to_owned()
+    };
+    Some(format!(
+        "{} varies {times} {by}: where a sample does the same work however fast the program is, `evidence = \"{}\"` in [metric] judges pairs by it, and {by} stays a guard",
+        best.name, best.name
+    ))
 }
 
 /// The same in words: spreads are 1.4826 times the median absolute deviation.
@@ -49,8 +94,16 @@ pub fn noise_words(noise: &NoiseReport) -> String {
     };
     let middle = |values: &[f64]| stats::median(values).map_or_else(|| "-".to_owned(), number);
     let rms = (noise.gains.iter().map(|g| g.0 * g.0).sum::<f64>() / noise.gains.len().max(1) as f64).sqrt();
+    let clocks: Vec<String> =
+        noise.clocks.iter().map(|clock| format!("{} {}", clock.name, pct(Some(clock.spread)))).collect();
+    let clocks = if clocks.len() < 2 {
+        String::new()
+    } else {
+        format!("spread by each clock: {}\n", clocks.join(", "))
+    };
+    let advice = clock_advice(&noise.clocks, &noise.metric).map_or_else(String::new, |advice| advice + "\n");
     format!(
-        "{} {}: median {}, spread from sample to sample {}\ngain of {} of the same build against itself: median {}, spread {}, root mean square {}\none sample takes {} s\n",
+        "{} {}: median {}, spread from sample to sample {}\ngain of {} of the same build against itself: median {}, spread {}, root mean square {}\none sample takes {} s\n{clocks}{advice}",
         plural(noise.values.len(), "sample"),
         noise.metric,
         middle(&noise.values),
@@ -291,4 +344,20 @@ pub fn tsv_row(record: &Record, metric: &Metric, others: &[String]) -> Vec<Strin
 fn cell(value: f64) -> String {
     let plain = value == 0.0 || (1e-4..1e15).contains(&value.abs());
     if plain { format!("{value:.6}") } else { format!("{value:e}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clock_that_varies_clearly_less_is_advised_and_none_where_they_are_alike() {
+        let of = |name: &str, apart: f64| ClockNoise::of(name, &[[1.0, 1.0 + apart]; 3]).unwrap();
+        let advice = |cpu: f64| clock_advice(&[of("wall_s", 0.12), of("cpu_s", cpu)], "wall_s");
+        assert!(advice(0.01).unwrap().starts_with("cpu_s varies 11.4 times less than wall_s: "));
+        assert_eq!(advice(0.11), None);
+        assert!(advice(0.0).unwrap().contains("not at all"));
+        assert_eq!(clock_advice(&[of("cpu_s", 0.01)], "cpu_s"), None);
+        assert_eq!(ClockNoise::of("score", &[[1.0, 0.0]]), None, "a ratio says nothing there");
+    }
 }

@@ -55,7 +55,7 @@ impl SingleMetric<'_> {
 
 impl<'a> From<&'a Metric> for SingleMetric<'a> {
     fn from(metric: &'a Metric) -> Self {
-        Self { metric: metric.judged_by(), direction: metric.direction, scale: metric.scale() }
+        Self { metric: metric.judged_by(), direction: metric.judged_direction(), scale: metric.scale() }
     }
 }
 

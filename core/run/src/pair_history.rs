@@ -253,7 +253,7 @@ fn same(one: &Values, other: &Values, judging: &[&str]) -> bool {
 /// The warm-up against the median of the timed samples, as a gain, where it is a slow start: worse by 10 % and by three tau.
 pub fn slow_start(metric: &Metric, warm_up: &Values, timed: &Values, tau: Gain) -> Option<Gain> {
     let value = |values: &Values| values.get(metric.judged_by()).copied();
-    let gain = metric.gain(value(timed)?, value(warm_up)?)?;
+    let gain = metric.judged_gain(value(timed)?, value(warm_up)?)?;
     let slow = match metric.scale() {
         Scale::Ratio => SLOW,
         Scale::Difference => SLOW * value(timed)?.abs(),
@@ -285,7 +285,7 @@ impl MetricHistories {
             MetricHistory::begin(metric, direction, scale.unwrap_or_default(), &[])
         };
         let mut histories = Self {
-            primary: begin(metric.judged_by(), metric.direction, metric.scale),
+            primary: begin(metric.judged_by(), metric.judged_direction(), metric.scale),
             secondary: secondary
                 .iter()
                 .map(|s| (s.clone(), begin(&s.metric, s.direction, s.scale)))

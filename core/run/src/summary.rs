@@ -106,8 +106,9 @@ pub fn status(
     });
     let mut cost = Cost::default();
     records.iter().filter_map(|r| r.claimed.agent.as_ref()).for_each(|agent| cost.add(&agent.cost));
-    let tau = (!records.is_empty())
-        .then(|| MetricHistory::begin(metric.judged_by(), metric.direction, metric.scale(), records).tau);
+    let tau = (!records.is_empty()).then(|| {
+        MetricHistory::begin(metric.judged_by(), metric.judged_direction(), metric.scale(), records).tau
+    });
     let gain = value(first).zip(value(best)).and_then(|(from, to)| metric.gain(from, to));
     Standing {
         run: run.to_owned(),

@@ -131,6 +131,11 @@ impl<'a> PairRunner<'a> {
         }
     }
 
+    /// Has piton's own meters read every sample, too, whatever the metric is. Not where one command measures both sides.
+    pub fn meter_all(&mut self) {
+        self.sampler.metered |= !self.in_turns;
+    }
+
     fn side(&self, side: First) -> &Built {
         if side == First::Incumbent { self.incumbent } else { self.challenger }
     }

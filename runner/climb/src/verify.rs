@@ -189,7 +189,8 @@ impl Verifier<'_> {
         runner.exact =
             records.first().is_some_and(|first| exact(&first.measured.pairs, &self.book.config.judging()));
         let metric = &self.book.config.metric;
-        let mut history = MetricHistory::begin(metric.judged_by(), metric.direction, metric.scale(), records);
+        let mut history =
+            MetricHistory::begin(metric.judged_by(), metric.judged_direction(), metric.scale(), records);
         let mut ended = runner.warm_up(&mut look)?;
         let mut pairs = vec![];
         while ended.is_none() && more(&pairs) {

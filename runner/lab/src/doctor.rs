@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use piton_core::base::conditions::{Conditions, Limits};
 use piton_core::base::metric::{Gain, Metric, Scale};
+use piton_core::report::tables::{self, NoiseReport};
 use piton_core::rule::keep::Question;
 use piton_core::rule::settings::{Preset, Settings};
 use piton_core::run::power;
@@ -48,6 +49,8 @@ pub struct Findings {
     pub opened: Vec<Opening>,
     /// What became of a build and a sample of the present commit, where that was asked for.
     pub attempt: Option<Attempt>,
+    /// What the present commit measured against itself, where that was asked for.
+    pub noise: Option<NoiseReport>,
     /// What is wrong, a sentence each; none where the machine is fit.
     pub unfit: Vec<String>,
     /// What would be better, a sentence each.
@@ -198,6 +201,7 @@ pub fn examine(
         confinement,
         opened: vec![],
         attempt: None,
+        noise: None,
         unfit,
         advice,
     }
@@ -303,6 +307,9 @@ pub fn words(found: &Findings) -> String {
             let note = refused.note.as_ref().map_or_else(String::new, |note| format!(" ({note})"));
             line("refused", format!("[{}] it may not {}{opens}{note}", refused.section, refused.what));
         }
+    }
+    if let Some(noise) = &found.noise {
+        tables::noise_words(noise).lines().for_each(|words| line("noise", words.to_owned()));
     }
     for advice in &found.advice {
         line("advice", advice.clone());

@@ -7,11 +7,12 @@ use piton_climb::context::{World, experiment};
 use piton_climb::pair_runner::{PairResult, PairRunner};
 use piton_climb::recover::{LockedRepo, lock_and_recover};
 use piton_core::base::error::{Context, Result};
-use piton_core::base::metric::{Scale, Values};
-use piton_core::report::tables::NoiseReport;
+use piton_core::base::metric::{Metric, OwnMeter, Scale, Values};
+use piton_core::report::tables::{ClockNoise, NoiseReport};
 use piton_core::rule::gate::Samples;
 use piton_core::rule::keep::First;
 use piton_core::run::pair_history::MetricHistory;
+use piton_core::trial::record::RawPair;
 use piton_system::clock::Stopwatch;
 use piton_system::config::Config;
 use piton_system::git::Id;
@@ -67,6 +68,7 @@ pub fn run(world: &World, pairs: u32) -> Result<NoiseReport> {
         true
     };
     let mut runner = PairRunner::new(world, &config, &harness, (&built, &again), seed);
+    runner.meter_all();
     let mut noise = NoiseReport {
         metric: config.metric.judged_by().to_owned(),
         seed,
@@ -76,6 +78,7 @@ pub fn run(world: &World, pairs: u32) -> Result<NoiseReport> {
         seconds: vec![],
         conditions: vec![],
         void_pairs: 0,
+        clocks: vec![],
     };
     if let Some(other) = runner.warm_up(&mut look)? {
         return Err(other.error(what, config.measure.timeout_s));
@@ -98,8 +101,9 @@ pub fn run(world: &World, pairs: u32) -> Result<NoiseReport> {
         measured.push(raw);
     }
     let metric = &config.metric;
+    noise.clocks = clocks(metric, &measured);
     noise.scale = metric.scale.unwrap_or_else(|| Scale::of(metric.judged_by(), &metric.unit, &noise.values));
-    let mut history = MetricHistory::begin(metric.judged_by(), metric.direction, noise.scale, &[]);
+    let mut history = MetricHistory::begin(metric.judged_by(), metric.judged_direction(), noise.scale, &[]);
     noise.gains = measured.into_iter().filter_map(|raw| history.judge(raw)).map(|pair| pair.gain).collect();
     noise.void_pairs = runner.void_pairs.len();
     world.progress.idle();
@@ -109,4 +113,18 @@ pub fn run(world: &World, pairs: u32) -> Result<NoiseReport> {
         world.progress.line(Tone::Bad, &told);
     }
     Ok(noise)
+}
+
+/// The noise of these pairs by the metric that is shown, by what it is judged by, and by piton's own clocks.
+fn clocks(metric: &Metric, pairs: &[RawPair]) -> Vec<ClockNoise> {
+    let own = [OwnMeter::WallS, OwnMeter::CpuS].map(OwnMeter::word);
+    let mut names = vec![metric.name.as_str(), metric.judged_by()];
+    names.extend(own);
+    names.dedup();
+    let of = |name: &&str| {
+        let values =
+            pairs.iter().map(|pair| Some([*pair.incumbent.get(*name)?, *pair.challenger.get(*name)?]));
+        ClockNoise::of(name, &values.collect::<Option<Vec<_>>>()?)
+    };
+    names.iter().filter_map(of).collect()
 }

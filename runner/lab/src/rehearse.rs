@@ -49,7 +49,7 @@ pub fn run(
     let both = calibration.iter().flat_map(|raw| [&raw.incumbent, &raw.challenger]);
     let values: Vec<f64> = both.filter_map(|values| values.get(metric.judged_by()).copied()).collect();
     let scale = metric.scale.unwrap_or_else(|| Scale::of(metric.judged_by(), &metric.unit, &values));
-    let mut history = MetricHistory::begin(metric.judged_by(), metric.direction, scale, &[]);
+    let mut history = MetricHistory::begin(metric.judged_by(), metric.judged_direction(), scale, &[]);
     calibration.into_iter().for_each(|raw| {
         history.judge(raw);
     });

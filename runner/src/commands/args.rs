@@ -365,6 +365,9 @@ pub(super) enum Command {
         /// Build and measure the present commit once, and list what the walls refused.
         #[arg(long = "try")]
         attempt: bool,
+        /// Measure so many pairs of the present commit against itself, and compare the clocks by which they can be judged.
+        #[arg(long, value_parser = clap::value_parser!(u32).range(3..=1000))]
+        pairs: Option<u32>,
         /// Print JSON.
         #[arg(long)]
         json: bool,

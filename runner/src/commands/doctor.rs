@@ -6,19 +6,22 @@ use super::chosen::experiment;
 use super::world;
 use piton_core::base::error::{Result, exit};
 use piton_core::base::level::Level;
-use piton_lab::{doctor, try_once};
+use piton_lab::{doctor, noise, try_once};
 use piton_system::terminal;
 
 /// Examines both, and with `attempt` measures once.
 ///
 /// # Errors
 /// No experiment at HEAD, or an attempt that cannot be made.
-pub(super) fn run(dir: &Path, attempt: bool, json: bool) -> Result<u8> {
+pub(super) fn run(dir: &Path, attempt: bool, pairs: Option<u32>, json: bool) -> Result<u8> {
     let (config, known) = experiment(dir)?;
     let world = world(dir, Level::None)?;
     let mut found =
         doctor::examine((&config.rule, &config.metric), &config.machine, known, world.walls.found());
     found.opened = doctor::opened(&config);
+    if let Some(pairs) = pairs {
+        found.noise = Some(noise::run(&world, pairs)?);
+    }
     if attempt {
         found.attempt(try_once::attempt(world, &config)?);
     }

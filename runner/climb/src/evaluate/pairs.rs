@@ -122,7 +122,10 @@ impl Paired<'_> {
         let value = |values: &Values| values.get(metric.judged_by()).copied();
         let voided = runner.void_pairs.iter().map(|pair| Voided {
             apart: pair.apart,
-            gain: pair.values.as_ref().and_then(|[one, other]| metric.gain(value(one)?, value(other)?)),
+            gain: pair
+                .values
+                .as_ref()
+                .and_then(|[one, other]| metric.judged_gain(value(one)?, value(other)?)),
         });
         let apart: Vec<Apart> = self.pairs.iter().filter_map(|pair| pair.apart).collect();
         let plain: Vec<Gain> = self.pairs.iter().map(Pair::plain).collect();
