@@ -150,7 +150,9 @@ fn experiment(command: LabCommand, dir: &Path, least: Level) -> Result<u8> {
         LabCommand::Discriminate { variants, only, samples, json } => {
             discriminate::run(dir, least, &variants, only.as_deref(), samples, json)
         }
-        LabCommand::Simulate { trials, seed, json } => simulate::run(trials, seed, json),
+        LabCommand::Simulate { trials, seed, only, json } => {
+            simulate::run(trials, seed, only.as_deref(), json)
+        }
         LabCommand::Rehearse { variants, only, trials, reversed, json } => {
             rehearse::run(dir, least, &variants, only.as_deref(), trials, reversed, json)
         }

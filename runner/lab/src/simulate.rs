@@ -1,9 +1,8 @@
 //! The bars of the keep rule, measured: simulated trials put through the product's own code.
 //!
 //! What the rule promises is a claim about noise, and a claim about noise is tested on noise. This module
-//! makes the machines of METHODOLOGY.md, section 2, lets `Question`, `History` and `KnownIncumbent` decide as in a run, and
-//! compares the shares with the bars there; beside it stand the rules of other tools on the same
-//! noise. The figures depend on the seed and the number of trials alone, not on the threads.
+//! makes the machines of METHODOLOGY.md, section 2, those that answer prompts among them, lets `Question`, `History` and `KnownIncumbent` decide as in a run, and
+//! compares the shares with the bars there; beside it stand bets on prompts instead of pairs, and the rules of other tools. The figures depend on the seed and the number of trials alone, not on the threads.
 //!
 //! What the bars leave open: tau is learnt, as in a run, from 8 pairs and then from the trials of a
 //! session of 100, except in the bars about E itself and about a wrong tau. The drift begins anywhere. A
@@ -11,10 +10,15 @@
 
 mod again;
 mod bars;
+mod by_prompt;
 mod cell_runner;
+mod hours;
+mod interleaved;
+mod mixed;
 mod night;
 mod noise;
 mod peers;
+mod prompts;
 mod session;
 mod table;
 
@@ -29,7 +33,7 @@ const SIGMA: f64 = 0.02;
 /// Adds the figures of one part.
 type SimulationPart = fn(&CellRunner, &mut SimulationReport);
 
-const PARTS: [(&str, SimulationPart); 12] = [
+const PARTS: [(&str, SimulationPart); 17] = [
     ("bar 2: what does nothing, on all kinds of noise", bars::no_effect),
     ("bar 3: evidence over 512 pairs", bars::ever),
     ("bar 4: a wrong scale", bars::wrong_tau),
@@ -41,11 +45,16 @@ const PARTS: [(&str, SimulationPart); 12] = [
     ("bar 12: a metric that is deterministic for a seed", bars::seeded),
     ("bar 13: a gain in one order alone", bars::both_orders),
     ("bar 14: keeps that are measured again", again::rechecks),
+    ("interleaved pairs: what they vary by, and bars 2 to 5", interleaved::what_does_nothing),
+    ("interleaved pairs: power and pairs, and bar 10", interleaved::what_does_something),
+    ("interleaved pairs: nights", interleaved::nights),
+    ("bets on prompts", by_prompt::rows),
+    ("mixed proposals", mixed::rows),
     ("the rules of other tools", peers::rows),
 ];
 
 /// How much is simulated.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct SimulateOptions {
     /// Trials of each cell; the bars are set for 20,000.
     pub trials: u32,
@@ -53,6 +62,8 @@ pub struct SimulateOptions {
     pub seed: u64,
     /// Threads to use. They change nothing but the time.
     pub threads: usize,
+    /// Only the parts whose name contains this: all where it is empty.
+    pub only: String,
 }
 
 /// What was measured.
@@ -62,8 +73,55 @@ pub struct SimulationReport {
     pub bars: Vec<Bar>,
     /// What the bars are to be compared with.
     pub figures: Vec<Figure>,
+    /// What is bet on, at equal time.
+    pub tests: Vec<TestRow>,
+    /// What an hour decides.
+    pub mixed: Vec<MixedRow>,
     /// The rules of other tools, piton's first.
     pub peers: Vec<PeerRow>,
+}
+
+/// A test in an hour of a machine.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct TestRow {
+    /// The load.
+    pub hour: String,
+    /// What is bet on.
+    pub test: String,
+    /// How changes fare.
+    pub shares: Vec<Share>,
+}
+
+/// How a change fares.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Share {
+    /// What the change does.
+    pub change: String,
+    /// Share of its trials that keep it.
+    pub kept: f64,
+    /// Mean pairs of a trial.
+    pub pairs: f64,
+    /// The same where a keep waits for the six pairs that a guard's proof needs; with the warm-up they are the seven samples of the slowest gate.
+    pub gated: f64,
+}
+
+/// What an hour of measuring decides, of proposals of which most do nothing.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct MixedRow {
+    /// The load.
+    pub hour: String,
+    /// How pairs are measured, and what makes one number of each.
+    pub design: String,
+    /// Trials that end in an hour in which nothing else is done than measuring.
+    pub decisions: f64,
+    /// Mean pairs of a trial.
+    pub pairs: f64,
+    /// Share of the gains that is kept.
+    pub gains_kept: f64,
+    /// Gains that are kept in an hour.
+    pub gains: f64,
+    /// Other changes that are kept in an hour.
+    pub false_keeps: f64,
 }
 
 /// A bar in one cell.
@@ -157,10 +215,15 @@ impl Figure {
     }
 }
 
+/// The names of the parts.
+pub fn parts() -> impl Iterator<Item = &'static str> {
+    PARTS.into_iter().map(|(name, _)| name)
+}
+
 /// Measures every bar but the first, and the other tools' rules. `progress` hears of each part as it begins.
 pub fn run(options: &SimulateOptions, progress: &(dyn Fn(&str) + Sync)) -> SimulationReport {
     let (cell_runner, mut report) = (CellRunner { options }, SimulationReport::default());
-    for (name, part) in PARTS {
+    for (name, part) in PARTS.into_iter().filter(|(name, _)| name.contains(&options.only)) {
         progress(name);
         part(&cell_runner, &mut report);
     }
@@ -172,7 +235,7 @@ mod tests {
     use super::*;
 
     fn short(trials: u32, threads: usize) -> SimulateOptions {
-        SimulateOptions { trials, seed: 1, threads }
+        SimulateOptions { trials, seed: 1, threads, only: String::new() }
     }
 
     #[test]

@@ -45,7 +45,7 @@ impl SimulatedRun {
         let (seed, tau) = (self.random().word(), self.tau());
         let mut gains = vec![];
         loop {
-            gains.push(self.pair(seed, gains.len() as u32, effect, tau));
+            gains.push(self.pair(seed, gains.len() as u32, effect.into(), tau));
             if let (Some(worth), _) = keep::again(settings, &Track::of(tau, gains.clone()), recorded) {
                 self.learn_trial(&gains);
                 return (worth, gains.len() as u32);

@@ -13,24 +13,25 @@ use piton_core::run::few_runs::{BASELINE_RUNS, Judgement, KnownIncumbent};
 use piton_core::run::pair_history::MetricHistory;
 
 /// Trials that one machine sees, one after the other, as a run of the product does.
-const SESSION: u32 = 100;
+pub(super) const SESSION: u32 = 100;
 const SIGMAS: [f64; 4] = [0.005, 0.02, 0.05, 0.10];
-const PRESETS: [Preset; 4] = [Preset::Thorough, Preset::Standard, Preset::Frugal, Preset::Provisional];
+pub(super) const PRESETS: [Preset; 4] =
+    [Preset::Thorough, Preset::Standard, Preset::Frugal, Preset::Provisional];
 
 /// What the trials of a cell have in common. tau is learnt as the product learns it, from 8 pairs and then
 /// from the trials, except where `known_tau` is given.
 #[derive(Debug, Clone)]
-struct Setup {
-    noise: NoiseModel,
-    preset: Preset,
-    alpha: f64,
-    effect_pct: f64,
-    known_tau: Option<f64>,
-    second: f64,
-    fixed_order: bool,
+pub(super) struct Setup {
+    pub noise: NoiseModel,
+    pub preset: Preset,
+    pub alpha: f64,
+    pub effect_pct: f64,
+    pub known_tau: Option<f64>,
+    pub second: f64,
+    pub fixed_order: bool,
 }
 
-const STANDARD: Setup = Setup {
+pub(super) const STANDARD: Setup = Setup {
     noise: NoiseModel::Machine(SIGMA),
     preset: Preset::Standard,
     alpha: 0.02,
@@ -41,7 +42,7 @@ const STANDARD: Setup = Setup {
 };
 
 impl Setup {
-    fn session(&self, random: Random, settings: &Settings) -> SimulatedRun {
+    pub fn session(&self, random: Random, settings: &Settings) -> SimulatedRun {
         let mut session = SimulatedRun::new(Machine::new(self.noise, random));
         session.known_tau = self.known_tau;
         session.second = self.second;
@@ -50,12 +51,12 @@ impl Setup {
         session
     }
 
-    fn settings(&self) -> Settings {
+    pub fn settings(&self) -> Settings {
         Settings { preset: self.preset, alpha: self.alpha, ..Settings::default() }
     }
 
     /// The share kept and the pairs of a trial.
-    fn trials(&self, cell_runner: &CellRunner) -> [Mean; 2] {
+    pub fn trials(&self, cell_runner: &CellRunner) -> [Mean; 2] {
         let (settings, effect) = (self.settings(), (self.effect_pct / 100.0).ln_1p());
         cell_runner.means(
             &format!("{self:?}"),
@@ -104,22 +105,31 @@ pub(crate) fn no_effect(cell_runner: &CellRunner, report: &mut SimulationReport)
 /// Bar 3: E watched over 512 pairs with nothing that discards, at the true tau. One sequence serves both
 /// alphas.
 pub fn ever(cell_runner: &CellRunner, report: &mut SimulationReport) {
-    let tau = true_tau(STANDARD.noise);
-    let alphas = [(0.05, 0.043), (0.02, 0.019)];
-    let reached: [Mean; 2] = cell_runner.means("ever", (cell_runner.options.trials, 1), |random, _, tell| {
-        let mut session = SimulatedRun::new(Machine::new(STANDARD.noise, random));
+    let reached = ever_reached(cell_runner, "ever", STANDARD.noise, cell_runner.options.trials);
+    for ((alpha, published), reached) in std::iter::zip([(0.05, 0.043), (0.02, 0.019)], reached) {
+        let name = format!("E ever reaches 1/{alpha} over 512 pairs");
+        report.bars.push(Bar::at_most(3, name, reached, alpha).against(published));
+    }
+}
+
+/// The shares of sequences in which E ever reaches 1/.05 and 1/.02.
+pub(super) fn ever_reached(
+    cell_runner: &CellRunner,
+    name: &str,
+    noise: NoiseModel,
+    trials: u32,
+) -> [Mean; 2] {
+    let tau = true_tau(noise);
+    cell_runner.means(name, (trials, 1), |random, _, tell| {
+        let mut session = SimulatedRun::new(Machine::new(noise, random));
         session.known_tau = Some(tau);
         let gains = session.pairs(512, 0.0);
-        tell(alphas.map(|(alpha, _)| {
+        tell([0.05, 0.02].map(|alpha| {
             let settings = Settings { alpha, n_max: Some(512), ..Settings::default() };
             let question = Question { beta: 0.0, ..Question::better(&settings, tau) };
             f64::from(u8::from(question.ask(&gains).0 == TestResult::Yes))
         }));
-    });
-    for ((alpha, published), reached) in std::iter::zip(alphas, reached) {
-        let name = format!("E ever reaches 1/{alpha} over 512 pairs");
-        report.bars.push(Bar::at_most(3, name, reached, alpha).against(published));
-    }
+    })
 }
 
 /// Bar 4: tau is a fixed multiple of the true one. The bracket is the largest share of any multiple.
@@ -171,21 +181,9 @@ pub(crate) fn power_and_pairs(cell_runner: &CellRunner, report: &mut SimulationR
 /// Bar 10: the margin is the default one of the tau that the trial begins with, so m/tau is .6 or more; the
 /// budget of margins, which a single question is not about, is lifted.
 pub fn as_good(cell_runner: &CellRunner, report: &mut SimulationReport) {
-    let settings = Settings { as_good: true, margin_budget_pct: 99.0, ..Settings::default() };
-    let at = |share: f64, sigma: f64| -> Mean {
+    let at = |share: f64, sigma: f64| {
         let name = format!("as good, {share} margins worse, sigma {sigma}");
-        let [kept] =
-            cell_runner.means(&name, (cell_runner.options.trials, SESSION), |random, trials, tell| {
-                let mut session =
-                    Setup { noise: NoiseModel::Machine(sigma), ..STANDARD }.session(random, &settings);
-                for _ in 0..trials {
-                    let question =
-                        Question::as_good(&settings, session.tau(), 0.0).expect("m/tau is at least .6");
-                    let tried = session.trial(&settings, &question, -share * question.margin);
-                    tell([f64::from(u8::from(tried.kept))]);
-                }
-            });
-        kept
+        as_good_at(cell_runner, &name, NoiseModel::Machine(sigma), share)
     };
     for sigma in SIGMAS {
         let percent = sigma * 100.0;
@@ -194,6 +192,20 @@ pub fn as_good(cell_runner: &CellRunner, report: &mut SimulationReport) {
         let name = format!("as good at 0, sigma {percent} %: kept");
         report.bars.push(Bar::at_least(10, name, at(0.0, sigma), 0.65).against(0.70));
     }
+}
+
+/// The share kept as being as good, where it is so many margins worse.
+pub(super) fn as_good_at(cell_runner: &CellRunner, name: &str, noise: NoiseModel, share: f64) -> Mean {
+    let settings = Settings { as_good: true, margin_budget_pct: 99.0, ..Settings::default() };
+    let [kept] = cell_runner.means(name, (cell_runner.options.trials, SESSION), |random, trials, tell| {
+        let mut session = Setup { noise, ..STANDARD }.session(random, &settings);
+        for _ in 0..trials {
+            let question = Question::as_good(&settings, session.tau(), 0.0).expect("m/tau is at least .6");
+            let tried = session.trial(&settings, &question, -share * question.margin);
+            tell([f64::from(u8::from(tried.kept))]);
+        }
+    });
+    kept
 }
 
 /// Bar 11: a stationary metric with normal noise; the five runs of the baseline give both its mean and its

@@ -20,15 +20,23 @@ const FINAL_PAIRS: u32 = 20;
 /// the claim less the truth (percent), and whether the published interval holds the truth.
 type NightFigures = [f64; 6];
 
+/// The means of a night's figures.
+type NightMeans = [Mean; 6];
+
+/// Nights of coin pairs on such a machine.
+pub(super) fn of_pairs(cell_runner: &CellRunner, name: &str, noise: NoiseModel) -> NightMeans {
+    let count = cell_runner.options.trials.div_ceil(TRIALS_PER_NIGHT);
+    cell_runner.means(name, (count, 1), |random, _, tell| tell(coin_pairs(random, noise)))
+}
+
 /// Bar 9, and the same night where every run that came out higher is kept. The design sets no bar for the interval
 /// of the last figure, but calls it a 95 % one.
 pub fn nights(cell_runner: &CellRunner, report: &mut SimulationReport) {
     let count = cell_runner.options.trials.div_ceil(TRIALS_PER_NIGHT);
-    let of = |name: &str, night: fn(Random) -> NightFigures| -> [Mean; 6] {
-        cell_runner.means(name, (count, 1), |random, _, tell| tell(night(random)))
-    };
-    let [falsely, runs, _, _, bias, held] = of("night of coin pairs", coin_pairs);
-    let [single, _, claimed, truth, ..] = of("night of single runs", single_runs);
+    let [falsely, runs, _, _, bias, held] =
+        of_pairs(cell_runner, "night of coin pairs", NoiseModel::Machine(SIGMA));
+    let [single, _, claimed, truth, ..]: NightMeans =
+        cell_runner.means("night of single runs", (count, 1), |random, _, tell| tell(single_runs(random)));
     let bias = Mean { value: bias.value.abs(), ..bias };
     report.bars.extend([
         Bar::at_most(9, "a night: false keeps".to_owned(), falsely, 2.0).against(1.1),
@@ -55,9 +63,9 @@ fn proposal(random: &mut Random) -> f64 {
 }
 
 /// tau and b are learnt over the night, from 8 pairs of the baseline on; all runs count.
-fn coin_pairs(random: Random) -> NightFigures {
+fn coin_pairs(random: Random, noise: NoiseModel) -> NightFigures {
     let settings = Settings::default();
-    let mut session = SimulatedRun::new(Machine::new(NoiseModel::Machine(SIGMA), random));
+    let mut session = SimulatedRun::new(Machine::new(noise, random));
     session.calibrate(&settings);
     let (mut head, mut falsely, mut pairs) = (0.0, 0.0, settings.calibration_pairs + FINAL_PAIRS);
     for _ in 0..PROPOSALS {

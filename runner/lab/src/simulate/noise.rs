@@ -4,7 +4,11 @@
 
 use std::f64::consts::PI;
 
+use super::prompts::{Effect, PromptMachine, PromptPairs};
 use piton_core::base::rng::Random;
+use piton_core::base::stats;
+use piton_core::rule::estimator::{Estimator, Part};
+use piton_core::rule::keep::First;
 
 /// How a machine errs. The first is the noise model of the rule; the others are there because its promise is
 /// not bound to one model, and the design only names them: their sizes are chosen here.
@@ -30,6 +34,17 @@ pub(crate) enum NoiseModel {
     /// .8 % * N(0,1) + .1 % faster with every run + 20 to 50 % slower in 5 % of runs.
     /// With a fixed order this reproduces the share of false keeps that the rule was designed by.
     Warming,
+    /// Pairs that are made of many prompts.
+    Prompts(PromptPairs),
+}
+
+/// What a pair measured.
+#[derive(Debug, Clone)]
+pub(crate) enum MeasuredPair {
+    /// w, the log ratio of the second run to the first.
+    Runs(f64),
+    /// The times of its prompts.
+    Prompts(Vec<Part>),
 }
 
 /// A machine that measures.
@@ -40,6 +55,9 @@ pub(crate) struct Machine {
     drift: f64,
     walk: f64,
     runs: u32,
+    prompts: Option<PromptMachine>,
+    /// What makes one number of a pair's prompts.
+    pub estimator: Estimator,
 }
 
 const PHI: f64 = 0.98;
@@ -50,7 +68,48 @@ impl Machine {
     /// A machine at a random point of its drift.
     pub fn new(noise: NoiseModel, mut random: Random) -> Self {
         let drift = DRIFT * random.normal();
-        Self { noise, random, drift, walk: 0.0, runs: 0 }
+        let (prompts, estimator) = match noise {
+            NoiseModel::Prompts(pairs) => (
+                Some(PromptMachine::new(pairs.hour.sizes(), &mut random)),
+                pairs.estimator.unwrap_or_default(),
+            ),
+            _ => (None, Estimator::default()),
+        };
+        Self { noise, random, drift, walk: 0.0, runs: 0, prompts, estimator }
+    }
+
+    /// A pair of a change of this effect; who comes second is better by `second`.
+    pub fn pair(&mut self, first: First, effect: Effect, second: f64) -> MeasuredPair {
+        if let (NoiseModel::Prompts(pairs), Some(machine)) = (self.noise, &mut self.prompts) {
+            return MeasuredPair::Prompts(machine.pair(pairs, (first, effect, second), &mut self.random));
+        }
+        let effect = effect.total();
+        let (before, after) = if first == First::Incumbent { (0.0, effect) } else { (effect, 0.0) };
+        let earlier = before + self.run();
+        MeasuredPair::Runs(after + self.run() + second - earlier)
+    }
+
+    /// w of a pair.
+    pub fn w(&self, pair: &MeasuredPair) -> f64 {
+        w_by(self.estimator, pair)
+    }
+
+    /// Takes the estimator by which these pairs of a program with itself differ least, where none is given.
+    pub fn choose(&mut self, pairs: &[MeasuredPair]) {
+        if !matches!(self.noise, NoiseModel::Prompts(PromptPairs { estimator: None, .. })) {
+            return;
+        }
+        let spread = |estimator| {
+            let sizes: Vec<f64> = pairs.iter().map(|pair| w_by(estimator, pair).abs()).collect();
+            stats::median(&sizes).unwrap_or(f64::INFINITY)
+        };
+        let (total, trimmed) = (spread(Estimator::Total), spread(Estimator::Trimmed));
+        self.estimator = if total <= trimmed { Estimator::Total } else { Estimator::Trimmed };
+    }
+
+    /// Seconds that the prompts so far have taken.
+    pub fn seconds(&self) -> f64 {
+        self.prompts.as_ref().map_or(0.0, PromptMachine::seconds)
     }
 
     /// What the next run measures beside the effect.
@@ -75,6 +134,7 @@ impl Machine {
                 self.walk
             }
             NoiseModel::Warming => 0.008 * normal + 0.001 * f64::from(self.runs) + self.slowdown(),
+            NoiseModel::Prompts(_) => unreachable!("prompts come in pairs"),
         }
     }
 
@@ -82,5 +142,12 @@ impl Machine {
     fn slowdown(&mut self) -> f64 {
         let (rare, share) = (self.random.between(0.0, 1.0) < 0.05, self.random.between(0.2, 0.5));
         if rare { (-share).ln_1p() } else { 0.0 }
+    }
+}
+
+fn w_by(estimator: Estimator, pair: &MeasuredPair) -> f64 {
+    match pair {
+        MeasuredPair::Runs(w) => *w,
+        MeasuredPair::Prompts(parts) => estimator.log_ratio(parts).expect("all took time"),
     }
 }

@@ -1,6 +1,7 @@
 //! A run of the product on a simulated machine: the scale learnt, pairs in coin order, a question after each.
 
-use super::noise::{Machine, NoiseModel};
+use super::noise::{Machine, MeasuredPair, NoiseModel};
+use super::prompts::Effect;
 use piton_core::base::rng::Random;
 use piton_core::base::stats;
 use piton_core::rule::keep::{self, Case, First, History, Question, TestResult, Track, Verdict};
@@ -34,7 +35,11 @@ impl SimulatedRun {
 
     /// Measures the pairs of the baseline against itself that a run begins with; their order teaches b too.
     pub fn calibrate(&mut self, settings: &Settings) {
-        let gains = self.pairs(settings.calibration_pairs, 0.0);
+        let (seed, tau) = (self.machine.random.word(), self.tau());
+        let pairs: Vec<_> =
+            (0..settings.calibration_pairs).map(|pair| self.measure(seed, pair, 0.0.into())).collect();
+        self.machine.choose(&pairs.iter().map(|(_, pair)| pair.clone()).collect::<Vec<_>>());
+        let gains: Vec<f64> = pairs.iter().map(|(first, pair)| self.gain(*first, pair, tau)).collect();
         self.history.null_pairs(&gains);
     }
 
@@ -55,12 +60,18 @@ impl SimulatedRun {
 
     /// The gains d of so many pairs of a change of this effect.
     pub fn pairs(&mut self, pairs: u32, effect: f64) -> Vec<f64> {
+        let effect = effect.into();
         let (seed, tau) = (self.machine.random.word(), self.tau());
         (0..pairs).map(|pair| self.pair(seed, pair, effect, tau)).collect()
     }
 
     /// Measures pair after pair of a change of this effect until the question is answered.
-    pub fn trial(&mut self, settings: &Settings, question: &Question, effect: f64) -> SimulatedTrial {
+    pub fn trial(
+        &mut self,
+        settings: &Settings,
+        question: &Question,
+        effect: impl Into<Effect>,
+    ) -> SimulatedTrial {
         let (kept, gains) = self.measured(settings, question, effect);
         SimulatedTrial { kept, pairs: gains.len() as u32 }
     }
@@ -71,7 +82,13 @@ impl SimulatedRun {
     }
 
     /// The same: whether it was kept, and its gains.
-    pub fn measured(&mut self, settings: &Settings, question: &Question, effect: f64) -> (bool, Vec<f64>) {
+    pub fn measured(
+        &mut self,
+        settings: &Settings,
+        question: &Question,
+        effect: impl Into<Effect>,
+    ) -> (bool, Vec<f64>) {
+        let effect = effect.into();
         let seed = self.machine.random.word();
         let mut gains = Vec::with_capacity(question.n_max as usize);
         loop {
@@ -85,13 +102,25 @@ impl SimulatedRun {
     }
 
     /// d of one pair, by the product's own coin.
-    pub fn pair(&mut self, seed: u64, pair: u32, effect: f64, tau: f64) -> f64 {
+    pub fn pair(&mut self, seed: u64, pair: u32, effect: Effect, tau: f64) -> f64 {
+        let (first, pair) = self.measure(seed, pair, effect);
+        self.gain(first, &pair, tau)
+    }
+
+    /// One pair, by the product's own coin.
+    fn measure(&mut self, seed: u64, pair: u32, effect: Effect) -> (First, MeasuredPair) {
         let first = if self.fixed_order { First::Incumbent } else { keep::draw(seed, pair).first };
-        let (before, after) = if first == First::Incumbent { (0.0, effect) } else { (effect, 0.0) };
-        let earlier = before + self.machine.run();
-        let w = after + self.machine.run() + self.second - earlier;
-        let (d, b) = self.history.pair(first.sign(), w, tau);
+        (first, self.machine.pair(first, effect, self.second))
+    }
+
+    fn gain(&mut self, first: First, pair: &MeasuredPair, tau: f64) -> f64 {
+        let (d, b) = self.history.pair(first.sign(), self.machine.w(pair), tau);
         if self.fixed_order { d + first.sign() * b } else { d }
+    }
+
+    /// Seconds that measuring has taken so far, where a machine says that.
+    pub fn seconds(&self) -> f64 {
+        self.machine.seconds()
     }
 }
 
@@ -108,9 +137,14 @@ fn answer(settings: &Settings, question: &Question, gains: &[f64]) -> TestResult
     }
 }
 
-/// The true scale of one pair, from 20,001 of them: what [`History`] would find if it had for ever.
+/// The true scale of one pair, from 20,001 of them, or from fewer that take longer: what [`History`] would find if it had for ever.
 pub(crate) fn true_tau(noise: NoiseModel) -> f64 {
     let mut machine = Machine::new(noise, Random::of_block(0, "true tau", 0));
-    let sizes: Vec<f64> = (0..20_001).map(|_| (machine.run() - machine.run()).abs()).collect();
+    let mut size = || {
+        let pair = machine.pair(First::Incumbent, 0.0.into(), 0.0);
+        machine.w(&pair).abs()
+    };
+    let pairs = if matches!(noise, NoiseModel::Prompts(_)) { 4001 } else { 20_001 };
+    let sizes: Vec<f64> = (0..pairs).map(|_| size()).collect();
     1.4826 * stats::median(&sizes).unwrap_or(0.0)
 }

@@ -53,6 +53,9 @@ pub(crate) enum LabCommand {
         /// Seed of everything: the same seed gives the same table.
         #[arg(long, default_value_t = 1, value_name = "N")]
         seed: u64,
+        /// Only the parts whose name contains this, e.g. interleaved.
+        #[arg(long, value_name = "TEXT")]
+        only: Option<String>,
         /// Print JSON.
         #[arg(long)]
         json: bool,
