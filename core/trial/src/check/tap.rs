@@ -13,6 +13,9 @@ static PLAN: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"^1\.\.(\d+)").expect("a pattern of piton's own"));
 static DIRECTIVE: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"(?i)(?:^|[^\\])# *(todo|skip)\b.*$").expect("a pattern of piton's own"));
+static TIME: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(r" +# *time=[0-9.]+(?:ms|s)?(?: *$|( +#))").expect("a pattern of piton's own")
+});
 static SAID: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"^\s+(?:error|message): *(.*)$").expect("a pattern of piton's own"));
 
@@ -38,12 +41,14 @@ pub(super) fn read(text: &str) -> Result<TestReport, String> {
         } else if let Some(said) = PLAN.captures(line) {
             plan = said[1].parse::<usize>().ok();
         } else if let Some(test) = TEST.captures(line).filter(|test| test[1].len().is_multiple_of(STEP)) {
-            let directive = DIRECTIVE.captures(&test[3]).map(|found| found[1].to_lowercase());
-            let own = match DIRECTIVE.find(&test[3]) {
-                Some(found) => test[3]
-                    [..found.start() + usize::from(!test[3][found.start()..].starts_with('#'))]
+            // What it took is no part of a name: it is another time at each run.
+            let described = TIME.replace(&test[3], "$1");
+            let directive = DIRECTIVE.captures(&described).map(|found| found[1].to_lowercase());
+            let own = match DIRECTIVE.find(&described) {
+                Some(found) => described
+                    [..found.start() + usize::from(!described[found.start()..].starts_with('#'))]
                     .trim_end(),
-                None => test[3].trim_end(),
+                None => described.trim_end(),
             };
             at_top += usize::from(depth == 0);
             let mut name: Vec<&str> = above.iter().take(depth).map(String::as_str).collect();
@@ -79,7 +84,11 @@ fn why(lines: &[std::borrow::Cow<'_, str>]) -> String {
             break;
         }
         if let Some(said) = SAID.captures(line) {
-            let block = matches!(said[1].trim(), "" | "|" | "|-" | ">" | ">-");
+            // What it consists of follows, its message among it.
+            if said[1].trim().is_empty() {
+                continue;
+            }
+            let block = matches!(said[1].trim(), "|" | "|-" | ">" | ">-");
             return match block {
                 true => own.next().map_or_else(String::new, |line| line.trim().to_owned()),
                 false => said[1].trim().trim_matches(['\'', '"']).to_owned(),

@@ -117,6 +117,25 @@ fn junits_report_is_read_with_its_entities_and_several_files_are_one() {
 }
 
 #[test]
+fn what_a_test_took_is_no_part_of_its_name() {
+    let report = TestFormat::Tap.read(include_str!("fixtures/vitest.tap")).unwrap();
+    assert_eq!(
+        names(&report),
+        [
+            ("skip.test.mjs > one", "passed"),
+            ("skip.test.mjs > left out", "skipped"),
+            ("skip.test.mjs > two", "passed"),
+            ("skip.test.mjs > three", "failed"),
+        ]
+    );
+    assert_eq!(whys(&report), ["expected 1 to be 2 // Object.is equality"]);
+    let both = TestFormat::Tap.read("ok 1 - slow # time=2.5ms # SKIP\n").unwrap();
+    assert_eq!(names(&both), [("slow", "skipped")]);
+    let quoted = TestFormat::Tap.read("ok 1 - waits # time=2 of 3\n").unwrap();
+    assert_eq!(names(&quoted), [("waits # time=2 of 3", "passed")], "other words are the name's own");
+}
+
+#[test]
 fn taps_subtests_are_named_by_what_they_stand_below() {
     let report = TestFormat::Tap.read(include_str!("fixtures/node.tap")).unwrap();
     assert_eq!(
