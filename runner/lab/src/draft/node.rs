@@ -221,8 +221,9 @@ impl Project<'_> {
                     "{tree}",
                     "--outputJson",
                     "{report}",
-                    &format!("{{tree}}/{path}"),
                 ]);
+                draft.measure.extend(words(runners::vitest_options(&self.package)));
+                draft.measure.push(format!("{{tree}}/{path}"));
             } else if library == "tinybench"
                 && !source.contains("console.table")
                 && !source.contains("JSON.stringify")

@@ -38,12 +38,23 @@ pub(super) fn tests(package: &Value) -> Option<Tests> {
                 .split_whitespace()
                 .filter(|word| *word != "run" && !word.contains("--coverage") && !word.starts_with("--watch"))
                 .collect();
-            (format!("vitest run --reporter=tap-flat {}", rest.join(" ")), "tap")
+            let loader = vitest_options(package).join(" ");
+            (format!("vitest run --reporter=tap-flat {loader} {}", rest.join(" ")).replace("  ", " "), "tap")
         }
         "jest" => (format!("jest --ci --watchman=false {rest}"), "exit"),
         _ => (line.to_owned(), "exit"),
     };
     Some(Tests { runner, line: line.trim().to_owned(), format })
+}
+
+/// Options that keep vitest from writing below `node_modules`, where it has such: it compiles its configuration into a file there.
+pub(super) fn vitest_options(package: &Value) -> &'static [&'static str] {
+    let named = ["devDependencies", "dependencies"].iter().find_map(|key| package[key]["vitest"].as_str());
+    let digit = |c: char| c.is_ascii_digit();
+    let version = named.unwrap_or_default().trim_start_matches(|c| !digit(c));
+    let mut parts = version.split(|c| !digit(c)).map(|part| part.parse::<u32>().unwrap_or(0));
+    let version = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
+    if version >= (3, 2) { &["--configLoader", "runner"] } else { &[] }
 }
 
 /// The part of a script that runs tests; one that calls another script is followed there.

@@ -281,6 +281,13 @@ fn tests_of_javascript_are_run_without_coverage_and_linters_and_named_where_thei
     ] {
         assert_eq!(line(scripts), Some((expected.to_owned(), "tap")));
     }
+    let loader =
+        |version: &str| runners::vitest_options(&json!({ "devDependencies": { "vitest": version } })).len();
+    assert_eq!(
+        ["^4.1.0", "~3.2.4", "^3.1.9", "2", "latest"].map(loader),
+        [2, 2, 0, 0, 0],
+        "older ones refuse it"
+    );
     assert_eq!(line(r#"{"test": "jest"}"#), Some(("jest --ci --watchman=false".to_owned(), "exit")));
     assert_eq!(line(r#"{"test": "echo \"Error: no test specified\" && exit 1"}"#), None);
 }
