@@ -2,7 +2,9 @@
 //!
 //! What is asserted is what was found, that the try measures, and verdicts that no timing decides.
 
-use piton_tests::projects::{begun, busy, installed, piton, project};
+use std::process::Command;
+
+use piton_tests::projects::{begun, busy, installed, piton, project, with_vitest};
 use piton_tests::{Said, Scratch};
 
 /// A run on a machine that is busy with other tests.
@@ -82,4 +84,112 @@ fn of_a_benchmark_that_runs_for_a_fixed_time_and_has_no_reader_no_time_is_taken(
         "{}",
         levenshtein.read("piton.toml")
     );
+}
+
+#[test]
+fn a_package_with_pytest_benchmark_is_measured_by_it_and_checked_by_its_tests() {
+    let Some(cerberus) = project("Cerberus", &[]) else { return };
+    let report = begun(&cerberus, &[]);
+    let kind = "the benchmarks of pytest-benchmark in cerberus/benchmarks/test_overall_performance_1.py";
+    assert_eq!((&report["kind"], &report["needs"]), (&kind.into(), &serde_json::json!([])));
+    let measured = report["tried"]["measured"].as_str().unwrap_or_default();
+    assert!(measured.contains("checked tests: 241 tests"), "{measured}");
+}
+
+#[test]
+fn a_suite_of_asv_is_measured_in_the_tree_and_checked_by_the_projects_tests() {
+    let Some(xdsl) = project("xdsl", &[]) else { return };
+    let report = begun(&xdsl, &["--bench", "lexer"]);
+    assert_eq!(
+        (&report["kind"], &report["needs"]),
+        (&"the benchmarks of asv in benchmarks/lexer.py".into(), &serde_json::json!([]))
+    );
+    assert_eq!(report["wrote"], serde_json::json!(["piton.toml", "measure.sh", "program.md"]));
+    let measured = report["tried"]["measured"].as_str().unwrap_or_default();
+    assert!(measured.contains("checked tests: 78 tests"), "{measured}");
+}
+
+#[test]
+fn of_a_project_of_uv_without_an_environment_the_command_that_makes_it_is_said_or_run() {
+    let Some(snapshot) = project("inline-snapshot", &[]) else { return };
+    let said = piton(&snapshot, &["init", "--json"]);
+    let report = said.json();
+    let need = report["needs"][0].as_str().unwrap_or_default();
+    assert!(need.starts_with("uv sync --group benchmark: "), "{report}");
+    assert_eq!((said.status, &report["tried"]), (0, &serde_json::Value::Null), "nothing can be tried before");
+    assert!(!snapshot.path().join(".venv").exists(), "nothing is installed unasked");
+    let before = snapshot.read("piton.toml");
+    for name in ["piton.toml", "measure.sh", "program.md"] {
+        std::fs::remove_file(snapshot.path().join(name)).expect("it was written");
+    }
+    let report = piton(&snapshot, &["init", "--json", "--install", "--no-try"]).json();
+    assert_eq!(
+        (&report["installed"], &report["needs"]),
+        (&serde_json::json!(["uv sync --group benchmark"]), &serde_json::json!([])),
+        "{report}"
+    );
+    assert_eq!(snapshot.read("piton.toml"), before, "it was written as it is once that is there");
+    let python =
+        Command::new(snapshot.path().join(".venv/bin/python")).args(["-c", "import asv_runner"]).status();
+    assert!(python.expect("python starts").success());
+}
+
+#[test]
+#[ignore = "mitata takes 16 s of a processor for a sample of these, and cannot be told to take less"]
+fn benchmarks_of_mitata_in_groups_are_measured_by_what_that_prints() {
+    let Some(redact) = project("redact", &[(".gitignore", "node_modules\n")]) else { return };
+    let report = begun(&redact, &[]);
+    assert_eq!(report["kind"], "the benchmark benchmarks/basic.js, which uses mitata");
+    assert!(redact.read("piton.toml").contains("node --test --test-reporter=tap"), "{report}");
+}
+
+#[test]
+fn a_package_with_mitata_is_set_up_with_its_own_modules_and_tests() {
+    let Some(redact) = project("redact", &[(".gitignore", "node_modules\n")]) else { return };
+    let said = piton(&redact, &["init", "--no-try"]);
+    assert_eq!(said.status, 0, "{said:?}");
+    let text = redact.read("piton.toml");
+    for line in
+        ["format = \"mitata\"", "from_checkout = [\"node_modules\"]", "node --test --test-reporter=tap"]
+    {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+}
+
+#[test]
+fn modules_that_pnpm_links_are_installed_when_asked_and_reach_a_tree_that_is_measured() {
+    let Some(files) = with_vitest() else { return };
+    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
+    let Some(levenshtein) = project("fastest-levenshtein", &files) else { return };
+    let report = begun(&levenshtein, &["--install", "--bench", "distance"]);
+    assert_eq!(
+        (&report["installed"], &report["kind"]),
+        (
+            &serde_json::json!(["pnpm install --frozen-lockfile"]),
+            &"the benchmark bench/distance.bench.mjs, which uses vitest".into()
+        )
+    );
+    let linked =
+        std::fs::symlink_metadata(levenshtein.path().join("node_modules/vitest")).expect("it is there");
+    assert!(linked.is_symlink());
+    let measured = report["tried"]["measured"].as_str().unwrap_or_default();
+    assert!(measured.contains("checked tests: 4 tests"), "{measured}");
+}
+
+#[test]
+fn a_bundle_is_measured_by_its_size_and_tests_that_load_it_have_it_built() {
+    // What Debian leaves out of the published tree.
+    let more = [("cjs/package.json", "{\"type\":\"commonjs\"}\n"), (".gitignore", "node_modules\n")];
+    let Some(flatted) = project("node-flatted", &more) else { return };
+    let report = begun(&flatted, &[]);
+    assert_eq!(report["kind"], "the size of min.js, which the package's build makes");
+    let measured = report["tried"]["measured"].as_str().unwrap_or_default();
+    assert!(measured.starts_with("artifact_bytes 1474 bytes; checked tests"), "{measured}");
+}
+
+#[test]
+fn tests_that_cannot_run_before_an_install_are_named_with_what_installs_them() {
+    let Some(json) = project("secure-json-parse", &[(".gitignore", "node_modules\n")]) else { return };
+    let said = piton(&json, &["init", "--no-try", "--bench", "valid"]);
+    assert!(said.out.contains("npm install --no-package-lock installs it"), "{said:?}");
 }
