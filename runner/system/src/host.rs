@@ -117,8 +117,8 @@ struct Counted {
     waited: Option<u64>,
 }
 
-/// What it counted in some time.
-#[derive(Debug, Clone, Copy, Default)]
+/// What it counted in some time. There is none of no time: it would not know of any waiting, and added to others hide theirs.
+#[derive(Debug, Clone, Copy)]
 pub struct MeterReading {
     counted: Counted,
     seconds: f64,
