@@ -231,9 +231,9 @@ fn two_pairs_that_cost_too_much_for_more_must_both_be_gains() {
     let settings = Settings { preset: Preset::Provisional, ..Settings::default() };
     let provisional = |d: &[f64]| provisional(&Case::of(settings.clone(), Track::of(0.01, d.to_vec())));
     assert_eq!(provisional(&[]), Verdict::Continue);
-    assert_eq!(provisional(&[0.0]), Verdict::NotShownBetter, "nothing gained, nothing lost");
-    assert_eq!(provisional(&[-0.1, -0.1]), Verdict::Worse);
-    assert_eq!(provisional(&[-0.1, 0.0]), Verdict::NotShownBetter);
+    assert_eq!(provisional(&[0.0]), Verdict::GivenUp, "nothing gained, nothing lost");
+    assert_eq!(provisional(&[-0.1, -0.1]), Verdict::GivenUp);
+    assert_eq!(provisional(&[0.1, 0.0]), Verdict::GivenUp);
     assert_eq!(provisional(&[0.1, 0.1, 0.1]), Verdict::Keep(KeepReason::Provisional));
 }
 
@@ -365,7 +365,14 @@ fn the_fewest_pairs_can_keep_and_one_fewer_cannot() {
 #[test]
 fn settings_are_named_in_every_row() {
     let name = |preset| Settings { preset, ..Settings::default() }.name();
-    assert_eq!(name(Preset::Frugal), "coin pairs, frugal, alpha 0.02, at most 32 pairs, in both orders");
+    assert_eq!(
+        name(Preset::Frugal),
+        "coin pairs, frugal, alpha 0.02, at most 32 pairs, two to give up, in both orders"
+    );
+    let (settings, of) = (Settings::default(), |rule: &str| Settings::default().as_said(rule));
+    assert_eq!(of(&settings.name()), settings);
+    let before = of("coin pairs, standard, alpha 0.02, at most 64 pairs, in both orders");
+    assert!(before.both_orders && !before.second_pair, "earlier versions gave up on one pair");
     assert_eq!(name(Preset::Replicates), "replicates, alpha 0.02, at most 3 runs");
     let blind = |preset| Settings { preset, ..Settings::default() }.blind_after();
     assert_eq!(

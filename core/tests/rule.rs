@@ -1,5 +1,6 @@
 //! The rule against the published golden cases, and its draws.
 
+use piton_core::base::conditions::Widened;
 use piton_core::rule::keep::{Case, First, KeepReason, Question, TestResult, Track, Verdict, decide, draw};
 use piton_core::rule::settings::{Preset, Settings};
 use serde_json::Value;
@@ -33,11 +34,60 @@ fn verdict(settings: &Settings, tau: f64, gains: &[f64], simpler: bool) -> Verdi
 }
 
 #[test]
-fn a_clear_gain_is_kept_after_seven_pairs_and_a_clear_loss_goes_after_one() {
+fn a_clear_gain_is_kept_after_seven_pairs_and_a_clear_loss_goes_after_two() {
     let settings = Settings::default();
     assert_eq!(verdict(&settings, 0.01, &[0.1; 6], false), Verdict::Continue);
     assert_eq!(verdict(&settings, 0.01, &[0.1; 7], false), Verdict::Keep(KeepReason::Better));
-    assert_eq!(verdict(&settings, 0.01, &[-0.1], false), Verdict::Worse);
+    assert_eq!(verdict(&settings, 0.01, &[-0.1], false), Verdict::Continue);
+    assert_eq!(verdict(&settings, 0.01, &[-0.1, -0.1], false), Verdict::GivenUp);
+    let hasty = Settings { second_pair: false, ..settings };
+    assert_eq!(verdict(&hasty, 0.01, &[-0.1], false), Verdict::GivenUp);
+}
+
+#[test]
+fn one_pair_ends_a_trial_where_most_of_its_parts_do_and_not_where_a_few_do() {
+    let ended = |parts: Vec<f64>| {
+        let primary = Track { parts, ..Track::of(0.01, vec![-0.1]) };
+        decide(&Case::of(Settings::default(), primary)).0
+    };
+    assert_eq!(ended(vec![-0.1; 5]), Verdict::GivenUp);
+    assert_eq!(ended(vec![-0.1; 4]), Verdict::Continue, "so few have no middle");
+    let burst = |slow: usize| [vec![-0.9; slow], vec![0.005; 30 - slow]].concat();
+    assert_eq!(
+        (ended(burst(3)), ended(burst(14)), ended(burst(16))),
+        (Verdict::Continue, Verdict::Continue, Verdict::GivenUp)
+    );
+}
+
+#[test]
+fn a_bad_pair_does_not_take_away_what_the_next_ones_show() {
+    let gains = [vec![-0.03], vec![0.02; 12]].concat();
+    assert_eq!(verdict(&Settings::default(), 0.01, &gains, false), Verdict::Keep(KeepReason::Better));
+    let hasty = Settings { second_pair: false, ..Settings::default() };
+    assert_eq!(verdict(&hasty, 0.01, &gains, false), Verdict::NotShownBetter);
+}
+
+#[test]
+fn what_few_pairs_ended_has_an_interval_by_tau_alone_and_is_not_called_worse() {
+    let of = |d: &[f64]| decide(&Case::of(Settings::default(), Track::of(0.01, d.to_vec())));
+    let (verdict, estimate, _) = of(&[-0.1, -0.04]);
+    assert_eq!(verdict, Verdict::GivenUp);
+    let reach = 0.02 / 2f64.sqrt();
+    let apart = |end: Option<piton_core::base::metric::Gain>, at: f64| (end.unwrap().0 - at).abs();
+    assert!(apart(estimate.low, -0.07 - reach) < 1e-12 && apart(estimate.high, -0.07 + reach) < 1e-12);
+    let (verdict, estimate, _) = of(&[-0.004, -0.006, -0.006, -0.006]);
+    assert_eq!((verdict, estimate.low), (Verdict::Worse, None));
+}
+
+#[test]
+fn pairs_of_a_busy_machine_are_judged_by_a_larger_tau() {
+    let widened = |times: f64| Some(Widened { from: 2, times, lost_s: 130.0 });
+    let of = |times: f64| {
+        let primary =
+            Track { widened: widened(times), ..Track::of(0.01, vec![0.01, 0.01, -0.03, 0.03, -0.03, -0.03]) };
+        decide(&Case::of(Settings::default(), primary)).0
+    };
+    assert_eq!((of(1.0), of(4.0)), (Verdict::NotShownBetter, Verdict::Continue));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod accept;
 mod access;
+mod again;
 mod agents;
 mod args;
 mod audit;
@@ -106,6 +107,7 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
         Command::Mcp { block } => mcp::run(dir, least, block).map(|()| exit::DONE),
         Command::Quick(args) => quick::run(dir, &args),
         Command::Init(args) => init::run(dir, least, &args),
+        Command::Again { trial, which } => again::run(dir, least, trial, &which),
         Command::Accept { trial, by, which } => accept::run(dir, least, trial, by.as_deref(), &which),
         Command::Carry { away } => trial::carry(dir, least, away).map(|()| exit::DONE),
         Command::Climb(climb) => climb::run(*climb, dir, least),

@@ -221,8 +221,8 @@ fn an_agent_that_asks_a_question_is_told_that_nobody_answers() {
     let question = "Shall I go on with the wider tile, or would you rather have the other?";
     for agent in present() {
         let reads = Play::Does(vec![shell("cat \"$PITON_BRIEF\""), Step::Edit("100", "140")]);
-        let night = Night::new(agent, &[Play::Says(question), reads], &["--trials", "2"]);
-        night.came_to(&["baseline", "no_edit", "better"]);
+        let night = Night::new(agent, &[Play::Says(question), reads], &["--trials", "1"]);
+        night.came_to(&["baseline", "better"]);
         let brief = &night.user.model().results()[0];
         assert!(brief.contains(question) && brief.contains("decide yourself"), "{agent:?}: {brief}");
     }

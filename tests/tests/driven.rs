@@ -84,7 +84,7 @@ fn a_verdict_that_nobody_was_told_is_told_by_the_next_trial_without_an_edit() {
     assert_eq!(told.status, 10, "{told:?}");
     assert!(told.out.starts_with("trial 1: discarded: worse"), "{told:?}");
     assert_eq!(slow.toy.piton(&["trial"]).status, 12, "told once, there is no edit");
-    assert_eq!(reasons(&slow.toy), ["baseline", "worse", "no_edit"]);
+    assert_eq!(reasons(&slow.toy), ["baseline", "worse"]);
 }
 
 #[test]

@@ -58,12 +58,15 @@ fn a_gate_that_fails_ends_the_trial_and_is_named() {
 }
 
 #[test]
-fn no_edit_is_its_own_outcome_and_costs_no_measurement() {
+fn what_changes_nothing_is_no_trial_and_uses_up_no_number() {
     let toy = Scratch::toy();
     toy.baseline();
-    assert_eq!(trial(&toy).0, 12);
-    assert_eq!(toy.table()[1][7], "no_edit");
-    assert_eq!(toy.table()[1][0], "", "no edit, no commit");
+    let said = toy.piton(&["trial", "-m", "nothing", "--json"]);
+    assert_eq!((said.status, &said.json()["outcome"]["kind"]), (12, &serde_json::json!("no_edit")));
+    assert_eq!(toy.table().len(), 1, "the baseline alone");
+    toy.speed("110");
+    trial(&toy);
+    assert_eq!(toy.table()[1][5], "1");
 }
 
 #[test]

@@ -1,10 +1,23 @@
 //! What the machine was doing while a pair was measured, and whether that voids it: looked at before the values are.
 
 mod fair;
+mod pauses;
 
 use serde::{Deserialize, Serialize};
 
 pub use fair::{Voided, unfair};
+pub use pauses::{Next, Pauses, Widened};
+
+/// What a metric counts by: what the machine does meanwhile spoils one and not another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Clock {
+    /// The time on the wall, or a figure of which nobody knows what it counts by.
+    Wall,
+    /// The time on processors: the kernel counts neither what others had nor waiting.
+    Processor,
+    /// None: a size.
+    None,
+}
 
 /// What the kernel said about the time of one pair.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -53,9 +66,10 @@ pub struct Limits {
     pub steal_pct: f64,
     /// More waiting for a core than this voids a pair, in percent.
     pub pressure_pct: f64,
-    /// After a void pair, how long to wait for the machine to calm down, in seconds; then the pair is measured all the same.
+    /// How long a trial waits for the machine to calm down, in seconds, all its pauses together. Then its pairs count all the same, by a larger
+    /// tau.
     pub pause_s: u64,
-    /// Void pairs after which a trial ends without a verdict.
+    /// Void pairs after which that is so, however short the pauses were. Where not the machine spoils them, the trial ends without a verdict.
     pub void_pairs: u32,
 }
 
@@ -75,8 +89,11 @@ impl Limits {
             .map(|(name, value)| format!("machine.{name} is {value}; it lies between 0 and 100"))
     }
 
-    /// Why a pair that was measured under these conditions says nothing; `None` where it counts.
-    pub fn void(&self, conditions: &Conditions) -> Option<String> {
+    /// Why a pair that was measured by this clock under these conditions says nothing; `None` where it counts.
+    pub fn spoils(&self, clock: Clock, conditions: &Conditions) -> Option<String> {
+        if clock != Clock::Wall {
+            return None;
+        }
         if conditions.steal_pct > self.steal_pct {
             return Some(format!(
                 "{:.0} % of the processor was given to other machines (limit {} %: [machine] steal_pct)",
@@ -100,10 +117,19 @@ mod tests {
     fn a_pair_is_void_by_what_the_machine_did_and_by_nothing_else() {
         let limits = Limits::default();
         let calm = Conditions { steal_pct: 1.0, pressure_pct: Some(5.0), load: 9.0, others_pct: None };
-        assert_eq!(limits.void(&calm), None);
-        assert!(limits.void(&Conditions { steal_pct: 30.0, ..calm }).unwrap().contains("30 %"));
-        assert!(limits.void(&Conditions { pressure_pct: Some(80.0), ..calm }).unwrap().contains("waited"));
-        assert_eq!(limits.void(&Conditions { pressure_pct: None, ..calm }), None);
+        let void = |conditions: &Conditions| limits.spoils(Clock::Wall, conditions);
+        assert_eq!(void(&calm), None);
+        assert!(void(&Conditions { steal_pct: 30.0, ..calm }).unwrap().contains("30 %"));
+        assert!(void(&Conditions { pressure_pct: Some(80.0), ..calm }).unwrap().contains("waited"));
+        assert_eq!(void(&Conditions { pressure_pct: None, ..calm }), None);
+    }
+
+    #[test]
+    fn what_others_take_spoils_the_clock_on_the_wall_and_no_other() {
+        let busy =
+            Conditions { steal_pct: 99.0, pressure_pct: Some(99.0), load: 9.0, others_pct: Some(99.0) };
+        let spoiled = |clock| Limits::default().spoils(clock, &busy).is_some();
+        assert_eq!([Clock::Wall, Clock::Processor, Clock::None].map(spoiled), [true, false, false]);
     }
 
     #[test]
@@ -114,8 +140,9 @@ mod tests {
             others_pct: others,
             ..Conditions::default()
         };
-        assert_eq!(limits.void(&of(Some(4.0))), None, "threads of its own");
-        assert!(limits.void(&of(Some(45.0))).is_some(), "others had nearly half of the machine");
-        assert!(limits.void(&of(None)).is_some(), "nobody knows whose they were");
+        let void = |others| limits.spoils(Clock::Wall, &of(others));
+        assert_eq!(void(Some(4.0)), None, "threads of its own");
+        assert!(void(Some(45.0)).is_some(), "others had nearly half of the machine");
+        assert!(void(None).is_some(), "nobody knows whose they were");
     }
 }

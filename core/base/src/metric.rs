@@ -16,6 +16,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::conditions::Clock;
+
 pub use format::{Format, ReadOptions};
 pub use gain::Gain;
 pub use mean::{Mean, Of};
@@ -86,6 +88,25 @@ impl Metric {
     /// How pairs are judged, where that is not by the metric that is shown: ` by NAME`, to stand after their number.
     pub fn by(&self) -> String {
         self.evidence.as_deref().map_or_else(String::new, |name| format!(" by {name}"))
+    }
+
+    /// What pairs are judged by: `evidence` is there for a clock that others do not disturb. Of another figure that is printed nobody knows it: it may
+    /// be the time on the wall.
+    pub fn clock(&self) -> Clock {
+        let meter = match &self.evidence {
+            Some(name) => Some(OwnMeter::named(name).unwrap_or(OwnMeter::CpuS)),
+            None => self.meter,
+        };
+        match meter {
+            None | Some(OwnMeter::WallS) => Clock::Wall,
+            Some(OwnMeter::CpuS) => Clock::Processor,
+            Some(OwnMeter::PeakMemoryBytes | OwnMeter::ArtifactBytes) => Clock::None,
+        }
+    }
+
+    /// Names of the metrics that are its parts, where it has some.
+    pub fn parts(&self) -> &[String] {
+        self.of.as_ref().map_or(&[], Of::names)
     }
 
     /// Gigabytes of memory, from the value of the metric that counts it. A name without a unit, from before one was asked for,
@@ -322,6 +343,18 @@ impl Metric {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn evidence_is_a_clock_that_others_do_not_disturb_unless_it_names_another() {
+        let by = |evidence: Option<&str>, meter: Option<OwnMeter>| {
+            let evidence = evidence.map(str::to_owned);
+            Metric { evidence, meter, ..Metric::of("speed", Direction::Higher) }.clock()
+        };
+        assert_eq!(by(None, None), Clock::Wall);
+        assert_eq!(by(None, Some(OwnMeter::CpuS)), Clock::Processor);
+        assert_eq!(by(None, Some(OwnMeter::ArtifactBytes)), Clock::None);
+        assert_eq!((by(Some("speed_cpu"), None), by(Some("wall_s"), None)), (Clock::Processor, Clock::Wall));
+    }
 
     #[test]
     fn a_gain_is_positive_when_better_whatever_the_direction() {

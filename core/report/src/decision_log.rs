@@ -29,7 +29,7 @@ pub(crate) enum IdeaStatus {
     Shipping,
     /// Kept for now, by two pairs.
     Prototype,
-    /// Not shown better, or taken back: it did no harm.
+    /// Not shown better, given up early, or taken back: no harm is proven.
     Shelved,
     /// It did harm, or did not run.
     Rejected,
@@ -61,7 +61,7 @@ impl IdeaStatus {
             }
             Self::Prototype => "a change of it was kept for now, by two pairs, and waits for the full test",
             Self::Shelved => {
-                "at best a change of it was not shown better, was kept and taken back, or pays no longer: it did no harm, and may be taken up again with more"
+                "at best a change of it was not shown better, was given up early, was kept and taken back, or pays no longer: no harm is proven, and it may be taken up again with more"
             }
             Self::Rejected => {
                 "every change of it was worse, failed a gate or a guard, was outside the scope, did not build or did not run"
@@ -132,6 +132,8 @@ enum Came {
     PaysNoLonger(Gain, u32),
     /// It was not shown better.
     NotShown,
+    /// Few pairs ended it.
+    GivenUp,
     /// It did harm, or did not run.
     Harm,
 }
@@ -202,6 +204,7 @@ impl Experiments {
                 // Until the run is seen whole.
                 _ if kept => Came::TakenBack,
                 Outcome::Judged { verdict: Verdict::NotShownBetter, .. } => Came::NotShown,
+                outcome if outcome.given_up() => Came::GivenUp,
                 _ => Came::Harm,
             },
         });
@@ -263,7 +266,9 @@ impl IdeaHistory {
             IdeaStatus::Shipping
         } else if any(&|came| *came == Came::ForNow) {
             IdeaStatus::Prototype
-        } else if any(&|came| matches!(came, Came::NotShown | Came::TakenBack | Came::PaysNoLonger(..))) {
+        } else if any(&|came| {
+            matches!(came, Came::NotShown | Came::GivenUp | Came::TakenBack | Came::PaysNoLonger(..))
+        }) {
             IdeaStatus::Shelved
         } else if self.tried.is_empty() {
             IdeaStatus::Planned

@@ -32,10 +32,12 @@ pub use track::Track;
 
 /// What the first question is about.
 const BETTER: &str = "better";
+/// What so few pairs say against a change is no fact about it.
+const FEW: u32 = 3;
 /// alpha of the as-good question and of guards.
 pub const SECOND_ALPHA: f64 = 0.05;
 
-/// What the pairs say so far; the ends are absent while there is no interval.
+/// What the pairs say so far; the ends are absent while there is no interval. Those of a trial that was given up early are by tau alone.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Estimate {
     /// Pairs measured.
@@ -74,6 +76,8 @@ pub enum Verdict {
     Worse,
     /// The pairs do not show that it is better.
     NotShownBetter,
+    /// The same by three pairs or fewer: a gain has become unlikely, and what the change is worth is not known.
+    GivenUp,
     /// The pairs show a gain where the incumbent ran after the challenger, and not where it ran after itself: it is not the code's.
     OneOrder,
     /// This metric was proven to be worse than its limit.
@@ -143,8 +147,9 @@ pub fn decide(case: &Case) -> (Verdict, Estimate, Vec<Asked>) {
     let (gains, middle) = (&primary.d, primary.middle());
     let mut estimate = Estimate { pairs: gains.len() as u32, gain: Gain(middle), low: None, high: None };
     let mut asked = vec![];
-    let mut ask = |about: String, question: Question, track: &Track| {
-        let (answer, evidence) = track.ask(&question);
+    let mut ask = |about: String, question: Question, track: &Track, twice: bool| {
+        let (answer, evidence) =
+            if twice { track.ask_twice(settings, &question) } else { track.ask(&question) };
         asked.push(Asked { about, question, answer, evidence });
         answer
     };
@@ -154,7 +159,7 @@ pub fn decide(case: &Case) -> (Verdict, Estimate, Vec<Asked>) {
     } else {
         let question = primary.better(settings);
         (estimate.low, estimate.high) = primary.bounds(&question);
-        match ask(BETTER.to_owned(), question, primary) {
+        match ask(BETTER.to_owned(), question, primary, true) {
             _ if primary.hopeless(settings) => TestResult::No,
             answer => answer,
         }
@@ -190,7 +195,7 @@ pub fn decide(case: &Case) -> (Verdict, Estimate, Vec<Asked>) {
             alpha: SECOND_ALPHA,
             ..Question::better_on(settings, track.scale, track.tau)
         };
-        match ask(format!("worse in {}", guard.metric), question, &track.turned()) {
+        match ask(format!("worse in {}", guard.metric), question, &track.turned(), false) {
             TestResult::Yes => {
                 guarded.get_or_insert_with(|| guard.metric.clone());
             }
@@ -206,7 +211,7 @@ pub fn decide(case: &Case) -> (Verdict, Estimate, Vec<Asked>) {
         true => TestResult::No,
         false => question
             .filter(|_| wanted && primary.tau > 0.0)
-            .map_or(TestResult::No, |question| ask("as good".to_owned(), question, primary)),
+            .map_or(TestResult::No, |question| ask("as good".to_owned(), question, primary, true)),
     };
     let (mut elsewhere, mut open) = (None, false);
     let mut as_good_in_both = match (as_good, question) {
@@ -227,7 +232,7 @@ pub fn decide(case: &Case) -> (Verdict, Estimate, Vec<Asked>) {
                 TestResult::No
             } else {
                 let question = Question::better_on(settings, track.scale, track.tau);
-                ask(format!("better in {}", second.metric), question, track)
+                ask(format!("better in {}", second.metric), question, track, true)
             };
             match answer {
                 TestResult::Yes if elsewhere.is_none() => {
@@ -252,10 +257,25 @@ pub fn decide(case: &Case) -> (Verdict, Estimate, Vec<Asked>) {
         (_, _, TestResult::Yes, Some(reason)) => in_orders(as_good_in_both, reason),
         (_, TestResult::Open, ..) | (_, _, TestResult::Open, _) => Verdict::Continue,
         (_, _, TestResult::Yes, None) if open => Verdict::Continue,
+        _ if !exact && !primary.seeded && primary.tau > 0.0 && estimate.pairs <= FEW => Verdict::GivenUp,
         _ if ceiling.is_some_and(|ceiling| ceiling < Gain::ZERO) => Verdict::Worse,
         _ => Verdict::NotShownBetter,
     };
+    if verdict == Verdict::GivenUp {
+        estimate.by_tau(primary);
+    }
     (verdict, estimate, asked)
+}
+
+impl Estimate {
+    /// Ends by tau alone, where too few pairs bound anything: twice the scale of their mean to both sides. They hold as often as pairs are no
+    /// further from their middle than two tau, which no rule promises.
+    pub fn by_tau(&mut self, track: &Track) {
+        if self.low.is_none() && self.high.is_none() && self.pairs > 0 && track.tau > 0.0 {
+            let reach = Gain(2.0 * track.tau / f64::from(self.pairs).sqrt());
+            (self.low, self.high) = (Some(self.gain - reach), Some(self.gain + reach));
+        }
+    }
 }
 
 /// Whether only what ran before is waited for: all pairs together have shown that it is better.

@@ -94,6 +94,8 @@ pub struct Settings {
     pub margin_budget: Option<f64>,
     /// Whether a keep takes that the gain is there whichever side ran before, and not only where the incumbent ran after the challenger.
     pub both_orders: bool,
+    /// Whether a trial that one pair would end asks for a second, unless the parts of that pair agree.
+    pub second_pair: bool,
     /// A gain of one trial beyond this is held for a person, where the candidate's own process may have printed the figure, in percent: 300
     /// is four times as much of what should be high, or a quarter of what should be low. 0 for never.
     pub implausible_pct: f64,
@@ -105,6 +107,8 @@ pub struct Settings {
 
 /// What the name of a rule ends with that asks for both orders.
 const IN_BOTH: &str = ", in both orders";
+/// What the name of a rule holds that gives nothing up for one pair.
+const SECOND: &str = ", two to give up";
 /// A gain that is not above this share of the value is none, where nothing else is said.
 const LEAST: f64 = 1e-6;
 
@@ -129,6 +133,7 @@ impl Default for Settings {
             margin_budget_pct: 3.0,
             margin_budget: None,
             both_orders: true,
+            second_pair: true,
             implausible_pct: 300.0,
             blind_every: 20,
             recheck: Recheck::Each,
@@ -240,12 +245,13 @@ impl Settings {
             return format!("replicates, alpha {}, at most 3 runs", self.alpha);
         }
         let orders = if self.both_orders { IN_BOTH } else { "" };
-        format!("coin pairs, {preset}, alpha {}, at most {} pairs{orders}", self.alpha, self.n_max())
+        let second = if self.second_pair { SECOND } else { "" };
+        format!("coin pairs, {preset}, alpha {}, at most {} pairs{second}{orders}", self.alpha, self.n_max())
     }
 
-    /// The same as a record was judged by, which says so itself: earlier versions of piton did not ask for both orders.
+    /// The same as a record was judged by, which says so itself: earlier versions of piton did not ask for both orders, and gave up on one pair.
     pub fn as_said(&self, rule: &str) -> Self {
-        Self { both_orders: rule.ends_with(IN_BOTH), ..self.clone() }
+        Self { both_orders: rule.ends_with(IN_BOTH), second_pair: rule.contains(SECOND), ..self.clone() }
     }
 
     /// After so many trials a blind one; 0 for never. Single runs have no pairs to be blind with.

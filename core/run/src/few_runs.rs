@@ -203,8 +203,7 @@ pub fn provisional(case: &Case) -> Verdict {
         // Kept for now all the same: the test of a bundle shows it once more.
         _ if heard == Verdict::Keep(KeepReason::Better) => Verdict::Keep(KeepReason::Provisional),
         _ if matches!(heard, Verdict::Guarded(_)) || case.primary.exact(&case.settings) => heard,
-        _ if gains.iter().all(|gain| *gain < 0.0) && !gains.is_empty() => Verdict::Worse,
-        _ if gains.iter().any(|gain| *gain <= least) => Verdict::NotShownBetter,
+        _ if gains.iter().any(|gain| *gain <= least) => Verdict::GivenUp,
         [_, _, ..] => {
             keep::plainly_guarded(case).map_or(Verdict::Keep(KeepReason::Provisional), Verdict::Guarded)
         }
@@ -223,8 +222,8 @@ mod tests {
         let provisional = |d: &[f64]| provisional(&case(d));
         assert_eq!(provisional(&[0.1]), Verdict::Continue);
         assert_eq!(provisional(&[0.1, 0.02]), Verdict::Keep(KeepReason::Provisional));
-        assert_eq!(provisional(&[0.1, -0.02]), Verdict::NotShownBetter);
-        assert_eq!(provisional(&[-0.1]), Verdict::Worse);
+        assert_eq!(provisional(&[0.1, -0.02]), Verdict::GivenUp);
+        assert_eq!(provisional(&[-0.1]), Verdict::GivenUp);
     }
 
     fn case(d: &[f64]) -> Case {

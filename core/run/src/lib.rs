@@ -17,4 +17,5 @@ pub mod rechecks;
 pub mod run_state;
 pub mod stopping;
 pub mod summary;
+pub mod taken_up;
 pub mod tuner;

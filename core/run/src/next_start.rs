@@ -136,7 +136,8 @@ impl Frontier {
                 let begun = self.near.iter_mut().find(|near| Some(near.trial) == record.claimed.begun_as);
                 begun.into_iter().for_each(|near| near.starts += 1);
                 self.near.retain(|near| near.starts < GIVEN_UP);
-                if let Outcome::Judged { verdict: Verdict::NotShownBetter, estimate } = outcome
+                if let Outcome::Judged { verdict: Verdict::NotShownBetter | Verdict::GivenUp, estimate } =
+                    outcome
                     && estimate.gain > Gain::ZERO
                 {
                     self.insert(Near {
@@ -171,13 +172,19 @@ impl Frontier {
 
     /// What the next proposal is to be.
     pub fn step(&self, plateau: u32) -> NextProposal {
+        self.step_after(plateau, 0)
+    }
+
+    /// The same after so many proposals more, which changed nothing and so became no trial.
+    pub fn step_after(&self, plateau: u32, unedited: u32) -> NextProposal {
+        let since_keep = self.since_keep + unedited;
         let near = self.near();
         let from_here = |directive| NextProposal { directive, starts: vec![] };
-        if !self.on_plateau(plateau) {
-            let paid = self.keeps > 0 && self.since_keep < plateau.div_ceil(2).max(3);
+        if plateau == 0 || since_keep < plateau {
+            let paid = self.keeps > 0 && since_keep < plateau.div_ceil(2).max(3);
             return from_here(if paid { Directive::Exploit } else { Directive::Explore });
         }
-        let turn = self.since_keep - plateau;
+        let turn = since_keep - plateau;
         if turn.is_multiple_of(2) && !near.is_empty() {
             let mut starts: Vec<&Near> = near.iter().collect();
             // The least used first; among these the best, in whose order they stand.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use piton_base::conditions::Widened;
 use piton_base::metric::{Direction, Gain, Metric, Scale, Values};
 use piton_base::stats;
 use piton_rule::keep::{Case, First, History, Ordered, Track};
@@ -39,6 +40,15 @@ pub struct MetricHistory {
     /// w of every pair so far.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     order_effects: Vec<f64>,
+    /// Metrics that are parts of it, where it has some.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    part_names: Vec<String>,
+    /// Gains of these in the first pair.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    parts: Vec<Gain>,
+    /// The pairs that count although the machine was busy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    widened: Option<Widened>,
 }
 
 impl MetricHistory {
@@ -55,6 +65,9 @@ impl MetricHistory {
             gains: vec![],
             orders: vec![],
             order_effects: vec![],
+            part_names: vec![],
+            parts: vec![],
+            widened: None,
         };
         records.iter().for_each(|record| history.take(record));
         history
@@ -113,6 +126,12 @@ impl MetricHistory {
     ) -> Option<(Gain, Gain)> {
         let value = |values: &Values| values.get(&self.metric).copied().unwrap_or(f64::NAN);
         let gain = self.scale.gain(self.direction, value(incumbent), value(challenger))?;
+        if self.gains.is_empty() {
+            let of = |name: &String| {
+                self.scale.gain(self.direction, *incumbent.get(name)?, *challenger.get(name)?)
+            };
+            self.parts = self.part_names.iter().filter_map(of).collect();
+        }
         // Where the baseline agreed with itself whoever ran first, being second is worth nothing.
         let tau = if self.seeds.is_some() { 0.0 } else { self.tau.0 };
         let (d, b) = self.history.pair(first.sign(), first.sign() * gain.0, tau);
@@ -145,14 +164,17 @@ impl MetricHistory {
         self.gains.clear();
         self.orders.clear();
         self.order_effects.clear();
+        self.parts.clear();
+        self.widened = None;
         self.tau = Gain(self.seeds.unwrap_or_else(|| self.history.tau()));
     }
 
     /// For the rule.
     pub fn track(&self) -> Track {
         let (d, orders) = (Gain::numbers(&self.gains), self.orders.clone());
-        let Self { tau, scale, level, .. } = *self;
-        Track { tau: tau.0, d, orders, scale, level, seeded: self.seeds.is_some() }
+        let Self { tau, scale, level, widened, .. } = *self;
+        let parts = Gain::numbers(&self.parts);
+        Track { tau: tau.0, d, orders, scale, level, seeded: self.seeds.is_some(), parts, widened }
     }
 
     /// The same of pairs that were taken in elsewhere.
@@ -307,6 +329,18 @@ impl MetricHistories {
     /// The same for a challenger whose code is simpler than the incumbent's, or not.
     pub fn simpler(self, simpler: bool) -> Self {
         Self { simpler, ..self }
+    }
+
+    /// The same where the primary metric has parts of these names.
+    pub fn in_parts(mut self, names: &[String]) -> Self {
+        self.primary.part_names = names.to_vec();
+        self
+    }
+
+    /// From the next pair on the machine is busy: these pairs count, by a larger tau. A guard's and a second metric's tau stay: what they count is
+    /// not always a time, and a scale decides no error.
+    pub fn widen(&mut self, widened: Option<Widened>) {
+        self.primary.widened = widened;
     }
 
     fn each(&mut self) -> impl Iterator<Item = &mut MetricHistory> {

@@ -213,6 +213,19 @@ impl Spent {
         self.failed += 1;
     }
 
+    /// Takes in a proposal that changes nothing: there is no trial of it.
+    pub fn unedited(&mut self) {
+        self.idle += 1;
+    }
+
+    /// Takes in a trial that measured an earlier one's edit again: the budget of trials is one of proposals.
+    pub fn again(&mut self, record: &Record) {
+        if record.outcome.kept() {
+            self.keeps += 1;
+            self.since_keep = 0;
+        }
+    }
+
     /// Takes in a trial of a proposal.
     pub fn trial(&mut self, record: &Record) {
         self.trials += 1;

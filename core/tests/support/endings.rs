@@ -74,7 +74,18 @@ pub fn records() -> Vec<Record> {
             "1 provisional keep together",
             Outcome::Bundle { holds: false, trials: vec![8], estimate: estimate(-0.002, 6) },
         ),
-        ("zero the cache before each prompt", judged(Verdict::Worse, -0.12, 1)),
+        (
+            "zero the cache before each prompt",
+            Outcome::Judged {
+                verdict: Verdict::GivenUp,
+                estimate: Estimate {
+                    pairs: 2,
+                    gain: Gain(-0.12),
+                    low: Some(Gain(-0.15)),
+                    high: Some(Gain(-0.09)),
+                },
+            },
+        ),
         (
             "WINDOW 0 -> 128",
             Outcome::GateFailed { gate: "agreement".into(), estimate: Some(estimate(0.2, 1)) },

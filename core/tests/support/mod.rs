@@ -194,6 +194,7 @@ fn verdict() -> impl Strategy<Value = Verdict> {
             Verdict::Keep(KeepReason::Provisional),
             Verdict::Worse,
             Verdict::NotShownBetter,
+            Verdict::GivenUp,
         ]),
         "[a-z]{1,9}".prop_map(|metric| Verdict::Keep(KeepReason::BetterIn(metric))),
         "[a-z]{1,9}".prop_map(Verdict::Guarded),

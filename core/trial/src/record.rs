@@ -17,7 +17,7 @@ use crate::check::CheckResult;
 use crate::proposal::Claim;
 use crate::similarity::Like;
 use piton_base::commit::CommitId;
-use piton_base::conditions::{Apart, Conditions};
+use piton_base::conditions::{Apart, Conditions, Widened};
 use piton_base::metric::{Gain, Scale, Values};
 use piton_rule::gate::GateResult;
 use piton_rule::keep::{Asked, First, KeepReason, Verdict};
@@ -211,6 +211,18 @@ impl Sides {
     }
 }
 
+/// An earlier trial of the same edit that said too little of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Again {
+    /// Its number.
+    pub trial: u32,
+    /// Pairs that it had, with those of the trials that it measured again.
+    pub pairs: u32,
+}
+
+/// Pairs, of all trials of an edit together, after which it is not measured again.
+const ENOUGH: u32 = 3;
+
 /// What its proposer says of a trial, and who that was.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Claimed {
@@ -225,6 +237,9 @@ pub struct Claimed {
     /// The trial that was held for a person, and whose edit a person has accepted: this one measured it again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted: Option<u32>,
+    /// An earlier trial of the same edit that said too little of it: this one measured it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<Again>,
     /// An earlier trial whose edit is nearly this one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub like: Option<Like>,
@@ -256,6 +271,9 @@ pub struct Measured {
     /// The pairs that did not count.
     #[serde(default)]
     pub void_pairs: Vec<VoidPair>,
+    /// The pairs that count although the machine was busy, where there were any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub widened: Option<Widened>,
     /// tau of the primary metric, frozen when the trial began; absent where nothing was measured.
     #[serde(default)]
     pub tau: Option<Gain>,
@@ -360,6 +378,27 @@ impl Record {
         let error =
             || Error::new(format!("trial {} was not looked up: it was held against no commit", self.trial));
         self.parent.as_ref().ok_or_else(error)
+    }
+
+    /// Whether the same content need not be judged again: few pairs that ended a trial do not settle what it is worth, those of a few such
+    /// trials do, so that nothing is tried until chance keeps it.
+    pub fn settles(&self) -> bool {
+        self.outcome.settles() && !(self.outcome.given_up() && self.pairs_of_edit() < ENOUGH)
+    }
+
+    /// What a trial of the same edit would measure again: this one, where it was void or settled nothing.
+    pub fn again(&self) -> Option<Again> {
+        let little =
+            matches!(self.outcome, Outcome::Void { .. }) || (self.outcome.given_up() && !self.settles());
+        // A test of what was kept has no edit of its own.
+        (little && self.measured.changes.is_some())
+            .then(|| Again { trial: self.trial, pairs: self.pairs_of_edit() })
+    }
+
+    /// The pairs that this edit had, here and in the trials that this one measured again.
+    fn pairs_of_edit(&self) -> u32 {
+        let own = self.outcome.estimate().filter(|_| self.outcome.given_up()).map_or(0, |e| e.pairs);
+        own + self.claimed.again.map_or(0, |again| again.pairs)
     }
 
     /// Margin that a keep for being as good has used up; 0 for every other outcome.

@@ -252,8 +252,7 @@ impl Examined<'_> {
                     self.fault(format!("the row of {name} names another entry"))
                 }
                 Some(row)
-                    if row.artifact != record.provenance.artifact
-                        || row.settles != record.outcome.settles() =>
+                    if row.artifact != record.provenance.artifact || row.settles != record.settles() =>
                 {
                     self.fault(format!("the row of {name} was edited: it does not say what its entry says"));
                 }

@@ -5,6 +5,7 @@ use crate::context::World;
 use crate::pair_runner::{PairResult, PairRunner};
 use crate::sample::Sampled;
 use crate::single_runs::{RunResult, SingleRunner};
+use piton_core::base::conditions::{Pauses, Widened};
 use piton_core::base::error::Result;
 use piton_core::base::metric::Values;
 use piton_core::rule::gate;
@@ -98,17 +99,27 @@ fn null_pairs(
         true
     };
     let mut ended = runner.warm_up(&mut look)?;
+    runner.pauses = Pauses::of_baseline(&config.machine);
     let wanted = config.rule.calibration_pairs;
+    let mut widened = None;
     runner.wanted = Some(Wanted::Pairs(wanted as usize));
     while ended.is_none() && pairs.len() < wanted as usize {
         runner.exact = exact_so_far(&runner.warm, pairs, &config.judging());
         let doing = format!("the baseline against itself, pair {} of {wanted}", pairs.len() + 1);
         match runner.next_pair(&doing, &mut look)? {
-            PairResult::Pair(raw) => pairs.push(raw),
+            PairResult::Pair(raw) => {
+                if runner.counts_all {
+                    // Its own pairs say what tau is on this machine.
+                    let from = pairs.len() as u32;
+                    widened.get_or_insert(Widened { from, times: 1.0, lost_s: runner.pauses.lost_s() });
+                }
+                pairs.push(raw);
+            }
             other => ended = Some(other),
         }
     }
     record.measured.void_pairs = runner.void_pairs;
+    record.measured.widened = widened;
     Ok(ended.map(|result| result.words(config.measure.timeout_s)))
 }
 
@@ -121,6 +132,7 @@ fn single_runs(
     record: &mut Record,
 ) -> Result<Option<String>> {
     let mut single_runner = SingleRunner::new(world, config, harness);
+    single_runner.pauses = Pauses::of_baseline(&config.machine);
     for run in 0..BASELINE_RUNS {
         let doing = format!("the baseline, run {} of {BASELINE_RUNS}", run + 1);
         let prompts = keep::draw(seed, run).prompts;
@@ -130,7 +142,11 @@ fn single_runs(
                 record.measured.run_seeds.push(prompts);
             }
             RunResult::Counts(other) => return Ok(Some(other.words(config.measure.timeout_s))),
-            RunResult::Void(reason) => return Ok(Some(format!("the machine is too busy: {reason}"))),
+            RunResult::Void(reason) => {
+                return Ok(Some(format!(
+                    "the machine is too busy: {reason}. Begin when it is calm, or say in [machine] steal_pct and pressure_pct what is calm here"
+                )));
+            }
         }
     }
     record.measured.void_pairs = single_runner.void_runs;

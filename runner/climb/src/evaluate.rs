@@ -8,7 +8,9 @@ use crate::build::{BuildEnd, Built};
 use crate::context::World;
 use crate::pair_runner::PairRunner;
 use crate::run_store::Book;
+use crate::run_trial::unsettled;
 use crate::sample::Sampled;
+use piton_core::base::conditions::Pauses;
 use piton_core::base::error::Result;
 use piton_core::base::metric::{Gain, Values};
 use piton_core::rule::gate::{self, GateResult, Samples};
@@ -25,6 +27,9 @@ use piton_system::git::{Id, Repo};
 use piton_system::host;
 
 use pairs::{By, Paired, readings};
+
+/// Trials that say whether waiting for a calm machine helps.
+const LOOKED_BACK: usize = 3;
 
 /// What a challenger is judged by.
 pub(crate) struct Evaluator<'a> {
@@ -106,6 +111,9 @@ impl Evaluator<'_> {
         };
         if let Some(of) = twin {
             return Ok(Outcome::Duplicate { of });
+        }
+        if record.claimed.again.is_none() && record.claimed.accepted.is_none() {
+            record.claimed.again = unsettled(&self.book.ledger, &record.run, None, hash)?;
         }
         let other = match other {
             Some(other) => Some(other),
@@ -225,6 +233,12 @@ impl Evaluator<'_> {
         })
     }
 
+    /// Trials in a row, up to the last, that waited for a calm machine and went on without.
+    fn waited_in_vain(&self) -> Result<u32> {
+        let last = self.book.ledger.last(&self.book.run.name, LOOKED_BACK)?;
+        Ok(last.iter().rev().take_while(|record| record.measured.widened.is_some()).count() as u32)
+    }
+
     fn hold(
         &self,
         (incumbent, challenger): (&Built, &Built),
@@ -241,24 +255,30 @@ impl Evaluator<'_> {
         let mut trial = Paired {
             config,
             by,
-            histories: self.book.tally.histories(record.measured.changes.as_ref().is_some_and(|c| c.simpler)),
+            histories: self
+                .book
+                .tally
+                .histories(record.measured.changes.as_ref().is_some_and(|c| c.simpler))
+                .in_parts(config.metric.parts()),
             samples: Samples::default(),
             ill: None,
             pairs: vec![],
+            widened: None,
             asked: vec![],
             tail: String::new(),
         };
+        runner.pauses = Pauses::of_trial(&config.machine, self.waited_in_vain()?);
         // By what the baseline showed, before this trial's values are there.
         runner.exact = exact(&self.book.record(0)?.measured.pairs, &config.judging());
         let taus: Vec<Gain> = self.book.tally.taus.iter().copied().collect();
         if let Some(times) = noisy_spell(trial.histories.primary.tau, &taus) {
             let reason = format!("tau is {times:.1} times what it mostly was in this run");
-            if !runner.wait_until_calm(&reason) {
+            if !runner.pause_first(&reason) {
                 return Ok(Outcome::Interrupted { stage: Stage::Measure });
             }
         }
         let outcome = trial.run(&mut runner, &self.world.status_file)?;
-        let Paired { samples, pairs, asked, histories, tail, ill, .. } = trial;
+        let Paired { samples, pairs, widened, asked, histories, tail, ill, .. } = trial;
         record.measured.doubt = ill.filter(|(side, _)| doubted.contains(side)).map(|(_, why)| why);
         record.measured.incumbent_gates = gate::read(&config.gates, &samples.incumbent);
         let samples = samples.challenger;
@@ -274,7 +294,9 @@ impl Evaluator<'_> {
         record.measured.gates = readings(&config.gates, &samples, &outcome);
         let tau = histories.primary.tau;
         record.measured.tau = Some(tau);
-        let question = || Question::better_on(&config.rule, config.metric.scale(), tau.0);
+        record.measured.widened = widened;
+        let scale = tau.0 * widened.map_or(1.0, |widened| widened.times);
+        let question = || Question::better_on(&config.rule, config.metric.scale(), scale);
         // Of a metric that is deterministic for a seed the pairs of a trial say what its scale is.
         let known = tau > Gain::ZERO && !histories.primary.track().seeded;
         record.measured.resolves = known.then(|| power::resolved(&question(), config.rule.both_orders));

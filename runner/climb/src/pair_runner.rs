@@ -9,7 +9,7 @@ use taken::Taken;
 use crate::build::Built;
 use crate::context::World;
 use crate::sample::{Sampled, Sampler};
-use piton_core::base::conditions::Limits;
+use piton_core::base::conditions::{Clock, Limits, Next, Pauses};
 use piton_core::base::error::{Error, Result};
 use piton_core::base::metric::Values;
 use piton_core::rule::keep::{self, First};
@@ -29,6 +29,14 @@ pub struct PairRunner<'a> {
     sampler: Sampler<'a>,
     /// What voids a pair.
     limits: &'a Limits,
+    /// What its metric counts by.
+    clock: Clock,
+    /// How long it waits for a calm machine.
+    pub pauses: Pauses,
+    /// It waited long enough: pairs count however busy the machine is.
+    pub counts_all: bool,
+    /// Pairs that were void for something else than what others took of the machine.
+    moved: u32,
     /// The one that is in place.
     incumbent: &'a Built,
     /// The one on trial.
@@ -66,7 +74,7 @@ pub enum PairResult {
     Enough(First),
     /// A side gave no values.
     Failed(First, Sampled),
-    /// The machine is too busy: this many pairs were void.
+    /// Too many pairs were void, and waiting helps nothing.
     Void(String),
     /// The user stopped it.
     Interrupted,
@@ -79,7 +87,7 @@ impl PairResult {
             Self::Pair(_) => "there is one".to_owned(),
             Self::Enough(_) => "whoever looked had seen enough".to_owned(),
             Self::Failed(_, sampled) => sampled.words(limit_s),
-            Self::Void(reason) => format!("the machine is too busy: {reason}"),
+            Self::Void(reason) => reason.clone(),
             Self::Interrupted => process::STOPPED.to_owned(),
         }
     }
@@ -115,6 +123,10 @@ impl<'a> PairRunner<'a> {
             world,
             sampler,
             limits: &config.machine,
+            clock: config.metric.clock(),
+            pauses: Pauses::of_trial(&config.machine, 0),
+            counts_all: false,
+            moved: 0,
             incumbent,
             challenger,
             seed,
@@ -197,6 +209,7 @@ impl<'a> PairRunner<'a> {
             let draw = keep::draw(self.seed, self.drawn);
             // Before the machine is watched. Those who look on are told the gains apart.
             self.world.status_file.stage(doing.split(" [").next().unwrap_or(doing));
+            let watch = Stopwatch::start();
             let taken = if self.in_turns {
                 self.in_turns(draw, doing, look)?
             } else {
@@ -208,8 +221,11 @@ impl<'a> PairRunner<'a> {
             };
             let disturbed = self.sampler.agent_pause.disturbed();
             self.drawn += 1;
-            let busy = if self.exact { None } else { self.limits.void(&conditions) };
-            let (reason, values) = match (clock.or(disturbed).or(busy), values) {
+            let counts = self.exact || self.counts_all;
+            let busy = if counts { None } else { self.limits.spoils(self.clock, &conditions) };
+            let moved = clock.or(disturbed);
+            let by_others = moved.is_none();
+            let (reason, values) = match (moved.or(busy), values) {
                 (None, [Some(incumbent), Some(challenger)]) => {
                     let (first, prompts) = (draw.first, draw.prompts);
                     let scale = self.sampler.scale;
@@ -226,17 +242,35 @@ impl<'a> PairRunner<'a> {
             };
             let draw = self.drawn - 1;
             self.void_pairs.push(VoidPair { draw, reason: reason.clone(), conditions, apart, values });
-            if self.void_pairs.len() > self.limits.void_pairs as usize {
+            self.moved += u32::from(!by_others);
+            if self.moved > self.limits.void_pairs {
                 return Ok(PairResult::Void(format!(
                     "{} pairs were void, more than [machine] void_pairs = {}; the last because {reason}",
-                    self.void_pairs.len(),
-                    self.limits.void_pairs
+                    self.moved, self.limits.void_pairs
                 )));
             }
-            if !self.wait_until_calm(&reason) {
-                return Ok(PairResult::Interrupted);
+            match self.pauses.spoiled(watch.seconds()) {
+                Next::GoOn if by_others => self.go_on(&reason),
+                Next::GoOn => {}
+                Next::Pause { most_s } => {
+                    if !self.pause(most_s, &reason) {
+                        return Ok(PairResult::Interrupted);
+                    }
+                }
             }
         }
+    }
+
+    /// From now on pairs count.
+    fn go_on(&mut self, reason: &str) {
+        self.counts_all = true;
+        let told = format!(
+            "the machine is as busy as before after {:.0} s of waiting and void pairs ([machine] pause_s = {}, void_pairs = {}): {reason}; from here on pairs count all the same",
+            self.pauses.lost_s(),
+            self.limits.pause_s,
+            self.limits.void_pairs
+        );
+        self.world.progress.line(Tone::Neutral, &told);
     }
 
     /// Tells a person who waits what is done, and how long it will take.
@@ -248,27 +282,50 @@ impl<'a> PairRunner<'a> {
         }
     }
 
-    /// Waits until the machine is calm, or long enough. False when the user asked to stop.
-    pub(crate) fn wait_until_calm(&self, reason: &str) -> bool {
-        wait_until_calm(self.world, self.limits, reason)
+    /// Tells by what the pairs are judged that count although the machine is busy.
+    pub(crate) fn tell_widened(&self, times: f64) {
+        self.world.progress.line(Tone::Neutral, &format!("they are judged by {times:.1} times tau"));
+    }
+
+    /// Waits for a calm machine before the first pair, where `reason` says that it is none. False when the user asked to stop.
+    pub(crate) fn pause_first(&mut self, reason: &str) -> bool {
+        match self.pauses.longest() {
+            Some(most_s) if self.clock == Clock::Wall && !self.exact => self.pause(most_s, reason),
+            _ => true,
+        }
+    }
+
+    fn pause(&mut self, most_s: f64, reason: &str) -> bool {
+        let after = "then pairs are measured again, and where waiting helps nothing they count all the same";
+        match wait_until_calm(self.world, (self.limits, self.clock), most_s, reason, after) {
+            Some((seconds, calm)) => self.pauses.paused(seconds, calm),
+            None => return false,
+        }
+        true
     }
 }
 
-/// Waits until the machine is calm, or long enough. False when the user asked to stop.
-pub(crate) fn wait_until_calm(world: &World, limits: &Limits, reason: &str) -> bool {
+/// Waits until the machine is calm, or so many seconds. Returns how long that took and whether it is calm; `None` when the user asked to stop.
+pub(crate) fn wait_until_calm(
+    world: &World,
+    (limits, clock): (&Limits, Clock),
+    most_s: f64,
+    reason: &str,
+    after: &str,
+) -> Option<(f64, bool)> {
     let watch = Stopwatch::start();
-    let told = format!("paused for {} s at most ([machine] pause_s): {reason}", limits.pause_s);
+    let told = format!("paused for {most_s:.0} s at most ([machine] pause_s): {reason}; {after}");
     world.progress.line(Tone::Dim, &told);
-    while watch.elapsed() < Duration::from_secs(limits.pause_s) {
+    while watch.seconds() < most_s {
         world.doing(&told);
         let meter = Meter::start();
-        clock::wait(WATCH);
+        clock::wait(WATCH.min(Duration::from_secs_f64(most_s)));
         if world.runner.interrupted() {
-            return false;
+            return None;
         }
-        if limits.void(&meter.stop()).is_none() {
-            break;
+        if limits.spoils(clock, &meter.stop()).is_none() {
+            return Some((watch.seconds(), true));
         }
     }
-    true
+    Some((watch.seconds(), false))
 }

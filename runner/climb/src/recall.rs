@@ -101,7 +101,8 @@ pub fn like(
     Ok(found.into_iter().find(|like| Some(like.trial) != except))
 }
 
-/// Whether an edit that is like this one is not to be measured: what was kept is no reason, since it may pay again elsewhere.
+/// Whether an edit that is like this one is not to be measured: what was kept is no reason, since it may pay again elsewhere, and what few pairs
+/// ended is none either.
 pub fn refuses(on_similar: OnSimilar, like: &Like) -> bool {
-    on_similar == OnSimilar::Refuse && !like.kept
+    on_similar == OnSimilar::Refuse && !like.kept && like.reason != "given_up"
 }

@@ -5,6 +5,9 @@
 mod hold;
 mod hooks;
 mod start;
+mod take_up;
+
+use std::collections::BTreeSet;
 
 use piton_core::base::level::Level;
 
@@ -51,6 +54,10 @@ pub struct Climber<'a, 'w> {
     pub begun: Option<Begun>,
     /// The incumbent that a profiler looked at last, and what it saw.
     pub hot: Option<(Id, Option<Profile>)>,
+    /// Void trials whose edits do not fit the incumbent any more.
+    pub passed: BTreeSet<u32>,
+    /// Proposals since the last keep that changed nothing: the next is asked for something else all the same.
+    pub unedited: u32,
 }
 
 impl Climber<'_, '_> {
@@ -79,6 +86,7 @@ impl Climber<'_, '_> {
         // What the last piton left outstanding.
         self.session.run_due_rechecks(self.work, false, self.owner)?;
         loop {
+            self.take_up()?;
             let asked = self.asked_to_stop();
             let metric = &self.session.book.config.metric.name;
             let spent = &mut self.ascent.spent;
@@ -212,10 +220,16 @@ impl Climber<'_, '_> {
             end: call.word().to_owned(),
             cost: std::mem::take(&mut self.ascent.pending),
         });
+        if !call.failed() && turn.moved.is_empty() && self.untouched()? {
+            return self.unedited(call, turn);
+        }
         self.begun = None;
         let record = self.session.trial(work, &reply.proposal, turn, owner)?;
         self.session.run_due_rechecks(work, false, owner)?;
         self.ascent.spent.trial(&record);
+        if record.outcome.kept() {
+            self.unedited = 0;
+        }
         self.run_trial_hook(&record);
         let note = matches!(record.outcome, Outcome::NoEdit).then(|| stopping::note(&call)).flatten();
         let again = matches!(
@@ -225,6 +239,22 @@ impl Climber<'_, '_> {
         let Some((trouble, more)) = again.then(|| self.denied()).flatten() else {
             return Ok(ReplyOutcome { call, note });
         };
+        self.ascent.trouble = Some(trouble);
+        Ok(ReplyOutcome { call, note: Some(note.map_or(more.clone(), |note| format!("{note}\n{more}"))) })
+    }
+
+    /// A proposal that changes nothing is no trial: it uses up no number.
+    fn unedited(&mut self, call: Call, turn: ProposalMeta) -> Result<ReplyOutcome> {
+        let beyond = turn
+            .begun
+            .map_or_else(String::new, |begun| format!(" beyond trial {}, which it began as", begun.trial));
+        self.session.world.progress.line(Tone::Neutral, &format!("no trial: no edit{beyond}"));
+        self.unedited += 1;
+        self.ascent.spent.unedited();
+        // The next trial pays for it.
+        self.ascent.pending = turn.agent.map(|agent| agent.cost).unwrap_or_default();
+        let note = stopping::note(&call);
+        let Some((trouble, more)) = self.denied() else { return Ok(ReplyOutcome { call, note }) };
         self.ascent.trouble = Some(trouble);
         Ok(ReplyOutcome { call, note: Some(note.map_or(more.clone(), |note| format!("{note}\n{more}"))) })
     }

@@ -5,6 +5,7 @@
 
 mod accept;
 mod again;
+mod retake;
 mod similar;
 
 use piton_core::base::commit::CommitId;
@@ -32,6 +33,8 @@ use piton_system::host;
 use piton_system::ledger::{Lock, Run};
 use piton_system::sandbox;
 use piton_system::terminal::Tone;
+
+pub(crate) use retake::unsettled;
 
 /// A run in progress, and the lock on the repository.
 pub struct Session<'w> {
@@ -156,6 +159,17 @@ impl Session<'_> {
             |of: u32| matches!(self.book.record(of).map(|r| r.outcome), Ok(Outcome::OutOfScope { .. }));
         let twin = twin.filter(|of| !refused.is_empty() || !strange(*of));
         let judged = edited && refused.is_empty() && turn.moved.is_empty() && twin.is_none();
+        if judged {
+            let tree = tree.to_string();
+            record.claimed.again = unsettled(&self.book.ledger, &record.run, Some(&tree), None)?;
+            let told = record.claimed.again.map(|again| {
+                format!(
+                    "         the edit of trial {}, which said too little of it: it is measured again",
+                    again.trial
+                )
+            });
+            told.iter().for_each(|told| self.world.progress.line(Tone::Neutral, told));
+        }
         record.claimed.like = if judged { self.find_similar(work, base, &record) } else { None };
         let answer = self.book.config.search.like;
         let alike =
@@ -240,8 +254,8 @@ impl Session<'_> {
         warning.iter().for_each(|text| self.world.progress.line(Tone::Dim, &format!("         {text}")));
         let tone = match record.outcome.status() {
             Status::Keep => Tone::Good,
-            Status::Discard => Tone::Neutral,
             Status::Crash => Tone::Bad,
+            Status::Discard | Status::Void | Status::Unjudged | Status::Check => Tone::Neutral,
         };
         let say = |tone, text: &str| self.world.progress.line(tone, &format!("         {text}\n"));
         say(tone, &text::verdict(&record, &self.book.config.metric, self.book.config.rule.alpha));

@@ -95,7 +95,11 @@ pub fn begin<'w>(
         Error::new("the run did not begin: the baseline cannot be measured")
             .status(exit::BASELINE)
             .cause(why)
-            .note("no branch was made and nothing was recorded")
+            .note(if config.harness.is_some() {
+                "no branch was made and nothing was recorded; the harness that was built is kept, and the next try begins with it"
+            } else {
+                "no branch was made and nothing was recorded"
+            })
             .hint(format!("the whole output is in {}{}", files.names.log, left_out(world, &harness, &config)))
     };
     let (baseline, again, build_s) = build_twice(world, head.commit, &config, &harness, &broken)?;
@@ -255,6 +259,14 @@ fn tell_baseline(world: &World, config: Config, record: &Record) {
             }
         ),
     );
+    if let Some(widened) = record.measured.widened {
+        let told = format!(
+            "{} of its {} were measured on a busy machine: tau is that of a busy machine, and small gains are missed. Begin again when it is calm, or say in [machine] steal_pct and pressure_pct what is calm here\n",
+            record.measured.pairs.len() - widened.from as usize,
+            plural(record.measured.pairs.len(), "pair")
+        );
+        world.progress.line(Tone::Bad, &told);
+    }
 }
 
 /// Words on dependencies that are in the checkout and, since git ignores them, in no tree that is measured; empty where there are none.

@@ -6,7 +6,7 @@ use piton_confine::Found;
 use piton_core::base::level::Level;
 use serde::Serialize;
 
-use piton_core::base::conditions::{Conditions, Limits};
+use piton_core::base::conditions::{Clock, Conditions, Limits};
 use piton_core::base::metric::{Gain, Metric, Scale};
 use piton_core::report::tables::{self, NoiseReport};
 use piton_core::rule::keep::Question;
@@ -183,7 +183,8 @@ pub fn examine(
     });
     // What is much of a unit nobody knows.
     let resolves_pct = resolves.filter(|_| metric.scale() == Scale::Ratio).map(Gain::percent);
-    let (mut unfit, advice) = judge(settings, limits, &now, governor.as_deref(), resolves_pct, known);
+    let (mut unfit, advice) =
+        judge(settings, (limits, metric.clock()), &now, governor.as_deref(), resolves_pct, known);
     if walls.level < Level::Strong {
         unfit.push(format!("the walls reach the level {}: a score could be forged", walls.level));
     }
@@ -209,14 +210,14 @@ pub fn examine(
 
 fn judge(
     settings: &Settings,
-    limits: &Limits,
+    (limits, clock): (&Limits, Clock),
     now: &Conditions,
     governor: Option<&str>,
     resolves_pct: Option<f64>,
     known: KnownMachine,
 ) -> (Vec<String>, Vec<String>) {
     let (mut unfit, mut advice) = (vec![], vec![]);
-    unfit.extend(limits.void(now).map(|why| format!("pairs measured now would be void: {why}")));
+    unfit.extend(limits.spoils(clock, now).map(|why| format!("pairs measured now would be void: {why}")));
     if now.load > 1.0 {
         advice.push(format!(
             "something else is at work here (load {}): end it, or expect a larger tau",
@@ -358,7 +359,15 @@ mod tests {
     fn a_preset_that_does_not_fit_the_measured_turn_is_told() {
         let advice = |turn_s| {
             let known = KnownMachine { turn_s, ..TEN };
-            judge(&Settings::default(), &Limits::default(), &Conditions::default(), None, Some(2.0), known).1
+            judge(
+                &Settings::default(),
+                (&Limits::default(), Clock::Wall),
+                &Conditions::default(),
+                None,
+                Some(2.0),
+                known,
+            )
+            .1
         };
         assert!(advice(None).is_empty() && advice(Some(200.0)).is_empty());
         assert!(advice(Some(20.0))[0].contains("50 % of an agent's turn of 20 s: the preset `provisional`"));
@@ -368,9 +377,14 @@ mod tests {
     #[test]
     fn a_machine_whose_time_is_stolen_is_unfit() {
         let now = Conditions { steal_pct: 40.0, pressure_pct: None, load: 0.2, others_pct: None };
-        let (unfit, advice) = judge(&Settings::default(), &Limits::default(), &now, None, Some(2.0), TEN);
+        let (unfit, advice) =
+            judge(&Settings::default(), (&Limits::default(), Clock::Wall), &now, None, Some(2.0), TEN);
         assert_eq!((unfit.len(), advice.len()), (1, 0), "{unfit:?} {advice:?}");
         let calm = Conditions { steal_pct: 0.0, ..now };
-        assert!(judge(&Settings::default(), &Limits::default(), &calm, None, Some(2.0), TEN).0.is_empty());
+        assert!(
+            judge(&Settings::default(), (&Limits::default(), Clock::Wall), &calm, None, Some(2.0), TEN)
+                .0
+                .is_empty()
+        );
     }
 }

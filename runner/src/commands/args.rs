@@ -144,6 +144,19 @@ pub(super) enum Command {
         #[command(flatten)]
         which: Which,
     },
+    /// Measure the edit of a trial again that said too little of it.
+    ///
+    /// One that was void, or that fewer than three pairs ended (`given_up`). Its edit is laid over the incumbent of now and judged as a new trial, whose
+    /// record names the old one. Each is measured again once; a climb does so by itself with what was void.
+    #[command(
+        after_help = "Example: piton log --reason given_up && piton again 7\n\nExit status: 0 kept, 3 it is judged already or does not fit, 10 discarded, 11 crashed, 12 not judged."
+    )]
+    Again {
+        /// Number of the trial.
+        trial: u32,
+        #[command(flatten)]
+        which: Which,
+    },
     /// Carry out the trial that was asked for.
     #[command(hide = true)]
     Carry {

@@ -1,5 +1,6 @@
 //! `piton climb` and `piton resume`: a climb is prepared, started, and told of when it has ended.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -196,6 +197,8 @@ fn start(start: Start, dir: &Path, least: Level) -> Result<u8> {
         ascent,
         begun: None,
         hot: None,
+        passed: BTreeSet::new(),
+        unedited: 0,
     };
     let stop = climber.climb().map_err(|error| world.repo.check_not_moved().err().unwrap_or(error));
     let Climber { ascent, .. } = climber;

@@ -227,8 +227,12 @@ fn failed(said: &str) -> CallToolResult {
 fn line(record: &Value, metric: Option<&Metric>) -> String {
     let Ok(record) = serde_json::from_value::<Record>(record.clone()) else { return String::new() };
     let by = record.outcome.estimate().zip(metric);
-    let by =
-        by.map_or_else(String::new, |(estimate, metric)| format!(" {}", text::gain(estimate.gain, metric)));
+    let by = by.map_or_else(String::new, |(estimate, metric)| {
+        // What few pairs ended is no fact.
+        let early = record.outcome.given_up();
+        let ends = if early { text::interval(estimate, metric) } else { String::new() };
+        format!(" {}{ends}", text::gain(estimate.gain, metric))
+    });
     format!(
         "{} {} [{}]{by} {}",
         record.trial,

@@ -54,11 +54,12 @@ pub(super) fn run(dir: &Path, trial: u32, pairs: bool, which: &Which) -> Result<
 /// What the rule was asked about this record.
 fn case(config: &Config, records: &[Record], record: &Record) -> Case {
     let before: Vec<Record> = records.iter().filter(|r| r.trial < record.trial).cloned().collect();
-    let mut histories =
-        config.histories(&before, record.measured.changes.as_ref().is_some_and(|changes| changes.simpler));
+    let simpler = record.measured.changes.as_ref().is_some_and(|changes| changes.simpler);
+    let mut histories = config.histories(&before, simpler).in_parts(config.metric.parts());
     for pair in &record.measured.pairs {
         histories.pair_after(pair.before, pair.first, &pair.incumbent, &pair.challenger);
     }
+    histories.widen(record.measured.widened);
     histories.case(&config.rule.as_said(&record.provenance.rule))
 }
 

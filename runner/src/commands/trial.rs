@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use piton_core::base::level::Level;
 
+use super::verdict::{answer, status_of};
 use super::wait::{Waiter, under_way, under_way_words};
 use super::{still_true, world};
 use piton_climb::background::{EditIdentity, Errand, ErrandEnd, Errands};
 use piton_climb::context::World;
 use piton_climb::recover::lock_and_recover;
 use piton_climb::run_store;
-use piton_climb::run_trial::{ProposalMeta, adopt};
+use piton_climb::run_trial::{ProposalMeta, adopt, blank};
 use piton_climb::start_run::{may_resume, resume};
 use piton_core::base::error::{Context, Error, Result};
 use piton_core::trial::proposal::Proposal;
@@ -41,9 +42,7 @@ pub(super) fn run(
             .hint("piton trial -m \"what you tried\", or without -m, and piton describes the edit"));
     }
     let repo = Repo::open(dir)?;
-    if !repo.head_branch_is_missing() {
-        may_resume(&repo, &on_a_run(&repo)?)?;
-    }
+    let book = if repo.head_branch_is_missing() { None } else { may_resume(&repo, &on_a_run(&repo)?)? };
     repo.remember_outputs();
     let mut waiter = Waiter::new(dir, &repo, wait, json)?;
     waiter.interrupts = terminal::tells_a_terminal();
@@ -84,6 +83,17 @@ pub(super) fn run(
             waiter.mention(&errand)?;
         }
     }
+    // What changes nothing is no trial, and uses up no number.
+    if let (true, Some(book), Some(edit)) = (nothing, &book, &edit)
+        && book.incumbent().commit.as_deref() == Some(edit.head.as_str())
+    {
+        let number = book.ledger.next_trial(&book.run.name)?;
+        let mut record = blank(&book.run, number, &book.config);
+        record.claimed.description = "no edit".to_owned();
+        waiter.show(&record, &answer(&record, &book.config));
+        return Ok(status_of(&record));
+    }
+    drop(book);
     let errand = Errand::new(edit, proposal)?;
     let log = waiter.errands.begin(&errand)?;
     let colours = terminal::tells_a_terminal() && std::env::var_os("NO_COLOR").is_none();

@@ -24,10 +24,10 @@ pub(super) fn answer(record: &Record, config: &Config) -> String {
                 .map_or_else(String::new, |locked| format!(", and not {locked} (`[scope] locked`)"))
         ),
         Outcome::NoEdit => "edit first; nothing was reset".to_owned(),
-        Outcome::Interrupted { .. }
-        | Outcome::Void { .. }
-        | Outcome::Duplicate { .. }
-        | Outcome::Alike { .. } => "your edit is as it was".to_owned(),
+        Outcome::Void { .. } => "your edit is as it was: `piton trial` measures it again".to_owned(),
+        Outcome::Interrupted { .. } | Outcome::Duplicate { .. } | Outcome::Alike { .. } => {
+            "your edit is as it was".to_owned()
+        }
         _ => format!(
             "the checkout is back at the incumbent; the edit is kept: git diff HEAD refs/piton/{}/trials/{} -- {} | git apply",
             record.run,
@@ -35,7 +35,10 @@ pub(super) fn answer(record: &Record, config: &Config) -> String {
             pathspecs(config)
         ),
     };
-    format!("trial {}: {verdict}\n{}{next}", record.trial, failed_tests(&record.outcome))
+    // What changes nothing has no number.
+    let of =
+        if record.outcome == Outcome::NoEdit { String::new() } else { format!("trial {}: ", record.trial) };
+    format!("{of}{verdict}\n{}{next}", failed_tests(&record.outcome))
 }
 
 /// Tests that failed beside the first, which the verdict has: each in a line that is set in, so that no word of theirs begins one.

@@ -157,7 +157,7 @@ impl<'a> Waiter<'a> {
         Ok(())
     }
 
-    fn show(&self, record: &Record, words: &str) {
+    pub(super) fn show(&self, record: &Record, words: &str) {
         let mut value = serde_json::to_value(record).expect("our own types serialise");
         value["words"] = json!(words);
         terminal::either(self.json, &value, || words.to_owned());

@@ -2,7 +2,7 @@
 //!
 //! Each is a sign test. Where what others do has nothing to do with whose turn it is, each finds fault with at most one honest keep in a hundred.
 
-use super::{Apart, Conditions, Limits};
+use super::{Apart, Clock, Conditions, Limits};
 use crate::metric::Gain;
 use crate::stats;
 
@@ -46,7 +46,7 @@ fn laden(pairs: &[Apart]) -> Option<String> {
 /// The pairs that did not count were mostly void for what happened in the samples of one side.
 fn one_sided(voided: &[Voided], limits: &Limits) -> Option<String> {
     let sides = voided.iter().filter_map(|pair| pair.apart);
-    let void = |conditions: &Conditions| limits.void(conditions).is_some();
+    let void = |conditions: &Conditions| limits.spoils(Clock::Wall, conditions).is_some();
     let (mut incumbent, mut challenger) = (0, 0);
     for pair in sides {
         match (void(&pair.incumbent), void(&pair.challenger)) {

@@ -138,7 +138,7 @@ impl Experiments {
             Came::ForNow => "kept for now".to_owned(),
             Came::TakenBack => "kept, and taken back".to_owned(),
             Came::PaysNoLonger(..) => "kept, pays no longer".to_owned(),
-            Came::NotShown | Came::Harm => tried.outcome.reason(),
+            Came::NotShown | Came::GivenUp | Came::Harm => tried.outcome.reason(),
         };
         format!(
             "| {} | {} | {} | {} | {} | {} | {} |\n",
@@ -153,6 +153,19 @@ impl Experiments {
             estimate.map_or_else(String::new, |e| e.pairs.to_string()),
             cell(&flow(&tried.description), WORDS)
         )
+    }
+
+    /// What a trial measured.
+    fn measured(&self, tried: &IdeaTrial) -> String {
+        let metric = &self.runs[tried.run].metric;
+        tried.estimate().map_or_else(String::new, |e| {
+            format!(
+                "{}{} in {}",
+                gain(e.gain, metric),
+                piton_trial::text::interval(e, metric),
+                plural(e.pairs as usize, tried.noun)
+            )
+        })
     }
 
     /// Why it is not in what ships, in figures.
@@ -176,23 +189,25 @@ impl Experiments {
         let unshown: Vec<&IdeaTrial> =
             idea.tried.iter().filter(|tried| tried.came == Came::NotShown).collect();
         if let Some(best) = best(&unshown) {
-            let estimate = best.estimate().map(|e| {
-                format!(
-                    "{}{} in {}",
-                    by(best, e.gain),
-                    piton_trial::text::interval(e, &self.runs[best.run].metric),
-                    plural(e.pairs as usize, best.noun)
-                )
-            });
             said.push(format!(
                 "Not shown better in {}; the nearest was {}: {}.{}",
                 plural(unshown.len(), "trial"),
                 place(best),
-                estimate.unwrap_or_default(),
+                self.measured(best),
                 best.resolves.map_or_else(String::new, |resolves| format!(
                     " There, a gain of {} is found four times out of five: a smaller one may have been missed.",
                     size(resolves, 1, &self.runs[best.run].metric)
                 ))
+            ));
+        }
+        let early: Vec<&IdeaTrial> = idea.tried.iter().filter(|tried| tried.came == Came::GivenUp).collect();
+        if let Some(best) = best(&early) {
+            said.push(format!(
+                "Given up early in {}, by three pairs or fewer; the nearest was {}: {} by tau alone. What it is worth is not known: `piton again {}` measures it once more.",
+                plural(early.len(), "trial"),
+                place(best),
+                self.measured(best),
+                best.trial
             ));
         }
         let mut ways: BTreeMap<String, Vec<&IdeaTrial>> = BTreeMap::new();

@@ -6,7 +6,7 @@ use piton_base::metric::{Metric, Values};
 use piton_trial::proposal::{self, Claim};
 use piton_trial::record::{Outcome, Record, Seconds};
 use piton_trial::text::width;
-use piton_trial::text::{clean, gain, noun, seconds, value};
+use piton_trial::text::{clean, gain, interval, noun, seconds, value};
 
 /// What a line of the log needs of a record: the pairs are passed over.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -104,18 +104,24 @@ pub fn log_line(line: &LogLine, metric: &Metric) -> String {
             &value.map_or_else(|| "-".to_owned(), |value| value::beside(&metric.name, *value, metric)),
             &estimate.map_or_else(|| "-".to_owned(), |e| e.pairs.to_string()),
             &seconds(line.seconds.total),
-            &clean(&line.outcome.reason(), 60),
+            &reason(line, metric),
             &format!("{family}{}", clean(&line.description, width::LOG)),
         ],
         metric,
     )
 }
 
+/// Why, in a word; of what few pairs ended the interval beside it, so that nobody takes the gain for a fact.
+fn reason(line: &LogLine, metric: &Metric) -> String {
+    let ends = line.outcome.estimate().filter(|_| line.outcome.given_up()).map(|e| interval(e, metric));
+    format!("{}{}", clean(&line.outcome.reason(), 60), ends.unwrap_or_default())
+}
+
 fn row(cells: [&str; 8], metric: &Metric) -> String {
     let [trial, status, gain, value, pairs, time, reason, description] = cells;
     let width = column(metric);
     let text = format!(
-        "{trial:>6}  {status:<7}  {gain:>8}  {value:>width$}  {pairs:>5}  {time:>11}  {reason:<24}  {description}"
+        "{trial:>6}  {status:<8}  {gain:>8}  {value:>width$}  {pairs:>5}  {time:>11}  {reason:<24}  {description}"
     );
     text.trim_end().to_owned()
 }

@@ -153,6 +153,14 @@ fn measured(text: &mut String, record: &Record, metric: &Metric) {
             text.push_str(&format!("  draw {:>3}  {}\n", void.draw, clean(&void.reason, 200)));
         }
     }
+    if let Some(widened) = record.measured.widened {
+        text.push_str(&format!(
+            "\nthe pairs from {} on count although the machine was busy, by {} times tau: waiting for a calm one had cost {}\n",
+            widened.from + 1,
+            number(widened.times),
+            seconds(widened.lost_s)
+        ));
+    }
     for (name, runs) in [
         ("runs of the challenger", &record.measured.runs),
         ("fresh runs of the incumbent", &record.measured.reference),

@@ -137,12 +137,12 @@ impl Question {
 
     /// The first answer that the gains give, and the sums there.
     pub fn ask(&self, gains: &[f64]) -> (TestResult, Evidence) {
-        self.ask_by(gains, &[])
+        self.ask_by(gains, &[], 1)
     }
 
     /// The same where pairs have scales of their own, each known before its pair; tau for those that have none. One that is infinite bets
-    /// nothing on its pair.
-    pub(crate) fn ask_by(&self, gains: &[f64], scales: &[f64]) -> (TestResult, Evidence) {
+    /// nothing on its pair. F ends nothing before pair `patient`: that takes from the noes of F alone, so the error of a yes stays what it is.
+    pub(crate) fn ask_by(&self, gains: &[f64], scales: &[f64], patient: u32) -> (TestResult, Evidence) {
         let wanted = (1.0 / self.alpha).ln();
         let most_per_pair = self.most_per_pair();
         let mut sums = Evidence::default();
@@ -155,7 +155,8 @@ impl Question {
             if sums.log_e >= wanted {
                 return (TestResult::Yes, sums);
             }
-            if sums.futility <= self.beta.ln() || sums.log_e + left * most_per_pair < wanted || left == 0.0 {
+            let futile = sums.pairs >= patient && sums.futility <= self.beta.ln();
+            if futile || sums.log_e + left * most_per_pair < wanted || left == 0.0 {
                 return (TestResult::No, sums);
             }
         }

@@ -5,11 +5,16 @@ use serde::{Deserialize, Serialize};
 use super::betting_test::{Evidence, Question, TestResult};
 use super::orders::{self, Ordered};
 use crate::settings::Settings;
+use piton_base::conditions::Widened;
 use piton_base::metric::{Gain, Scale};
 use piton_base::stats;
 
 /// Pairs that must agree where a metric does not vary.
 const AGREEING: usize = 2;
+/// Pairs that it takes to give up where one says it.
+const SECOND: u32 = 2;
+/// Parts of a pair that have a middle which no single one decides.
+const ENOUGH_PARTS: usize = 5;
 
 /// One metric of a trial: its scale, and the gain d of every pair.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -32,6 +37,12 @@ pub struct Track {
     /// seeds differ by, and no pair of a trial is judged by more than the pairs before it differed by.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub seeded: bool,
+    /// Gains of the parts of the first pair, such as its benchmarks; none where it has none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<f64>,
+    /// The pairs that count although the machine was busy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub widened: Option<Widened>,
 }
 
 fn ratio(scale: &Scale) -> bool {
@@ -66,7 +77,7 @@ impl Track {
     /// Only earlier pairs say what the scale of a pair is, so the coin of the pair keeps its step fair.
     fn scales(&self) -> Vec<f64> {
         if self.tau > 0.0 && !self.seeded {
-            return vec![self.tau; self.d.len()];
+            return (0..self.d.len()).map(|pair| self.tau * self.times(pair)).collect();
         }
         let most = if self.tau > 0.0 { self.tau } else { f64::INFINITY };
         let mut before: Vec<f64> = vec![];
@@ -78,6 +89,11 @@ impl Track {
             }
         }
         scales
+    }
+
+    /// By what tau is multiplied for a pair.
+    fn times(&self, pair: usize) -> f64 {
+        self.widened.filter(|widened| pair >= widened.from as usize).map_or(1.0, |widened| widened.times)
     }
 
     /// tau, or the size of the first gain that was not 0 where tau is 0 and the trial varies.
@@ -98,7 +114,20 @@ impl Track {
 
     /// Puts a question of tests by betting to the gains.
     pub(super) fn ask(&self, question: &Question) -> (TestResult, Evidence) {
-        question.ask_by(&self.d, &self.scales())
+        question.ask_by(&self.d, &self.scales(), 1)
+    }
+
+    /// The same where one pair that speaks against a change does not end its trial, as `settings` want it.
+    pub(super) fn ask_twice(&self, settings: &Settings, question: &Question) -> (TestResult, Evidence) {
+        let patient = if settings.second_pair && !self.parts_agree(question) { SECOND } else { 1 };
+        question.ask_by(&self.d, &self.scales(), patient)
+    }
+
+    /// Whether the parts of the first pair say what it says: the one in their middle would have ended the trial, too. What disturbed the machine for
+    /// a moment hits some of them, what a change does most.
+    fn parts_agree(&self, question: &Question) -> bool {
+        let middle = stats::median(&self.parts).filter(|_| self.parts.len() >= ENOUGH_PARTS);
+        middle.is_some_and(|middle| question.ask_by(&[middle], &self.scales(), 1).0 == TestResult::No)
     }
 
     /// The bounds of the gain by that question.
@@ -161,7 +190,8 @@ impl Track {
         let sizes: Vec<f64> = self.d.iter().map(|gain| gain.abs()).collect();
         let own = stats::deviation(&self.d).unwrap_or(0.0).max(stats::median(&sizes).unwrap_or(0.0) / 100.0);
         match (self.tau > 0.0, self.seeded) {
-            (true, false) => self.tau,
+            // The widest of them: what few pairs of one order show must not count for more than it is worth.
+            (true, false) => self.tau * self.times(self.d.len()),
             (true, true) if own > 0.0 => own.min(self.tau),
             (false, _) if own > 0.0 => own,
             _ => self.tau(),

@@ -161,16 +161,22 @@ pub enum Outcome {
     },
 }
 
-/// The coarse outcome, as in `results.tsv`.
+/// The coarse outcome, as in `results.tsv`: the first three are those of karpathy/autoresearch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
     /// It is now the incumbent.
     Keep,
-    /// It is not.
+    /// It was measured, or failed a check, and is not.
     Discard,
     /// It did not run to the end.
     Crash,
+    /// Nothing is said: the machine moved, or the user stopped it.
+    Void,
+    /// There was nothing to judge: no edit, a duplicate, outside the scope.
+    Unjudged,
+    /// piton's own: the incumbent against itself, keeps measured again.
+    Check,
 }
 
 impl Status {
@@ -180,6 +186,9 @@ impl Status {
             Self::Keep => "keep",
             Self::Discard => "discard",
             Self::Crash => "crash",
+            Self::Void => "void",
+            Self::Unjudged => "unjudged",
+            Self::Check => "check",
         }
     }
 }
@@ -205,7 +214,18 @@ impl Outcome {
             | Self::RunFailed { .. }
             | Self::TimedOut { .. }
             | Self::OutOfMemory { .. } => Status::Crash,
-            _ => Status::Discard,
+            Self::Judged { .. } | Self::Held { .. } | Self::GateFailed { .. } | Self::CheckFailed { .. } => {
+                Status::Discard
+            }
+            Self::Void { .. } | Self::Interrupted { .. } => Status::Void,
+            Self::OutOfScope { .. }
+            | Self::Tampered { .. }
+            | Self::Duplicate { .. }
+            | Self::Alike { .. }
+            | Self::NoEdit => Status::Unjudged,
+            Self::Bundle { .. } | Self::Blind { .. } | Self::Recheck { .. } | Self::Regate { .. } => {
+                Status::Check
+            }
         }
     }
 
@@ -230,6 +250,7 @@ impl Outcome {
             Self::Judged { verdict: Verdict::Guarded(metric), .. } => return format!("guard:{metric}"),
             Self::Judged { verdict: Verdict::OneOrder, .. } => "one_order",
             Self::Judged { verdict: Verdict::Worse, .. } => "worse",
+            Self::Judged { verdict: Verdict::GivenUp, .. } => "given_up",
             Self::Judged { .. } => "not_shown_better",
             Self::Held { .. } => "held_implausible",
             Self::GateFailed { gate, .. } => return format!("gate:{gate}"),
@@ -297,6 +318,11 @@ impl Outcome {
         }
     }
 
+    /// Whether so few pairs ended it that they are no fact about the change.
+    pub fn given_up(&self) -> bool {
+        matches!(self, Self::Judged { verdict: Verdict::GivenUp, .. })
+    }
+
     /// Whether the trial says something about its content, so that the same content need not be judged again.
     pub fn settles(&self) -> bool {
         !matches!(
@@ -330,12 +356,21 @@ mod tests {
             verdict: Verdict::Keep(KeepReason::Better),
             estimate: Estimate { pairs: 9, gain: Gain(0.1), low: None, high: None },
         };
-        assert!(!blind.kept() && blind.status() == Status::Discard);
+        assert!(!blind.kept() && blind.status() == Status::Check);
         for outcome in
             [judged(Verdict::Worse), judged(Verdict::NotShownBetter), Outcome::NoEdit, Outcome::Baseline]
         {
             assert!(!outcome.kept(), "{outcome:?}");
         }
+    }
+
+    #[test]
+    fn only_what_was_measured_or_checked_is_a_discard() {
+        let nothing = [Outcome::NoEdit, Outcome::Duplicate { of: 1 }, Outcome::OutOfScope { paths: vec![] }];
+        assert!(nothing.iter().all(|outcome| outcome.status() == Status::Unjudged));
+        assert_eq!(Outcome::Void { reason: String::new() }.status(), Status::Void);
+        assert_eq!(Outcome::Interrupted { stage: Stage::Build }.status(), Status::Void);
+        assert_eq!(judged(Verdict::GivenUp).status(), Status::Discard);
     }
 
     #[test]

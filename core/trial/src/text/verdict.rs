@@ -65,10 +65,11 @@ pub fn verdict(record: &Record, metric: &Metric, alpha: f64) -> String {
                     format!("{guarded} is proven worse than its limit{}", both_sides(record, guarded, metric))
                 }
                 Verdict::OneOrder => one_order(record, metric),
+                Verdict::GivenUp => "given up early".to_owned(),
                 _ => "not shown better".to_owned(),
             },
             gain(estimate.gain),
-            interval(estimate),
+            measured(record, estimate, metric),
             tail(estimate),
             resolution(record, metric)
         ),
@@ -154,10 +155,32 @@ pub fn verdict(record: &Record, metric: &Metric, alpha: f64) -> String {
             format!("crashed: {} took longer than {limit_s} s", stage.words())
         }
         Outcome::OutOfMemory { reason } => format!("crashed: out of memory: {}", clean(reason, 400)),
-        Outcome::Void { reason } => format!("void: {}; nothing is said about the change", clean(reason, 400)),
+        Outcome::Void { reason } => {
+            format!("void: {}; nothing is said about the change{}", clean(reason, 400), once_more(record))
+        }
         Outcome::Interrupted { stage } => {
             format!("interrupted during {}; nothing is said about the change", stage.words())
         }
+    }
+}
+
+/// What is to be done about a trial that said nothing of its edit.
+fn once_more(record: &Record) -> String {
+    match record.again() {
+        Some(again) if record.claimed.again.is_none() => {
+            format!("; `piton again {}` measures it once more, as a climb does by itself", again.trial)
+        }
+        Some(again) => format!("; `piton again {}` measures it once more", again.trial),
+        None => String::new(),
+    }
+}
+
+/// The interval of a verdict, and what it rests on where that is tau alone.
+fn measured(record: &Record, estimate: &Estimate, metric: &Metric) -> String {
+    let text = interval(estimate, metric);
+    match (record.outcome.given_up(), text.strip_suffix(')')) {
+        (true, Some(open)) => format!("{open} by tau alone)"),
+        _ => text,
     }
 }
 
@@ -167,6 +190,7 @@ pub fn like(earlier: &Like, metric: &Metric) -> String {
     let Like { trial, share, kept, reason, gain: measured } = earlier;
     let came = match (kept, measured) {
         (true, measured) => measured.map_or_else(|| "kept".to_owned(), |g| format!("kept: {}", gain(g))),
+        (false, Some(g)) if *reason == "given_up" => format!("given up early: {}", gain(*g)),
         (false, Some(g)) if *reason == "worse" || *reason == "not_shown_better" => {
             format!("discarded: {}", gain(*g))
         }

@@ -3,7 +3,7 @@
 use super::{blamed, failed, unreadable};
 use crate::pair_runner::{PairResult, PairRunner};
 use crate::status_file::StatusFile;
-use piton_core::base::conditions::{Apart, Voided, unfair};
+use piton_core::base::conditions::{Apart, Voided, Widened, unfair};
 use piton_core::base::error::Result;
 use piton_core::base::metric::{Gain, Values};
 use piton_core::report::live_state::TestProgress;
@@ -35,6 +35,8 @@ pub(super) struct Paired<'a> {
     /// The side that failed a gate or gave no values, and how.
     pub ill: Option<(First, String)>,
     pub pairs: Vec<Pair>,
+    /// The pairs that count although the machine is busy.
+    pub widened: Option<Widened>,
     pub asked: Vec<Asked>,
     /// The last lines of what a challenger's sample printed that failed.
     pub tail: String,
@@ -64,6 +66,13 @@ impl Paired<'_> {
                 PairResult::Pair(raw) => raw,
                 other => return Ok(self.ended(other)),
             };
+            if runner.counts_all && self.widened.is_none() {
+                let spoiled: Vec<Gain> = self.voided(runner).iter().filter_map(|pair| pair.gain).collect();
+                let (from, times) = (self.pairs.len() as u32, Widened::times(tau, &spoiled));
+                self.widened = Some(Widened { from, times, lost_s: runner.pauses.lost_s() });
+                self.histories.widen(self.widened);
+                runner.tell_widened(times);
+            }
             let Some(pair) = self.histories.judge(raw) else {
                 return Ok(unreadable(&format!(
                     "{} is missing, or no number",
@@ -103,7 +112,13 @@ impl Paired<'_> {
         self.asked = asked;
         match self.by {
             By::Rule => (verdict, estimate),
-            By::TwoPairs => (few_runs::provisional(&case), estimate),
+            By::TwoPairs => {
+                let (verdict, mut estimate) = (few_runs::provisional(&case), estimate);
+                if verdict == Verdict::GivenUp {
+                    estimate.by_tau(&case.primary);
+                }
+                (verdict, estimate)
+            }
             By::RecordedGain(recorded) => {
                 let (worth, asked) = keep::again(&case.settings, &case.primary, recorded);
                 self.asked = asked.into_iter().collect();
@@ -118,6 +133,13 @@ impl Paired<'_> {
         if runner.exact {
             return None;
         }
+        let apart: Vec<Apart> = self.pairs.iter().filter_map(|pair| pair.apart).collect();
+        let plain: Vec<Gain> = self.pairs.iter().map(Pair::plain).collect();
+        unfair(&apart, &plain, &self.voided(runner), &self.config.machine)
+    }
+
+    /// The pairs that did not count.
+    fn voided(&self, runner: &PairRunner) -> Vec<Voided> {
         let metric = &self.config.metric;
         let value = |values: &Values| values.get(metric.judged_by()).copied();
         let voided = runner.void_pairs.iter().map(|pair| Voided {
@@ -127,9 +149,7 @@ impl Paired<'_> {
                 .as_ref()
                 .and_then(|[one, other]| metric.judged_gain(value(one)?, value(other)?)),
         });
-        let apart: Vec<Apart> = self.pairs.iter().filter_map(|pair| pair.apart).collect();
-        let plain: Vec<Gain> = self.pairs.iter().map(Pair::plain).collect();
-        unfair(&apart, &plain, &voided.collect::<Vec<_>>(), &self.config.machine)
+        voided.collect()
     }
 
     /// What a result that is no pair makes of the trial.

@@ -24,7 +24,12 @@ impl Climber<'_, '_> {
             work.restore(base, None)?;
         }
         self.heed();
-        let mut step = self.session.book.tally.frontier.step(self.session.book.config.search.plateau);
+        let mut step = self
+            .session
+            .book
+            .tally
+            .frontier
+            .step_after(self.session.book.config.search.plateau, self.unedited);
         for trial in step.starts.iter().filter(|_| anywhere) {
             self.begun = self.lay(base, *trial)?;
             if self.begun.is_some() {

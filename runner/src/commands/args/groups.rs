@@ -13,8 +13,8 @@ pub(super) const GROUPS: [(&str, &[&str]); 6] = [
     (
         "Run",
         &[
-            "quick", "init", "climb", "resume", "stop", "baseline", "trial", "wait", "accept", "note",
-            "guard", "agents",
+            "quick", "init", "climb", "resume", "stop", "baseline", "trial", "wait", "accept", "again",
+            "note", "guard", "agents",
         ],
     ),
     (

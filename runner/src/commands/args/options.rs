@@ -185,7 +185,7 @@ pub(crate) struct LogArgs {
     #[arg(long)]
     pub kept: bool,
     /// Only what ended so.
-    #[arg(long, value_name = "keep|discard|crash", value_parser = ["keep", "discard", "crash"])]
+    #[arg(long, value_name = "keep|discard|crash|void|unjudged|check", value_parser = ["keep", "discard", "crash", "void", "unjudged", "check"])]
     pub status: Option<String>,
     /// Only what ended for this reason, e.g. worse, held_implausible, gate:NAME; `gate` means any gate.
     #[arg(long, value_name = "REASON")]

@@ -202,6 +202,18 @@ impl Ledger {
         query.query_row(params![run, tree, artifact], |row| row.get(0)).context(NOT_READ)
     }
 
+    /// The last trial of this content that settled nothing about it.
+    ///
+    /// # Errors
+    /// A disk that refuses.
+    pub fn unsettled(&self, run: &str, tree: Option<&str>, artifact: Option<&str>) -> Result<Option<u32>> {
+        let sql = "SELECT max(trial) FROM (
+            SELECT trial FROM trials WHERE run = ?1 AND tree = ?2 AND NOT settles AND entry IS NOT NULL
+            UNION ALL SELECT trial FROM trials WHERE run = ?1 AND artifact = ?3 AND NOT settles AND entry IS NOT NULL)";
+        let mut query = self.db.prepare_cached(sql).context(NOT_READ)?;
+        query.query_row(params![run, tree, artifact], |row| row.get(0)).context(NOT_READ)
+    }
+
     /// What the ledger has beside the entry of each trial of a run, for `piton audit`: number, entry, tree, artifact, whether it settles.
     ///
     /// # Errors
@@ -267,7 +279,7 @@ fn decide(db: &Connection, record: &Record, tree: Option<&str>) -> Result<()> {
     let sql = "UPDATE trials SET state = 'decided', tree = ?3, artifact = ?4, settles = ?5, record = NULL, entry = ?6
         WHERE run = ?1 AND trial = ?2 AND entry IS NULL";
     let mut update = db.prepare_cached(sql).context(&what)?;
-    let (artifact, settles) = (&record.provenance.artifact, record.outcome.settles());
+    let (artifact, settles) = (&record.provenance.artifact, record.settles());
     let rows =
         update.execute(params![record.run, record.trial, tree, artifact, settles, entry]).context(&what)?;
     changed(rows, &what)
