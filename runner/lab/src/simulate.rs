@@ -18,7 +18,11 @@ mod mixed;
 mod night;
 mod noise;
 mod peers;
+<<<<<<< HEAD
 mod prompts;
+=======
+mod second;
+>>>>>>> befd3d3 (WIP all)
 mod session;
 mod table;
 
@@ -33,7 +37,11 @@ const SIGMA: f64 = 0.02;
 /// Adds the figures of one part.
 type SimulationPart = fn(&CellRunner, &mut SimulationReport);
 
+<<<<<<< HEAD
 const PARTS: [(&str, SimulationPart); 17] = [
+=======
+const PARTS: [(&str, SimulationPart); 13] = [
+>>>>>>> befd3d3 (WIP all)
     ("bar 2: what does nothing, on all kinds of noise", bars::no_effect),
     ("bar 3: evidence over 512 pairs", bars::ever),
     ("bar 4: a wrong scale", bars::wrong_tau),
@@ -45,11 +53,15 @@ const PARTS: [(&str, SimulationPart); 17] = [
     ("bar 12: a metric that is deterministic for a seed", bars::seeded),
     ("bar 13: a gain in one order alone", bars::both_orders),
     ("bar 14: keeps that are measured again", again::rechecks),
+<<<<<<< HEAD
     ("interleaved pairs: what they vary by, and bars 2 to 5", interleaved::what_does_nothing),
     ("interleaved pairs: power and pairs, and bar 10", interleaved::what_does_something),
     ("interleaved pairs: nights", interleaved::nights),
     ("bets on prompts", by_prompt::rows),
     ("mixed proposals", mixed::rows),
+=======
+    ("bar 15: no trial is given up for one pair", second::second_pair),
+>>>>>>> befd3d3 (WIP all)
     ("the rules of other tools", peers::rows),
 ];
 
@@ -243,7 +255,7 @@ mod tests {
         let report = run(&short(300, 2), &|_| {});
         let broken: Vec<&Bar> = report.bars.iter().filter(|bar| !bar.holds_within(4.0)).collect();
         assert!(broken.is_empty(), "{broken:#?}");
-        assert!((2..=13).all(|number| report.bars.iter().any(|bar| bar.number == number)));
+        assert!((2..=15).all(|number| report.bars.iter().any(|bar| bar.number == number)));
         let kept: Vec<f64> = report.peers.iter().map(|row| row.kept_no_effect).collect();
         assert!(kept[0] < 0.1 && (0.4..0.6).contains(&kept[1]), "one run keeps half, pairs do not: {kept:?}");
     }

@@ -260,7 +260,8 @@ struct Carrying {
 /// Bar 13: a challenger that slows down whoever runs after it, trial after trial, and what asking for both orders costs those that do not. The
 /// product's own course of a metric learns from the baseline, and the product's own rule is asked.
 pub fn both_orders(cell_runner: &CellRunner, report: &mut SimulationReport) {
-    let settings = Settings::default();
+    // What asking for both orders costs by itself: bar 15 says what the second pair does.
+    let settings = Settings { second_pair: false, ..Settings::default() };
     let at = |Carrying { own, next }: Carrying, settings: &Settings| -> [Mean; 2] {
         let name = format!("orders {own} {next} {}", settings.both_orders);
         cell_runner.means(&name, (cell_runner.options.trials, SESSION), |random, trials, tell| {
