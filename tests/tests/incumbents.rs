@@ -110,8 +110,10 @@ fn the_run_goes_back_past_every_keep_that_fails() {
 fn an_incumbent_that_fails_a_gate_once_stays() {
     let toy = aging(OFF, "120-1) q=0.5; echo 2 > $T ;;");
     let said = climb(&toy, &[("", "120"), ("1", "130"), ("", "140")]);
-    assert_eq!(reasons(&toy), ["baseline", "better", "void", "gates_hold", "better"], "{said:?}");
-    assert_eq!(toy.git(&["rev-list", "--count", "main..piton/r"]), "2");
+    // What was void for that is measured again: it was not the edit's doing.
+    let expected = ["baseline", "better", "void", "gates_hold", "better", "better"];
+    assert_eq!(reasons(&toy), expected, "{said:?}");
+    assert_eq!(toy.git(&["rev-list", "--count", "main..piton/r"]), "3");
     whole(&toy, "stays");
 }
 

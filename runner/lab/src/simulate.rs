@@ -18,11 +18,8 @@ mod mixed;
 mod night;
 mod noise;
 mod peers;
-<<<<<<< HEAD
 mod prompts;
-=======
 mod second;
->>>>>>> befd3d3 (WIP all)
 mod session;
 mod table;
 
@@ -37,11 +34,7 @@ const SIGMA: f64 = 0.02;
 /// Adds the figures of one part.
 type SimulationPart = fn(&CellRunner, &mut SimulationReport);
 
-<<<<<<< HEAD
-const PARTS: [(&str, SimulationPart); 17] = [
-=======
-const PARTS: [(&str, SimulationPart); 13] = [
->>>>>>> befd3d3 (WIP all)
+const PARTS: [(&str, SimulationPart); 18] = [
     ("bar 2: what does nothing, on all kinds of noise", bars::no_effect),
     ("bar 3: evidence over 512 pairs", bars::ever),
     ("bar 4: a wrong scale", bars::wrong_tau),
@@ -53,15 +46,12 @@ const PARTS: [(&str, SimulationPart); 13] = [
     ("bar 12: a metric that is deterministic for a seed", bars::seeded),
     ("bar 13: a gain in one order alone", bars::both_orders),
     ("bar 14: keeps that are measured again", again::rechecks),
-<<<<<<< HEAD
+    ("bar 15: no trial is given up for one pair", second::second_pair),
     ("interleaved pairs: what they vary by, and bars 2 to 5", interleaved::what_does_nothing),
     ("interleaved pairs: power and pairs, and bar 10", interleaved::what_does_something),
     ("interleaved pairs: nights", interleaved::nights),
     ("bets on prompts", by_prompt::rows),
     ("mixed proposals", mixed::rows),
-=======
-    ("bar 15: no trial is given up for one pair", second::second_pair),
->>>>>>> befd3d3 (WIP all)
     ("the rules of other tools", peers::rows),
 ];
 

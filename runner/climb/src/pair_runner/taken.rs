@@ -66,8 +66,11 @@ impl PairRunner<'_> {
             }
             values[usize::from(side == First::Challenger)] = Some(sampled);
         }
-        let conditions =
-            spent.into_iter().flatten().reduce(MeterReading::plus).map_or_else(Conditions::default, MeterReading::conditions);
+        let conditions = spent
+            .into_iter()
+            .flatten()
+            .reduce(MeterReading::plus)
+            .map_or_else(Conditions::default, MeterReading::conditions);
         let apart = match spent {
             [Some(incumbent), Some(challenger)] => {
                 Some(Apart { incumbent: incumbent.conditions(), challenger: challenger.conditions() })

@@ -52,7 +52,7 @@ impl Cell {
                 let mut track = Track::of(tau, vec![]);
                 let verdict = loop {
                     let pair = track.d.len() as u32;
-                    track.d.push(session.pair(seed, pair, effect, tau));
+                    track.d.push(session.pair(seed, pair, effect.into(), tau));
                     if pair == 0 && parts != Parts::None {
                         track.parts = parts_of(&mut session, parts, effect, track.d[0]);
                     }
