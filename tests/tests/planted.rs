@@ -2,7 +2,7 @@
 //! none, each ended where it should be. `cargo test -p piton-tests --test planted -- --include-ignored --nocapture` prints a row of a table for each.
 
 use piton_tests::planted::{NOTHING, Planted};
-use piton_tests::projects::installed;
+use piton_tests::projects::{installed, with_vitest};
 
 #[test]
 fn of_a_makefiles_program_a_smaller_one_is_kept_and_nothing_else() {
@@ -95,3 +95,35 @@ func init() {
 	os.Exit(0)
 }
 "#;
+
+#[test]
+#[ignore = "it takes minutes on a busy machine"]
+fn of_a_package_with_vitest_a_faster_one_is_kept_and_nothing_else() {
+    let Some(files) = with_vitest() else { return };
+    let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
+    let plain = "var distance = function (a, b) {\n";
+    let slow = "var distance = function (a, b) {\n    for (var n = 0; n < 400; n++) peq[n] = 0;\n";
+    let planted = Planted {
+        kind: "vitest, pnpm",
+        name: "fastest-levenshtein",
+        more: &files,
+        slowed: &[("mod.js", plain, slow)],
+        init: &["--install", "--bench", "distance"],
+        edits: [
+            ("gain", &[("mod.js", slow, plain)], "better"),
+            ("no-op", &[("mod.js", "", "\n// Nothing follows.\n")], NOTHING),
+            // What node compiles, it compiles where it is tested.
+            ("broken build", &[("mod.js", "", "\nvar no luck;\n")], "check:tests"),
+            ("broken tests", &[("mod.js", "var sc = n;", "var sc = n + 1;")], "check:tests"),
+            ("edited benchmark", &[("bench/distance.bench.mjs", "length: 200", "length: 2")], "out_of_scope"),
+            ("forged", &[("mod.js", "", FORGED_CLOCK)], "held_implausible"),
+        ],
+    };
+    planted.judged();
+}
+
+/// Has the clock of the process go slower.
+const FORGED_CLOCK: &str = "
+const now = performance.now.bind(performance)
+performance.now = () => now() / 8
+";
