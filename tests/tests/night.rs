@@ -50,8 +50,8 @@ const WAYS: [(&str, bool, &str); 24] = [
     ("out of scope", true, "echo 'forged @' > measure.sh; speed 99999999"),
     ("too large a file", true, "head -c 20000 /dev/zero > src/big@"),
     ("its source is gone", true, "rm src/speed.rs"),
-    ("no edit", true, "true"),
-    ("it asks", true, "echo 'Shall I go on with @?'"),
+    ("no edit", false, "true"),
+    ("it asks", false, "echo 'Shall I go on with @?'"),
     ("the call failed", false, "echo 'error 503 @' >&2; exit 3"),
     ("it hangs", false, "daemon; sleep 86399.25"),
 ];
