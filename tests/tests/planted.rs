@@ -98,6 +98,48 @@ func init() {
 
 #[test]
 #[ignore = "it takes minutes on a busy machine"]
+fn of_a_package_with_pytest_benchmark_a_faster_one_is_kept_and_nothing_else() {
+    let validator = "cerberus/validator.py";
+    let rules =
+        "        definitions = self._resolve_rules_set(definitions)\n        value = self.document[field]\n";
+    let slow = "        sum(range(3000))\n        definitions = self._resolve_rules_set(definitions)\n        value = self.document[field]\n";
+    let planted = Planted {
+        kind: "pytest-benchmark",
+        name: "Cerberus",
+        more: &[],
+        slowed: &[(validator, rules, slow)],
+        init: &[],
+        edits: [
+            ("gain", &[(validator, slow, rules)], "better"),
+            ("no-op", &[(validator, "", "\n# Nothing follows.\n")], NOTHING),
+            // What Python compiles, it compiles where it is tested.
+            ("broken build", &[(validator, "", "\ndef no luck:\n")], "check:tests"),
+            ("broken tests", &[(validator, "if value < min_value:", "if value > min_value:")], "check:tests"),
+            (
+                "edited benchmark",
+                &[("cerberus/benchmarks/test_overall_performance_1.py", "rounds=5", "rounds=1")],
+                "out_of_scope",
+            ),
+            ("forged", &[(validator, "", FORGED_PYTEST)], "held_implausible"),
+        ],
+    };
+    planted.judged();
+}
+
+/// Leaves the report that pytest-benchmark would, and ends before it can.
+const FORGED_PYTEST: &str = r#"
+
+import json, os, sys
+for word in sys.argv:
+    if word.startswith("--benchmark-json="):
+        name = "cerberus/benchmarks/test_overall_performance_1.py::test_overall_performance_1"
+        with open(word.split("=", 1)[1], "w") as report:
+            json.dump({"benchmarks": [{"fullname": name, "stats": {"median": 1e-9}}]}, report)
+        os._exit(0)
+"#;
+
+#[test]
+#[ignore = "it takes minutes on a busy machine"]
 fn of_a_package_with_vitest_a_faster_one_is_kept_and_nothing_else() {
     let Some(files) = with_vitest() else { return };
     let files: Vec<(&str, &str)> = files.iter().map(|(path, text)| (*path, text.as_str())).collect();
