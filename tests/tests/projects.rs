@@ -193,3 +193,68 @@ fn tests_that_cannot_run_before_an_install_are_named_with_what_installs_them() {
     let said = piton(&json, &["init", "--no-try", "--bench", "valid"]);
     assert!(said.out.contains("npm install --no-package-lock installs it"), "{said:?}");
 }
+
+#[test]
+fn a_program_of_a_cargo_package_is_measured_by_its_size_where_nobody_said_on_what_it_works() {
+    let Some(tac) = project("tac", &[(".gitignore", "target\n")]) else { return };
+    let report = begun(&tac, &[]);
+    assert_eq!(
+        (&report["bench"], &report["others"], &report["needs"]),
+        (&"tac-size".into(), &serde_json::json!(["tac"]), &serde_json::json!([]))
+    );
+}
+
+#[test]
+fn a_program_built_by_meson_is_measured_and_its_tests_are_the_check() {
+    let Some(serd) = project("serd", &[]) else { return };
+    if !installed(&["meson", "ninja"]) {
+        return;
+    }
+    let report = begun(&serd, &[]);
+    assert_eq!((&report["bench"], &report["needs"]), (&"serdi-size".into(), &serde_json::json!([])));
+    assert!(
+        report["tried"]["measured"].as_str().is_some_and(|said| said.contains("checked tests: ")),
+        "{report}"
+    );
+}
+
+/// Stands in for repositories of queries, of which no registry has one.
+const QUERY: [(&str, &str); 3] = [
+    ("schema.sql", "CREATE TABLE track (id INTEGER PRIMARY KEY, album INTEGER);\n"),
+    (
+        "seed.sql",
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) INSERT INTO track SELECT i, i % 100 FROM n;\n",
+    ),
+    (
+        "queries/top.sql",
+        "SELECT a.album, count(*) FROM track a JOIN track b ON a.album = b.album AND +b.id < 200 GROUP BY a.album;\n",
+    ),
+];
+
+#[test]
+fn a_query_beside_scripts_is_measured_by_its_steps_and_hides_none_of_them() {
+    if !installed(&["sqlite3"]) {
+        return;
+    }
+    let query = Scratch::empty();
+    QUERY.iter().for_each(|(path, text)| query.write(path, text));
+    query.git(&["init", "--quiet", "--initial-branch=main"]);
+    query.git(&["config", "user.name", "t"]);
+    query.git(&["config", "user.email", "t@example.org"]);
+    query.commit("a query");
+    begun(&query, &[]);
+    run(&query);
+    let sql = QUERY[2].1;
+    let from = sql.trim_end();
+    // The answer is the same, and a part of the work goes before it.
+    let two = format!("SELECT 'VM-steps: 1' WHERE 0; CREATE TEMP TABLE t AS {from}\nSELECT * FROM t;");
+    let said = trial(&query, "queries/top.sql", from, &two);
+    assert_eq!(said.status, 10, "work in a statement of its own is work: {said:?}");
+    let said = trial(&query, "queries/top.sql", from, &format!(".stats off\n{from}"));
+    assert_ne!(said.status, 0, "the count cannot be turned off: {said:?}");
+    query.git(&["checkout", "--quiet", "--", "."]);
+    let said = trial(&query, "queries/top.sql", "count(*)", "count(*) + 1");
+    assert!(said.out.contains("check failed: same answer"), "{said:?}");
+    let said = trial(&query, "queries/top.sql", "+b.id", "b.id");
+    assert_eq!(said.status, 0, "its key finds the rows: {said:?}");
+}

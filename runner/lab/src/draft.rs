@@ -95,7 +95,8 @@ pub fn tells(path: &str) -> bool {
     let source = [".rs", ".py", ".js", ".mjs", ".cjs", ".ts", ".mts", ".go", ".c", ".cc", ".cpp"];
     let source = source.iter().any(|end| name.ends_with(end));
     let told = ["bench", "perf", "test"].iter().any(|word| bench.contains(word));
-    manifests.contains(&name) || name.starts_with("requirements") && name.ends_with(".txt") || source && told
+    let named = manifests.contains(&name) || name.ends_with(".sql");
+    named || name.starts_with("requirements") && name.ends_with(".txt") || source && told
 }
 
 impl Facts {

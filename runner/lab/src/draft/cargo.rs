@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use super::native::by_size_and_time;
 use super::{BuildDraft, CheckDraft, Draft, Facts, Figure, Trust, variable, words};
 
 /// How a benchmark of cargo's reports.
@@ -145,13 +146,9 @@ impl<'a> Project<'a> {
                 ..BuildDraft::default()
             });
             draft.makes = self.makes();
-            draft.measure = words(&["{artifact}"]);
-            draft.needs.push(format!(
-                "piton.toml, [measure] command: it runs {bin} without arguments; add those of the work that you want to be faster, with its input below {{sealed}}"
-            ));
-            draft
+            by_size_and_time(draft, bin)
         };
-        bins.map(draft).collect()
+        bins.flat_map(draft).collect()
     }
 
     fn fetch(&self) -> Vec<String> {

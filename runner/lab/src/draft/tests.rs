@@ -59,7 +59,10 @@ fn a_cargo_package_is_measured_by_its_benchmark_before_its_program() {
     let criterion = json!([{ "name": "criterion" }]);
     let project = cargo(files.clone(), json!([lib, bin, bench]), criterion);
     let all = candidates(&project);
-    assert_eq!(all.iter().map(|draft| draft.bench.as_str()).collect::<Vec<_>>(), ["speed", "quick"]);
+    assert_eq!(
+        all.iter().map(|draft| draft.bench.as_str()).collect::<Vec<_>>(),
+        ["speed", "quick-size", "quick"]
+    );
     assert_eq!(
         (all[0].figure.clone(), all[0].trust),
         (Figure::Report("criterion", Some("criterion".to_owned())), Trust::Inside)
@@ -69,7 +72,7 @@ fn a_cargo_package_is_measured_by_its_benchmark_before_its_program() {
     // A benchmark of the compiler's own prints what stable cargo cannot run.
     let project = cargo(files, json!([bin, bench]), json!([]));
     let draft = first(&project);
-    assert_eq!((draft.bench.as_str(), draft.trust), ("quick", Trust::Meter));
+    assert_eq!((draft.bench.as_str(), draft.trust), ("quick-size", Trust::Meter));
     assert_eq!(draft.build.unwrap().artifact.unwrap(), "{target}/release/quick");
 }
 
@@ -148,8 +151,34 @@ fn a_program_of_cmake_or_meson_is_found_by_its_name() {
         ("quick_bench", Figure::Report("google-benchmark", None))
     );
     let meson = "project('quick', 'c')\nexecutable('quick', 'src/a.c')\n";
-    let draft = first(&facts(&[("meson.build", meson), ("src/a.c", "")]));
-    assert_eq!((draft.bench.as_str(), draft.trust), ("quick", Trust::Meter));
+    let project = facts(&[("meson.build", meson), ("src/a.c", "")]);
+    first(&project);
+    assert_eq!(names(&project), ["quick-size", "quick"]);
+    let timed = "project('quick', 'c')\nexecutable('quick', 'src/a.c')\nsorting = executable('sorting', 'src/b.c')\nbenchmark('sorts', sorting)\ntest('sorts', sorting)\n";
+    let project = facts(&[("meson.build", timed), ("src/a.c", ""), ("src/b.c", "")]);
+    let draft = first(&project);
+    assert_eq!((draft.bench.as_str(), draft.checks[0].format), ("sorting", "junit"));
+}
+
+fn names(facts: &Facts) -> Vec<String> {
+    candidates(facts).into_iter().map(|draft| draft.bench).collect()
+}
+
+#[test]
+fn a_benchmark_of_cmake_that_is_off_is_turned_on_and_what_a_project_carries_along_is_not_its_own() {
+    let root = "option(QUICK_BENCHMARKS \"Benchmarks\" OFF)\nadd_executable(quick_benchmark)\ntarget_link_libraries(quick_benchmark benchmark_main)\nadd_test(NAME all COMMAND all)\n";
+    let foreign = "add_executable(foreign_bench a.cc)\n";
+    let project = facts(&[
+        ("CMakeLists.txt", root),
+        (".pc/old.patch/CMakeLists.txt", foreign),
+        ("third_party/b/CMakeLists.txt", foreign),
+        ("quick.cc", ""),
+    ]);
+    let draft = first(&project);
+    assert_eq!(names(&project), ["quick_benchmark"]);
+    assert_eq!(draft.figure, Figure::Report("google-benchmark", None));
+    assert!(draft.build.unwrap().command[2].contains(" -DQUICK_BENCHMARKS=ON "), "it would not be built");
+    assert_eq!((draft.checks[0].name.as_str(), draft.checks[0].format), ("tests", "junit"));
 }
 
 #[test]
@@ -357,6 +386,19 @@ fn a_training_script_and_a_query_are_known_by_what_lies_beside_them() {
     assert_eq!((draft.editable, draft.preset), (vec!["train.py".to_owned()], Some("provisional")));
     let draft = first(&facts(&[("query.sql", "select 1;"), ("data.sqlite", "x")]));
     assert_eq!(draft.editable, ["query.sql"]);
+    // Tables before what fills them, whatever they are called; what makes them is no query.
+    let scripts = [
+        ("a.sql", "INSERT INTO t VALUES (1);"),
+        ("b.sql", "CREATE TABLE t (n);"),
+        ("top.sql", "SELECT max(n) FROM t;"),
+    ];
+    let project = facts(&scripts);
+    assert_eq!(names(&project), ["top"]);
+    let script = measure_sh(&first(&project)).unwrap();
+    assert!(
+        script.contains(":memory: \".read '$2/b.sql'\" \".read '$2/a.sql'\" '.stats vmstep'"),
+        "{script}"
+    );
 }
 
 #[test]

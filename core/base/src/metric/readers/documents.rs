@@ -1,6 +1,6 @@
 //! Tools that write one JSON document: hyperfine, pytest-benchmark, Google Benchmark.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::units::seconds;
 use super::{BenchmarkValue, beside, list_at, number_at};
@@ -41,11 +41,23 @@ pub(super) fn google_benchmark(tree: &Tree) -> Result<Vec<BenchmarkValue>, Strin
         "aggregate" => row.text("aggregate_name") == "median",
         _ => !medians.contains(row.text("run_name")) || row.text("run_name").is_empty(),
     };
+    // Two benchmarks may be registered by one name: each is of a family of its own, by which the tool numbers them.
+    let called = |row: &Tree| match row.text("run_type") {
+        "aggregate" => row.text("run_name").to_owned(),
+        _ => row.text("name").to_owned(),
+    };
+    let family = |row: &Tree| number_at(row, "family_index").ok().map(f64::to_bits);
+    let mut families: BTreeMap<String, Vec<Option<u64>>> = BTreeMap::new();
+    for row in rows.iter().filter(counts) {
+        let same = families.entry(called(row)).or_default();
+        if !same.contains(&family(row)) {
+            same.push(family(row));
+        }
+    }
     let one = |row: &Tree| {
-        let name = match row.text("run_type") {
-            "aggregate" => row.text("run_name"),
-            _ => row.text("name"),
-        };
+        let name = called(row);
+        let before = families[&name].iter().position(|other| *other == family(row)).unwrap_or_default();
+        let name = &*if before == 0 { name } else { format!("{name}#{}", before + 1) };
         if matches!(row.get("error_occurred"), Some(Tree::Word("true"))) {
             return vec![BenchmarkValue::failed(
                 name,

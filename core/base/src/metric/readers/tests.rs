@@ -131,6 +131,21 @@ fn of_google_benchmark_the_time_by_the_clock_is_read_and_of_repetitions_the_medi
 }
 
 #[test]
+fn two_google_benchmarks_registered_by_one_name_are_two_and_one_that_is_told_twice_is_an_error() {
+    let row = |family: u32, time: u32| {
+        format!(
+            r#"{{"name":"BM_Set","family_index":{family},"per_family_instance_index":0,"run_name":"BM_Set","run_type":"iteration","real_time":{time}.0,"cpu_time":1.0,"time_unit":"ns"}}"#
+        )
+    };
+    let report = |rows: &[String]| format!(r#"{{"context":{{}},"benchmarks":[{}]}}"#, rows.join(","));
+    let found = values(Format::GoogleBenchmark, &report(&[row(0, 5), row(1, 7)]));
+    let own: Vec<&String> = found.iter().filter(|told| !told.contains('[')).collect();
+    assert_eq!(own, ["BM_Set 5.00e-9", "BM_Set#2 7.00e-9"]);
+    let twice = read(&report(&[row(0, 5), row(0, 7)]), &Format::GoogleBenchmark.into(), &["BM_Set"]);
+    assert!(twice.unwrap_err().to_string().contains("more than once"));
+}
+
+#[test]
 fn of_tinybench_the_median_latency_is_read_from_its_table_its_rows_and_its_tasks() {
     for (text, medians) in [
         (report!("tinybench-6.2.5.txt"), "5.83e-6 1.48e-5"),
