@@ -31,7 +31,7 @@ pub struct Planted<'a> {
 }
 
 /// Reasons of an edit that changes nothing.
-pub const NOTHING: &str = "not_shown_better|worse|one_order|void|duplicate";
+pub const NOTHING: &str = "not_shown_better|worse|given_up|one_order|void|duplicate";
 
 /// What stands in a file of the project, edited.
 fn edited(scratch: &Scratch, edit: Edit<'_>) {

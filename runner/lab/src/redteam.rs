@@ -256,7 +256,7 @@ impl Range<'_> {
             }
             Err(error) => (vec![], Breaches { ledger: Some(error.to_string()), ..Breaches::default() }),
         };
-        row.got = row::got(&new, &done.end);
+        row.got = row::got(&new, &done.end, &done.stderr);
         (row.state, row.broken) = row::decide(attack, &row.got, &new, &after);
         row.open = row::open(attack, &row.got, &after, self.apart);
         if row.open.is_some() {

@@ -18,7 +18,7 @@ impl Climber<'_, '_> {
     pub(super) fn take_up(&mut self) -> Result<()> {
         let session = &self.session;
         let budget = &self.ascent.options.budget;
-        let over = budget.wall.is_some_and(|most| self.ascent.spent.wall >= most);
+        let over = budget.wall.is_some_and(|most| self.ascent.spent.wall >= most) || budget.trials == Some(0);
         // In a person's own checkout a void edit stays where it is.
         if over || self.owner != Owner::Piton || session.world.runner.interrupted() || self.asked_to_stop() {
             return Ok(());

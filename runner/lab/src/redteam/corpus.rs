@@ -238,8 +238,10 @@ impl Attack {
             "judged" => {
                 gate || check
                     || reason.starts_with("guard:")
-                    || matches!(reason, "not_shown_better" | "worse")
+                    || matches!(reason, "not_shown_better" | "worse" | "given_up")
             }
+            // After few pairs it is not said whether it is worse.
+            "not_shown_better" | "worse" if reason == "given_up" => true,
             "crash" => {
                 check
                     || reason.starts_with("run:")

@@ -119,11 +119,16 @@ pub(crate) fn telling(new: &[Record]) -> Option<&Record> {
     back.or_else(|| new.iter().rfind(|record| !record.outcome.check()))
 }
 
-/// How the trials `new` of an attack ended: a reason as in `results.tsv`, or a word of the corpus.
-pub fn got(new: &[Record], end: &End) -> String {
+/// What a climb says of a proposal that changes nothing.
+const NO_EDIT: &str = "no trial: no edit";
+
+/// How the trials `new` of an attack ended, of a climb that said this: a reason as in `results.tsv`, or a word of the corpus.
+pub fn got(new: &[Record], end: &End, said: &str) -> String {
     match (telling(new), end) {
         (Some(record), _) if record.outcome.takes_back() => TAKEN_BACK.to_owned(),
         (Some(record), _) => record.outcome.reason(),
+        // A proposal that changes nothing is no trial.
+        (None, End::Exited(0)) if said.contains(NO_EDIT) => "no_edit".to_owned(),
         (None, End::Exited(0)) => "none".to_owned(),
         (None, End::Exited(3)) => "refused".to_owned(),
         (None, other) => format!("piton ended: {other:?}"),
@@ -270,7 +275,7 @@ mod tests {
         let numbered = |outcomes: Vec<Outcome>| -> Vec<Record> {
             (1..).zip(outcomes).map(|(trial, outcome)| Record { trial, ..record(outcome, "x") }).collect()
         };
-        let got = |outcomes| got(&numbered(outcomes), &End::Exited(0));
+        let got = |outcomes| got(&numbered(outcomes), &End::Exited(0), "");
         assert_eq!(got(vec![kept.clone(), again(Worth::Holds)]), "better");
         assert_eq!(got(vec![kept.clone(), again(Worth::Gone)]), "taken_back");
         let void = Outcome::Void { reason: String::new() };
@@ -287,7 +292,7 @@ mod tests {
         let attack: Attack =
             config::toml_as(&format!("name = 'x'\nrule = 'y'\nexpect = ['{expect}']")).unwrap();
         let new = [record];
-        decide(&attack, &got(&new, &End::Exited(0)), &new, after).0
+        decide(&attack, &got(&new, &End::Exited(0), ""), &new, after).0
     }
 
     #[test]
@@ -350,8 +355,9 @@ mod tests {
 
     #[test]
     fn no_trial_at_all_is_told_by_how_piton_ended() {
-        assert_eq!(got(&[], &End::Exited(0)), "none");
-        assert_eq!(got(&[], &End::Exited(3)), "refused");
-        assert_eq!(got(&[], &End::Exited(1)), "piton ended: Exited(1)");
+        assert_eq!(got(&[], &End::Exited(0), ""), "none");
+        assert_eq!(got(&[], &End::Exited(0), "run r\nno trial: no edit\n"), "no_edit");
+        assert_eq!(got(&[], &End::Exited(3), ""), "refused");
+        assert_eq!(got(&[], &End::Exited(1), ""), "piton ended: Exited(1)");
     }
 }
