@@ -26,10 +26,13 @@ pub enum Estimator {
     /// The ratio of the total times.
     Total,
     /// In each family the mean of the prompts' log ratios without the lowest and the highest fifth, at least one of each where there are three;
-    /// families count by their share of the time. What hits single prompts is left out, and no family is. It is the default, since it finds more in
-    /// every hour that was simulated, and no choice by a run's own calibration beats it: METHODOLOGY.md, section 2.
-    #[default]
+    /// families count by their share of the time. What hits single prompts is left out, and no family is. It finds more in every hour that was
+    /// simulated, and no choice by a run's own calibration beats it: METHODOLOGY.md, section 2.
     Trimmed,
+    /// The smaller of the two, and nothing where they do not agree on who is faster: a side that does in a few prompts what all others profit
+    /// from has a trimmed mean that leaves its cost out.
+    #[default]
+    Agreed,
 }
 
 /// So much of a family is left out at each end.
@@ -49,6 +52,11 @@ impl Estimator {
         let (first, second) = match self {
             Self::Total => total(parts),
             Self::Trimmed => families(parts).iter().map(|family| trimmed(family)).fold((0.0, 0.0), add),
+            Self::Agreed => {
+                let (total, trimmed) = (Self::Total.log_ratio(parts)?, Self::Trimmed.log_ratio(parts)?);
+                let agree = total.signum() == trimmed.signum();
+                return Some(if agree { total.signum() * total.abs().min(trimmed.abs()) } else { 0.0 });
+            }
         };
         Some((first / second).ln()).filter(|ratio| ratio.is_finite())
     }
@@ -93,7 +101,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const ALL: [Estimator; 2] = [Estimator::Total, Estimator::Trimmed];
+    const ALL: [Estimator; 3] = [Estimator::Total, Estimator::Trimmed, Estimator::Agreed];
 
     fn part(family: &str, first_s: f64, second_s: f64) -> Part {
         Part { family: family.to_owned(), first_s, second_s }
@@ -106,15 +114,18 @@ mod tests {
         longs.chain((1..=20).map(|size| of("short", 0.00143 * f64::from(size), short))).collect()
     }
 
-    fn all(parts: &[Part]) -> [f64; 2] {
+    fn all(parts: &[Part]) -> [f64; 3] {
         ALL.map(|estimator| estimator.log_ratio(parts).unwrap())
     }
 
     #[test]
     fn without_noise_all_give_the_total_whatever_family_a_change_helps() {
         for (long, short) in [(0.0, 0.0), (0.3, 0.3), (0.1, 0.0), (0.0, 0.1), (0.5, -0.2), (-0.4, 0.1)] {
-            let [total, trimmed] = all(&suite(long, short));
-            assert!((total - trimmed).abs() < 1e-12, "{long} {short}: {total} {trimmed}");
+            let [total, trimmed, agreed] = all(&suite(long, short));
+            assert!(
+                (total - trimmed).abs() < 1e-12 && (total - agreed).abs() < 1e-12,
+                "{long} {short}: {total} {trimmed}"
+            );
         }
     }
 
@@ -123,24 +134,39 @@ mod tests {
         for hit in [0, 22] {
             let mut parts = suite(0.0, 0.0);
             parts[hit].first_s *= 3.0;
-            let [total, trimmed] = all(&parts);
-            assert!(total > 0.05 && trimmed.abs() < 1e-12, "{hit}: {total} {trimmed}");
+            let [total, trimmed, agreed] = all(&parts);
+            assert!(
+                total > 0.05 && trimmed.abs() < 1e-12 && agreed.abs() < 1e-12,
+                "{hit}: {total} {trimmed}"
+            );
         }
     }
 
     #[test]
     fn what_takes_half_of_the_time_counts_for_half_though_it_is_three_prompts_of_twenty_three() {
-        let [_, trimmed] = all(&suite(0.1, 0.0));
+        let [_, trimmed, _] = all(&suite(0.1, 0.0));
         assert!((trimmed - 0.05).abs() < 0.002, "{trimmed}");
-        let [_, losing] = all(&suite(-0.3, 0.1));
+        let [_, losing, _] = all(&suite(-0.3, 0.1));
         assert!(losing < -0.08, "twenty faster prompts do not outweigh three slower ones: {losing}");
+    }
+
+    #[test]
+    fn work_of_all_prompts_that_is_done_in_one_is_no_gain() {
+        // Each prompt is a tenth faster, for what the first of them did beforehand.
+        let mut parts = suite(0.1, 0.1);
+        parts[3].second_s += parts.iter().map(|part| part.first_s - part.second_s).sum::<f64>();
+        let [total, trimmed, agreed] = all(&parts);
+        assert!(total.abs() < 1e-9 && trimmed > 0.09, "{total} {trimmed}");
+        assert!(agreed.abs() < 1e-9, "{agreed}");
+        parts[3].second_s += 0.01;
+        assert_eq!(all(&parts)[2], 0.0, "and with a little more it is slower, whatever the others say");
     }
 
     #[test]
     fn nothing_is_said_of_no_prompts_and_of_times_that_are_none() {
         let bad = [0.0, -1.0, f64::NAN, f64::INFINITY].map(|seconds| vec![part("a", 1.0, seconds)]);
         for parts in bad.iter().chain([&vec![]]) {
-            assert_eq!(ALL.map(|estimator| estimator.log_ratio(parts)), [None; 2]);
+            assert_eq!(ALL.map(|estimator| estimator.log_ratio(parts)), [None; 3]);
         }
     }
 
@@ -184,7 +210,8 @@ mod tests {
         fn the_trimmed_mean_lies_between_the_least_and_the_greatest_ratio(parts in parts()) {
             let ratios = parts.iter().map(|p| (p.first_s / p.second_s).ln());
             let (low, high) = ratios.fold((f64::MAX, f64::MIN), |(low, high), r| (low.min(r), high.max(r)));
-            let [total, trimmed] = all(&parts);
+            let [total, trimmed, agreed] = all(&parts);
+            prop_assert!(agreed.abs() <= total.abs().min(trimmed.abs()));
             prop_assert!((low - 1e-9..=high + 1e-9).contains(&trimmed) && (low - 1e-9..=high + 1e-9).contains(&total));
         }
     }

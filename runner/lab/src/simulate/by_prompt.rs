@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::bars::{SESSION, STANDARD, Setup};
 use super::cell_runner::{CellRunner, Mean};
 use super::hours::Hour;
-use super::interleaved::{CHOSEN, NEW, OLD};
+use super::interleaved::{AGREED, CHOSEN, NEW, OLD};
 use super::noise::{Machine, MeasuredPair, NoiseModel};
 use super::prompts::{Effect, PROMPTS, PromptPairs};
 use super::{Share, SimulationReport, TestRow};
@@ -33,7 +33,7 @@ enum Stake {
 }
 
 /// A test, and the pairs that it is asked of.
-const TESTS: [(&str, Stake, PromptPairs); 8] = [
+const TESTS: [(&str, Stake, PromptPairs); 9] = [
     ("pairs, one sample after the other, total time: the rule until now", Stake::Pairs, OLD),
     (
         "pairs, interleaved, total time",
@@ -41,6 +41,7 @@ const TESTS: [(&str, Stake, PromptPairs); 8] = [
         PromptPairs { estimator: Some(Estimator::Total), ..NEW },
     ),
     ("pairs, interleaved, trimmed mean", Stake::Pairs, NEW),
+    ("pairs, interleaved, what both agree on", Stake::Pairs, AGREED),
     ("pairs, interleaved, what calibration chooses", Stake::Pairs, CHOSEN),
     ("thirds of a pair, trimmed mean", Stake::Thirds, NEW),
     ("prompts, mixture over k", Stake::Prompts, NEW),

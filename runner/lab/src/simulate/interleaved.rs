@@ -26,6 +26,8 @@ pub(super) const NEW: PromptPairs = PromptPairs {
     clock: Clock::Wall,
     estimator: Some(Estimator::Trimmed),
 };
+/// The same by what the built-in harness says of a pair: what total time and trimmed mean agree on.
+pub(super) const AGREED: PromptPairs = PromptPairs { estimator: Some(Estimator::Agreed), ..NEW };
 /// The same, with the estimator that their own calibration chooses.
 pub(super) const CHOSEN: PromptPairs = PromptPairs { estimator: None, ..NEW };
 /// What it was before: one sample after the other, and the total time.
@@ -109,6 +111,7 @@ fn said(estimator: Option<Estimator>) -> &'static str {
     match estimator {
         Some(Estimator::Total) => "total time",
         Some(Estimator::Trimmed) => "trimmed mean",
+        Some(Estimator::Agreed) => "what both agree on",
         None => "what calibration chooses",
     }
 }
@@ -162,6 +165,8 @@ pub(super) fn what_does_nothing(cell_runner: &CellRunner, report: &mut Simulatio
                 (Clock::Wall, None),
                 (Clock::Wall, Some(Estimator::Total)),
                 (Clock::Wall, Some(Estimator::Trimmed)),
+                (Clock::Wall, Some(Estimator::Agreed)),
+                (Clock::Processor, Some(Estimator::Agreed)),
                 (Clock::Processor, Some(Estimator::Total)),
                 (Clock::ProcessorWhole, Some(Estimator::Total)),
             ] {

@@ -3,7 +3,7 @@
 use super::bars::{SESSION, STANDARD, Setup};
 use super::cell_runner::{CellRunner, Mean};
 use super::hours::Hour;
-use super::interleaved::{CHOSEN, NEW, OLD};
+use super::interleaved::{AGREED, CHOSEN, NEW, OLD};
 use super::noise::NoiseModel;
 use super::prompts::{Clock, PromptPairs};
 use super::{MixedRow, SimulationReport};
@@ -34,6 +34,7 @@ pub(super) fn rows(cell_runner: &CellRunner, report: &mut SimulationReport) {
             ),
             ("interleaved, total time", PromptPairs { estimator: Some(Estimator::Total), ..NEW }),
             ("interleaved, trimmed mean", NEW),
+            ("interleaved, what both agree on", AGREED),
             ("interleaved, what calibration chooses", CHOSEN),
         ] {
             let settings = Settings::default();
