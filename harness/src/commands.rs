@@ -8,9 +8,9 @@ use crate::prompts::Source;
 use crate::report;
 use crate::sample::{self, PairFailure};
 use crate::setup::Options;
-use crate::timing::Side;
 use clap::{Args, Parser, Subcommand};
 use piton_base::level::Level;
+use piton_base::metric::PairSide;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -183,14 +183,14 @@ fn take_pair(args: PairArgs) -> ExitCode {
         }
         Err(PairFailure { side, failure }) if json => {
             let mut object = json!(failure);
-            object["side"] = json!(side.map(Side::word));
+            object["side"] = json!(side.map(PairSide::word));
             println!("{object}");
             ExitCode::from(failure.outcome.exit_status())
         }
         Err(PairFailure { side, failure }) => {
             let whose = side.map_or("a worker", |side| match side {
-                Side::First => "the first worker",
-                Side::Second => "the second worker",
+                PairSide::First => "the first worker",
+                PairSide::Second => "the second worker",
             });
             eprintln!("{failure}\n note: that was {whose}; neither was measured");
             ExitCode::from(failure.outcome.exit_status())

@@ -45,10 +45,11 @@ pub const METRICS: [Metric; 23] = [
         name: PAIRED,
         unit: "tokens/processor s",
         better: "higher",
-        definition: "in a pair, avg_generation_tps_cpu with the ratio of the two sides taken prompt by prompt: for each task \
-                     the mean of the log ratios without the lowest and the highest fifth, at least one of each where there \
-                     are three, tasks weighted by their share of the time; and what each side does beside its answers. What \
-                     slows single prompts is left out, and no task is. Of a worker alone it is avg_generation_tps_cpu",
+        definition: "in a pair, avg_generation_tps_cpu with the ratio of the two sides by what two ways of taking it agree on: \
+                     the total times, and prompt by prompt, for each task the mean of the log ratios without the lowest and \
+                     the highest fifth (at least one of each where there are three), tasks weighted by their share of the \
+                     time. The smaller ratio counts, and none where they disagree on who is faster; besides, what each side \
+                     does beside its answers. Of a worker alone it is avg_generation_tps_cpu",
         value: |_, t| t.paired_tps_cpu(),
     },
     Metric {

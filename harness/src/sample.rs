@@ -12,6 +12,7 @@ use crate::report::{Judged, PromptLine, Report, Versions};
 use crate::score::{self, Scored};
 use crate::setup::{Options, Setup};
 use crate::timing::{self, SideFailure, Timings};
+use piton_base::metric::PairSide;
 use piton_rule::estimator::{Estimator, Part};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -42,9 +43,9 @@ pub fn run(options: Options, worker: &Path) -> Result<Report, Failure> {
 /// What kept it from being measured, and by whom where it was one of them.
 pub fn run_pair(options: Options, workers: [&Path; 2]) -> Result<[Report; 2], PairFailure> {
     let setup = Setup::open(options)?;
-    let by = |side: timing::Side| move |failure| PairFailure::from((side, failure));
-    let first = setup.worker(workers[0]).map_err(by(timing::Side::First))?;
-    let second = setup.worker(workers[1]).map_err(by(timing::Side::Second))?;
+    let by = |side: PairSide| move |failure| PairFailure::from((side, failure));
+    let first = setup.worker(workers[0]).map_err(by(PairSide::First))?;
+    let second = setup.worker(workers[1]).map_err(by(PairSide::Second))?;
     first.read_in()?;
     second.read_in()?;
     setup.cores.step_aside();
@@ -57,8 +58,8 @@ pub fn run_pair(options: Options, workers: [&Path; 2]) -> Result<[Report; 2], Pa
     let [one, two] = timed?;
     let scorer = Scorer::load(&setup)?;
     let mut reports = [
-        scorer.report(&one).map_err(by(timing::Side::First))?,
-        scorer.report(&two).map_err(by(timing::Side::Second))?,
+        scorer.report(&one).map_err(by(PairSide::First))?,
+        scorer.report(&two).map_err(by(PairSide::Second))?,
     ];
     if setup.options.cores == 1 {
         let seconds = paired_seconds(&setup.tasks, [&one, &two]).ok_or_else(|| {
@@ -71,7 +72,7 @@ pub fn run_pair(options: Options, workers: [&Path; 2]) -> Result<[Report; 2], Pa
     Ok(reports)
 }
 
-/// What both sides had on a processor by the prompts on which they differ least and most typically: [`Estimator::Trimmed`] over the tasks, and
+/// What both sides had on a processor by the prompts on which they differ least and most typically: [`Estimator::Agreed`] over the tasks, and
 /// what each did beside its answers. `None` where a time is 0.
 ///
 /// The ratio of the two is what the prompts say; their size is that of the total times. A side that made fewer tokens of a prompt is taken by
@@ -89,7 +90,7 @@ fn paired_seconds(tasks: &[Task], sides: [&Timings; 2]) -> Option<[f64; 2]> {
             Part { family: task.prompt.task.clone(), first_s, second_s }
         })
         .collect();
-    let ratio = Estimator::Trimmed.log_ratio(&parts)?;
+    let ratio = Estimator::Agreed.log_ratio(&parts)?;
     let [one, two] = sides.map(|side| side.spent.asked.saturating_sub(side.spent.idle).as_secs_f64());
     let size = (one * two).sqrt();
     let [idle_one, idle_two] = sides.map(|side| side.spent.idle.as_secs_f64());
@@ -99,7 +100,7 @@ fn paired_seconds(tasks: &[Task], sides: [&Timings; 2]) -> Option<[f64; 2]> {
 /// A pair that was not measured.
 pub struct PairFailure {
     /// Whose doing it is, where it is that of one of them.
-    pub side: Option<timing::Side>,
+    pub side: Option<PairSide>,
     /// What happened.
     pub failure: Failure,
 }

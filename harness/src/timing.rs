@@ -6,6 +6,7 @@ use crate::outcome::{Failure, Kind};
 use crate::plausible;
 use crate::process::{Patience, Spent, Worker};
 use crate::setup::{Setup, Startable};
+use piton_base::metric::PairSide;
 use piton_base::rng::Random;
 use piton_worker::Request;
 use rustix::rand::{GetRandomFlags, getrandom};
@@ -21,39 +22,8 @@ pub struct Timings {
     pub load: Duration,
 }
 
-/// One of the two workers of a pair.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Side {
-    /// `--first`.
-    First,
-    /// `--second`.
-    Second,
-}
-
-impl Side {
-    /// The word in the JSON object.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::First => "first",
-            Self::Second => "second",
-        }
-    }
-
-    fn other(self) -> Self {
-        match self {
-            Self::First => Self::Second,
-            Self::Second => Self::First,
-        }
-    }
-
-    /// Its place in a pair of things.
-    pub fn index(self) -> usize {
-        usize::from(self == Self::Second)
-    }
-}
-
 /// A failure, and whose it is.
-pub type SideFailure = (Side, Failure);
+pub type SideFailure = (PairSide, Failure);
 
 /// Starts a worker, asks it every prompt, and ends it.
 ///
@@ -72,9 +42,9 @@ pub fn time(startable: &Startable, setup: &Setup) -> Result<Timings, Failure> {
 }
 
 /// Which side answers first, for each prompt: fair coins of the seed, and one more for who is started first.
-pub fn coins(seed: u64, prompts: usize) -> Vec<Side> {
+pub fn coins(seed: u64, prompts: usize) -> Vec<PairSide> {
     let mut random = Random::of_block(seed, "who of a pair answers first", 0);
-    let coin = |_| if random.word() >> 63 == 0 { Side::First } else { Side::Second };
+    let coin = |_| if random.word() >> 63 == 0 { PairSide::First } else { PairSide::Second };
     (0..=prompts).map(coin).collect()
 }
 
@@ -106,11 +76,11 @@ pub fn time_pair(sides: [&Startable; 2], setup: &Setup) -> Result<[Timings; 2], 
     }
     let elapsed = moment.elapsed();
     let [first, second] = sessions;
-    let end = |side: Side, mut session: Session| {
+    let end = |side: PairSide, mut session: Session| {
         session.worker.resume().and_then(|()| session.end()).map_err(|failure| (side, failure))
     };
-    let timings = [end(Side::First, first)?, end(Side::Second, second)?];
-    plausible::check_drift(elapsed.0, elapsed.1).map_err(|failure| (Side::First, failure))?;
+    let timings = [end(PairSide::First, first)?, end(PairSide::Second, second)?];
+    plausible::check_drift(elapsed.0, elapsed.1).map_err(|failure| (PairSide::First, failure))?;
     Ok(timings)
 }
 
@@ -177,7 +147,7 @@ mod tests {
     fn coins_are_those_of_the_seed_and_fall_on_both_sides_alike() {
         assert_eq!(coins(7, 20), coins(7, 20));
         assert_ne!(coins(7, 20), coins(8, 20));
-        let first = (0..500).flat_map(|seed| coins(seed, 19)).filter(|side| *side == Side::First).count();
+        let first = (0..500).flat_map(|seed| coins(seed, 19)).filter(|side| *side == PairSide::First).count();
         assert!((4700..5300).contains(&first), "{first} of 10000");
     }
 }

@@ -305,6 +305,13 @@ impl Scratch {
         self.write("src/speed.rs", &format!("const SPEED: u32 = {value};\n"));
     }
 
+    /// Tries another number by `piton trial`, and returns all that was said.
+    pub fn try_speed(&self, value: &str) -> String {
+        self.speed(value);
+        let said = self.piton(&["trial", "-m", "another number"]);
+        format!("{}{}", said.out, said.err)
+    }
+
     /// Runs git and returns what it printed.
     pub fn git(&self, args: &[&str]) -> String {
         let mut git = Command::new("git");

@@ -29,29 +29,23 @@ fn toy(metric: &str, keys: &str) -> Scratch {
     toy
 }
 
-fn trial(toy: &Scratch, number: &str) -> String {
-    toy.speed(number);
-    let said = toy.piton(&["trial", "-m", "another number"]);
-    format!("{}{}", said.out, said.err)
-}
-
 #[test]
 fn the_mean_of_benchmarks_is_climbed_and_one_is_not_sold_for_another() {
     let toy = toy("of = \"all\"", "format = \"go\"");
     let said = toy.baseline();
     assert!(said.err.contains("baseline geomean 14") && said.err.contains(" ns (8 pairs"), "{said:?}");
-    let traded = trial(&toy, "50230");
+    let traded = toy.try_speed("50230");
     assert!(traded.contains("discarded: BenchmarkB-2 is proven worse than its limit (20"), "{traded}");
     let brief = toy.piton(&["brief"]).out;
     assert!(brief.contains("geometric mean of 2 benchmarks: `BenchmarkA-2`, `BenchmarkB-2`"), "{brief}");
     assert!(brief.contains("more than 5 %") && brief.contains("BenchmarkB-2 is proven worse"), "{brief}");
     let shown = toy.piton(&["show", "1"]).out;
     assert!(shown.contains("BenchmarkB-2 is proven worse than its limit"), "{shown}");
-    let kept = trial(&toy, "80201");
+    let kept = toy.try_speed("80201");
     assert!(kept.contains("kept: "), "a loss within the limit is borne: {kept}");
-    let same = trial(&toy, "80202");
+    let same = toy.try_speed("80202");
     assert!(same.contains("discarded: "), "{same}");
-    let gone = trial(&toy, "10999");
+    let gone = toy.try_speed("10999");
     assert!(gone.contains("crashed") && gone.contains("BenchmarkB-2"), "never a smaller mean: {gone}");
     assert_eq!(
         toy.table().iter().filter(|row| row.iter().any(|cell| cell == "keep")).count(),
@@ -68,8 +62,8 @@ fn a_limit_of_ones_own_on_a_benchmark_goes_before_that_of_all() {
         "format = \"go\"\n[[guard]]\nmetric = \"BenchmarkB-2\"\ndirection = \"lower\"\nlimit_pct = 40.0",
     );
     toy.baseline();
-    assert!(trial(&toy, "50230").contains("kept: "));
-    let lost = trial(&toy, "52100");
+    assert!(toy.try_speed("50230").contains("kept: "));
+    let lost = toy.try_speed("52100");
     assert!(lost.contains("BenchmarkA-2 is proven worse"), "{lost}");
 }
 
@@ -92,7 +86,7 @@ fn a_report_is_what_the_sample_wrote_where_it_was_told_to() {
     let said = toy.baseline();
     let told = format!("{}{}", said.out, said.err);
     assert!(told.contains("baseline BenchmarkA-2 10") && told.contains(" ns ("), "{told}");
-    assert!(trial(&toy, "50200").contains("kept: "));
+    assert!(toy.try_speed("50200").contains("kept: "));
 }
 
 #[test]

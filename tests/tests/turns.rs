@@ -46,21 +46,15 @@ fn toy() -> Scratch {
     toy
 }
 
-fn trial(toy: &Scratch, number: &str) -> String {
-    toy.speed(number);
-    let said = toy.piton(&["trial", "-m", "another number"]);
-    format!("{}{}", said.out, said.err)
-}
-
 #[test]
 fn pairs_are_judged_by_the_evidence_and_the_metric_that_is_shown_is_a_guard() {
     let toy = toy();
     let said = toy.baseline();
     assert!(format!("{said:?}").contains("by speed_cpu"), "{said:?}");
-    let kept = trial(&toy, "110");
+    let kept = toy.try_speed("110");
     assert!(kept.contains("kept: +") && kept.contains("by speed_cpu"), "{kept}");
     // +8 % by the evidence, and half as fast by the wall.
-    let slow = trial(&toy, "119");
+    let slow = toy.try_speed("119");
     assert!(slow.contains("discarded: speed is proven worse than its limit"), "{slow}");
     let shown = toy.piton(&["show", "1"]).out;
     assert!(
@@ -79,11 +73,11 @@ fn pairs_are_judged_by_the_evidence_and_the_metric_that_is_shown_is_a_guard() {
 fn a_side_that_fails_in_turns_is_the_one_that_is_named() {
     let toy = toy();
     toy.baseline();
-    let hung = trial(&toy, "17");
+    let hung = toy.try_speed("17");
     assert!(hung.contains("crashed") && hung.contains("no token came"), "{hung}");
-    let dead = trial(&toy, "13");
+    let dead = toy.try_speed("13");
     assert!(dead.contains("crashed"), "{dead}");
-    assert!(trial(&toy, "120").contains("kept: "), "the run goes on");
+    assert!(toy.try_speed("120").contains("kept: "), "the run goes on");
 }
 
 #[test]

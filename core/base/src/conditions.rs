@@ -5,19 +5,10 @@ mod pauses;
 
 use serde::{Deserialize, Serialize};
 
+use crate::metric::Clock;
+
 pub use fair::{Voided, unfair};
 pub use pauses::{Next, Pauses, Widened};
-
-/// What a metric counts by: what the machine does meanwhile spoils one and not another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Clock {
-    /// The time on the wall, or a figure of which nobody knows what it counts by.
-    Wall,
-    /// The time on processors: the kernel counts neither what others had nor waiting.
-    Processor,
-    /// None: a size.
-    None,
-}
 
 /// What the kernel said about the time of one pair.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]

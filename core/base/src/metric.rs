@@ -1,5 +1,6 @@
 //! What is measured: a metric's name and direction, and how its value is read from what a command printed.
 
+mod clock;
 mod format;
 mod gain;
 mod mean;
@@ -16,8 +17,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::conditions::Clock;
-
+pub use clock::Clock;
 pub use format::{Format, ReadOptions};
 pub use gain::Gain;
 pub use mean::{Mean, Of};

@@ -15,6 +15,7 @@ pub mod power;
 pub mod quick;
 pub mod rechecks;
 pub mod run_state;
+pub mod sample_scale;
 pub mod stopping;
 pub mod summary;
 pub mod taken_up;

@@ -92,7 +92,7 @@ pub struct Walled {
 
 /// What one of piton's meters said of the command.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Clock {
+pub struct ClockReading {
     /// Which.
     pub meter: OwnMeter,
     /// The middle of the samples, in its unit.
@@ -121,7 +121,7 @@ pub struct QuickReport {
     /// Seconds by the wall clock of the first run.
     pub first_s: f64,
     /// What each meter said.
-    pub clocks: Vec<Clock>,
+    pub clocks: Vec<ClockReading>,
     /// The one to climb.
     pub climb: OwnMeter,
     /// Why.
@@ -173,7 +173,7 @@ pub fn report(seen: Seen) -> QuickReport {
         let gain = Gain(tau * taus);
         // One that does not vary keeps with the second pair that shows the same gain.
         let pairs = if tau > 0.0 { resolving_pairs } else { 2.0 };
-        Clock {
+        ClockReading {
             meter,
             value: middle(meter),
             tau_pct: Gain(tau).percent(),

@@ -206,7 +206,9 @@ impl Scope {
     pub fn measures_itself(&self, command: &[String], within: &str) -> Vec<String> {
         let path = |word: &String| {
             let path = word.strip_prefix("{root}/").map(str::to_owned).or_else(|| {
-                let path = word.strip_prefix("{tree}/").unwrap_or(word);
+                let path =
+                    ["{tree}/", "{first}/", "{second}/"].iter().find_map(|side| word.strip_prefix(side));
+                let path = path.unwrap_or(word);
                 (!path.contains('{')).then(|| join(within, path.trim_start_matches("./")))
             })?;
             let file = path.rsplit('/').next().is_some_and(|name| name.contains('.'));

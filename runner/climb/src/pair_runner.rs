@@ -9,11 +9,12 @@ use taken::Taken;
 use crate::build::Built;
 use crate::context::World;
 use crate::sample::{Sampled, Sampler};
-use piton_core::base::conditions::{Clock, Limits, Next, Pauses};
+use piton_core::base::conditions::{Limits, Next, Pauses};
 use piton_core::base::error::{Error, Result};
-use piton_core::base::metric::Values;
+use piton_core::base::metric::{Clock, Values};
 use piton_core::rule::keep::{self, First};
 use piton_core::run::forecast::Wanted;
+use piton_core::run::sample_scale;
 use piton_core::trial::record::{RawPair, VoidPair};
 use piton_system::clock::{self, Stopwatch};
 use piton_system::config::Config;
@@ -103,8 +104,6 @@ impl PairResult {
 const WARM_UP: u32 = u32::MAX;
 /// The harness's word for a clock that ran at another rate meanwhile, whatever it measured: that voids a pair.
 pub(crate) const CLOCK: &str = "clock";
-/// Most times that the work of a sample is done to make it longer.
-const MOST_TIMES: u32 = 1000;
 /// How long the machine is watched before a pause ends.
 const WATCH: Duration = Duration::from_secs(2);
 
@@ -192,8 +191,7 @@ impl<'a> PairRunner<'a> {
             Some(name) => values.get(name).copied()?,
             None => whole_s,
         };
-        let times = (aim_s / took_s).ceil();
-        times.is_finite().then_some(times.clamp(1.0, f64::from(MOST_TIMES)) as u32)
+        Some(sample_scale::times(*aim_s, took_s))
     }
 
     /// The next pair that counts. `doing` is told to people; `look` sees every sample and says whether to go on.

@@ -3,6 +3,7 @@
 mod refusals;
 
 use piton_core::base::commit::CommitId;
+use std::collections::BTreeSet;
 use std::fs;
 
 use crate::build::{BuildEnd, Built};
@@ -308,7 +309,11 @@ fn tell(world: &World, commit: Id, config: &Config) -> Result<()> {
         );
         world.progress.line(Tone::Dim, &told);
     }
-    for path in config.scope.measures_itself(&config.measure.command, &config.within) {
+    let measures = config
+        .measure
+        .commands()
+        .flat_map(|(_, command)| config.scope.measures_itself(command, &config.within));
+    for path in measures.collect::<BTreeSet<_>>() {
         let told = format!(
             "{} measures and may be edited: an edit can print any figure. Take it from {{sealed}}, or out of the scope",
             clean(&path, 200)

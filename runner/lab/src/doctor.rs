@@ -6,8 +6,8 @@ use piton_confine::Found;
 use piton_core::base::level::Level;
 use serde::Serialize;
 
-use piton_core::base::conditions::{Clock, Conditions, Limits};
-use piton_core::base::metric::{Gain, Metric, Scale};
+use piton_core::base::conditions::{Conditions, Limits};
+use piton_core::base::metric::{Clock, Gain, Metric, Scale};
 use piton_core::report::tables::{self, NoiseReport};
 use piton_core::rule::keep::Question;
 use piton_core::rule::settings::{Preset, Settings};

@@ -231,7 +231,7 @@ fn first_screen<'a>(config: &'a Config, agent: &'a str, budget: &'a Budget) -> F
     FirstScreen {
         experiment: &config.name,
         metric: &config.metric,
-        command: &config.measure.command,
+        command: config.measure.commands().last().map_or(&[], |(_, command)| command),
         harness: config.measure.by_harness(),
         limit_s: config.measure.timeout_s,
         editable: &config.scope.editable,

@@ -252,7 +252,13 @@ impl Measure {
 
     /// Whether a `[harness]` of the experiment's own is what is started: a program that meets the candidate only as another process.
     pub fn by_harness(&self) -> bool {
-        self.command.first().is_some_and(|word| word.contains("{harness}"))
+        self.commands().all(|(_, command)| command.first().is_some_and(|word| word.contains("{harness}")))
+    }
+
+    /// The commands that measure, by their keys.
+    pub fn commands(&self) -> impl Iterator<Item = (&'static str, &[String])> {
+        let pair = (!self.pair.is_empty()).then_some(("measure.pair", &self.pair[..]));
+        std::iter::once(("measure.command", &self.command[..])).chain(pair)
     }
 }
 
@@ -365,15 +371,19 @@ impl Config {
         }) {
             return Some(format!("measure.patterns.{}: {why}", clean(name, 80)));
         }
-        let words = self.measure.command.join(" ");
-        if words.contains("{harness}") && self.harness.is_none() {
-            return Some("measure.command uses {harness}, and there is no [harness]".to_owned());
+        for (key, words) in self.measure.commands() {
+            if words.iter().any(|word| word.contains("{harness}")) && self.harness.is_none() {
+                return Some(format!("{key} uses {{harness}}, and there is no [harness]"));
+            }
+            if let Some(problem) = command(key, words) {
+                return Some(problem);
+            }
         }
+        let words = self.measure.command.join(" ");
         if words.contains("{artifact}") && self.build.as_ref().and_then(|b| b.artifact.as_ref()).is_none() {
             return Some("measure.command uses {artifact}, and [build] names no artifact".to_owned());
         }
-        command("measure.command", &self.measure.command)
-            .or_else(|| positive("measure.timeout_s", self.measure.timeout_s))
+        positive("measure.timeout_s", self.measure.timeout_s)
             .or_else(|| self.reading_problem())
             .or_else(|| self.check_problem())
             .or_else(|| self.meter_problem())

@@ -2,8 +2,8 @@
 //!
 //! Each is a sign test. Where what others do has nothing to do with whose turn it is, each finds fault with at most one honest keep in a hundred.
 
-use super::{Apart, Clock, Conditions, Limits};
-use crate::metric::Gain;
+use super::{Apart, Conditions, Limits};
+use crate::metric::{Clock, Gain};
 use crate::stats;
 
 /// The error of each test.

@@ -93,11 +93,25 @@ pub enum PairSide {
 }
 
 impl PairSide {
-    fn word(self) -> &'static str {
+    /// The word in the JSON object, and of the option.
+    pub fn word(self) -> &'static str {
         match self {
             Self::First => "first",
             Self::Second => "second",
         }
+    }
+
+    /// The other one.
+    pub fn other(self) -> Self {
+        match self {
+            Self::First => Self::Second,
+            Self::Second => Self::First,
+        }
+    }
+
+    /// Its place in a pair of things.
+    pub fn index(self) -> usize {
+        usize::from(self == Self::Second)
     }
 
     fn named(word: &str) -> Option<Self> {

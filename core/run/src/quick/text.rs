@@ -3,13 +3,13 @@
 use piton_base::metric::OwnMeter;
 use piton_trial::text::{clean, plural, seconds};
 
-use super::{Clock, QuickReport, pct};
+use super::{ClockReading, QuickReport, pct};
 
 /// Longest command that is shown whole, in characters.
 const COMMAND: usize = 200;
 
 /// A value with its unit.
-fn value(clock: &Clock) -> String {
+fn value(clock: &ClockReading) -> String {
     match clock.meter {
         OwnMeter::WallS | OwnMeter::CpuS => short(clock.value),
         _ => format!("{} MB", three(clock.value / 1e6)),

@@ -19,10 +19,9 @@ pub(super) fn lines(config: &Config) -> Vec<String> {
         }
         (None, None, _) => "printed: an edit that runs in that process can say any figure",
     };
-    let mut lines = vec![
-        format!("metric    {}, {} is better; {by}", clean(&metric.name, 60), metric.direction.word()),
-        format!("measure   {}", words(&config.measure.command)),
-    ];
+    let mut lines =
+        vec![format!("metric    {}, {} is better; {by}", clean(&metric.name, 60), metric.direction.word())];
+    lines.extend(config.measure.commands().map(|(_, command)| format!("measure   {}", words(command))));
     lines.extend(config.build.as_ref().map(|build| format!("build     {}", words(&build.command))));
     lines.extend(config.harness.as_ref().map(|harness| format!("harness   {}", words(&harness.command))));
     match config.checks.is_empty() {

@@ -26,10 +26,12 @@ pub(super) fn refusals(config: &Config, drafted: Option<&Config>, paths: &[&str]
             opened[..opened.len().min(NAMED)].join(", ")
         ));
     }
-    let checks =
-        config.checks.iter().map(|check| (format!("[[check]] {}", clean(&check.name, 60)), &check.command));
-    for (section, command) in std::iter::once(("[measure]".to_owned(), &config.measure.command)).chain(checks)
-    {
+    let checks = config
+        .checks
+        .iter()
+        .map(|check| (format!("[[check]] {}", clean(&check.name, 60)), &check.command[..]));
+    let measures = config.measure.commands().map(|(_, command)| ("[measure]".to_owned(), command));
+    for (section, command) in measures.chain(checks) {
         for path in config.scope.measures_itself(command, &config.within) {
             why.push(format!(
                 "{section} runs {}, which may be edited: an edit could say what it wants. Take it from {{sealed}}, or out of the scope",
@@ -114,6 +116,11 @@ mod tests {
     fn what_measures_or_checks_is_nothing_that_is_edited() {
         let measured = PLAIN.replace("\"{sealed}/measure.sh\", \"{tree}\"", "\"{tree}/src/go.sh\"");
         assert!(why(&measured, &[]).contains("[measure] runs src/go.sh"));
+        let in_turns = PLAIN.replace("meter = \"wall_s\"", "name = \"s\"\ndirection = \"lower\"").replace(
+            "timeout_s = 9",
+            "timeout_s = 9\npair = [\"sh\", \"{first}/src/go.sh\", \"{second}\", \"{out}\"]",
+        );
+        assert!(why(&in_turns, &[]).contains("[measure] runs src/go.sh"));
         let checked =
             format!("{PLAIN}[[check]]\nname = \"unit\"\ncommand = [\"sh\", \"{{tree}}/src/t.sh\"]\n");
         assert!(why(&checked, &[]).contains("[[check]] unit runs src/t.sh"));

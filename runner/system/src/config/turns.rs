@@ -1,13 +1,8 @@
 //! Both sides of a pair in one command, and how long a sample shall be: what `[measure]` may say of it.
 
-use super::{Config, Measure};
+use piton_core::rule::settings::Preset;
 
-impl Measure {
-    /// Whether a sample may be made longer.
-    pub fn scales(&self) -> bool {
-        self.aim_s.is_some()
-    }
-}
+use super::Config;
 
 impl Config {
     /// What is impossible about `measure.pair`, `aim_s` and `timed`, if anything.
@@ -27,6 +22,25 @@ impl Config {
         if in_turns && (self.metered() || measure.report.is_some() || self.metric.of.is_some()) {
             return Some(
                 "measure.pair is read from one JSON object, and metric.meter, metric.of and measure.report are not read from one: leave out one of the two"
+                    .to_owned(),
+            );
+        }
+        let preset = self.rule.preset;
+        if in_turns && preset == Preset::Replicates {
+            return Some(
+                "measure.pair measures pairs, and [rule] preset = \"replicates\" takes single runs: leave one out"
+                    .to_owned(),
+            );
+        }
+        if measure.timed.is_some() && measure.aim_s.is_none() {
+            return Some(
+                "measure.timed says what of a sample counts for measure.aim_s, and that is missing"
+                    .to_owned(),
+            );
+        }
+        if measure.aim_s.is_some() && matches!(preset, Preset::Replicates | Preset::Provisional) {
+            return Some(
+                "measure.aim_s is reached by a sample that is not timed, and [rule] preset = \"provisional\" or \"replicates\" takes none: leave one out"
                     .to_owned(),
             );
         }
