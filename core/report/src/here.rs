@@ -1,6 +1,6 @@
 //! `piton` alone: where a user stands, and the next command to type.
 
-use piton_base::metric::Metric;
+use piton_base::metric::{Gain, Metric};
 use piton_run::stopping::Stop;
 use piton_run::summary::Standing;
 use piton_trial::text::{clean, from_to, plural, seconds, value};
@@ -204,7 +204,7 @@ fn of(run: &RunHere) -> String {
     };
     let value = match (standing.baseline_value, standing.incumbent_value) {
         (Some(from), Some(to)) if standing.incumbent.as_ref() != Some(&standing.base) => {
-            format!(", {}", from_to(from, to, &run.metric))
+            format!(", {}", from_to(from, to, standing.gain.unwrap_or(Gain::ZERO), &run.metric))
         }
         (Some(value), _) => {
             format!(", {} {}", clean(&run.metric.name, 60), value::value(value, &run.metric))

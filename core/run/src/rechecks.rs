@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use piton_base::metric::Gain;
 use piton_rule::keep::{KeepReason, Verdict, Worth};
 use piton_rule::settings::{Recheck, Settings};
 use piton_trial::record::{Outcome, Record, Status};
@@ -202,6 +203,13 @@ pub fn parents(records: &[Record]) -> BTreeMap<u32, u32> {
         .filter(|record| record.outcome.kept())
         .filter_map(|r| Some((r.trial, *number.get(r.parent.as_deref()?)?)))
         .collect()
+}
+
+/// What the keeps that lead to the incumbent gained together, each over the one before: as each was measured in the trial that kept it.
+pub fn kept_gain(records: &[Record]) -> Gain {
+    let line = commits(records);
+    let kept = records.iter().filter(|record| record.outcome.kept() && line.contains(&record.trial));
+    kept.filter_map(|record| record.outcome.estimate()).map(|estimate| estimate.gain).sum()
 }
 
 /// The trials whose commits lead from the baseline to the incumbent, each built on the one before; empty where there is no baseline.

@@ -109,7 +109,8 @@ pub fn status(
     let tau = (!records.is_empty()).then(|| {
         MetricHistory::begin(metric.judged_by(), metric.judged_direction(), metric.scale(), records).tau
     });
-    let gain = value(first).zip(value(best)).and_then(|(from, to)| metric.gain(from, to));
+    // Not from the values, which were measured hours apart.
+    let gain = first.map(|_| rechecks::kept_gain(records));
     Standing {
         run: run.to_owned(),
         base: base.clone(),
@@ -190,7 +191,7 @@ pub fn status_words(standing: &Standing, metric: &Metric) -> String {
         noun(metric),
         standing.gain.map_or_else(
             || "-".to_owned(),
-            |by| format!("{}, as measured in the trials that kept it", gain(by, metric)),
+            |by| format!("{}, by the pairs of what was kept", gain(by, metric)),
         ),
     );
     line(
@@ -412,7 +413,11 @@ pub fn summary(summary: &Summary, metric: &Metric) -> String {
         text.push_str(&format!("in the end the agent {}\n", clean(trouble, 300)));
     }
     if let (Some(first), Some(last)) = (first, last) {
-        text.push_str(&format!("{}, as measured in the trials that kept it\n", from_to(first, last, metric)));
+        let by = rechecks::kept_gain(summary.records);
+        text.push_str(&format!(
+            "{}, by the pairs of what was kept; piton verify measures it anew\n",
+            from_to(first, last, by, metric)
+        ));
     }
     let line = rechecks::commits(summary.records);
     let kept: Vec<String> = trials

@@ -118,11 +118,15 @@ pub fn expected(by: f64, metric: &Metric) -> String {
     }
 }
 
-/// The value before and after, and the change: `bytes 36512 -> 16008 (-56.2 %)`.
-pub fn from_to(from: f64, to: f64, metric: &Metric) -> String {
+/// What a run has come to, by the pairs of what it kept, with the value before and after: `bytes 36512 -> 16008 (-56.2 %)`.
+/// Where pairs are judged by another metric, values of two hours say nothing of each other.
+pub fn from_to(from: f64, to: f64, by: Gain, metric: &Metric) -> String {
+    let (name, by) = (clean(&metric.name, 60), exactly(by, metric));
+    if let Some(evidence) = &metric.evidence {
+        return format!("{name} {by} by {}", clean(evidence, 60));
+    }
     let [old, new, unit] = value::both(from, to, metric);
-    let by = metric.gain(from, to).map_or_else(String::new, |by| format!(" ({})", exactly(by, metric)));
-    format!("{} {old} -> {new}{unit}{by}", clean(&metric.name, 60))
+    format!("{name} {old} -> {new}{unit} ({by})")
 }
 
 /// Seconds as `52 s` or `3 min 20 s`.
@@ -328,7 +332,11 @@ mod tests {
         let by = bytes.gain(36512.0, 16008.0).unwrap();
         assert!(by > Gain::ZERO);
         assert_eq!(gain(by, &bytes), "-56.2 %");
-        assert_eq!(from_to(36512.0, 16008.0, &bytes), "failures 36512 -> 16008 (-56.2 %)");
+        let told = from_to(36512.0, 16008.0, by, &bytes);
+        assert_eq!(told, "failures 36512 -> 16008 (-56.2 %)");
+        let judged = Metric { evidence: Some("cpu".to_owned()), ..bytes.clone() };
+        let told = from_to(36512.0, 16008.0, by, &judged);
+        assert_eq!(told, "failures -56.2 % by cpu", "no two values of two hours");
         assert_eq!(gain(bytes.gain(100.0, 103.0).unwrap(), &bytes), "+3.0 %");
         assert_eq!(gain(bytes.gain(5.0, 0.0).unwrap(), &bytes), "-100.0 %");
         let estimate = Estimate { pairs: 9, gain: by, low: Some(Gain(0.1)), high: Some(Gain(0.2)) };
@@ -344,7 +352,8 @@ mod tests {
         assert_eq!(gain(Gain(0.0), &failures), "0 failures");
         let fit = metric(Direction::Higher, Scale::Difference, "R2");
         assert_eq!(gain(Gain(0.02), &fit), "+0.02 R2");
-        assert_eq!(from_to(-0.1, 0.02, &fit), "failures -0.1 -> 0.02 R2 (+0.12 R2)");
+        let told = from_to(-0.1, 0.02, Gain(0.12), &fit);
+        assert_eq!(told, "failures -0.1 -> 0.02 R2 (+0.12 R2)");
         assert_eq!(size(Gain(0.5), 1, &fit), "0.5 R2");
         let estimate =
             Estimate { pairs: 9, gain: Gain(0.02), low: Some(Gain(-0.01)), high: Some(Gain(0.05)) };
