@@ -39,16 +39,19 @@ pub fn project(name: &str, more: &[(&str, &str)]) -> Option<Scratch> {
 /// Whether these programs are there; says which is not.
 pub fn installed(programs: &[&str]) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let there = |name: &str| std::env::split_paths(&path).any(|dir| dir.join(name).is_file());
+    let own = ["python/bin", "hyperfine"].map(|bin| dir().join(bin));
+    let there = |name: &str| {
+        own.iter().cloned().chain(std::env::split_paths(&path)).any(|dir| dir.join(name).is_file())
+    };
     let missing = programs.iter().find(|name| !there(name));
     missing.inspect(|name| eprintln!("SKIPPED: there is no {name}")).is_none()
 }
 
-/// `piton` here, with the Python that has what the tests of Python projects need first in PATH, and with pnpm; not started yet. What uv and
-/// pnpm install was fetched before.
+/// `piton` here, with the Python that has what the tests of Python projects need first in PATH, with CMake, Meson, hyperfine and pnpm; not
+/// started yet. What uv and pnpm install was fetched before.
 pub fn command(scratch: &Scratch, args: &[&str]) -> Command {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let own = ["python/bin", "pnpm/node_modules/.bin"].map(|bin| dir().join(bin));
+    let own = ["python/bin", "pnpm/node_modules/.bin", "hyperfine"].map(|bin| dir().join(bin));
     let path = std::env::join_paths(own.into_iter().chain(std::env::split_paths(&path))).expect("paths");
     let mut command = scratch.command(args);
     command.env("PATH", path);

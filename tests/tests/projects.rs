@@ -218,6 +218,41 @@ fn a_program_built_by_meson_is_measured_and_its_tests_are_the_check() {
     );
 }
 
+#[test]
+fn a_google_benchmark_built_by_cmake_is_measured_and_the_projects_tests_are_the_check() {
+    let Some(snappy) = project("snappy", &[]) else { return };
+    if !installed(&["cmake", "c++"]) {
+        return;
+    }
+    let report = begun(&snappy, &[]);
+    assert_eq!((&report["bench"], &report["needs"]), (&"snappy_benchmark".into(), &serde_json::json!([])));
+    assert!(
+        report["tried"]["measured"].as_str().is_some_and(|said| said.contains("checked tests: 1 test")),
+        "{report}"
+    );
+}
+
+/// No project that was looked at is published with a script that calls hyperfine.
+const CALLS_HYPERFINE: (&str, &str) = (
+    "bench.sh",
+    "#!/bin/sh\nset -e\nfonts=./fonts\nhyperfine --shell none --warmup 2 --runs 20 --export-json times.json \\\n  \"./figlet -d $fonts $(seq -s ' ' 400)\" \"./figlet -d $fonts hello\"\n",
+);
+
+#[test]
+fn a_script_that_calls_hyperfine_is_measured_by_what_that_reports() {
+    let Some(figlet) = project("figlet", &[CALLS_HYPERFINE]) else { return };
+    if !installed(&["hyperfine"]) {
+        return;
+    }
+    let report = begun(&figlet, &[]);
+    assert_eq!((&report["bench"], &report["needs"]), (&"bench".into(), &serde_json::json!([])));
+    assert!(
+        report["tried"]["measured"].as_str().is_some_and(|said| said.starts_with("geomean ")),
+        "{report}"
+    );
+    assert!(!figlet.path().join("times.json").exists());
+}
+
 /// Stands in for repositories of queries, of which no registry has one.
 const QUERY: [(&str, &str); 3] = [
     ("schema.sql", "CREATE TABLE track (id INTEGER PRIMARY KEY, album INTEGER);\n"),

@@ -6,6 +6,7 @@ mod asv;
 mod bundle;
 mod cargo;
 mod go;
+mod hyperfine;
 mod install;
 mod native;
 mod node;
@@ -65,9 +66,21 @@ pub const LINKED: [&str; 7] = [
     "benchmarks/node_modules",
 ];
 /// Programs that a draft may call.
-pub const PROGRAMS: [&str; 13] = [
-    "cargo", "go", "node", "npm", "pnpm", "yarn", "python3", "make", "cmake", "meson", "ninja", "sqlite3",
+pub const PROGRAMS: [&str; 14] = [
+    "cargo",
+    "go",
+    "node",
+    "npm",
+    "pnpm",
+    "yarn",
+    "python3",
+    "make",
+    "cmake",
+    "meson",
+    "ninja",
+    "sqlite3",
     "uv",
+    "hyperfine",
 ];
 /// Modules that a draft may need of Python.
 pub const MODULES: [&str; 3] = ["pytest", "pytest_benchmark", "asv_runner"];
@@ -92,7 +105,7 @@ pub fn tells(path: &str) -> bool {
         "train.py",
     ];
     let bench = path.to_ascii_lowercase();
-    let source = [".rs", ".py", ".js", ".mjs", ".cjs", ".ts", ".mts", ".go", ".c", ".cc", ".cpp"];
+    let source = [".rs", ".py", ".js", ".mjs", ".cjs", ".ts", ".mts", ".go", ".c", ".cc", ".cpp", ".sh"];
     let source = source.iter().any(|end| name.ends_with(end));
     let told = ["bench", "perf", "test"].iter().any(|word| bench.contains(word));
     let named = manifests.contains(&name) || name.ends_with(".sql");

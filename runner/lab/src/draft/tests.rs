@@ -142,6 +142,28 @@ fn a_makefile_is_measured_by_its_benchmark_and_what_that_needs_is_built_before()
 }
 
 #[test]
+fn a_benchmark_that_calls_hyperfine_is_measured_by_what_that_reports() {
+    let makefile = "sort: sort.c\n\tcc -o $@ $<\nRUNS = 3\nbench: sort\n\t@hyperfine --warmup $(RUNS) './sort 100'\ntest: sort\n\t./sort\n";
+    let script = "#!/usr/bin/env bash\nset -e\nexec hyperfine \\\n  './sort 7'\n";
+    let other = "#!/bin/sh\necho no hyperfine here\n";
+    let all = candidates(&facts(&[
+        ("Makefile", makefile),
+        ("sort.c", ""),
+        ("scripts/bench-sort.sh", script),
+        ("scripts/bench-other.sh", other),
+    ]));
+    let names: Vec<&str> = all.iter().map(|draft| draft.bench.as_str()).collect();
+    assert_eq!(names, ["bench", "bench-sort", "sort-size", "sort"]);
+    for (draft, line) in all.iter().zip(["make --no-print-directory bench", "bash ./scripts/bench-sort.sh"]) {
+        assert_eq!(draft.figure, Figure::Report("hyperfine", Some("hyperfine.json".to_owned())));
+        assert_eq!(draft.measure, ["sh", "{sealed}/measure.sh", "{tree}", "{report}"]);
+        assert!(draft.script.as_ref().is_some_and(|script| script.ends_with(line)), "{draft:#?}");
+        assert_eq!((draft.checks.len(), draft.build.is_some()), (1, true));
+    }
+    assert_eq!(all[1].locked, ["/scripts/bench-sort.sh"]);
+}
+
+#[test]
 fn a_program_of_cmake_or_meson_is_found_by_its_name() {
     let lists = "project(quick)\nfind_package(benchmark REQUIRED)\nadd_library(quick src/a.cc)\nadd_executable(quick_bench bench/b.cc)\n";
     let project = facts(&[("CMakeLists.txt", lists), ("src/a.cc", ""), ("bench/b.cc", "")]);

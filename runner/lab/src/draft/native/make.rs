@@ -1,6 +1,6 @@
 //! Makefiles: their benchmarks, and the programs that they make.
 
-use super::super::{BuildDraft, CheckDraft, Draft, Facts, words};
+use super::super::{BuildDraft, CheckDraft, Draft, Facts, hyperfine, words};
 use super::{by_size_and_time, sources};
 
 /// A Makefile with the variables that it sets by plain words filled in.
@@ -99,6 +99,14 @@ pub(super) fn drafts(facts: &Facts) -> Vec<Draft> {
         }
         draft.build = Some(BuildDraft { command, ..BuildDraft::default() });
         draft.measure = words(&["make", "--no-print-directory", "-C", "{tree}", target]);
+        if hyperfine::is_called(&recipe(text, target)) {
+            hyperfine::reported(&mut draft, facts, &format!("make --no-print-directory {target}"));
+        }
+        draft.checks.clone_from(&checks);
+        all.push(draft);
+    }
+    let build = BuildDraft { command: words(&["make", "-C", "{tree}"]), ..BuildDraft::default() };
+    for mut draft in hyperfine::drafts(facts, &editable, &build) {
         draft.checks.clone_from(&checks);
         all.push(draft);
     }
@@ -150,11 +158,14 @@ fn programs(text: &str, rules: &[(String, Vec<String>)]) -> Vec<String> {
 
 /// Whether the recipe of this target names it behind `-o`.
 fn linked(text: &str, target: &str) -> bool {
-    let mut lines = text.lines();
+    let recipe = recipe(text, target);
+    recipe.contains(&format!("-o {target}")) || recipe.contains("-o $@")
+}
+
+/// The lines of a target's recipe; empty where it has none.
+fn recipe(text: &str, target: &str) -> String {
     let start = format!("{target}:");
-    if !lines.by_ref().any(|line| line.starts_with(&start)) {
-        return false;
-    }
-    let recipe = lines.take_while(|line| line.starts_with('\t') || line.trim().is_empty());
-    recipe.into_iter().any(|line| line.contains(&format!("-o {target}")) || line.contains("-o $@"))
+    let behind = text.lines().skip_while(|line| !line.starts_with(&start)).skip(1);
+    let lines = behind.take_while(|line| line.starts_with('\t') || line.trim().is_empty());
+    lines.collect::<Vec<_>>().join("\n")
 }
