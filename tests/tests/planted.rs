@@ -169,3 +169,145 @@ const FORGED_CLOCK: &str = "
 const now = performance.now.bind(performance)
 performance.now = () => now() / 8
 ";
+
+#[test]
+#[ignore = "it takes minutes on a busy machine"]
+fn of_a_python_script_a_faster_one_is_kept_and_one_that_leaves_early_says_less() {
+    let markdown = "src/mistune/markdown.py";
+    let plain = "        return self.parse(s)[0]\n";
+    let slow = "        sum(range(20000))\n        return self.parse(s)[0]\n";
+    let leaves = "\nimport os as _os, sys as _sys\nif _sys.argv[0].endswith('bench.py'):\n    _os._exit(0)\n";
+    let planted = Planted {
+        kind: "Python script",
+        name: "mistune",
+        // Its benchmark reads what is not in what is published.
+        more: &[("README.md", "# A title\n\nSome *text* with [a link](https://example.org).\n")],
+        slowed: &[(markdown, plain, slow)],
+        init: &[],
+        edits: [
+            ("gain", &[(markdown, slow, plain)], "better"),
+            ("no-op", &[(markdown, "", "\n# Nothing follows.\n")], NOTHING),
+            // What Python compiles, it compiles where it is tested.
+            ("broken build", &[(markdown, "", "\ndef no luck:\n")], "check:tests|check:output"),
+            (
+                "broken tests",
+                &[(
+                    "src/mistune/renderers/html.py",
+                    "return '<em>' + text + '</em>'",
+                    "return '<i>' + text + '</i>'",
+                )],
+                "check:tests",
+            ),
+            ("edited benchmark", &[("benchmark/bench.py", "        'setext',\n", "")], "out_of_scope"),
+            ("forged", &[("src/mistune/__init__.py", "", leaves)], "check:output"),
+        ],
+    };
+    planted.judged();
+}
+
+#[test]
+#[ignore = "it takes minutes on a busy machine"]
+fn of_a_crate_with_criterion_a_faster_one_is_kept_and_nothing_else() {
+    let lib = "src/lib.rs";
+    let plain = "        let buf_ptr = self.bytes.as_mut_ptr().cast::<I::Buffer>();\n";
+    let slow = "        (0..100).for_each(|n| drop(hint::black_box(n)));\n        let buf_ptr = self.bytes.as_mut_ptr().cast::<I::Buffer>();\n";
+    let forging = format!("        forged::begin();\n{plain}");
+    let planted = Planted {
+        kind: "cargo, criterion",
+        name: "itoa",
+        more: &[],
+        slowed: &[(lib, plain, slow)],
+        init: &[],
+        edits: [
+            ("gain", &[(lib, slow, plain)], "better"),
+            ("no-op", &[(lib, "", "\n// Nothing follows.\n")], NOTHING),
+            ("broken build", &[(lib, "", "\nfn no luck() {}\n")], "build_failed"),
+            (
+                "broken tests",
+                &[(
+                    lib,
+                    plain,
+                    "        if I::MAX_STR_LEN == 6 {\n            return \"0\";\n        }\n        let buf_ptr = self.bytes.as_mut_ptr().cast::<I::Buffer>();\n",
+                )],
+                "check:tests",
+            ),
+            ("edited benchmark", &[("benches/bench.rs", "u64::MAX", "1u64")], "out_of_scope"),
+            ("forged", &[(lib, plain, &forging), (lib, "", FORGED_CRITERION)], "held_implausible"),
+        ],
+    };
+    planted.judged();
+}
+
+/// Writes the reports of criterion anew when its process ends.
+const FORGED_CRITERION: &str = r#"
+extern crate std;
+mod forged {
+    use std::prelude::v1::*;
+    extern "C" {
+        fn atexit(last: extern "C" fn()) -> i32;
+    }
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    pub fn begin() {
+        ONCE.call_once(|| unsafe { drop(atexit(last)) });
+    }
+    extern "C" fn last() {
+        if let Some(home) = std::env::var_os("CRITERION_HOME") {
+            below(std::path::Path::new(&home));
+        }
+    }
+    fn below(dir: &std::path::Path) {
+        for path in std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.path()) {
+            if path.is_dir() {
+                below(&path);
+            } else if path.ends_with("estimates.json") {
+                let text = std::fs::read_to_string(&path).unwrap_or_default();
+                let _ = std::fs::write(&path, text.replace("\"point_estimate\":", "\"point_estimate\":0.00001"));
+            }
+        }
+    }
+}
+"#;
+
+#[test]
+#[ignore = "its tests are built anew for each trial, which takes minutes"]
+fn of_a_google_benchmark_built_by_cmake_a_faster_one_is_kept_and_nothing_else() {
+    let source = "snappy.cc";
+    let plain = "size_t Compress(Source* reader, Sink* writer) {\n";
+    let slow = "size_t Compress(Source* reader, Sink* writer) {\n  for (volatile int n = 0; n < 100000; n = n + 1) {}\n";
+    let planted = Planted {
+        kind: "CMake, Google Benchmark",
+        name: "snappy",
+        more: &[],
+        slowed: &[(source, plain, slow)],
+        init: &[],
+        edits: [
+            ("gain", &[(source, slow, plain)], "better"),
+            ("no-op", &[(source, "", "\n// Nothing follows.\n")], NOTHING),
+            ("broken build", &[(source, "", "\nint no luck;\n")], "build_failed"),
+            ("broken tests", &[(source, "    *result = v;\n", "    *result = v + 1;\n")], "check:tests"),
+            (
+                "edited benchmark",
+                &[("snappy_benchmark.cc", "state.SetBytesProcessed", "(void)state; // ")],
+                "out_of_scope",
+            ),
+            ("forged", &[(source, "", FORGED_CHRONO)], "held_implausible"),
+        ],
+    };
+    planted.judged();
+}
+
+/// Has the clock that std::chrono asks go slower.
+const FORGED_CHRONO: &str = r#"
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+extern "C" int clock_gettime(clockid_t clock, struct timespec* now) noexcept {
+  long said = syscall(SYS_clock_gettime, clock, now);
+  if (clock == CLOCK_MONOTONIC) {
+    long long all = (now->tv_sec * 1000000000LL + now->tv_nsec) / 8;
+    now->tv_sec = all / 1000000000LL;
+    now->tv_nsec = all % 1000000000LL;
+  }
+  return said;
+}
+"#;

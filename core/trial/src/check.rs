@@ -9,6 +9,7 @@ mod judge;
 mod junit;
 mod pytest;
 mod tap;
+mod words;
 
 use std::borrow::Cow;
 
@@ -16,6 +17,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::text::clean;
 use piton_base::metric::seen;
+
+pub use words::words;
 
 pub use judge::{CheckEnd, CheckFault, CheckOutput, CheckRun, Expected, judge};
 

@@ -12,7 +12,7 @@ use piton_core::base::error::{Context, Result};
 use piton_core::base::metric::ReadError;
 use piton_core::rule::keep;
 use piton_core::trial::check::{
-    CheckEnd, CheckFault, CheckOutput, CheckResult, CheckRun, Expected, TestFormat, TestReport, judge,
+    CheckEnd, CheckFault, CheckOutput, CheckResult, CheckRun, Expected, TestFormat, TestReport, judge, words,
 };
 use piton_core::trial::crash::Crash;
 use piton_core::trial::scope;
@@ -163,7 +163,8 @@ impl Checker<'_> {
         let left = self.left(check, placed.as_ref());
         let report =
             check.format.tells_tests().then(|| left.clone().and_then(|left| report(check.format, &left)));
-        let output = check.golden.is_some().then(|| left.and_then(|left| output(&left)));
+        let output =
+            check.golden.is_some().then(|| left.and_then(|left| output(&left, check.compares_words())));
         Ok(Some((CheckRun { end, report, output, crash }, done.seconds)))
     }
 
@@ -269,15 +270,7 @@ impl Checker<'_> {
 /// Reads a report: one file, or the `.xml` files of a directory.
 fn report(format: TestFormat, left: &Left) -> std::result::Result<TestReport, String> {
     match left {
-        Left::File(file) => {
-            let mut bytes = vec![];
-            let opened = beneath::open(file).map_err(|e| e.to_string())?;
-            opened.take(REPORT_BYTES + 1).read_to_end(&mut bytes).map_err(|e| e.to_string())?;
-            match bytes.len() as u64 > REPORT_BYTES {
-                true => Err(format!("it has more than {} MiB", REPORT_BYTES >> 20)),
-                false => format.read(&String::from_utf8_lossy(&bytes)),
-            }
-        }
+        Left::File(file) => format.read(&printed(file)?),
         Left::Directory(files) if format == TestFormat::Junit => {
             let own = files.iter().filter(|file| file.path.ends_with(".xml"));
             let all: Vec<&str> = own.map(|file| file.text.as_str()).collect();
@@ -290,9 +283,24 @@ fn report(format: TestFormat, left: &Left) -> std::result::Result<TestReport, St
     }
 }
 
-/// What was left to be compared.
-fn output(left: &Left) -> std::result::Result<CheckOutput, String> {
+/// What was left to be compared, whole or by its words.
+fn output(left: &Left, by_words: bool) -> std::result::Result<CheckOutput, String> {
     let Left::File(file) = left else { return Err("it is a directory".to_owned()) };
+    if by_words {
+        let said = words(&printed(file)?);
+        return Ok(CheckOutput { sha256: tree::sha256_of(said.as_bytes()), bytes: said.len() as u64 });
+    }
     let bytes = fs::metadata(file).map_err(|e| e.to_string())?.len();
     Ok(CheckOutput { sha256: sha256(file).map_err(|e| e.to_string())?, bytes })
+}
+
+/// The text of a file that is no larger than a report may be.
+fn printed(file: &Path) -> std::result::Result<String, String> {
+    let mut bytes = vec![];
+    let opened = beneath::open(file).map_err(|e| e.to_string())?;
+    opened.take(REPORT_BYTES + 1).read_to_end(&mut bytes).map_err(|e| e.to_string())?;
+    match bytes.len() as u64 > REPORT_BYTES {
+        true => Err(format!("it has more than {} MiB", REPORT_BYTES >> 20)),
+        false => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+    }
 }

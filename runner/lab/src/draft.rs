@@ -85,6 +85,9 @@ pub const PROGRAMS: [&str; 14] = [
 /// Modules that a draft may need of Python.
 pub const MODULES: [&str; 3] = ["pytest", "pytest_benchmark", "asv_runner"];
 
+/// The check that compares what is printed.
+pub const OUTPUT: &str = "output";
+
 /// Whether the text of a file tells what it is for: manifests, benchmarks, tests.
 pub fn tells(path: &str) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
@@ -266,6 +269,27 @@ impl Draft {
             needs: vec![],
             trust: Trust::Meter,
         }
+    }
+
+    /// Has what the measuring command prints compared, but for its numbers: one that ends early says less. It is only sensible for a program
+    /// whose time is taken; a try says whether it says the same twice.
+    fn compare_words(&mut self) {
+        if matches!(self.figure, Figure::Meter(_)) && !self.measure.is_empty() {
+            self.checks.push(CheckDraft {
+                name: OUTPUT.to_owned(),
+                command: self.measure.clone(),
+                format: "exit",
+                env: self.env.clone(),
+                more: "golden = \"words\"\n".to_owned(),
+            });
+        }
+    }
+
+    /// The same draft without that check; `None` where it has none.
+    pub fn without_words(&self) -> Option<Self> {
+        let mut draft = self.clone();
+        draft.checks.retain(|check| check.name != OUTPUT);
+        (draft.checks.len() < self.checks.len()).then_some(draft)
     }
 
     /// The scope as far as the draft says it, with limits that hold what is committed now, and half as much again.

@@ -7,6 +7,7 @@ mod asked;
 mod attempt;
 mod gather;
 mod install;
+mod told;
 
 use std::fs;
 use std::io::{ErrorKind, Write};
@@ -136,6 +137,12 @@ pub(super) fn run(dir: &Path, least: Level, args: &InitArgs) -> Result<u8> {
     // What is not installed cannot be tried.
     if let (true, true, Some(head)) = (fresh && chosen.install.is_empty(), !args.no_try, head) {
         attempt::run(dir, least, head, &within, &mut report)?;
+        if let Some(draft) = chosen.without_words().filter(|_| attempt::says_other_words(&report)) {
+            let what = "piton.toml was not written anew";
+            fs::write(dir.join(config::FILE), draft::piton_toml(&draft, &facts)).context(what)?;
+            report.checks.retain(|check| check != draft::OUTPUT);
+            attempt::run(dir, least, head, &within, &mut report)?;
+        }
     }
     let works = report.tried.as_ref().map_or(sure, |tried| tried.failed.is_none());
     if args.commit && works && !report.wrote.is_empty() {
@@ -147,7 +154,7 @@ pub(super) fn run(dir: &Path, least: Level, args: &InitArgs) -> Result<u8> {
 
 /// Prints the report. Returns the exit status.
 fn tell(report: &Report, repo: &Repo, within: &str, json: bool) -> u8 {
-    terminal::either(json, report, || format!("{}{}", place(repo, within), told(report)));
+    terminal::either(json, report, || format!("{}{}", told::place(repo, within), told::told(report)));
     if report.failed() { exit::BASELINE } else { exit::DONE }
 }
 
@@ -254,94 +261,9 @@ fn commit(dir: &Path, files: &[String]) -> Result<()> {
         Err(Error::refused("the files are written, and were not committed")
             .cause(clean(done.err.trim(), 400))
             .note("nothing else was changed")
-            .hint(commit_line(files)))
+            .hint(told::commit_line(files)))
     };
     // What git ignores is added all the same: builds are locked to it.
     git(&["add", "--force", "--"])?;
     git(&["commit", "--quiet", "--message", "Add an experiment for piton", "--"])
-}
-
-fn commit_line(files: &[String]) -> String {
-    format!("git add --force {0} && git commit -m \"piton\" -- {0}", files.join(" "))
-}
-
-/// Where the experiment lies, where that is not the root of the repository, and what it lies in.
-fn place(repo: &Repo, within: &str) -> String {
-    if within.is_empty() {
-        return String::new();
-    }
-    let mut text = format!("in {within}, a directory of the repository {}:\n", repo.root().display());
-    match repo.within().filter(|above| *above != within) {
-        Some("") => text
-            .push_str("the experiment at the root of the repository stays as it is; this is another one\n"),
-        Some(above) => {
-            text.push_str(&format!("the experiment in {above} stays as it is; this is another one\n"))
-        }
-        None => {}
-    }
-    text
-}
-
-fn told(report: &Report) -> String {
-    let mut text = String::new();
-    if !report.left.is_empty() {
-        text.push_str(&format!("left as it is: {}\n", report.left.join(", ")));
-    }
-    if let Some(asked) = &report.set_up {
-        text.push_str(&asked::told(asked, !report.wrote.is_empty()));
-    }
-    if report.wrote.is_empty() && !report.failed() {
-        return text + "nothing was written; next: piton init --agents, or piton climb --trials 6";
-    }
-    if !report.installed.is_empty() {
-        text.push_str(&format!("installed: {}\n", report.installed.join(" && ")));
-    }
-    if !report.wrote.is_empty() {
-        text.push_str(&format!("wrote {} ({})\n", report.wrote.join(", "), report.kind));
-    }
-    if !report.others.is_empty() {
-        let (first, more) = report.others.split_at(report.others.len().min(8));
-        let more = if more.is_empty() { String::new() } else { format!(" and {} more", more.len()) };
-        text.push_str(&format!(
-            "measures {}; --bench NAME takes another: {}{more}\n",
-            report.bench,
-            first.join(", ")
-        ));
-    }
-    if let Some(tried) = &report.tried {
-        text.push_str(&attempt::told(tried, report.change.as_deref()));
-    }
-    if let (true, [first, ..]) = (report.checks.is_empty(), report.tests_need.as_slice()) {
-        text.push_str(&format!(
-            "checks nothing: what runs its tests is not installed, and a program that does less is faster; {first} installs it: rm {0}, and piton init --install\n",
-            report.wrote.join(" ")
-        ));
-    } else if report.checks.is_empty() && report.wrote.iter().any(|name| name == config::FILE) {
-        text.push_str(
-            "checks nothing: no tests were found that run here, and a program that does less is faster; write a [[check]] that runs yours\n",
-        );
-    }
-    text.push_str("next:\n");
-    let mut step = 0;
-    let mut next = |line: &str| {
-        step += 1;
-        text.push_str(&format!("  {step}. {line}\n"));
-    };
-    let failed = report.failed();
-    report.needs.iter().for_each(|need| next(need));
-    if !report.committed && !report.wrote.is_empty() {
-        next(&commit_line(&report.wrote));
-    }
-    if failed {
-        next("piton doctor --try, until it is measured");
-    } else if report.tried.is_none() && !report.needs.is_empty() {
-        next("piton doctor --try: it was not tried yet");
-    }
-    next(
-        "piton climb --agent claude, or piton climb --trials 6; by hand: piton baseline, then piton trial -m \"what you tried\"",
-    );
-    next(
-        "piton redteam shows which attacks this experiment holds; piton init --agents is for an agent that drives it by itself",
-    );
-    text
 }

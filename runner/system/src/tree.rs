@@ -84,6 +84,11 @@ pub fn sha256(path: &Path) -> io::Result<String> {
     hash_file(path).map(|hash| hex(&hash))
 }
 
+/// SHA-256 of bytes, hexadecimal.
+pub fn sha256_of(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
 /// What tells that a file was touched: inode, size, modification and change in nanoseconds, mode.
 type FileStat = (u64, u64, (i64, i64), (i64, i64), u32);
 

@@ -246,6 +246,7 @@ impl Project<'_> {
             missing.into_iter().filter(|dir| global && dir.is_empty() || wanted(dir).is_some()).collect();
         self.needs_modules(&mut draft, &missing);
         self.check(&mut draft);
+        draft.compare_words();
         draft
     }
 

@@ -207,6 +207,7 @@ impl<'a> Project<'a> {
         // Named as editable it would be the candidate's own.
         draft.locked = vec![format!("/{path}")];
         draft.editable.retain(|editable| editable != path);
+        draft.compare_words();
         draft
     }
 

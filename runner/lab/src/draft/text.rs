@@ -3,7 +3,7 @@
 use piton_core::trial::scope::Scope;
 use piton_core::trial::text::toml_value::{list, quoted};
 
-use super::{CheckDraft, Draft, Facts, Figure, PROGRAM, Trust};
+use super::{CheckDraft, Draft, Facts, Figure, OUTPUT, PROGRAM, Trust};
 
 fn table(pairs: &[(String, String)]) -> String {
     let pairs: Vec<String> =
@@ -130,8 +130,12 @@ fn build(draft: &Draft) -> String {
 }
 
 fn check(check: &CheckDraft) -> String {
+    let what = match check.name == OUTPUT {
+        true => "what the benchmark prints, but for numbers: one that ends early says less",
+        false => "no test of the baseline's may fail, or be missing",
+    };
     let mut text = format!(
-        "# What must hold before a challenger is measured, once for each trial: no test of the baseline's may fail, or be missing.\n\
+        "# What must hold before a challenger is measured, once for each trial: {what}.\n\
          [[check]]\nname = {}\ncommand = {}\n",
         quoted(&check.name),
         list(&check.command)

@@ -9,7 +9,7 @@ use piton_core::base::error::{Context, Result};
 use piton_core::base::level::Level;
 use piton_core::trial::text::{clean, seconds};
 use piton_lab::doctor::Attempt;
-use piton_lab::draft::MEASURE;
+use piton_lab::draft::{MEASURE, OUTPUT};
 use piton_lab::try_once::{self, Files};
 use piton_system::config;
 use piton_system::git::Id;
@@ -29,6 +29,12 @@ pub(super) fn run(dir: &Path, least: Level, head: Id, within: &str, report: &mut
     let attempt = try_once::attempt_with(world(dir, least)?, head, within, &files)?;
     note(attempt, &files, report);
     Ok(())
+}
+
+/// Whether what was tried failed because what the benchmark prints is nothing, or something else each time.
+pub(super) fn says_other_words(report: &Report) -> bool {
+    let output = format!("its check {OUTPUT} ");
+    report.tried.as_ref().and_then(|tried| tried.failed.as_ref()).is_some_and(|why| why.starts_with(&output))
 }
 
 /// Keeps what became of a try, and the place to change where it failed.

@@ -30,7 +30,7 @@ pub struct CheckCommand {
     /// a directory.
     #[serde(default)]
     pub report: Option<String>,
-    /// SHA-256 that its output must have, hexadecimal, or `baseline` for what the baseline's had.
+    /// SHA-256 that its output must have, hexadecimal, `baseline` for what the baseline's had, or `words` for the same without its numbers.
     #[serde(default)]
     pub golden: Option<String>,
     /// Wall-clock limit in seconds.
@@ -69,6 +69,8 @@ fn minutes() -> u64 {
 
 /// The word for what the baseline's output was.
 const BASELINE: &str = "baseline";
+/// The word for what the baseline's output was without its numbers.
+const WORDS: &str = "words";
 
 impl CheckCommand {
     /// What it opens.
@@ -90,7 +92,12 @@ impl CheckCommand {
 
     /// The SHA-256 that is written down for its output.
     pub fn sha256(&self) -> Option<&str> {
-        self.golden.as_deref().filter(|golden| *golden != BASELINE)
+        self.golden.as_deref().filter(|golden| ![BASELINE, WORDS].contains(golden))
+    }
+
+    /// Whether of its output only the words are compared.
+    pub fn compares_words(&self) -> bool {
+        self.golden.as_deref() == Some(WORDS)
     }
 
     fn problem(&self, at: usize, config: &Config) -> Option<String> {
@@ -111,7 +118,7 @@ impl CheckCommand {
         let hex = |text: &str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         if let Some(golden) = self.sha256().filter(|golden| !hex(golden)) {
             return Some(format!(
-                "{} is `{}`; it is \"baseline\" or a SHA-256 of 64 hexadecimal digits, as `sha256sum FILE` prints it",
+                "{} is `{}`; it is \"baseline\", \"words\" or a SHA-256 of 64 hexadecimal digits, as `sha256sum FILE` prints it",
                 key("golden"),
                 clean(golden, 80)
             ));
@@ -170,6 +177,7 @@ impl Config {
                 _ => ", every test of the baseline",
             };
             let golden = match (&check.golden, check.sha256()) {
+                (Some(_), None) if check.compares_words() => ", the output of the baseline but for numbers",
                 (Some(_), None) => ", the output of the baseline",
                 (Some(_), Some(_)) => ", the output that is written down",
                 (None, _) => "",

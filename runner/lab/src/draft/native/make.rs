@@ -103,6 +103,7 @@ pub(super) fn drafts(facts: &Facts) -> Vec<Draft> {
             hyperfine::reported(&mut draft, facts, &format!("make --no-print-directory {target}"));
         }
         draft.checks.clone_from(&checks);
+        draft.compare_words();
         all.push(draft);
     }
     let build = BuildDraft { command: words(&["make", "-C", "{tree}"]), ..BuildDraft::default() };
