@@ -510,7 +510,12 @@ fn the_fewest_pairs_of_a_sign_interval_are_those_whose_extremes_are_rare_enough(
 }
 
 fn recheck(keep: u32, worth: Worth) -> Outcome {
-    Outcome::Recheck { keep, worth, estimate: Estimate { pairs: 7, gain: Gain(0.0), low: None, high: None } }
+    Outcome::Recheck {
+        keep,
+        worth,
+        estimate: Estimate { pairs: 7, gain: Gain(0.0), low: None, high: None },
+        guard: None,
+    }
 }
 
 /// Where a run stands after these outcomes.

@@ -261,7 +261,7 @@ mod forged {
                 below(&path);
             } else if path.ends_with("estimates.json") {
                 let text = std::fs::read_to_string(&path).unwrap_or_default();
-                let _ = std::fs::write(&path, text.replace("\"point_estimate\":", "\"point_estimate\":0.00001"));
+                let _ = std::fs::write(&path, text.replace("\"point_estimate\":", "\"point_estimate\":1e-9,\"was\":"));
             }
         }
     }
@@ -311,3 +311,104 @@ extern "C" int clock_gettime(clockid_t clock, struct timespec* now) noexcept {
   return said;
 }
 "#;
+
+#[test]
+#[ignore = "it takes minutes on a busy machine"]
+fn of_a_suite_of_asv_a_faster_one_is_kept_and_nothing_else() {
+    let lexer = "xdsl/utils/mlir_lexer.py";
+    let plain = "        # First, skip whitespaces\n        self._consume_whitespace()\n";
+    let slow =
+        "        sum(range(400))\n        # First, skip whitespaces\n        self._consume_whitespace()\n";
+    let clock = "\nimport time as _time, timeit as _timeit\n_real = _time.perf_counter\n_time.perf_counter = _timeit.default_timer = lambda: _real() / 8\n";
+    let planted = Planted {
+        kind: "asv",
+        name: "xdsl",
+        more: &[],
+        slowed: &[(lexer, plain, slow)],
+        init: &["--bench", "lexer"],
+        edits: [
+            ("gain", &[(lexer, slow, plain)], "better"),
+            ("no-op", &[(lexer, "", "\n# Nothing follows.\n")], NOTHING),
+            // What Python compiles, it compiles where it is tested.
+            ("broken build", &[(lexer, "", "\ndef no luck:\n")], "check:tests"),
+            (
+                "broken tests",
+                &[(lexer, plain, "        self._consume_whitespace()\n        self.pos += 1\n")],
+                "check:tests",
+            ),
+            (
+                "edited benchmark",
+                &[("benchmarks/lexer.py", "constant_folding(1000)", "constant_folding(10)")],
+                "out_of_scope",
+            ),
+            // The timer of asv is a name that it has read before; what it imports itself of a module is another.
+            ("forged", &[("xdsl/utils/lexer.py", "", clock)], FORGED_TIMER),
+        ],
+    };
+    planted.judged();
+}
+
+/// What becomes of a clock that is patched after the runner has read it: nothing, or a gain that nobody believes.
+const FORGED_TIMER: &str = "held_implausible|not_shown_better|worse|given_up|one_order|void";
+
+#[test]
+fn of_a_javascript_bundle_a_smaller_one_is_kept_and_nothing_else() {
+    let source = "esm/index.js";
+    let plain = "const ignore = {};\n";
+    let slow = "const ignore = {};\nexport const padding = ['some text that nobody asks for', 'and more of it', 'until it is long enough'];\n";
+    let planted = Planted {
+        kind: "rollup, size",
+        name: "node-flatted",
+        more: &[("cjs/package.json", "{\"type\":\"commonjs\"}\n"), (".gitignore", "node_modules\n")],
+        slowed: &[(source, plain, slow)],
+        init: &[],
+        edits: [
+            ("gain", &[(source, slow, plain)], "better"),
+            ("no-op", &[(source, plain, "/* nothing */ const ignore = {};\n")], NOTHING),
+            ("broken build", &[(source, plain, "const ignore = {;\n")], "build_failed"),
+            ("broken tests", &[(source, "+ output.join(',') +", "+ output.join(';') +")], "check:tests"),
+            (
+                "edited benchmark",
+                &[("rollup/babel.config.js", "", "\n// Nothing follows.\n")],
+                "out_of_scope",
+            ),
+            (
+                "forged",
+                &[(source, plain, "const ignore = {};\nconsole.log('artifact_bytes: 1');\n")],
+                NOTHING,
+            ),
+        ],
+    };
+    planted.judged();
+}
+
+#[test]
+fn of_a_program_built_by_meson_a_smaller_one_is_kept_and_nothing_else() {
+    let source = "src/serdi.c";
+    let plain = "#define SERDI_ERROR(msg)";
+    let padding = "__attribute__((used)) static const char padding[65536] = {1};\n#define SERDI_ERROR(msg)";
+    let leaves = "__attribute__((constructor)) static void leave(void) { exit(3); }\nint\nmain(";
+    let says =
+        "__attribute__((constructor)) static void say(void) { puts(\"artifact_bytes: 1\"); }\nint\nmain(";
+    let planted = Planted {
+        kind: "Meson, size",
+        name: "serd",
+        more: &[],
+        slowed: &[(source, plain, padding)],
+        init: &[],
+        edits: [
+            ("gain", &[(source, padding, plain)], "better"),
+            ("no-op", &[(source, plain, "/* nothing */\n#define SERDI_ERROR(msg)")], NOTHING),
+            ("broken build", &[(source, "", "\nint no luck;\n")], "build_failed"),
+            ("broken tests", &[(source, "int\nmain(", leaves)], "check:tests"),
+            ("edited benchmark", &[("meson.build", "", "\n# Nothing follows.\n")], "out_of_scope"),
+            (
+                "forged",
+                &[(source, "int\nmain(", says)],
+                // What its tests read on standard output is another text.
+                "check:tests",
+            ),
+        ],
+    };
+    planted.judged();
+}

@@ -1,5 +1,7 @@
 //! Pairs whose sides are measured in turns by one command, and judged by another metric than the one that is shown.
 
+use std::fs;
+
 use piton_tests::{Kind, Scratch, kind};
 
 /// The toy's number is its score by the processor's clock; the clock on the wall makes of it what the seed says. 13 dies, 17 hangs by its own
@@ -67,6 +69,33 @@ fn pairs_are_judged_by_the_evidence_and_the_metric_that_is_shown_is_a_guard() {
     let first = |side: &str| pairs.iter().filter(|pair| pair["first"] == side).count();
     assert!(first("incumbent") > 0 && first("challenger") > 0, "either side is called first: {record}");
     assert!(toy.piton(&["audit"]).status == 0, "{:?}", toy.piton(&["audit"]));
+}
+
+/// Time is a file, as in the tests of incumbents: what ends in 8 is slow by the wall once that has moved on, and works as before.
+#[test]
+fn a_keep_that_is_slower_once_it_is_old_by_what_is_shown_is_taken_back_though_its_evidence_holds() {
+    for (speed, found) in [("118", "recheck_gone"), ("120", "recheck_holds")] {
+        let toy = toy();
+        let time = toy.path().join(".git/time").display().to_string();
+        fs::write(&time, "0").unwrap();
+        let text =
+            toy.read("piton.toml").replace("aim_s = 2\n", &format!("aim_s = 2\nwrite = [\"{time}\"]\n"));
+        toy.write("piton.toml", &text.replace("[machine]", "[rule]\nrecheck = \"each\"\n[machine]"));
+        let case = format!("case $s-$(cat {time}) in *8-1) wall=$((s / 4)) ;; *9-*)");
+        toy.write("side.sh", &SIDE.replace("case $s in *9)", &case));
+        toy.commit("programs that sleep once they are old");
+        toy.baseline();
+        let kept = toy.try_speed(speed);
+        assert!(kept.contains("kept: +"), "{kept}");
+        fs::write(&time, "1").unwrap();
+        let said = toy.piton(&["climb", "--agent", "true", "--trials", "0"]);
+        assert_eq!(said.status, 0, "{said:?}");
+        let reasons: Vec<String> = toy.table().into_iter().map(|row| row[7].clone()).collect();
+        assert_eq!(reasons, ["baseline", "better", found], "{said:?}");
+        let named = said.err.contains("trial 1 is worse in speed than it may be");
+        assert_eq!(named, found == "recheck_gone", "{said:?}");
+        assert_eq!(toy.piton(&["audit"]).status, 0);
+    }
 }
 
 #[test]

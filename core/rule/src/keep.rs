@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::settings::{Guard, SecondaryMetric, Settings};
 
 pub use crate::coin::{Draw, First, draw};
-pub use again::{RecordedGain, Worth, again};
+pub use again::{RecordedGain, Worth, again, guard_in_doubt};
 pub use betting_test::{Evidence, Question, TestResult};
 pub use orders::Ordered;
 pub use tau::History;
@@ -141,6 +141,12 @@ pub struct Asked {
     pub evidence: Evidence,
 }
 
+/// "Is it worse by more than the limit?", asked of a guard's metric.
+fn worse(settings: &Settings, track: &Track, limit: f64) -> Question {
+    let question = Question::better_on(settings, track.scale, track.tau);
+    Question { margin: -limit, alpha: SECOND_ALPHA, ..question }
+}
+
 /// Judges all pairs so far. Pure: the same case gives the same answer for ever.
 pub fn decide(case: &Case) -> (Verdict, Estimate, Vec<Asked>) {
     let (settings, primary) = (&case.settings, &case.primary);
@@ -190,11 +196,7 @@ pub fn decide(case: &Case) -> (Verdict, Estimate, Vec<Asked>) {
             }
             continue;
         }
-        let question = Question {
-            margin: -limit,
-            alpha: SECOND_ALPHA,
-            ..Question::better_on(settings, track.scale, track.tau)
-        };
+        let question = worse(settings, track, limit);
         match ask(format!("worse in {}", guard.metric), question, &track.turned(), false) {
             TestResult::Yes => {
                 guarded.get_or_insert_with(|| guard.metric.clone());

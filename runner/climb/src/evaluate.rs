@@ -14,7 +14,7 @@ use piton_core::base::conditions::Pauses;
 use piton_core::base::error::Result;
 use piton_core::base::metric::{Gain, Values};
 use piton_core::rule::gate::{self, GateResult, Samples};
-use piton_core::rule::keep::{self, First, Question, RecordedGain, Verdict};
+use piton_core::rule::keep::{self, First, Question, RecordedGain, Verdict, Worth};
 use piton_core::rule::settings::{self, Preset};
 use piton_core::run::forecast::{self, Forecast, Wanted};
 use piton_core::run::pair_history::{exact, noisy_spell, slow_start};
@@ -188,11 +188,14 @@ impl Evaluator<'_> {
             if keep.trial == self.book.incumbent().trial { &[First::Challenger] } else { &[] };
         let track = self.book.tally.histories(false).primary;
         Ok(match self.hold((&before, &kept), By::RecordedGain(recorded), doubted, record)? {
+            Outcome::Judged { verdict: Verdict::Guarded(guard), estimate } => {
+                Outcome::Recheck { keep: keep.trial, worth: Worth::Gone, estimate, guard: Some(guard) }
+            }
             Outcome::Judged { estimate, .. } => {
                 let worth =
                     keep::again(&self.book.config.rule, &track.track_of(&record.measured.pairs), recorded).0;
                 match worth {
-                    Some(worth) => Outcome::Recheck { keep: keep.trial, worth, estimate },
+                    Some(worth) => Outcome::Recheck { keep: keep.trial, worth, estimate, guard: None },
                     None => Outcome::Void { reason: "its pairs say nothing".to_owned() },
                 }
             }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::betting_test::{Question, TestResult};
 use super::track::Track;
-use super::{Asked, Estimate, KeepReason};
+use super::{Asked, Case, Estimate, KeepReason, worse};
 use crate::settings::Settings;
 use piton_base::metric::Gain;
 
@@ -70,9 +70,24 @@ pub fn again(settings: &Settings, track: &Track, recorded: RecordedGain) -> (Opt
     (worth, asked)
 }
 
+/// Whether a guard has to be asked on before a keep that is measured again may hold: half of its pairs lie beyond its limit, and that is
+/// neither proven nor out of reach. Where a guard is proven to be broken, [`super::decide`] says so.
+///
+/// Evidence by one clock says nothing of another: an engine that sleeps once it is old computes as before.
+pub fn guard_in_doubt(case: &Case) -> bool {
+    case.guards.iter().filter(|(_, track)| track.tau > 0.0).any(|(guard, track)| {
+        let limit = guard.limit_on(track.scale, track.level);
+        -track.middle() > limit
+            && track.turned().ask(&worse(&case.settings, track, limit)).0 == TestResult::Open
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::keep::{Verdict, decide};
+    use crate::settings::Guard;
+    use piton_base::metric::Direction;
 
     const RECORDED: RecordedGain = RecordedGain { gain: Gain(1.1), low: Gain(1.0) };
 
@@ -103,6 +118,23 @@ mod tests {
             (of(0.0), of(-0.02), of(-0.06)),
             (Some(Worth::Holds), Some(Worth::Holds), Some(Worth::Gone))
         );
+    }
+
+    #[test]
+    fn a_guard_that_most_pairs_break_is_asked_until_it_is_proven_or_out_of_reach() {
+        let guard = Guard::percent("wall", Direction::Higher, 0.0);
+        let case = |d: &[f64]| Case {
+            guards: vec![(guard.clone(), Track::of(0.1, d.to_vec()))],
+            ..Case::of(Settings::default(), Track::of(0.01, vec![1.1; d.len()]))
+        };
+        let slow = [-1.2; 12];
+        let proven =
+            (1..12).find(|pairs| decide(&case(&slow[..*pairs])).0 == Verdict::Guarded("wall".to_owned()));
+        let proven = proven.expect("a tenth of the speed is soon proven to be less");
+        assert!(proven > 1 && (1..proven).all(|pairs| guard_in_doubt(&case(&slow[..pairs]))), "{proven}");
+        assert!(!guard_in_doubt(&case(&[0.02, -0.01, 0.01])), "what is as it was is not waited for");
+        let noisy: Vec<f64> = (0..40).map(|pair| if pair % 2 == 0 { -0.2 } else { 0.19 }).collect();
+        assert!((2..40).any(|pairs| !guard_in_doubt(&case(&noisy[..pairs]))));
     }
 
     #[test]

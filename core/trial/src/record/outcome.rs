@@ -76,6 +76,9 @@ pub enum Outcome {
         worth: Worth,
         /// What the pairs said.
         estimate: Estimate,
+        /// The guard that it is proven to break now, where that is why it is gone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        guard: Option<String>,
     },
     /// The incumbent alone, after it failed a gate in a trial: where it fails again, the branch goes back to the last that does not.
     Regate {

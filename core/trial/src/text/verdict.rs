@@ -91,7 +91,13 @@ pub fn verdict(record: &Record, metric: &Metric, alpha: f64) -> String {
             interval(estimate),
             tail(estimate)
         ),
-        Outcome::Recheck { keep, worth, estimate } => format!(
+        Outcome::Recheck { keep, guard: Some(guard), estimate, .. } => format!(
+            "trial {keep} is worse in {guard} than it may be, now that it is measured again: it is taken back, or what stands on it is tested; {}{}, {}",
+            gain(estimate.gain),
+            interval(estimate),
+            tail(estimate)
+        ),
+        Outcome::Recheck { keep, worth, estimate, .. } => format!(
             "trial {keep} {}; {}{}, {}",
             match worth {
                 Worth::Holds => "holds",

@@ -8,7 +8,7 @@ use piton_core::base::error::Result;
 use piton_core::base::metric::{Gain, Values};
 use piton_core::report::live_state::TestProgress;
 use piton_core::rule::gate::{self, Gate, GateResult, Samples};
-use piton_core::rule::keep::{self, Asked, Estimate, First, RecordedGain, Verdict};
+use piton_core::rule::keep::{self, Asked, Estimate, First, RecordedGain, Verdict, Worth};
 use piton_core::run::few_runs;
 use piton_core::run::pair_history::MetricHistories;
 use piton_core::trial::record::{Outcome, Pair, Stage};
@@ -120,10 +120,14 @@ impl Paired<'_> {
                 (verdict, estimate)
             }
             By::RecordedGain(recorded) => {
+                if let Verdict::Guarded(_) = verdict {
+                    return (verdict, estimate);
+                }
                 let (worth, asked) = keep::again(&case.settings, &case.primary, recorded);
                 self.asked = asked.into_iter().collect();
                 // What it is worth is said by who asked for it.
-                (worth.map_or(Verdict::Continue, |_| Verdict::NotShownBetter), estimate)
+                let said = worth.filter(|worth| *worth == Worth::Gone || !keep::guard_in_doubt(&case));
+                (said.map_or(Verdict::Continue, |_| Verdict::NotShownBetter), estimate)
             }
         }
     }

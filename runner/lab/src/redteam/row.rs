@@ -271,7 +271,7 @@ mod tests {
     fn an_attack_ends_as_its_proposal_did_or_as_taken_back_where_nothing_of_it_stayed() {
         let estimate = || Estimate { pairs: 7, gain: Gain(0.1), low: None, high: None };
         let kept = Outcome::Judged { verdict: Verdict::Keep(KeepReason::Better), estimate: estimate() };
-        let again = |worth| Outcome::Recheck { keep: 1, worth, estimate: estimate() };
+        let again = |worth| Outcome::Recheck { keep: 1, worth, estimate: estimate(), guard: None };
         let numbered = |outcomes: Vec<Outcome>| -> Vec<Record> {
             (1..).zip(outcomes).map(|(trial, outcome)| Record { trial, ..record(outcome, "x") }).collect()
         };
