@@ -44,6 +44,8 @@ pub struct PairRunner<'a> {
     challenger: &'a Built,
     /// Seed of coins, prompts and padding.
     seed: u64,
+    /// Each side runs once before the first pair.
+    warms_up: bool,
     /// The samples that were not timed: the challenger's, the incumbent's.
     pub warm: Vec<Values>,
     /// Its metrics are exact: the machine voids no pair.
@@ -122,7 +124,8 @@ impl<'a> PairRunner<'a> {
             world,
             sampler,
             limits: &config.machine,
-            clock: config.metric.clock(),
+            clock: config.clock(),
+            warms_up: config.rule.preset.warms_up(),
             pauses: Pauses::of_trial(&config.machine, 0),
             counts_all: false,
             moved: 0,
@@ -157,6 +160,9 @@ impl<'a> PairRunner<'a> {
     /// # Errors
     /// When the command cannot be started at all.
     pub fn warm_up(&mut self, look: &mut dyn FnMut(First, &Values) -> bool) -> Result<Option<PairResult>> {
+        if !self.warms_up {
+            return Ok(None);
+        }
         let draw = keep::draw(self.seed, WARM_UP);
         let mut scale = None;
         for side in [First::Challenger, First::Incumbent] {

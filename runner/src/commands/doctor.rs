@@ -17,7 +17,7 @@ pub(super) fn run(dir: &Path, attempt: bool, pairs: Option<u32>, json: bool) -> 
     let (config, known) = experiment(dir)?;
     let world = world(dir, Level::None)?;
     let mut found =
-        doctor::examine((&config.rule, &config.metric), &config.machine, known, world.walls.found());
+        doctor::examine(&config, known, world.walls.found());
     found.opened = doctor::opened(&config);
     if let Some(pairs) = pairs {
         found.noise = Some(noise::run(&world, pairs)?);
