@@ -58,7 +58,10 @@ impl Source {
     pub fn documents(&self, seed: u64, count: usize) -> Result<Vec<String>, Failure> {
         let drawn = self.suite.documents(seed, 0, count);
         let drawn = drawn.map_err(|e| Failure::new(Kind::BadSuite, e.to_string()))?;
-        Ok(drawn.into_iter().map(|document| document.segments.into_iter().map(|(text, _)| text).collect()).collect())
+        Ok(drawn
+            .into_iter()
+            .map(|document| document.segments.into_iter().map(|(text, _)| text).collect())
+            .collect())
     }
 
     /// The prompts of a sample: those of the suite, drawn `scale` times. The same seed draws the same prompts, and those of a smaller scale first.

@@ -182,7 +182,8 @@ impl Settings {
         }
         if self.budget != Budget::Wall && self.preset != Preset::Training {
             return Some(
-                "rule.budget says what ends a run of training, and rule.preset is not \"training\"".to_owned(),
+                "rule.budget says what ends a run of training, and rule.preset is not \"training\""
+                    .to_owned(),
             );
         }
         if !(self.implausible_pct.is_finite() && self.implausible_pct >= 0.0) {

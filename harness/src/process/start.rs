@@ -34,8 +34,7 @@ pub(super) fn start(harness: &Path, argv: &[OsString], walls: &Policy) -> Result
         .spawn()
         .map_err(|e| setup(&e))?;
     let pid = Pid::from_child(&child);
-    let opened =
-        Pipes::of(&mut child).and_then(|pipes| Ok((pipes, pidfd_open(pid, PidfdFlags::empty())?)));
+    let opened = Pipes::of(&mut child).and_then(|pipes| Ok((pipes, pidfd_open(pid, PidfdFlags::empty())?)));
     match opened {
         Ok((pipes, pidfd)) => Ok(Started { child, pidfd, pipes }),
         Err(e) => {

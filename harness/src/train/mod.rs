@@ -62,18 +62,18 @@ pub fn run(options: &Options) -> Result<Report, Failure> {
     let (more, memory_bytes) = (&options.more[..], options.memory_bytes);
     let means = Means { worker: &worker, model: None, more, cores: &cores.worker, memory_bytes };
     let walls = walls(means, confinement);
-    read_in(walls.read.iter().map(PathBuf::as_path)).map_err(|e| {
-        Failure::new(Kind::BadSetup, format!("what the worker may read cannot be read: {e}"))
-    })?;
+    read_in(walls.read.iter().map(PathBuf::as_path))
+        .map_err(|e| Failure::new(Kind::BadSetup, format!("what the worker may read cannot be read: {e}")))?;
     cores.step_aside();
     let begun = clock::now();
-    let trainee =
-        Trainee::start((&options.harness, &worker), &walls, options.budget, begun + options.whole)?;
+    let trainee = Trainee::start((&options.harness, &worker), &walls, options.budget, begun + options.whole)?;
     let taken = take(options, &texts, trainee);
     let survivors = end_survivors();
     if survivors > 0 {
         let reason = format!("{survivors} processes were left beside the worker; they were ended");
-        return Err(Failure::new(Kind::Survivors, reason).hint("a worker may start threads, and no processes"));
+        return Err(
+            Failure::new(Kind::Survivors, reason).hint("a worker may start threads, and no processes")
+        );
     }
     let wall = clock::now().saturating_sub(begun);
     Ok(Report { wall, confinement, cores, ..taken? })

@@ -141,13 +141,10 @@ mod tests {
 
     #[test]
     fn a_seed_draws_the_same_texts_and_another_one_texts_in_other_words() {
-        let (one, again, other) =
-            [7, 7, 8].map(|seed| draw(&source(), seed, SIZES).unwrap()).into();
+        let (one, again, other) = [7, 7, 8].map(|seed| draw(&source(), seed, SIZES).unwrap()).into();
         assert_eq!(one, again);
         assert_eq!((one.training.len(), one.streams.len(), one.streams[2].len()), (6000, 3, 500));
-        let pieces = |text: &Texts| {
-            text.training.windows(8).map(<[u8]>::to_vec).collect::<BTreeSet<_>>()
-        };
+        let pieces = |text: &Texts| text.training.windows(8).map(<[u8]>::to_vec).collect::<BTreeSet<_>>();
         assert!(pieces(&one).is_disjoint(&pieces(&other)), "nothing of one text stands in the other");
     }
 

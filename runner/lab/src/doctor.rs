@@ -168,11 +168,7 @@ pub struct KnownMachine {
 }
 
 /// Looks at the machine, with what the latest run knows of it.
-pub fn examine(
-    config: &Config,
-    known: KnownMachine,
-    walls: &Found,
-) -> Findings {
+pub fn examine(config: &Config, known: KnownMachine, walls: &Found) -> Findings {
     let (settings, metric, limits) = (&config.rule, &config.metric, &config.machine);
     let meter = Meter::start();
     clock::wait(WATCH);
@@ -234,7 +230,9 @@ fn judge(
         unfit.push(format!("the noise is so high that gains below {pct:.0} % are mostly missed"));
     }
     // Single runs against the baseline's suit a metric that does not drift, which only its owner knows.
-    if let Some(pair_s) = known.pair_s.filter(|_| !matches!(settings.preset, Preset::Replicates | Preset::Training)) {
+    if let Some(pair_s) =
+        known.pair_s.filter(|_| !matches!(settings.preset, Preset::Replicates | Preset::Training))
+    {
         let turn_s = known.turn_s.unwrap_or(TURN_S);
         let fitting = fitting(pair_s / turn_s);
         if fitting != settings.preset {

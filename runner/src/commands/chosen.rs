@@ -60,7 +60,11 @@ pub(super) fn named(dir: &Path, name: &str) -> Result<PathBuf> {
         .map(|entry| entry.file_name().to_string_lossy().into_owned())
         .collect();
     names.sort();
-    let there = if names.is_empty() { "none is there".to_owned() } else { format!("there are: {}", names.join(", ")) };
+    let there = if names.is_empty() {
+        "none is there".to_owned()
+    } else {
+        format!("there are: {}", names.join(", "))
+    };
     Err(Error::usage(format!("there is no experiment `{name}` in this repository"))
         .cause(format!("{EXPERIMENTS}/{name}/{} is not there", config::FILE))
         .note("nothing was started and nothing was changed")

@@ -13,7 +13,7 @@ use piton_agent::kind::{AgentKind, Pointers};
 use piton_core::base::error::{Context, Result};
 use piton_system::terminal;
 
-const BEGIN: &str = "<!-- piton: begin. `piton init --agents` writes this block anew. -->";
+pub(super) const BEGIN: &str = "<!-- piton: begin. `piton init --agents` writes this block anew. -->";
 const END: &str = "<!-- piton: end -->";
 
 /// What is said to an agent to set it to work.
@@ -46,7 +46,7 @@ With the MCP server `piton` the tools `run`, `wait`, `status`, `history` and `no
 
 /// What became of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Did {
+pub(super) enum Did {
     Wrote,
     Same,
     /// It is not ours to change, and why.
@@ -89,6 +89,17 @@ pub(super) fn write(root: &Path, kinds: &[AgentKind]) -> Result<()> {
     }
     terminal::answer(&told(&done, kinds, root.join("program.md").is_file()));
     Ok(())
+}
+
+/// Puts a part of piton's above what this file holds, where it has none. Returns what became of it.
+///
+/// # Errors
+/// A file that cannot be written.
+pub(super) fn put_above(path: &Path, text: &str) -> Result<Did> {
+    change(path, &|old| match old.unwrap_or_default() {
+        old if old.contains(BEGIN) => Ok(old.to_owned()),
+        old => Ok(format!("{}\n\n{old}", block(text))),
+    })
 }
 
 /// Writes what `make` makes of a file's text, whole.
