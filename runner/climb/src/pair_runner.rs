@@ -45,7 +45,9 @@ pub struct PairRunner<'a> {
     /// Seed of coins, prompts and padding.
     seed: u64,
     /// Each side runs once before the first pair.
-    warms_up: bool,
+    pub warms_up: bool,
+    /// Seeds for the pairs, in turn, where they are not to be drawn.
+    pub seeds: Vec<u64>,
     /// The samples that were not timed: the challenger's, the incumbent's.
     pub warm: Vec<Values>,
     /// Its metrics are exact: the machine voids no pair.
@@ -126,6 +128,7 @@ impl<'a> PairRunner<'a> {
             limits: &config.machine,
             clock: config.clock(),
             warms_up: config.rule.preset.warms_up(),
+            seeds: vec![],
             pauses: Pauses::of_trial(&config.machine, 0),
             counts_all: false,
             moved: 0,
@@ -210,7 +213,10 @@ impl<'a> PairRunner<'a> {
         look: &mut dyn FnMut(First, &Values) -> bool,
     ) -> Result<PairResult> {
         loop {
-            let draw = keep::draw(self.seed, self.drawn);
+            let mut draw = keep::draw(self.seed, self.drawn);
+            if let Some(seed) = self.seeds.get(self.drawn as usize % self.seeds.len().max(1)) {
+                draw.prompts = *seed;
+            }
             // Before the machine is watched. Those who look on are told the gains apart.
             self.world.status_file.stage(doing.split(" [").next().unwrap_or(doing));
             let watch = Stopwatch::start();

@@ -92,6 +92,7 @@ pub fn tells(path: &str) -> bool {
         "meson.build",
         "asv.conf.json",
         "train.py",
+        "prepare.py",
     ];
     let bench = path.to_ascii_lowercase();
     let source = [".rs", ".py", ".js", ".mjs", ".cjs", ".ts", ".mts", ".go", ".c", ".cc", ".cpp"];

@@ -13,8 +13,10 @@ use piton_agent::kind::{AgentKind, Pointers};
 use piton_core::base::error::{Context, Result};
 use piton_system::terminal;
 
-pub(super) const BEGIN: &str = "<!-- piton: begin. `piton init --agents` writes this block anew. -->";
+const BEGIN: &str = "<!-- piton: begin. `piton init --agents` writes this block anew. -->";
 const END: &str = "<!-- piton: end -->";
+/// Begins what is put once, and is the user's from then on.
+const PUT: &str = "<!-- piton: begin. `piton init` put this above what was here. -->";
 
 /// What is said to an agent to set it to work.
 const PASTE: &str = "Read program.md and do what it says.";
@@ -97,8 +99,8 @@ pub(super) fn write(root: &Path, kinds: &[AgentKind]) -> Result<()> {
 /// A file that cannot be written.
 pub(super) fn put_above(path: &Path, text: &str) -> Result<Did> {
     change(path, &|old| match old.unwrap_or_default() {
-        old if old.contains(BEGIN) => Ok(old.to_owned()),
-        old => Ok(format!("{}\n\n{old}", block(text))),
+        old if old.contains(PUT) => Ok(old.to_owned()),
+        old => Ok(format!("{PUT}\n{text}\n{END}\n\n{old}")),
     })
 }
 

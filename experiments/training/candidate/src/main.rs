@@ -12,7 +12,7 @@ mod tests;
 use math::Random;
 use model::Model;
 use piton_worker::train::{Learner, Lesson, Trained, serve, spent};
-use settings::{BATCH, DECAY_FROM, LEARNING_RATE, PAST, REACH, SPARE, WARM_UP};
+use settings::{BATCH, DECAY_FROM, HANDING_OVER, LEARNING_RATE, PAST, REACH, SPARE, WARM_UP};
 use stream::Streams;
 
 /// Bytes of each stream that are scored on trial, to know what that takes.
@@ -60,7 +60,7 @@ fn scoring(model: &Model, lesson: &Lesson) -> f32 {
     for _ in 0..TRIED {
         tried.next(model, &lesson.first);
     }
-    (spent() - begun).as_secs_f32() * lesson.length as f32 / TRIED as f32
+    ((spent() - begun).as_secs_f32() / TRIED as f32 + HANDING_OVER) * lesson.length as f32
 }
 
 /// [`BATCH`] pieces of the text, drawn at random: of each position the bytes that came last, and the one that comes next.

@@ -24,5 +24,7 @@ pub const DECAY_FROM: f32 = 0.5;
 pub const WEIGHT_DECAY: f32 = 0.01;
 /// How much of the last gradients, and of the last squares of them, the optimiser remembers.
 pub const BETAS: [f32; 2] = [0.9, 0.95];
-/// Time that is kept for being scored, as a multiple of what scoring is found to take.
-pub const SPARE: f32 = 1.25;
+/// Time that is kept for being scored, as a multiple of what it is found to take.
+pub const SPARE: f32 = 1.5;
+/// Processor time that handing over one byte of each stream takes, in seconds, beside computing.
+pub const HANDING_OVER: f32 = 0.0001;
