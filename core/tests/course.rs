@@ -338,7 +338,7 @@ fn settings_are_possible_or_refused_by_name() {
         refused(Settings { n_max: Some(n_max), ..ok() }, "rule.n_max");
     }
     for calibration_pairs in [2, 1001] {
-        refused(Settings { calibration_pairs, ..ok() }, "rule.calibration_pairs");
+        refused(Settings { calibration_pairs: Some(calibration_pairs), ..ok() }, "rule.calibration_pairs");
     }
     for pct in [-0.1, 100.0, f64::NAN] {
         refused(Settings { delta_min_pct: pct, ..ok() }, "rule.delta_min_pct");
@@ -346,7 +346,11 @@ fn settings_are_possible_or_refused_by_name() {
         refused(Settings { margin_pct: Some(pct), ..ok() }, "rule.margin_pct");
     }
     for (n_max, calibration_pairs, alpha) in [(7, 3, 0.02), (1000, 1000, 0.02), (3, 3, 0.49)] {
-        assert_eq!(Settings { n_max: Some(n_max), calibration_pairs, alpha, ..ok() }.problem(), None);
+        assert_eq!(
+            Settings { n_max: Some(n_max), calibration_pairs: Some(calibration_pairs), alpha, ..ok() }
+                .problem(),
+            None
+        );
     }
 }
 

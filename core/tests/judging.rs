@@ -192,6 +192,7 @@ fn the_question_of_better_takes_its_numbers_from_the_preset() {
         (Preset::Thorough, 0.5, 0.1, 64),
         (Preset::Standard, 0.7, 0.2, 64),
         (Preset::Frugal, 1.0, 0.5, 32),
+        (Preset::Training, 1.0, 0.5, 32),
         (Preset::Provisional, 0.7, 0.2, 24),
     ];
     for (preset, k, beta, n_max) in table {

@@ -1,5 +1,7 @@
 //! The commands: what is asked, what is printed, with which exit status.
 
+mod train;
+
 use crate::explain;
 use crate::outcome::{Failure, Kind};
 use crate::pool::Pool;
@@ -15,6 +17,7 @@ use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
+use train::TrainArgs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -45,6 +48,9 @@ enum Command {
     /// Whoever does not answer is stopped. What slows the machine for a while meets both sides alike.
     #[command(after_help = EXAMPLES)]
     Pair(PairArgs),
+    /// Takes one sample of training: a worker learns a text that is drawn anew, and is scored on more of it.
+    #[command(after_help = train::EXAMPLES)]
+    Train(TrainArgs),
     /// Adds up the JSON objects of several samples, one a line on standard input, and applies the gates to the sum.
     ///
     /// Exit status: 0 judged (whether or not the gates hold), 2 where a line is no measured sample.
@@ -144,6 +150,7 @@ pub fn run(arguments: Arguments) -> ExitCode {
     match arguments.command {
         Command::Sample(args) => take_sample(args),
         Command::Pair(args) => take_pair(args),
+        Command::Train(args) => train::take(args),
         Command::Judge { json } => judge(json),
         Command::Explain { json: true } => print(&explain::json()),
         Command::Explain { json: false } => {

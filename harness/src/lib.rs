@@ -46,6 +46,8 @@ pub mod pool;
 
 pub mod sample;
 
+pub mod train;
+
 pub mod explain;
 
 pub mod commands;

@@ -51,6 +51,19 @@ impl Source {
         self.suite.name()
     }
 
+    /// So many documents of its training text.
+    ///
+    /// # Errors
+    /// `bad_suite` where it has none.
+    pub fn documents(&self, seed: u64, count: usize) -> Result<Vec<String>, Failure> {
+        let drawn = self.suite.documents(seed, 0, count);
+        let drawn = drawn.map_err(|e| Failure::new(Kind::BadSuite, e.to_string()))?;
+        Ok(drawn
+            .into_iter()
+            .map(|document| document.segments.into_iter().map(|(text, _)| text).collect())
+            .collect())
+    }
+
     /// The prompts of a sample: those of the suite, drawn `scale` times. The same seed draws the same prompts, and those of a smaller scale first.
     pub fn draw(&self, seed: u64, scale: u32) -> Vec<Prompt> {
         (0..scale).flat_map(|round| self.suite.draw(round_seed(seed, round))).collect()

@@ -94,7 +94,7 @@ impl Setup {
     pub fn worker(&self, binary: &Path) -> Result<Startable<'_>, Failure> {
         let worker = executable(binary)?;
         let memory_bytes = self.options.memory_bytes;
-        let (model, more, cores) = (&self.model, &self.more, &self.cores.worker);
+        let (model, more, cores) = (Some(self.model.as_path()), &self.more, &self.cores.worker);
         let means = Means { worker: &worker, model, more, cores, memory_bytes };
         let walls = walls(means, self.confinement);
         Ok(Startable { setup: self, worker, walls })
@@ -123,8 +123,11 @@ fn absolute(path: &Path, kind: Kind) -> Result<PathBuf, Failure> {
     path.canonicalize().map_err(|e| Failure::new(kind, format!("{}: {e}", path.display())))
 }
 
-/// A binary or a script with an interpreter. Anything else, exec would hand to a shell.
-fn executable(path: &Path) -> Result<PathBuf, Failure> {
+/// The absolute path of a binary or a script with an interpreter. Anything else, exec would hand to a shell.
+///
+/// # Errors
+/// `not_found` where it is neither, or cannot be executed.
+pub fn executable(path: &Path) -> Result<PathBuf, Failure> {
     let path = absolute(path, Kind::NotFound)?;
     let mut magic = Vec::new();
     let read = File::open(&path).and_then(|file| file.take(4).read_to_end(&mut magic));

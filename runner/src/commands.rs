@@ -74,6 +74,10 @@ pub fn run(cli: Cli, dir: &Path) -> Result<u8> {
     if let Some(socket) = piton_agent::guard::supervisor_socket().filter(|_| cli.touches()) {
         return piton_agent::guard::forward(&socket, std::env::args().skip(1).collect());
     }
+    let dir = match &cli.experiment {
+        Some(name) => &chosen::named(dir, name)?,
+        None => dir,
+    };
     carry_out(cli, dir).map_err(|error| still_true(error, dir))
 }
 

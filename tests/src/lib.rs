@@ -8,6 +8,7 @@ pub mod planted;
 pub mod projects;
 pub mod served;
 pub mod slow;
+pub mod training;
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -14,6 +14,8 @@
 //! | worker, per token | [`TOKEN`] `u32`, seq `u32` from 0, the request's nonce `u64`, token id `u32` |
 //! | worker, after fewer tokens than asked | [`END`] `u32`, seq as for the next token, nonce, token `0u32` |
 
+pub mod train;
+
 use std::error::Error;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};

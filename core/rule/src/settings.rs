@@ -1,7 +1,10 @@
 //! The terms that a run is judged on: what `piton.toml` says about the rule, its presets and defaults.
 
+mod budget;
+
 use serde::{Deserialize, Serialize};
 
+pub use budget::Budget;
 use piton_base::metric::{Direction, Gain, Scale};
 
 /// How thoroughly a change is looked at: what a pair may cost, of an agent's turn, decides.
@@ -19,6 +22,8 @@ pub enum Preset {
     Provisional,
     /// Above 25 %, and the metric does not drift: single runs instead of pairs.
     Replicates,
+    /// What is measured is a run of training: pairs that share their seed, each as long as an agent's turn or longer.
+    Training,
 }
 
 impl Preset {
@@ -27,9 +32,15 @@ impl Preset {
         match self {
             Self::Thorough => (0.5, 0.1, 64),
             Self::Standard => (0.7, 0.2, 64),
-            Self::Frugal => (1.0, 0.5, 32),
+            Self::Frugal | Self::Training => (1.0, 0.5, 32),
             Self::Provisional | Self::Replicates => (0.7, 0.2, 24),
         }
+    }
+
+    /// Whether each side runs once before the first pair, to be looked at and not timed. Training begins anew each time and costs as much as
+    /// a sample that counts.
+    pub fn warms_up(self) -> bool {
+        self != Self::Training
     }
 }
 
@@ -78,8 +89,11 @@ pub struct Settings {
     pub min_gain: Option<f64>,
     /// Most pairs of a trial, where the preset's number is not wanted.
     pub n_max: Option<u32>,
-    /// Pairs of the baseline against itself from which a run takes its first tau.
-    pub calibration_pairs: u32,
+    /// Pairs of the baseline against itself from which a run takes its first tau, where the preset's number is not wanted.
+    pub calibration_pairs: Option<u32>,
+    /// What ends a run of training, of the preset `training`.
+    #[serde(skip_serializing_if = "Budget::is_usual")]
+    pub budget: Budget,
     /// Whether a change may be kept for being as good and simpler, or as good and better in a `[[second]]` metric.
     pub as_good: bool,
     /// How much worse still counts as good, in percent; the larger of 1 % and 0.6 tau where absent.
@@ -126,7 +140,8 @@ impl Default for Settings {
             min_gain_pct: None,
             min_gain: None,
             n_max: None,
-            calibration_pairs: 8,
+            calibration_pairs: None,
+            budget: Budget::Wall,
             as_good: false,
             margin_pct: None,
             margin: None,
@@ -159,11 +174,17 @@ impl Settings {
                 self.alpha
             ));
         }
-        if !(3..=1000).contains(&self.calibration_pairs) {
+        if !(3..=1000).contains(&self.calibration_pairs()) {
             return Some(format!(
                 "rule.calibration_pairs is {}; tau needs 3 at least, and 1000 are the most",
-                self.calibration_pairs
+                self.calibration_pairs()
             ));
+        }
+        if self.budget != Budget::Wall && self.preset != Preset::Training {
+            return Some(
+                "rule.budget says what ends a run of training, and rule.preset is not \"training\""
+                    .to_owned(),
+            );
         }
         if !(self.implausible_pct.is_finite() && self.implausible_pct >= 0.0) {
             return Some(format!(
@@ -262,6 +283,12 @@ impl Settings {
     /// When keeps are measured again. Single runs have no pairs to do it with.
     pub fn recheck(&self) -> Recheck {
         if self.preset == Preset::Replicates { Recheck::Off } else { self.recheck }
+    }
+
+    /// Pairs of the baseline against itself from which a run takes its first tau: 8, and 4 of a run of training.
+    pub fn calibration_pairs(&self) -> u32 {
+        let usual = if self.preset == Preset::Training { 4 } else { 8 };
+        self.calibration_pairs.unwrap_or(usual)
     }
 
     /// Most pairs of a trial.

@@ -144,6 +144,10 @@ pub fn explain(
     if settings.preset == Preset::Provisional {
         text.push_str(PROVISIONAL);
     }
+    if settings.preset == Preset::Training {
+        text.push_str(TRAINING);
+        text.push_str(&format!("{}\n", settings.budget.words()));
+    }
     text.push_str(match scale {
         Scale::Ratio => "values are compared by their ratio, and gains are told in percent\n",
         Scale::Difference => {
@@ -209,6 +213,10 @@ pub fn explain(
     ));
     text
 }
+
+/// What the preset `training` adds.
+const TRAINING: &str = "both sides of a pair get one seed, and the next pair another: what is drawn from it (first weights, order, text) is the same for both, \
+where the measuring command hands {seed} on; no sample is spent on warming up\n";
 
 /// What the preset `provisional` adds, and what it leaves out.
 const PROVISIONAL: &str = "provisional: two pairs that are both gains keep for now, and a change that does nothing is kept for now one time in four; \

@@ -152,7 +152,7 @@ fn resolution(preset: Preset) -> (f64, f64) {
     match preset {
         Preset::Thorough => (0.68, 35.7),
         Preset::Standard => (0.914, 21.1),
-        Preset::Frugal => (1.58, 10.4),
+        Preset::Frugal | Preset::Training => (1.58, 10.4),
         // Of single runs nothing of the kind is known: they are no pairs.
         Preset::Provisional | Preset::Replicates => (1.34, 13.9),
     }

@@ -275,10 +275,48 @@ pub struct Verification {
     pub naive: Gain,
     /// The pairs.
     pub pairs: Vec<Pair>,
+    /// The gain on what is held out, where something is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_out: Option<HeldOut>,
     /// Every keep once more, where that was asked for.
     pub each: Vec<Again>,
     /// Wall clock.
     pub seconds: f64,
+}
+
+/// A gain on what no trial ever measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct HeldOut {
+    /// Median gain.
+    pub gain: Gain,
+    /// Lower end of its 95 % interval: an order statistic.
+    pub low: Gain,
+    /// Upper end.
+    pub high: Gain,
+    /// How many pairs said so.
+    pub pairs: u32,
+}
+
+impl HeldOut {
+    /// Whether a gain of `verified` carries over to it: it is one here, too, and not shown to be less than half as large.
+    pub fn carries(&self, verified: Gain) -> bool {
+        self.low > Gain::ZERO && self.high.0 >= verified.0 / 2.0
+    }
+
+    fn words(&self, verified: Gain, metric: &Metric) -> String {
+        let unit = if metric.scale() == Scale::Ratio { " %" } else { "" };
+        let verdict = match (self.carries(verified), self.high < Gain::ZERO) {
+            (true, _) => "the gain carries over",
+            (false, true) => "DID NOT CARRY OVER: it is worse there",
+            (false, false) => "DID NOT CARRY OVER: not shown there, or less than half of it",
+        };
+        format!(
+            "held out: {} in {} (95 % interval {}{unit}); {verdict}",
+            gain(self.gain, metric),
+            plural(self.pairs as usize, "pair"),
+            ends(Some(self.low), Some(self.high), metric),
+        )
+    }
 }
 
 /// A keep measured once more. Each gain comes with its pairs and whether the rule keeps it again.
@@ -292,6 +330,9 @@ pub struct Again {
     pub recorded: Gain,
     /// Against its own incumbent.
     pub own: (Gain, u32, bool),
+    /// The same on what is held out, where something is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_out: Option<HeldOut>,
     /// HEAD against HEAD without it; absent where later keeps build on it.
     pub without: Option<(Gain, u32, bool)>,
 }
@@ -321,6 +362,9 @@ pub fn verification_words(verification: &Verification, metric: &Metric) -> Strin
         ends(Some(verification.low), Some(verification.high), metric),
         gain(verification.naive),
     );
+    if let Some(held_out) = &verification.held_out {
+        text.push_str(&format!("  {}\n", held_out.words(verification.gain, metric)));
+    }
     if !verification.each.is_empty() {
         text.push_str("\nevery keep once more: as recorded, against its own incumbent, and what HEAD loses without it\n");
     }
@@ -337,6 +381,9 @@ pub fn verification_words(verification: &Verification, metric: &Metric) -> Strin
             clean(&again.description, width::BESIDE),
             if again.pays() { "" } else { "   <- no longer pays" }
         ));
+        if let Some(held_out) = &again.held_out {
+            text.push_str(&format!("       {}\n", held_out.words(again.own.0, metric)));
+        }
     }
     if verification.each.iter().any(|again| !again.own.2 || again.without.is_some_and(|without| !without.2)) {
         text.push_str("UNSURE: not shown again in so many pairs, which is less than shown to be gone\n");

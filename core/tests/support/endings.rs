@@ -253,11 +253,13 @@ pub fn verification(records: &[Record], head: usize) -> summary::Verification {
         high: Gain(0.43),
         naive: Gain(0.5),
         pairs: records[1].measured.pairs.clone(),
+        held_out: None,
         each: vec![summary::Again {
             trial: 2,
             description: String::new(),
             recorded: Gain(0.41),
             own: (Gain(0.4), 7, true),
+            held_out: None,
             without: Some((Gain(0.001), 12, false)),
         }],
         seconds: 9.0,

@@ -1,6 +1,7 @@
 //! How a process ended, or was never there.
 
 use crate::outcome::{Failure, Kind};
+use piton_confine::{NOT_EXECUTED, NOT_STARTED, STATUS};
 use rustix::process::Signal;
 use std::io;
 use std::os::unix::process::ExitStatusExt;
@@ -12,14 +13,41 @@ pub(super) fn setup(e: &io::Error) -> Failure {
 }
 
 /// An address space limit shows as a failed allocation; the kernel's own limit as a kill that nobody here sent.
-pub(super) fn ran_out_of_memory(status: ExitStatus, words: &str) -> bool {
+fn ran_out_of_memory(status: ExitStatus, words: &str) -> bool {
     let words = words.to_lowercase();
     let said = ["memory allocation of", "out of memory", "cannot allocate memory", "bad_alloc"];
     status.signal() == Some(Signal::KILL.as_raw()) || said.iter().any(|said| words.contains(said))
 }
 
+/// The failure of a process that closed its output: how it ended, `None` where it ran on, and its last words. `quietly` is what it is
+/// where it ended with 0.
+pub(super) fn obituary(
+    words: Option<String>,
+    status: Option<ExitStatus>,
+    quietly: Kind,
+    when: &str,
+) -> Failure {
+    let said = words.as_deref().unwrap_or_default();
+    let mut failure = match status {
+        None => Failure::new(quietly, format!("it closed its output {when}, and ran on")),
+        Some(status) => {
+            let kind = match status.code() {
+                Some(0) => quietly,
+                Some(STATUS) if said.starts_with(NOT_EXECUTED) => Kind::NotFound,
+                Some(STATUS) if said.starts_with(NOT_STARTED) => Kind::BadSetup,
+                _ if ran_out_of_memory(status, said) => Kind::OutOfMemory,
+                _ => Kind::Crashed,
+            };
+            Failure::new(kind, format!("it ended with {} {when}", shown(status)))
+        }
+    };
+    failure.detail.status = status.map(shown);
+    failure.detail.stderr = words;
+    failure
+}
+
 /// How a process ended, in words.
-pub(super) fn shown(status: ExitStatus) -> String {
+fn shown(status: ExitStatus) -> String {
     let Some(signal) = status.signal() else {
         return format!("exit status {}", status.code().unwrap_or_default());
     };

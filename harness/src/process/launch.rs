@@ -14,8 +14,8 @@ use std::path::{Path, PathBuf};
 pub struct Means<'a> {
     /// Its binary. Absolute.
     pub worker: &'a Path,
-    /// The directory of the model. Absolute.
-    pub model: &'a Path,
+    /// The directory of the model, where it is given one. Absolute.
+    pub model: Option<&'a Path>,
     /// What else it may read: an interpreter's own library, for one.
     pub more: &'a [PathBuf],
     /// What it is pinned to.
@@ -28,8 +28,9 @@ pub struct Means<'a> {
 pub fn walls(means: Means, least: Level) -> Policy {
     let mut read = linked(means.worker);
     read.extend(processor());
-    read.extend([means.worker.to_owned(), means.model.to_owned()]);
-    read.extend(elsewhere(means.model));
+    read.push(means.worker.to_owned());
+    read.extend(means.model.map(Path::to_owned));
+    read.extend(means.model.into_iter().flat_map(elsewhere));
     read.extend_from_slice(means.more);
     let limits =
         Limits { memory_bytes: Some(means.memory_bytes), cores: means.cores.to_vec(), ..Limits::default() };
@@ -56,7 +57,7 @@ mod tests {
     use super::*;
 
     fn of(worker: &Path, model: &Path, more: &[PathBuf]) -> Policy {
-        walls(Means { worker, model, more, cores: &[1], memory_bytes: 7 }, Level::Strong)
+        walls(Means { worker, model: Some(model), more, cores: &[1], memory_bytes: 7 }, Level::Strong)
     }
 
     #[test]

@@ -1,20 +1,20 @@
 //! One worker process, from its start to its end.
 
-use super::ending::{ran_out_of_memory, setup, shown};
+use super::ending::{obituary, setup};
 use super::patience::Patience;
 use super::pipes::{Event, Pipes};
+use super::start::{Started, start};
 use super::state::{SETTLES, asleep, peak_memory, stopped};
 use crate::answer::{Answer, Expected, Timed};
 use crate::clock;
 use crate::frames::{Greeting, too_early, too_many};
 use crate::outcome::{Failure, Kind};
-use piton_confine::{NOT_EXECUTED, NOT_STARTED, Policy, STATUS, processor_time};
+use piton_confine::{Policy, processor_time};
 use piton_worker::Request;
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use rustix::process::{Pid, Signal, kill_process_group};
 use std::os::fd::OwnedFd;
-use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus};
 use std::time::Duration;
 
 /// How long a worker that has closed its output, or whose input was closed, may take to end.
@@ -64,28 +64,7 @@ impl Worker {
     /// What the worker did instead.
     pub fn start(launch: &Launch, patience: Patience) -> Result<Self, Failure> {
         let argv = [launch.worker, launch.model].map(|path| path.as_os_str().to_owned());
-        let line = launch.walls.wrap(launch.harness, &argv);
-        let mut child = Command::new(&line[0])
-            .args(&line[1..])
-            .env_clear()
-            // Where a stack begins moves speed: whoever takes samples in pairs varies it by this, and it means nothing else.
-            .envs(std::env::var_os("PITON_PADDING").map(|padding| ("PITON_PADDING", padding)))
-            .current_dir("/")
-            .process_group(0)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|e| setup(&e))?;
-        let opened = Pipes::of(&mut child)
-            .and_then(|pipes| Ok((pipes, pidfd_open(pid(&child), PidfdFlags::empty())?)));
-        let (pipes, pidfd) = match opened {
-            Ok(opened) => opened,
-            Err(e) => {
-                let _ = child.kill().and_then(|()| child.wait());
-                return Err(setup(&e));
-            }
-        };
+        let Started { child, pidfd, pipes } = start(launch.harness, &argv, launch.walls)?;
         let spent = Spent::default();
         let mut worker = Self { child, pidfd, pipes, patience, spent, rested: Duration::ZERO };
         worker.greet()?;
@@ -249,22 +228,7 @@ impl Worker {
     }
 
     fn obituary(&self, status: Option<ExitStatus>, quietly: Kind, when: &str) -> Failure {
-        let words = self.pipes.tail.text().unwrap_or_default();
-        let Some(status) = status else {
-            return self
-                .with_last_words(Failure::new(quietly, format!("it closed its output {when}, and ran on")));
-        };
-        let kind = match status.code() {
-            Some(0) => quietly,
-            Some(STATUS) if words.starts_with(NOT_EXECUTED) => Kind::NotFound,
-            Some(STATUS) if words.starts_with(NOT_STARTED) => Kind::BadSetup,
-            _ if ran_out_of_memory(status, &words) => Kind::OutOfMemory,
-            _ => Kind::Crashed,
-        };
-        let mut failure =
-            self.with_last_words(Failure::new(kind, format!("it ended with {} {when}", shown(status))));
-        failure.detail.status = Some(shown(status));
-        failure
+        obituary(self.pipes.tail.text(), status, quietly, when)
     }
 
     /// Waits a little for the process to end by itself; `None` where it did not.

@@ -82,7 +82,7 @@ pub fn samples(config: &Config) -> u32 {
         + if config.rule.preset == Preset::Replicates {
             BASELINE_RUNS
         } else {
-            2 + 2 * config.rule.calibration_pairs
+            2 * (u32::from(config.rule.preset.warms_up()) + config.rule.calibration_pairs())
         }
 }
 
@@ -100,7 +100,7 @@ fn null_pairs(
     };
     let mut ended = runner.warm_up(&mut look)?;
     runner.pauses = Pauses::of_baseline(&config.machine);
-    let wanted = config.rule.calibration_pairs;
+    let wanted = config.rule.calibration_pairs();
     let mut widened = None;
     runner.wanted = Some(Wanted::Pairs(wanted as usize));
     while ended.is_none() && pairs.len() < wanted as usize {

@@ -289,8 +289,9 @@ impl Evaluator<'_> {
         // The warm-up counts for the gates only: it was not there to be timed.
         let timed: Vec<Values> = pairs.iter().map(|pair: &Pair| pair.challenger.clone()).collect();
         record.measured.metrics = medians(if timed.is_empty() { &samples } else { &timed });
+        let unwarmed = by == By::TwoPairs || !config.rule.preset.warms_up();
         if let (false, Some(warm_up), Some(timed)) =
-            (by == By::TwoPairs || timed.is_empty(), samples.first(), &record.measured.metrics)
+            (unwarmed || timed.is_empty(), samples.first(), &record.measured.metrics)
         {
             record.measured.slow_start = slow_start(&config.metric, warm_up, timed, histories.primary.tau);
         }

@@ -44,6 +44,10 @@ pub struct PairRunner<'a> {
     challenger: &'a Built,
     /// Seed of coins, prompts and padding.
     seed: u64,
+    /// Each side runs once before the first pair.
+    pub warms_up: bool,
+    /// Seeds for the pairs, in turn, where they are not to be drawn.
+    pub seeds: Vec<u64>,
     /// The samples that were not timed: the challenger's, the incumbent's.
     pub warm: Vec<Values>,
     /// Its metrics are exact: the machine voids no pair.
@@ -122,7 +126,9 @@ impl<'a> PairRunner<'a> {
             world,
             sampler,
             limits: &config.machine,
-            clock: config.metric.clock(),
+            clock: config.clock(),
+            warms_up: config.rule.preset.warms_up(),
+            seeds: vec![],
             pauses: Pauses::of_trial(&config.machine, 0),
             counts_all: false,
             moved: 0,
@@ -157,6 +163,9 @@ impl<'a> PairRunner<'a> {
     /// # Errors
     /// When the command cannot be started at all.
     pub fn warm_up(&mut self, look: &mut dyn FnMut(First, &Values) -> bool) -> Result<Option<PairResult>> {
+        if !self.warms_up {
+            return Ok(None);
+        }
         let draw = keep::draw(self.seed, WARM_UP);
         let mut scale = None;
         for side in [First::Challenger, First::Incumbent] {
@@ -204,7 +213,10 @@ impl<'a> PairRunner<'a> {
         look: &mut dyn FnMut(First, &Values) -> bool,
     ) -> Result<PairResult> {
         loop {
-            let draw = keep::draw(self.seed, self.drawn);
+            let mut draw = keep::draw(self.seed, self.drawn);
+            if let Some(seed) = self.seeds.get(self.drawn as usize % self.seeds.len().max(1)) {
+                draw.prompts = *seed;
+            }
             // Before the machine is watched. Those who look on are told the gains apart.
             self.world.status_file.stage(doing.split(" [").next().unwrap_or(doing));
             let watch = Stopwatch::start();

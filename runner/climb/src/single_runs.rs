@@ -39,7 +39,7 @@ impl<'a> SingleRunner<'a> {
     pub fn new(world: &'a World, config: &'a Config, harness: &'a Built) -> Self {
         let sampler = world.sampler(config, harness);
         let limits = &config.machine;
-        let (clock, pauses) = (config.metric.clock(), Pauses::of_trial(limits, 0));
+        let (clock, pauses) = (config.clock(), Pauses::of_trial(limits, 0));
         Self { world, sampler, limits, clock, pauses, void_runs: vec![], taken: 0 }
     }
 

@@ -13,9 +13,10 @@ use piton_core::rule::settings::Preset;
 use piton_core::run::forecast::{self, Forecast, Wanted};
 use piton_core::run::pair_history::{MetricHistory, exact};
 use piton_core::run::rechecks;
-use piton_core::run::summary::{Again, Verification};
+use piton_core::run::summary::{Again, HeldOut, Verification};
 use piton_core::trial::record::{Pair, Record, Sides};
 use piton_system::clock::{self, Stopwatch};
+use piton_system::config::{Config, Holdout};
 use piton_system::git::Id;
 use piton_system::host;
 use piton_system::terminal::Tone;
@@ -24,13 +25,23 @@ const WHAT: &str = "nothing was verified";
 
 /// Pairs of a verification: its 95 % interval is then the 6th and the 15th of them.
 pub const PAIRS: u32 = 20;
+/// The same where a pair is two runs of training: the interval is then all of them.
+pub const PAIRS_OF_TRAINING: u32 = 8;
 
-/// Measures the incumbent against the baseline in [`PAIRS`] fresh coin pairs; with `each`, every keep too.
+/// Measures the incumbent against the baseline in [`PAIRS`] fresh coin pairs, and on what is held out; with `each`, every keep too.
 ///
 /// # Errors
 /// Nothing kept, a side that does not build or cannot be measured, Ctrl-C. Nothing is recorded then.
 pub fn verify(session: &Session, each: bool) -> Result<Verification> {
-    let verifier = Verifier { world: session.world, book: &session.book, harness: &session.harness };
+    let config = &session.book.config;
+    let held_out = config.held_out();
+    let verifier = Verifier {
+        world: session.world,
+        book: &session.book,
+        harness: &session.harness,
+        holdout: config.holdout.as_ref().zip(held_out.as_ref()),
+    };
+    let pairs = if config.rule.preset == Preset::Training { PAIRS_OF_TRAINING } else { PAIRS };
     let records = session.book.records()?;
     let keeps: Vec<&Record> = records.iter().filter(|record| record.outcome.kept()).collect();
     // Not the last keep, where provisional ones were taken back.
@@ -54,15 +65,15 @@ pub fn verify(session: &Session, each: bool) -> Result<Verification> {
     let pairs = verifier.pairs(
         (&baseline, &head),
         &records,
-        seed,
-        &mut |pairs| pairs.len() < PAIRS as usize,
-        Wanted::Pairs(PAIRS as usize),
+        &Drawn { config, seed, seeds: &[] },
+        &mut |taken| taken.len() < pairs as usize,
+        Wanted::Pairs(pairs as usize),
         "HEAD against the baseline",
     )?;
     let pairs = pairs
         .map_err(|sick| fails(sick, ("HEAD", last.trial), ("the baseline", 0), &session.book.run.name))?;
     let gains: Vec<Gain> = pairs.iter().map(|pair| pair.gain).collect();
-    let interval = Gain::sign_interval(&gains, 0.025).expect("twenty pairs have one");
+    let interval = Gain::sign_interval(&gains, 0.025).expect("so many pairs have one");
     let mut verification = Verification {
         run: session.book.run.name.clone(),
         at: clock::now(),
@@ -74,6 +85,7 @@ pub fn verify(session: &Session, each: bool) -> Result<Verification> {
         high: interval.1,
         naive: keeps.iter().filter_map(|record| record.outcome.estimate()).map(|e| e.gain).sum(),
         pairs,
+        held_out: verifier.held_out((&baseline, &head), &records, "HEAD against the baseline")?,
         each: vec![],
         seconds: 0.0,
     };
@@ -98,9 +110,40 @@ struct Verifier<'a> {
     world: &'a World,
     book: &'a Book,
     harness: &'a Built,
+    /// What is held out, and the experiment that measures it.
+    holdout: Option<(&'a Holdout, &'a Config)>,
+}
+
+/// What pairs are taken by.
+struct Drawn<'a> {
+    config: &'a Config,
+    /// Seed of coins, and of prompts where these have none of their own.
+    seed: u64,
+    /// The seeds of prompts, in turn.
+    seeds: &'a [u64],
 }
 
 impl Verifier<'_> {
+    /// What the gain is on what is held out; `None` where nothing is.
+    fn held_out(&self, sides: (&Built, &Built), records: &[Record], doing: &str) -> Result<Option<HeldOut>> {
+        let Some((holdout, config)) = self.holdout else { return Ok(None) };
+        let drawn = Drawn { config, seed: host::fresh_seed()?, seeds: &holdout.seeds };
+        let wanted = holdout.pairs as usize;
+        let more = &mut |pairs: &[Pair]| pairs.len() < wanted;
+        let doing = format!("{doing}, on what is held out");
+        let pairs = self.pairs(sides, records, &drawn, more, Wanted::Pairs(wanted), &doing)?;
+        // No gate is asked of it.
+        let pairs = pairs.map_err(|_| Error::new(WHAT))?;
+        let gains: Vec<Gain> = pairs.iter().map(|pair| pair.gain).collect();
+        let (low, high) = Gain::sign_interval(&gains, 0.025).expect("so many pairs have one");
+        Ok(Some(HeldOut {
+            gain: Gain::median(&gains).unwrap_or(Gain::ZERO),
+            low,
+            high,
+            pairs: wanted as u32,
+        }))
+    }
+
     /// One keep: against its own incumbent, and HEAD against HEAD without it.
     fn again(&self, keep: &Record, last: &Record, records: &[Record]) -> Result<Again> {
         let repo = &self.world.repo;
@@ -114,11 +157,14 @@ impl Verifier<'_> {
             self.asked(&parent, &kept, records, &format!("{name} against its own incumbent"))?.map_err(
                 |sick| fails(sick, ("the keep", keep.trial), ("its incumbent", over), &self.book.run.name),
             )?;
+        let held_out =
+            self.held_out((&parent, &kept), records, &format!("{name} against its own incumbent"))?;
         let told = |without| Again {
             trial: keep.trial,
             description: keep.claimed.description.clone(),
             recorded: keep.outcome.estimate().map_or(Gain::ZERO, |e| e.gain),
             own,
+            held_out: held_out.clone(),
             without,
         };
         let without = match repo.without(
@@ -166,7 +212,8 @@ impl Verifier<'_> {
         let seed = host::fresh_seed()?;
         let more = &mut |pairs: &[Pair]| decide(pairs).0 == Verdict::Continue;
         let like = Wanted::Like(Forecast::of(&records[records.len().saturating_sub(forecast::LAST)..]));
-        Ok(self.pairs((from, to), records, seed, more, like, doing)?.map(|pairs| {
+        let drawn = Drawn { config: &self.book.config, seed, seeds: &[] };
+        Ok(self.pairs((from, to), records, &drawn, more, like, doing)?.map(|pairs| {
             let (verdict, estimate, _) = decide(&pairs);
             (estimate.gain, estimate.pairs, matches!(verdict, Verdict::Keep(_)))
         }))
@@ -176,15 +223,16 @@ impl Verifier<'_> {
         &self,
         sides: (&Built, &Built),
         records: &[Record],
-        seed: u64,
+        drawn: &Drawn,
         more: &mut dyn FnMut(&[Pair]) -> bool,
         wanted: Wanted,
         doing: &str,
     ) -> Result<std::result::Result<Vec<Pair>, FailedSide>> {
-        let gates = &self.book.config.gates;
+        let gates = &drawn.config.gates;
         let mut samples = Samples::default();
         let mut look = |side, values: &Values| samples.look(gates, side, values);
-        let mut runner = PairRunner::new(self.world, &self.book.config, self.harness, sides, seed);
+        let mut runner = PairRunner::new(self.world, drawn.config, self.harness, sides, drawn.seed);
+        runner.seeds = drawn.seeds.to_vec();
         runner.wanted = Some(wanted);
         runner.exact =
             records.first().is_some_and(|first| exact(&first.measured.pairs, &self.book.config.judging()));

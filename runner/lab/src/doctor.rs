@@ -168,12 +168,8 @@ pub struct KnownMachine {
 }
 
 /// Looks at the machine, with what the latest run knows of it.
-pub fn examine(
-    (settings, metric): (&Settings, &Metric),
-    limits: &Limits,
-    known: KnownMachine,
-    walls: &Found,
-) -> Findings {
+pub fn examine(config: &Config, known: KnownMachine, walls: &Found) -> Findings {
+    let (settings, metric, limits) = (&config.rule, &config.metric, &config.machine);
     let meter = Meter::start();
     clock::wait(WATCH);
     let now = meter.stop();
@@ -184,7 +180,7 @@ pub fn examine(
     // What is much of a unit nobody knows.
     let resolves_pct = resolves.filter(|_| metric.scale() == Scale::Ratio).map(Gain::percent);
     let (mut unfit, advice) =
-        judge(settings, (limits, metric.clock()), &now, governor.as_deref(), resolves_pct, known);
+        judge(settings, (limits, config.clock()), &now, governor.as_deref(), resolves_pct, known);
     if walls.level < Level::Strong {
         unfit.push(format!("the walls reach the level {}: a score could be forged", walls.level));
     }
@@ -234,7 +230,9 @@ fn judge(
         unfit.push(format!("the noise is so high that gains below {pct:.0} % are mostly missed"));
     }
     // Single runs against the baseline's suit a metric that does not drift, which only its owner knows.
-    if let Some(pair_s) = known.pair_s.filter(|_| settings.preset != Preset::Replicates) {
+    if let Some(pair_s) =
+        known.pair_s.filter(|_| !matches!(settings.preset, Preset::Replicates | Preset::Training))
+    {
         let turn_s = known.turn_s.unwrap_or(TURN_S);
         let fitting = fitting(pair_s / turn_s);
         if fitting != settings.preset {

@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use piton_core::trial::scope::Scope;
 use serde_json::Value;
 
-pub use text::{measure_sh, piton_toml, program_md};
+pub use text::{measure_sh, piton_part, piton_toml, program_md};
 
 /// The file that the agent is told to read.
 pub const PROGRAM: &str = "program.md";
@@ -51,6 +51,8 @@ pub struct Facts {
     pub programs: BTreeSet<String>,
     /// Of [`MODULES`], those that the project's Python can import, or could once its lock is obeyed.
     pub modules: BTreeSet<String>,
+    /// Whether a graphics card of NVIDIA's is here.
+    pub nvidia: bool,
     /// The system's Python, where that can import some of them and the one that is first in PATH none.
     pub system_python: Option<String>,
 }
@@ -106,6 +108,7 @@ pub fn tells(path: &str) -> bool {
         "meson.build",
         "asv.conf.json",
         "train.py",
+        "prepare.py",
     ];
     let bench = path.to_ascii_lowercase();
     let source = [".rs", ".py", ".js", ".mjs", ".cjs", ".ts", ".mts", ".go", ".c", ".cc", ".cpp", ".sh"];
@@ -231,6 +234,18 @@ pub struct Draft {
     pub timeout_s: u32,
     /// `measure.sh`, where one is needed.
     pub script: Option<String>,
+    /// Further lines of `[measure]`: what it opens of the machine.
+    pub opens: String,
+    /// The metric that says how much memory a sample took.
+    pub memory: Option<&'static str>,
+    /// Files that are sealed and that the measuring command needs, with their text.
+    pub files: Vec<(String, String)>,
+    /// What ends a run of training: a line of `[rule]`.
+    pub budget: Option<&'static str>,
+    /// Tables at the end of the file: guards.
+    pub guards: String,
+    /// Whether a `program.md` of such a project tells an agent to do by itself what piton does.
+    pub by_itself: bool,
     /// The preset of the rule, where the standard one does not fit.
     pub preset: Option<&'static str>,
     /// Files that a command of the ecosystem makes first: a path and the command.
@@ -262,6 +277,12 @@ impl Draft {
             repeat: 1,
             timeout_s: 120,
             script: None,
+            opens: String::new(),
+            memory: None,
+            files: vec![],
+            budget: None,
+            guards: String::new(),
+            by_itself: false,
             preset: None,
             makes: vec![],
             install: vec![],

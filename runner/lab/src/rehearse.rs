@@ -39,8 +39,8 @@ pub fn run(
     let mut rows = vec![];
     let mut runner = PairRunner::new(world, &config, &harness, (&incumbent, &again), host::fresh_seed()?);
     let mut calibration = vec![];
-    for pair in 1..=config.rule.calibration_pairs {
-        let doing = format!("calibration, pair {pair} of {}", config.rule.calibration_pairs);
+    for pair in 1..=config.rule.calibration_pairs() {
+        let doing = format!("calibration, pair {pair} of {}", config.rule.calibration_pairs());
         match runner.next_pair(&doing, &mut |_, _| true)? {
             PairResult::Pair(raw) => calibration.push(raw),
             other => return Err(other.error(WHAT, limit_s)),

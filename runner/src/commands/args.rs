@@ -45,6 +45,9 @@ pub struct Cli {
     /// Minimum level of the walls around builds, measuring commands and agents: none, partial, strong or full; below it, piton starts nothing.
     #[arg(long, global = true, default_value = "strong", value_name = "LEVEL")]
     pub(super) confinement: Level,
+    /// The experiment in the directory experiments/NAME of this repository, rather than that of this directory.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(super) experiment: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,7 +1,7 @@
 //! Which run, and which experiment, a command is about.
 
 use piton_core::base::metric::Gain;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::args::Which;
 use piton_climb::ledger_witness;
@@ -9,7 +9,7 @@ use piton_core::base::error::{Error, Result};
 use piton_core::run::summary;
 use piton_core::trial::record::Record;
 use piton_lab::doctor::KnownMachine;
-use piton_system::config::Config;
+use piton_system::config::{self, Config};
 use piton_system::git::Repo;
 use piton_system::ledger::{Ledger, Run};
 
@@ -40,6 +40,39 @@ pub(super) fn chosen(dir: &Path, which: &Which) -> Result<(Repo, Ledger, Run)> {
     };
     Ok((repo, ledger, run))
 }
+
+/// The directory of the experiment of this name, in the repository that holds `dir`: `experiments/NAME`.
+///
+/// # Errors
+/// None of that name.
+pub(super) fn named(dir: &Path, name: &str) -> Result<PathBuf> {
+    let all = Repo::open(dir)?.root().join(EXPERIMENTS);
+    let has = |dir: &Path| dir.join(config::FILE).is_file();
+    let found = all.join(name);
+    if !name.contains('/') && has(&found) {
+        return Ok(found);
+    }
+    let mut names: Vec<String> = std::fs::read_dir(&all)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| has(&entry.path()))
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    let there = if names.is_empty() {
+        "none is there".to_owned()
+    } else {
+        format!("there are: {}", names.join(", "))
+    };
+    Err(Error::usage(format!("there is no experiment `{name}` in this repository"))
+        .cause(format!("{EXPERIMENTS}/{name}/{} is not there", config::FILE))
+        .note("nothing was started and nothing was changed")
+        .hint(format!("{there}; without --experiment, the one of this directory is meant")))
+}
+
+/// Where the experiments of a repository lie that has several.
+const EXPERIMENTS: &str = "experiments";
 
 /// The run that is meant where none is named.
 fn here(repo: &Repo, ledger: &Ledger) -> Result<Option<Run>> {

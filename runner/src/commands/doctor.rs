@@ -16,8 +16,7 @@ use piton_system::terminal;
 pub(super) fn run(dir: &Path, attempt: bool, pairs: Option<u32>, json: bool) -> Result<u8> {
     let (config, known) = experiment(dir)?;
     let world = world(dir, Level::None)?;
-    let mut found =
-        doctor::examine((&config.rule, &config.metric), &config.machine, known, world.walls.found());
+    let mut found = doctor::examine(&config, known, world.walls.found());
     found.opened = doctor::opened(&config);
     if let Some(pairs) = pairs {
         found.noise = Some(noise::run(&world, pairs)?);

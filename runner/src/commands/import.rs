@@ -19,11 +19,21 @@ use piton_system::terminal;
 /// Largest file that is read, in bytes.
 const BYTES: u64 = 64 << 20;
 
-/// Reads the file of another tool and keeps what it claims under a name.
+/// `piton import`: reads the file of another tool and keeps what it claims under a name.
 ///
 /// # Errors
 /// A file that is none of that tool's, a name that is taken, a disk that refuses.
 pub(super) fn run(dir: &Path, args: &ImportArgs) -> Result<u8> {
+    let imported = keep(dir, args)?;
+    tell(&imported, args);
+    Ok(exit::DONE)
+}
+
+/// Keeps what the file claims.
+///
+/// # Errors
+/// A file that is none of that tool's, a name that is taken, a disk that refuses.
+pub(super) fn keep(dir: &Path, args: &ImportArgs) -> Result<Imported> {
     let what = format!("{} was not imported", args.file.display());
     let mut bytes = vec![];
     let file = fs::File::open(dir.join(&args.file)).context(&what)?;
@@ -62,6 +72,10 @@ pub(super) fn run(dir: &Path, args: &ImportArgs) -> Result<u8> {
     file.write_all(terminal::pretty(&imported).as_bytes()).context(&what)?;
     file.as_file().sync_all().context(&what)?;
     file.persist(&path).map_err(|e| Error::new(&what).cause(e.error))?;
+    Ok(imported)
+}
+
+fn tell(imported: &Imported, args: &ImportArgs) {
     let facts = json!({
         "run": imported.name, "trials": imported.claims.len(), "skipped": imported.skipped, "earlier": imported.earlier, "measured_by_piton": false
     });
@@ -83,7 +97,6 @@ pub(super) fn run(dir: &Path, args: &ImportArgs) -> Result<u8> {
             imported.name
         )
     });
-    Ok(exit::DONE)
 }
 
 /// Where an imported run lies.

@@ -5,6 +5,7 @@
 
 mod asked;
 mod attempt;
+mod existing;
 mod gather;
 mod install;
 mod told;
@@ -43,6 +44,8 @@ struct Report {
     wrote: Vec<String>,
     /// Files that were there, and are as they were.
     left: Vec<String>,
+    /// What is to be known of files that were there.
+    notes: Vec<String>,
     /// Commands that installed what it needs.
     installed: Vec<String>,
     /// What is to be seen to.
@@ -73,6 +76,7 @@ impl Report {
             checks: chosen.checks.iter().map(|check| check.name.clone()).collect(),
             wrote: vec![],
             left: vec![],
+            notes: vec![],
             installed: vec![],
             needs: chosen
                 .install
@@ -131,6 +135,7 @@ pub(super) fn run(dir: &Path, least: Level, args: &InitArgs) -> Result<u8> {
     }
     let chosen = named(&candidates, &bench);
     let mut report = Report { installed, ..Report::of(chosen, &candidates) };
+    existing::results(dir, args.import, &mut report)?;
     let fresh = !dir.join(config::FILE).exists();
     write(dir, chosen, &facts, fresh, &mut report)?;
     let sure = chosen.needs.is_empty() && chosen.install.is_empty();
@@ -208,10 +213,16 @@ fn write(dir: &Path, draft: &Draft, facts: &Facts, fresh: bool, report: &mut Rep
     } else {
         report.left.push(config::FILE.to_owned());
     }
+    if fresh {
+        files.extend(draft.files.iter().map(|(name, text)| (name.as_str(), text.clone())));
+    }
     files.push((PROGRAM, draft::program_md(draft)));
     for (name, text) in files {
         let list = if create(&dir.join(name), &text)? { &mut report.wrote } else { &mut report.left };
         list.push(name.to_owned());
+    }
+    if draft.by_itself {
+        existing::program(dir, draft, report)?;
     }
     if fresh {
         make(dir, draft, report);

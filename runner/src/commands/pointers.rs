@@ -15,6 +15,8 @@ use piton_system::terminal;
 
 const BEGIN: &str = "<!-- piton: begin. `piton init --agents` writes this block anew. -->";
 const END: &str = "<!-- piton: end -->";
+/// Begins what is put once, and is the user's from then on.
+const PUT: &str = "<!-- piton: begin. `piton init` put this above what was here. -->";
 
 /// What is said to an agent to set it to work.
 const PASTE: &str = "Read program.md and do what it says.";
@@ -46,7 +48,7 @@ With the MCP server `piton` the tools `run`, `wait`, `status`, `history` and `no
 
 /// What became of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Did {
+pub(super) enum Did {
     Wrote,
     Same,
     /// It is not ours to change, and why.
@@ -89,6 +91,17 @@ pub(super) fn write(root: &Path, kinds: &[AgentKind]) -> Result<()> {
     }
     terminal::answer(&told(&done, kinds, root.join("program.md").is_file()));
     Ok(())
+}
+
+/// Puts a part of piton's above what this file holds, where it has none. Returns what became of it.
+///
+/// # Errors
+/// A file that cannot be written.
+pub(super) fn put_above(path: &Path, text: &str) -> Result<Did> {
+    change(path, &|old| match old.unwrap_or_default() {
+        old if old.contains(PUT) => Ok(old.to_owned()),
+        old => Ok(format!("{PUT}\n{text}\n{END}\n\n{old}")),
+    })
 }
 
 /// Writes what `make` makes of a file's text, whole.

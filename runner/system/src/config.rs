@@ -5,6 +5,7 @@
 mod benchmarks;
 mod checks;
 mod evidence;
+mod holdout;
 mod meters;
 mod opens;
 mod placeholders;
@@ -30,6 +31,7 @@ use piton_core::trial::scope::{self, Scope};
 use piton_core::trial::text::clean;
 
 pub use checks::CheckCommand;
+pub use holdout::Holdout;
 pub use opens::{GPUS, Opens};
 pub use placeholders::fill;
 
@@ -55,6 +57,9 @@ pub struct Config {
     pub build: Option<Build>,
     /// How a side is measured.
     pub measure: Measure,
+    /// What is kept back from a climb, and asked by `piton verify`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub holdout: Option<Holdout>,
     /// What says whether a challenger is still correct.
     #[serde(
         default,
@@ -386,6 +391,7 @@ impl Config {
         positive("measure.timeout_s", self.measure.timeout_s)
             .or_else(|| self.reading_problem())
             .or_else(|| self.check_problem())
+            .or_else(|| self.holdout_problem())
             .or_else(|| self.meter_problem())
             .or_else(|| self.scope.problem())
             .or_else(|| self.rule.problem())

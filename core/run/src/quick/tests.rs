@@ -61,7 +61,7 @@ fn what_processor_time_does_not_see_is_climbed_by_the_wall_clock() {
 
 #[test]
 fn what_a_preset_resolves_is_what_its_rule_does_at_any_noise() {
-    let presets = [Preset::Thorough, Preset::Standard, Preset::Frugal, Preset::Provisional];
+    let presets = [Preset::Thorough, Preset::Standard, Preset::Frugal, Preset::Provisional, Preset::Training];
     for (preset, tau) in presets.into_iter().zip([0.002, 0.01, 0.05, 0.02]) {
         let settings = Settings { preset, ..Settings::default() };
         let question = Question::better_on(&settings, Scale::Ratio, tau);

@@ -28,7 +28,7 @@ impl Climber<'_, '_> {
         let config = &session.book.config;
         let meter = Meter::start();
         clock::wait(WATCH);
-        if config.machine.spoils(config.metric.clock(), &meter.stop()).is_some() {
+        if config.machine.spoils(config.clock(), &meter.stop()).is_some() {
             return Ok(());
         }
         match self.session.retake_in(self.work, trial, self.owner)? {

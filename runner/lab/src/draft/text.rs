@@ -103,7 +103,8 @@ fn metric(draft: &Draft) -> String {
         }
         Figure::Report(..) => "[metric]\n# The geometric mean of all benchmarks that the baseline has; none of them may get much worse. Name some for others: [\"a\", \"b\"].\nof = \"all\"\n".to_owned(),
         Figure::Printed { name, direction, .. } => {
-            format!("[metric]\nname = {}    # as the command prints it\ndirection = \"{direction}\"\n", quoted(name))
+            let memory = draft.memory.map_or_else(String::new, |name| format!("memory = {}\n", quoted(name)));
+            format!("[metric]\nname = {}    # as the command prints it\ndirection = \"{direction}\"\n{memory}", quoted(name))
         }
     }
 }
@@ -167,6 +168,7 @@ fn measure(draft: &Draft) -> String {
     if !draft.env.is_empty() {
         text.push_str(&format!("env = {}\n", table(&draft.env)));
     }
+    text.push_str(&draft.opens);
     if draft.repeat > 1 {
         text.push_str(&format!("repeat = {}\n", draft.repeat));
     }
@@ -178,13 +180,21 @@ fn rule(draft: &Draft) -> String {
         .preset
         .map_or_else(|| "# preset = \"standard\"".to_owned(), |preset| format!("preset = \"{preset}\""));
     let table = if draft.preset.is_some() { "[rule]" } else { "# [rule]" };
+    let presets = match draft.budget {
+        Some(_) => TRAINING,
+        None => COSTLY,
+    };
+    let budget = draft.budget.map_or_else(String::new, |budget| {
+        format!(
+            "budget = \"{budget}\"    # what ends a run of training: \"wall\", \"cpu\" or \"steps\", as the last word of the command above (measure.py says how)\n"
+        )
+    });
+    let guards = &draft.guards;
     format!(
-        r#"# How sure, and at what price. `piton rule explain` says what a preset means on this machine. For samples that cost minutes:
-# "provisional" keeps on two pairs and tests four keeps together; "replicates" compares single runs, and is right only where nothing drifts. Both ask
-# guards; neither asks [[second]] or as_good.
+        r#"# How sure, and at what price. `piton rule explain` says what a preset means on this machine. {presets}
 {table}
 {preset}
-# Each keep is measured again once, against what it was kept over; "end": all at the end of a climb; "off": never.
+{budget}# Each keep is measured again once, against what it was kept over; "end": all at the end of a climb; "off": never.
 # recheck = "each"
 
 # What it may not make worse than by so much: limit_pct in percent, or limit in the unit of the metric.
@@ -192,9 +202,16 @@ fn rule(draft: &Draft) -> String {
 # metric = "peak_memory_bytes"
 # direction = "lower"
 # limit_pct = 10.0
-"#
+{guards}"#
     )
 }
+
+/// Of the presets for samples that cost minutes.
+const COSTLY: &str = r#"For samples that cost minutes:
+# "provisional" keeps on two pairs and tests four keeps together; "replicates" compares single runs, and is right only where nothing drifts. Both ask
+# guards; neither asks [[second]] or as_good."#;
+const TRAINING: &str = r#"For runs of training:
+# "training" compares pairs that share their seed; "replicates" compares single runs, for what cannot share one."#;
 
 /// `measure.sh`, where the draft needs one.
 pub fn measure_sh(draft: &Draft) -> Option<String> {
@@ -219,6 +236,24 @@ fn trusted(draft: &Draft) -> &'static str {
             "**The edited program prints the figure**: code in an edit could print any. The walls and the seal do not change that."
         }
     }
+}
+
+/// What is put above a `program.md` that was there, of a project whose own tells an agent to run, commit and loop by itself.
+pub fn piton_part(draft: &Draft) -> String {
+    let editable = draft.editable.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", ");
+    format!(
+        r#"## Under piton
+
+piton runs, measures, commits and resets here. Where what follows says otherwise, this holds:
+
+1. Edit **only {editable}**, by **one idea** that can be kept or thrown away by itself. All else is sealed.
+2. Do not run the training, do not commit, do not switch branches, do not write `results.tsv`: piton does. Read what was tried in the brief
+   (`$PITON_BRIEF`, or `piton brief`).
+3. Under `piton climb`: leave `{{"description": "what you tried", "hypothesis": "why", "family": "kind of idea", "expected_gain": 1}}` in the file
+   `$PITON_PROPOSAL`, and stop; you are called again. If you drive it yourself: `piton trial -m "what you tried"`, and `piton wait` while it answers that
+   the trial is still under way.
+4. A figure is no verdict: each change is measured in pairs against the best so far, both with one seed, and the next pair with another."#
+    )
 }
 
 /// `program.md`.

@@ -8,12 +8,13 @@ use crate::replacement::Replacement;
 use piton_core::trial::changes::Sources;
 use piton_system::config;
 
-/// Attacks on any experiment, and on the built-in one.
-const FILES: [&str; 4] = [
+/// Attacks on any experiment, and on the built-in ones.
+const FILES: [&str; 5] = [
     include_str!("../../attacks/any.toml"),
     include_str!("../../attacks/answers.toml"),
     include_str!("../../attacks/walls.toml"),
     include_str!("../../attacks/kernel.toml"),
+    include_str!("../../attacks/training.toml"),
 ];
 
 /// A file of attacks.

@@ -15,8 +15,8 @@ use piton_core::run::pair_history::MetricHistory;
 /// Trials that one machine sees, one after the other, as a run of the product does.
 pub(super) const SESSION: u32 = 100;
 const SIGMAS: [f64; 4] = [0.005, 0.02, 0.05, 0.10];
-pub(super) const PRESETS: [Preset; 4] =
-    [Preset::Thorough, Preset::Standard, Preset::Frugal, Preset::Provisional];
+pub(super) const PRESETS: [Preset; 5] =
+    [Preset::Thorough, Preset::Standard, Preset::Frugal, Preset::Provisional, Preset::Training];
 
 /// What the trials of a cell have in common. tau is learnt as the product learns it, from 8 pairs and then
 /// from the trials, except where `known_tau` is given.
@@ -281,7 +281,7 @@ pub fn both_orders(cell_runner: &CellRunner, report: &mut SimulationReport) {
                 last = if first == First::Incumbent { First::Challenger } else { First::Incumbent };
                 history.pair_after(Some(before), first, &value(incumbent), &value(challenger));
             };
-            (0..settings.calibration_pairs).for_each(|_| pair(&mut history, 0.0, 0.0, false));
+            (0..settings.calibration_pairs()).for_each(|_| pair(&mut history, 0.0, 0.0, false));
             history.end(true);
             for _ in 0..trials {
                 let mut spaced = false;
@@ -357,7 +357,7 @@ pub fn seeded(cell_runner: &CellRunner, report: &mut SimulationReport) {
                     if random.word() & 1 == 0 { First::Incumbent } else { First::Challenger }
                 };
                 let seeds: Vec<Values> =
-                    (0..settings.calibration_pairs).map(|_| value(random.normal())).collect();
+                    (0..settings.calibration_pairs()).map(|_| value(random.normal())).collect();
                 for same in &seeds {
                     history.pair(first(&mut random), same, same);
                 }

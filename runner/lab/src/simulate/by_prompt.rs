@@ -152,7 +152,7 @@ impl BettingRun {
     fn begin(stake: Stake, pairs: PromptPairs, random: Random, settings: &Settings) -> Self {
         let machine = Machine::new(NoiseModel::Prompts(pairs), random);
         let mut run = Self { stake, machine, scales: BTreeMap::new() };
-        for _ in 0..settings.calibration_pairs {
+        for _ in 0..settings.calibration_pairs() {
             for (family, gain) in run.gains(0.0.into()) {
                 run.scales.entry(family).or_default().null_pairs(&[gain]);
             }

@@ -67,7 +67,7 @@ fn coin_pairs(random: Random, noise: NoiseModel) -> NightFigures {
     let settings = Settings::default();
     let mut session = SimulatedRun::new(Machine::new(noise, random));
     session.calibrate(&settings);
-    let (mut head, mut falsely, mut pairs) = (0.0, 0.0, settings.calibration_pairs + FINAL_PAIRS);
+    let (mut head, mut falsely, mut pairs) = (0.0, 0.0, settings.calibration_pairs() + FINAL_PAIRS);
     for _ in 0..PROPOSALS {
         let effect = proposal(session.random());
         let tried = session.trial(&settings, &Question::better(&settings, session.tau()), effect);

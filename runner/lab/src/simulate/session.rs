@@ -37,7 +37,7 @@ impl SimulatedRun {
     pub fn calibrate(&mut self, settings: &Settings) {
         let (seed, tau) = (self.machine.random.word(), self.tau());
         let pairs: Vec<_> =
-            (0..settings.calibration_pairs).map(|pair| self.measure(seed, pair, 0.0.into())).collect();
+            (0..settings.calibration_pairs()).map(|pair| self.measure(seed, pair, 0.0.into())).collect();
         self.machine.choose(&pairs.iter().map(|(_, pair)| pair.clone()).collect::<Vec<_>>());
         let gains: Vec<f64> = pairs.iter().map(|(first, pair)| self.gain(*first, pair, tau)).collect();
         self.history.null_pairs(&gains);

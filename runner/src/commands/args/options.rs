@@ -40,6 +40,9 @@ pub(crate) struct InitArgs {
     /// network.
     #[arg(long, conflicts_with = "agents")]
     pub install: bool,
+    /// Keep what a results.tsv of another tool says as claims, which `piton log --run NAME` shows; the file stays as it is.
+    #[arg(long, conflicts_with = "agents")]
+    pub import: bool,
     /// Commit the files that it wrote, where the try worked: a run begins from a commit.
     #[arg(long, conflicts_with = "agents")]
     pub commit: bool,

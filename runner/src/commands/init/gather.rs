@@ -36,6 +36,7 @@ pub(super) fn facts(repo: &Repo, dir: &Path, within: &str, commit: Option<Id>) -
     let there = |path: &&str| dir.join(path).is_dir() && !repo.tracks(&scope::join(within, path));
     facts.ignored = LINKED.into_iter().filter(there).map(str::to_owned).collect();
     let in_path = |name: &&str| process::absolute(name) != **name;
+    facts.nvidia = Path::new("/dev/nvidiactl").exists();
     facts.programs = PROGRAMS.into_iter().filter(in_path).map(str::to_owned).collect();
     if facts.files.contains_key("Cargo.toml") && facts.programs.contains("cargo") {
         match cargo(dir) {

@@ -33,6 +33,7 @@ pub(super) fn told(report: &Report) -> String {
     if !report.left.is_empty() {
         text.push_str(&format!("left as it is: {}\n", report.left.join(", ")));
     }
+    report.notes.iter().for_each(|note| text.push_str(&format!("{note}\n")));
     if let Some(asked) = &report.set_up {
         text.push_str(&asked::told(asked, !report.wrote.is_empty()));
     }

@@ -5,7 +5,9 @@ use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 
-use super::{Build, CheckCommand, Config, Gate, Guard, Knob, Limits, Measure, Metric, Scope, Search};
+use super::{
+    Build, CheckCommand, Config, Gate, Guard, Holdout, Knob, Limits, Measure, Metric, Scope, Search,
+};
 use super::{SecondaryMetric, Settings, TradeOff};
 
 const DOCUMENT: &str = include_str!("../../../../docs/piton-toml.md");
@@ -84,6 +86,7 @@ fn every_key_that_is_read_has_its_line_and_no_other_has() {
         ("build", keys::<Build>()),
         ("measure", keys::<Measure>()),
         ("check", keys::<CheckCommand>()),
+        ("holdout", keys::<Holdout>()),
         ("rule", keys::<Settings>()),
         ("search", keys::<Search>()),
         ("second", keys::<SecondaryMetric>()),

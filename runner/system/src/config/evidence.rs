@@ -1,6 +1,7 @@
 //! A metric that is judged by another one: the same work by a clock that others do not disturb.
 
-use piton_core::rule::settings::Guard;
+use piton_core::base::metric::Clock;
+use piton_core::rule::settings::{Budget, Guard};
 
 use super::Config;
 
@@ -13,6 +14,17 @@ impl Config {
             self.guards.push(Guard::percent(name, direction, 0.0));
         }
         self
+    }
+
+    /// What pairs are judged by, and so what can disturb them: [`Metric::clock`], but for runs of training, whose budget says it.
+    ///
+    /// [`Metric::clock`]: piton_core::base::metric::Metric::clock
+    pub fn clock(&self) -> Clock {
+        match self.rule.budget {
+            Budget::Wall => self.metric.clock(),
+            Budget::Cpu => Clock::Processor,
+            Budget::Steps => Clock::None,
+        }
     }
 
     /// What is impossible about `metric.evidence`, if anything.

@@ -119,6 +119,7 @@ fn kind(words: &str) -> Option<Value> {
         "count" | "bytes" | "seconds" | "pairs" | "trials" | "samples" => {
             json!({ "type": "integer", "minimum": 0 })
         }
+        "list of counts" => json!({ "type": "array", "items": { "type": "integer", "minimum": 0 } }),
         "command" => json!({ "type": "array", "items": { "type": "string" }, "minItems": 1 }),
         "`\"all\"` or list of texts" => json!({ "anyOf": [{ "enum": ["all"] }, texts] }),
         "list of paths" | "list of patterns" | "list of words" | "list of texts" => texts,

@@ -38,9 +38,11 @@ impl Config {
                     .to_owned(),
             );
         }
-        if measure.aim_s.is_some() && matches!(preset, Preset::Replicates | Preset::Provisional) {
+        if measure.aim_s.is_some()
+            && (preset == Preset::Provisional || preset == Preset::Replicates || !preset.warms_up())
+        {
             return Some(
-                "measure.aim_s is reached by a sample that is not timed, and [rule] preset = \"provisional\" or \"replicates\" takes none: leave one out"
+                "measure.aim_s is reached by a sample that is not timed, and [rule] preset = \"provisional\", \"replicates\" or \"training\" takes none: leave one out"
                     .to_owned(),
             );
         }

@@ -120,6 +120,7 @@ fn samples(schema: &Value) -> (Vec<Value>, Vec<Value>) {
         "number" => json!(0.5),
         "string" => json!("x"),
         "boolean" => json!(true),
+        "array" if schema["items"]["type"] == "integer" => json!([1]),
         "array" => json!(["x"]),
         "object" => json!({ "a": "x" }),
         other => panic!("{other}"),
