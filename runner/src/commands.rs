@@ -24,6 +24,7 @@ mod here;
 mod import;
 mod init;
 mod lines;
+mod load;
 mod log;
 mod mcp;
 mod noise;
@@ -105,6 +106,7 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
         Command::Trial { words, wait, json } => trial::run(dir, least, words.proposal(), wait, json),
         Command::Wait { timeout, json } => wait::run(dir, timeout, json),
         Command::Mcp { block } => mcp::run(dir, least, block).map(|()| exit::DONE),
+        Command::Load(args) => load::run(dir, &args),
         Command::Quick(args) => quick::run(dir, &args),
         Command::Init(args) => init::run(dir, least, &args),
         Command::Again { trial, which } => again::run(dir, least, trial, &which),

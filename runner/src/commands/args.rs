@@ -4,6 +4,7 @@
 mod documented;
 mod groups;
 mod lab;
+mod load;
 mod options;
 mod values;
 mod version;
@@ -18,6 +19,7 @@ use piton_core::base::level::Level;
 pub(super) use groups::command;
 pub use groups::parse;
 pub(super) use lab::LabCommand;
+pub(super) use load::LoadArgs;
 pub(super) use options::{
     ClimbArgs, ExportArgs, ExportFormat, FinalizeArgs, ImportArgs, InitArgs, LogArgs, ProfileArgs,
     ProposalWords, QuickArgs, ReportArgs, SearchArgs, ServeArgs, Which,
@@ -58,6 +60,15 @@ pub(super) enum Command {
         after_help = "Examples: piton quick -- python3 bench.py\n          piton quick --write -- make bench\n\nExit status: 0 measured, 1 the command fails, 2 usage, 130 Ctrl-C."
     )]
     Quick(QuickArgs),
+    /// Measure a model server: tokens per second, time to the first token.
+    ///
+    /// Streams fresh prompts to an OpenAI-compatible server that runs already, at each concurrency or rate that you name, and shows what users of it would see: tokens per second, time
+    /// to the first text (TTFT), times between texts (ITL), time per token (TPOT), each at the 50th, 95th and 99th percentile, and what failed, with the server's words. Requests before
+    /// that warm it up and do not count. It stops nothing that it did not start. What each figure is: docs/sweeps.md.
+    #[command(
+        after_help = "Examples: piton load http://127.0.0.1:8080 --concurrency 1,2,4\n          piton load http://127.0.0.1:8080 --rate 2,5 --slo ttft=500,itl=50\n\nExit status: 0 every request was answered, 1 some failed, 2 usage, 130 Ctrl-C."
+    )]
+    Load(LoadArgs),
     /// Begin a run by hand: seal, build, measure, make its branch.
     ///
     /// Seals the locked files, builds, measures the baseline and makes the branch piton/<run>. The checkout is switched to that branch; no file changes. Then edit, and `piton trial -m "..."`.

@@ -14,7 +14,7 @@ pub(super) const GROUPS: [(&str, &[&str]); 6] = [
         "Run",
         &[
             "quick", "init", "climb", "resume", "stop", "baseline", "trial", "wait", "accept", "again",
-            "note", "guard", "agents",
+            "note", "guard", "agents", "load",
         ],
     ),
     (
