@@ -39,6 +39,7 @@ mod report;
 mod rule;
 mod search;
 mod serve;
+mod server;
 mod show;
 mod simulate;
 mod status;
@@ -106,6 +107,7 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
         Command::Trial { words, wait, json } => trial::run(dir, least, words.proposal(), wait, json),
         Command::Wait { timeout, json } => wait::run(dir, timeout, json),
         Command::Mcp { block } => mcp::run(dir, least, block).map(|()| exit::DONE),
+        Command::Server(args) => server::run(&args),
         Command::Load(args) => load::run(dir, &args),
         Command::Quick(args) => quick::run(dir, &args),
         Command::Init(args) => init::run(dir, least, &args),

@@ -5,10 +5,15 @@
 //!
 //! [`reading`] is pure: it makes an answer of events and their times, and needs neither a socket nor a clock. [`client`] brings it both.
 
+pub mod agreement;
 pub mod answer;
 pub mod client;
 pub mod endpoint;
+pub mod infeasible;
 pub mod load;
 pub mod prompts;
 pub mod reading;
+pub mod recipe;
 pub mod request;
+pub mod sample;
+pub mod server;

@@ -6,6 +6,7 @@ mod groups;
 mod lab;
 mod load;
 mod options;
+mod server;
 mod values;
 mod version;
 
@@ -20,6 +21,7 @@ pub(super) use groups::command;
 pub use groups::parse;
 pub(super) use lab::LabCommand;
 pub(super) use load::LoadArgs;
+pub(super) use server::{Measured, ServerArgs};
 pub(super) use options::{
     ClimbArgs, ExportArgs, ExportFormat, FinalizeArgs, ImportArgs, InitArgs, LogArgs, ProfileArgs,
     ProposalWords, QuickArgs, ReportArgs, SearchArgs, ServeArgs, Which,
@@ -69,6 +71,9 @@ pub(super) enum Command {
         after_help = "Examples: piton load http://127.0.0.1:8080 --concurrency 1,2,4\n          piton load http://127.0.0.1:8080 --rate 2,5 --slo ttft=500,itl=50\n\nExit status: 0 every request was answered, 1 some failed, 2 usage, 130 Ctrl-C."
     )]
     Load(LoadArgs),
+    /// Measure recipes of a model server: what `[measure]` starts in a sweep.
+    #[command(hide = true)]
+    Server(ServerArgs),
     /// Begin a run by hand: seal, build, measure, make its branch.
     ///
     /// Seals the locked files, builds, measures the baseline and makes the branch piton/<run>. The checkout is switched to that branch; no file changes. Then edit, and `piton trial -m "..."`.
