@@ -13,7 +13,7 @@ use piton_core::run::tuner::{self, Knob};
 use piton_core::trial::proposal::Proposal;
 use piton_core::trial::record::Cost;
 use piton_core::trial::text::clean;
-use piton_server::recipe::Recipe;
+use piton_server::recipe::TrialRecipe;
 use piton_system::beneath;
 use piton_system::config::Config;
 use piton_system::process::{self, Runner};
@@ -260,7 +260,7 @@ fn tune(context: &CallContext) -> Result<Reply> {
     };
     if let Some(sweep) = &context.sweep {
         let text = source(&sweep.recipe).unwrap_or_default();
-        return match Recipe::parse(&text, sweep.config) {
+        return match TrialRecipe::parse(&text, sweep.config) {
             Ok(incumbent) => next_recipe(context, sweep, &incumbent),
             Err(why) => Ok(Reply::of(Call::Failed(format!("{}: {why}", sweep.recipe)), None)),
         };
@@ -276,14 +276,14 @@ fn tune(context: &CallContext) -> Result<Reply> {
     })
 }
 
-fn next_recipe(context: &CallContext, sweep: &SweepContext, incumbent: &Recipe) -> Result<Reply> {
+fn next_recipe(context: &CallContext, sweep: &SweepContext, incumbent: &TrialRecipe) -> Result<Reply> {
     let settings = sweep.config.sweep.clone().unwrap_or_default();
     let order = Order::named(&settings.proposer).unwrap_or(Order::OneAtATime);
     let axes: Vec<_> = context.knobs.iter().map(|knob| (knob.name.clone(), knob.values.clone())).collect();
     let Some(knobs) = recipes::next(&axes, &incumbent.knobs, &sweep.tried, order, sweep.seed) else {
         return Ok(Reply::of(Call::Exhausted, None));
     };
-    let recipe = Recipe { model: incumbent.model.clone(), knobs };
+    let recipe = TrialRecipe { model: incumbent.model.clone(), knobs };
     beneath::put(context.worktree, Path::new(&sweep.recipe), recipe.text().as_bytes())
         .context("the tuner's recipe was not written")?;
     Ok(Reply::of(Call::Done, Some(recipe.changes(incumbent))))

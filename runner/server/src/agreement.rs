@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::recipe::Recipe;
+use crate::recipe::TrialRecipe;
 
 /// The answers of a recipe to the prompts of the warm-up, which are the same for every recipe of a sweep.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Answers {
     /// Whose they are.
-    pub recipe: Recipe,
+    pub recipe: TrialRecipe,
     /// One for each prompt.
     pub answers: Vec<String>,
 }

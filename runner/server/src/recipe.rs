@@ -1,25 +1,27 @@
-//! A recipe: which model is served, and the value of every knob. What a trial of a sweep edits.
+//! The recipe of a trial: which model is served, and the value of every knob. What a trial of a sweep edits.
+//!
+//! Its file is one of [`piton_core::recipe`]. Path, flags and machine are not the trial's to say: the experiment has them.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
 
+use piton_core::recipe::{KnobValue, Model, Recipe};
 use piton_system::config::Config;
-use piton_system::config::sweep::{SET, UNSET};
+use piton_system::config::sweep::{OFF, ON, RECIPE, UNSET};
 
-/// A recipe as `recipe.toml` holds it.
+/// A recipe, held against its experiment.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Recipe {
+pub struct TrialRecipe {
     /// The name of a `[[model]]`.
     pub model: String,
-    /// The value of each knob: as its flag has it, `unset` for no flag, `set` for the flag alone.
+    /// The value of each knob: as its flag has it, `unset` or `false` for no flag, `true` for the flag alone.
     #[serde(default)]
     pub knobs: BTreeMap<String, String>,
 }
 
-impl Recipe {
+impl TrialRecipe {
     /// The model with every knob at its first value: where a sweep starts.
     pub fn first(config: &Config, model: &str) -> Self {
         Self { model: model.to_owned(), knobs: config.first_values() }
@@ -30,7 +32,9 @@ impl Recipe {
     /// # Errors
     /// Words of what is wrong.
     pub fn parse(text: &str, config: &Config) -> Result<Self, String> {
-        let read: Self = piton_system::config::toml_as(text)?;
+        let read = Recipe::from_toml(text, RECIPE).map_err(|error| error.cause.unwrap_or(error.what))?;
+        let knobs = read.knobs.into_iter().map(|(name, value)| (name, value.to_string())).collect();
+        let read = Self { model: read.model.name, knobs };
         if config.model(&read.model).is_none() {
             let known: Vec<&str> = config.models.iter().map(|model| model.name.as_str()).collect();
             return Err(format!("no [[model]] is called `{}`; there are {}", read.model, known.join(", ")));
@@ -47,13 +51,16 @@ impl Recipe {
         Ok(Self { model: read.model, knobs })
     }
 
+    /// The same as a recipe that names nothing of the machine.
+    pub fn plain(&self) -> Recipe {
+        let mut recipe = Recipe::of(Model { name: self.model.clone(), path: None });
+        recipe.knobs = self.knobs.iter().map(|(name, value)| (name.clone(), KnobValue::of_word(value))).collect();
+        recipe
+    }
+
     /// The text of its `recipe.toml`.
     pub fn text(&self) -> String {
-        let mut text = format!("model = {}\n\n[knobs]\n", quoted(&self.model));
-        for (name, value) in &self.knobs {
-            let _ = writeln!(text, "{name} = {}", quoted(value));
-        }
-        text
+        self.plain().to_toml()
     }
 
     /// The flags of its knobs, in the order of the experiment.
@@ -62,8 +69,9 @@ impl Recipe {
         for knob in &config.knobs {
             let Some((flag, value)) = knob.flag.as_ref().zip(self.knobs.get(&knob.name)) else { continue };
             match value.as_str() {
-                UNSET => {}
-                SET => flags.push(flag.clone()),
+                UNSET | OFF => {}
+                ON => flags.push(flag.clone()),
+                value if flag.contains("{value}") => flags.push(flag.replace("{value}", value)),
                 value => flags.extend([flag.clone(), value.to_owned()]),
             }
         }
@@ -93,12 +101,6 @@ impl Recipe {
     }
 }
 
-/// A text of TOML.
-fn quoted(text: &str) -> String {
-    // TOML's basic strings are JSON's, but for what no file of ours holds.
-    serde_json::to_string(text).expect("a text")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,25 +119,25 @@ values = ["unset", "q8_0"]
 [[knob]]
 name = "mmap"
 flag = "--no-mmap"
-values = ["unset", "set"]
+values = ["unset", "true"]
 "#;
 
     #[test]
     fn a_recipe_becomes_a_command_line_with_only_the_flags_that_are_set() {
         let config = Config::parse(EXPERIMENT).unwrap();
-        let first = Recipe::first(&config, "small");
+        let first = TrialRecipe::first(&config, "small");
         assert_eq!(first.command(&config, 81), ["llama-server", "--port", "81", "-m", "/m/small.gguf"]);
-        let other = Recipe::parse("model = \"small\"\n[knobs]\nkv = \"q8_0\"\nmmap = \"set\"", &config).unwrap();
+        let other = TrialRecipe::parse("[model]\nname = \"small\"\n[knobs]\nkv = \"q8_0\"\nmmap = true", &config).unwrap();
         assert_eq!(other.command(&config, 81)[5..], ["--cache-type-k", "q8_0", "--no-mmap"]);
-        assert_eq!(other.changes(&first), "kv unset -> q8_0, mmap unset -> set");
-        assert_eq!(Recipe::parse(&other.text(), &config).unwrap(), other);
+        assert_eq!(other.changes(&first), "kv unset -> q8_0, mmap unset -> true");
+        assert_eq!(TrialRecipe::parse(&other.text(), &config).unwrap(), other);
     }
 
     #[test]
     fn a_recipe_names_only_what_the_experiment_declares() {
         let config = Config::parse(EXPERIMENT).unwrap();
-        for bad in ["model = \"big\"", "model = \"small\"\n[knobs]\nport = \"1\"", "model = \"small\"\n[knobs]\nkv = \"\"", "kv = 1"] {
-            assert!(Recipe::parse(bad, &config).is_err(), "{bad}");
+        for bad in ["[model]\nname = \"big\"", "[model]\nname = \"small\"\n[knobs]\nport = \"1\"", "[model]\nname = \"small\"\n[knobs]\nkv = \"\"", "kv = 1"] {
+            assert!(TrialRecipe::parse(bad, &config).is_err(), "{bad}");
         }
     }
 }

@@ -14,7 +14,7 @@ use piton_system::config::sweep::{Feasible, Load};
 use crate::agreement::{self, Answers};
 use crate::infeasible::Infeasible;
 use crate::prompts::PromptSource;
-use crate::recipe::Recipe;
+use crate::recipe::TrialRecipe;
 use crate::request::{Api, Ask};
 use side::Side;
 
@@ -98,7 +98,7 @@ impl Experiment<'_> {
     ///
     /// # Errors
     /// When nothing can be started at all, or there are no prompts.
-    pub fn sample(&self, recipe: &Recipe, seed: u64) -> Result<Sampled<Measured>> {
+    pub fn sample(&self, recipe: &TrialRecipe, seed: u64) -> Result<Sampled<Measured>> {
         let mut side = match Side::open(self, 0, recipe)? {
             Ok(side) => side,
             Err(ended) => return Ok(ended.into()),
@@ -120,7 +120,7 @@ impl Experiment<'_> {
     ///
     /// # Errors
     /// The same.
-    pub fn pair(&self, recipes: [&Recipe; 2], seed: u64) -> Result<Sampled<[Measured; 2]>> {
+    pub fn pair(&self, recipes: [&TrialRecipe; 2], seed: u64) -> Result<Sampled<[Measured; 2]>> {
         let first = match Side::open(self, 0, recipes[0])? {
             Ok(side) => side,
             Err(ended) => return Ok(ended.into()),
@@ -138,7 +138,7 @@ impl Experiment<'_> {
         }
     }
 
-    fn in_turns(&self, first: Side, second: &Recipe, seed: u64) -> Result<Sampled<[Measured; 2]>> {
+    fn in_turns(&self, first: Side, second: &TrialRecipe, seed: u64) -> Result<Sampled<[Measured; 2]>> {
         let second = match Side::open(self, 1, second) {
             Ok(Ok(side)) => side,
             Ok(Err(ended)) => {
@@ -169,7 +169,7 @@ impl Experiment<'_> {
         })
     }
 
-    fn restarted(&self, mut first: Side, second: &Recipe, seed: u64) -> Result<Sampled<[Measured; 2]>> {
+    fn restarted(&self, mut first: Side, second: &TrialRecipe, seed: u64) -> Result<Sampled<[Measured; 2]>> {
         let prompts = self.fresh(seed)?;
         let all = |side: &mut Side| -> Result<std::result::Result<(), side::Ended>> {
             for block in prompts.chunks(self.load().concurrency as usize) {

@@ -17,7 +17,7 @@ use piton_system::sandbox;
 use crate::client::{Client, block_on};
 use crate::endpoint::Endpoint;
 use crate::infeasible::{Infeasible, Reason};
-use crate::recipe::Recipe;
+use crate::recipe::TrialRecipe;
 
 /// How often it is asked whether it serves.
 const LOOK: Duration = Duration::from_millis(10);
@@ -53,7 +53,7 @@ impl Server {
     ///
     /// # Errors
     /// When nothing can be started at all.
-    pub fn start(config: &Config, recipe: &Recipe, own: &Path, log: &Path, stop: &dyn Fn() -> bool) -> Result<Started> {
+    pub fn start(config: &Config, recipe: &TrialRecipe, own: &Path, log: &Path, stop: &dyn Fn() -> bool) -> Result<Started> {
         let settings = settings(config)?;
         let port = free_port()?;
         let mut argv = recipe.command(config, port);
@@ -121,7 +121,7 @@ impl Server {
     }
 
     /// What the server says of itself that is not what the recipe asked for; `None` also where it says nothing.
-    fn not_honoured(&self, config: &Config, recipe: &Recipe) -> Result<Option<String>> {
+    fn not_honoured(&self, config: &Config, recipe: &TrialRecipe) -> Result<Option<String>> {
         let Ok((200, text)) = block_on(self.client(PATIENCE).get("/props"))? else { return Ok(None) };
         let props: Value = serde_json::from_str(&text).unwrap_or_default();
         let load = config.load.clone().unwrap_or_default();
@@ -170,7 +170,7 @@ impl Server {
 }
 
 /// What is otherwise than asked: a knob by its own pointer, and the context that a slot has.
-fn not_honoured(props: &Value, config: &Config, recipe: &Recipe, context: Option<u64>) -> Option<String> {
+fn not_honoured(props: &Value, config: &Config, recipe: &TrialRecipe, context: Option<u64>) -> Option<String> {
     let by_knob = config.knobs.iter().find_map(|knob| {
         let (pointer, asked) = knob.read_back.as_ref().zip(recipe.knobs.get(&knob.name))?;
         if asked == sweep::UNSET {
@@ -238,7 +238,7 @@ read_back = "/default_generation_settings/n_ctx"
     #[test]
     fn a_knob_that_the_server_did_not_honour_is_found_by_reading_it_back() {
         let config = Config::parse(EXPERIMENT).unwrap();
-        let mut recipe = Recipe::first(&config, "small");
+        let mut recipe = TrialRecipe::first(&config, "small");
         let props = json!({ "default_generation_settings": { "n_ctx": 512 } });
         assert_eq!(not_honoured(&props, &config, &recipe, None), None);
         recipe.knobs.insert("ctx".into(), "4096".into());

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::args::{Measured, ServerArgs};
 use piton_core::base::error::{Context, Error, Result, exit};
 use piton_server::infeasible::{INFEASIBLE, Infeasible};
-use piton_server::recipe::Recipe;
+use piton_server::recipe::TrialRecipe;
 use piton_server::sample::{Experiment, Sampled};
 use piton_system::config::{self, Config, sweep};
 use piton_system::process::Runner;
@@ -55,9 +55,9 @@ pub(super) fn run(args: &ServerArgs) -> Result<u8> {
     Ok(exit::DONE)
 }
 
-fn read(path: &Path, config: &Config) -> std::result::Result<Recipe, String> {
+fn read(path: &Path, config: &Config) -> std::result::Result<TrialRecipe, String> {
     let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", sweep::RECIPE).replace('\n', " "))?;
-    Recipe::parse(&text, config).map_err(|why| format!("{}: {why}", sweep::RECIPE))
+    TrialRecipe::parse(&text, config).map_err(|why| format!("{}: {why}", sweep::RECIPE))
 }
 
 /// What recipe 0 answers, which the experiment's directory holds where its answers are compared.

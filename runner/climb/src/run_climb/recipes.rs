@@ -8,7 +8,7 @@ use piton_core::base::error::Result;
 use piton_core::run::recipes::Knobs;
 use piton_core::trial::record::Record;
 use piton_core::trial::scope;
-use piton_server::recipe::Recipe;
+use piton_server::recipe::TrialRecipe;
 use piton_system::config::sweep::RECIPE;
 
 /// Trials of one recipe that came to nothing after which it is not proposed again.
@@ -27,7 +27,7 @@ impl Climber<'_, '_> {
         let knobs = |record: &Record| -> Option<Knobs> {
             let commit = repo.commit_id(record.commit.as_deref()?).ok()?;
             let text = String::from_utf8(repo.file(commit, &recipe)?).ok()?;
-            Recipe::parse(&text, config).ok().map(|recipe| recipe.knobs)
+            TrialRecipe::parse(&text, config).ok().map(|recipe| recipe.knobs)
         };
         let (mut tried, mut open) = (BTreeSet::new(), Vec::<Knobs>::new());
         for (record, knobs) in records.iter().filter_map(|record| Some((record, knobs(record)?))) {

@@ -8,7 +8,7 @@ use crate::answer::Answer;
 use crate::infeasible::{Infeasible, Reason};
 use crate::load::figures::{Figures, Percentiles};
 use crate::load::{self, Arrival, Asked, Loaded};
-use crate::recipe::Recipe;
+use crate::recipe::TrialRecipe;
 use crate::server::{Server, Started};
 use piton_core::base::error::Result;
 
@@ -48,7 +48,7 @@ pub(super) struct Side {
 
 impl Side {
     /// Starts the recipe's server and asks it the prompts of the warm-up.
-    pub(super) fn open(experiment: &Experiment, place: usize, recipe: &Recipe) -> Result<Done<Self>> {
+    pub(super) fn open(experiment: &Experiment, place: usize, recipe: &TrialRecipe) -> Result<Done<Self>> {
         let name = ["first", "second"][place];
         let own = experiment.place(name)?;
         let log = experiment.work.join(format!("{name}.log"));

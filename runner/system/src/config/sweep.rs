@@ -17,7 +17,9 @@ pub const ANSWERS: &str = "answers.json";
 /// The value of a knob whose flag is left out.
 pub const UNSET: &str = "unset";
 /// The value of a knob whose flag stands alone.
-pub const SET: &str = "set";
+pub const ON: &str = "true";
+/// The value of such a knob whose flag is left out.
+pub const OFF: &str = "false";
 
 /// How the server is started and stopped: `[server]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
