@@ -32,6 +32,7 @@ mod note;
 mod pointers;
 mod profile;
 mod quick;
+mod recipe;
 mod recover;
 mod redteam;
 mod rehearse;
@@ -123,6 +124,7 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
         Command::Show { trial, pairs, which } => show::run(dir, trial, pairs, &which),
         Command::Diff { from, to, which } => diff::run(dir, &from, &to, &which),
         Command::Compare { one, other, json } => compare::run(dir, [&one, &other], json),
+        Command::Recipe { command } => recipe::run(dir, &command),
         Command::Export(args) => export::run(dir, &args),
         Command::Import(args) => import::run(dir, &args),
         Command::Report(args) => report::run(dir, &args),

@@ -5,6 +5,7 @@
 
 mod canonical;
 pub mod edit;
+pub mod owned;
 mod read;
 mod recipe;
 mod spelled;

@@ -39,6 +39,8 @@ pub struct Measured {
     pub metrics: BTreeMap<String, f64>,
     /// What it answered to the prompts of the warm-up.
     pub answers: Vec<String>,
+    /// The server's version, as it calls itself; absent where it does not.
+    pub version: Option<String>,
 }
 
 /// How a sample ended.

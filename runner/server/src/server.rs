@@ -31,6 +31,8 @@ pub struct Server {
     pub port: u16,
     /// Seconds from its start until it served.
     pub ready_s: f64,
+    /// What it says of itself at `/props`; null where it says nothing.
+    pub props: Value,
     grace: Duration,
 }
 
@@ -74,7 +76,7 @@ impl Server {
         let watch = Stopwatch::start();
         let process = Lasting::start(&job)?;
         let grace = Duration::from_secs(settings.stop_grace_s);
-        let mut server = Self { process, port, ready_s: 0.0, grace };
+        let mut server = Self { process, port, ready_s: 0.0, props: Value::Null, grace };
         if let Some(infeasible) = server.wait_until_ready(settings, stop)? {
             return Ok(Started::Infeasible(infeasible));
         }
@@ -90,7 +92,11 @@ impl Server {
                 format!("another process answers on port {port}: {}", server.last_line()),
             )));
         }
-        match server.not_honoured(config, recipe)? {
+        if let Ok((200, text)) = block_on(server.client(PATIENCE).get("/props"))? {
+            server.props = serde_json::from_str(&text).unwrap_or_default();
+        }
+        let load = config.load.clone().unwrap_or_default();
+        match not_honoured(&server.props, config, recipe, load.context) {
             Some(note) => {
                 server.stop(stop);
                 Ok(Started::Infeasible(Infeasible::new(Reason::KnobNotHonoured, note)))
@@ -118,14 +124,6 @@ impl Server {
             }
             clock::wait(LOOK);
         }
-    }
-
-    /// What the server says of itself that is not what the recipe asked for; `None` also where it says nothing.
-    fn not_honoured(&self, config: &Config, recipe: &TrialRecipe) -> Result<Option<String>> {
-        let Ok((200, text)) = block_on(self.client(PATIENCE).get("/props"))? else { return Ok(None) };
-        let props: Value = serde_json::from_str(&text).unwrap_or_default();
-        let load = config.load.clone().unwrap_or_default();
-        Ok(not_honoured(&props, config, recipe, load.context))
     }
 
     /// A client of it.

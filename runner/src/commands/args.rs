@@ -7,6 +7,7 @@ mod lab;
 mod load;
 mod options;
 mod server;
+mod recipe;
 mod values;
 mod version;
 
@@ -26,6 +27,7 @@ pub(super) use options::{
     ClimbArgs, ExportArgs, ExportFormat, FinalizeArgs, ImportArgs, InitArgs, LogArgs, ProfileArgs,
     ProposalWords, QuickArgs, ReportArgs, SearchArgs, ServeArgs, Which,
 };
+pub(super) use recipe::{ApplyArgs, RecipeCommand};
 use values::duration;
 
 const AFTER: &str = "\
@@ -294,6 +296,14 @@ pub(super) enum Command {
         /// Print JSON.
         #[arg(long)]
         json: bool,
+    },
+    /// Show, hash and compare recipes of a server; put one into a file.
+    ///
+    /// A recipe is a model and a value for each knob: recipe.toml, or the JSON that a sweep exports. What is no knob of it is nobody's: `apply` changes the keys that the recipe owns, and no
+    /// other byte of the file.
+    Recipe {
+        #[command(subcommand)]
+        command: RecipeCommand,
     },
     /// Write the trials of a run as CSV or JSON lines.
     ///

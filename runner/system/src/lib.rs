@@ -17,6 +17,7 @@ pub mod orphans;
 pub mod png;
 pub mod process;
 pub mod procfs;
+pub mod replace;
 pub mod sandbox;
 pub mod state_home;
 pub mod terminal;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::{Experiment, Measured, Sampled};
 use crate::agreement::agreement;
 use crate::answer::Answer;
@@ -127,6 +129,7 @@ impl Side {
     /// Stops it. Returns its figures, or why there are none.
     pub(super) fn close(self, experiment: &Experiment) -> Done<Measured> {
         let (place, peak, ready_s) = (self.place, self.server.peak_memory(), self.server.ready_s);
+        let version = self.server.props.get("build_info").and_then(Value::as_str).map(str::to_owned);
         let stopped = self.server.stop(experiment.stop);
         if stopped.left > 0 {
             let note = format!("{} of its processes were there after its end, and were ended", stopped.left);
@@ -155,7 +158,7 @@ impl Side {
         put("ready_s", Some(ready_s));
         put("agreement", self.agreement);
         put("acceptance", figures.acceptance);
-        Ok(Measured { metrics, answers: self.answers })
+        Ok(Measured { metrics, answers: self.answers, version })
     }
 }
 

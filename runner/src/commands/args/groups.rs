@@ -9,7 +9,7 @@ use super::Cli;
 use super::lab::LabCommand;
 
 /// The groups of the help, each with its commands in their order. A test holds it against the commands that there are.
-pub(super) const GROUPS: [(&str, &[&str]); 6] = [
+pub(super) const GROUPS: [(&str, &[&str]); 7] = [
     (
         "Run",
         &[
@@ -24,6 +24,7 @@ pub(super) const GROUPS: [(&str, &[&str]); 6] = [
             "profile", "compare", "import",
         ],
     ),
+    ("Servers", &["recipe"]),
     ("Take home", &["verify", "finalize", "export"]),
     ("Trust", &["doctor", "rule", "redteam", "audit", "recover", "replay"]),
     ("Lab", &["lab"]),

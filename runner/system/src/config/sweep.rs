@@ -51,9 +51,6 @@ pub struct Server {
     /// Devices, by the words of `[measure] devices`.
     #[serde(default)]
     pub devices: Vec<String>,
-    /// Where it serves when it is a service that may run already; `piton sweep` looks there before it starts anything.
-    #[serde(default)]
-    pub port: Option<u16>,
 }
 
 /// What it is asked: `[load]`.
@@ -181,6 +178,8 @@ pub struct Apply {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Service {
+    /// The port of loopback that it serves on: `piton sweep` looks there before it starts anything.
+    pub port: u16,
     /// The command that stops it.
     pub stop: Vec<String>,
     /// The command that starts it again.
@@ -255,6 +254,29 @@ pub(super) fn completed(text: &str) -> String {
         let _ = write!(text, "[[gate]]\nmetric = \"agreement\"\nmin = {share}\n");
     }
     text
+}
+
+/// The text of an experiment with other values of knobs, and another context, as a command line asks for them. Comments are lost.
+///
+/// # Errors
+/// Words of what is wrong: a knob that is not there, a text that is none of TOML.
+pub fn with_overrides(text: &str, axes: &[(String, Vec<String>)], context: Option<u64>) -> Result<String, String> {
+    let mut table: toml::Table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
+    for (name, values) in axes {
+        let knobs = table.get_mut("knob").and_then(toml::Value::as_array_mut);
+        let named = |knob: &&mut toml::Value| knob.get("name").and_then(toml::Value::as_str) == Some(name);
+        let knob = knobs.into_iter().flatten().find(named).and_then(toml::Value::as_table_mut);
+        let knob = knob.ok_or_else(|| format!("no [[knob]] is called `{name}`"))?;
+        let values = values.iter().cloned().map(toml::Value::String).collect();
+        knob.insert("values".to_owned(), toml::Value::Array(values));
+    }
+    if let Some(context) = context {
+        let load = table.entry("load").or_insert_with(|| toml::Value::Table(toml::Table::new()));
+        let load = load.as_table_mut().ok_or("[load] is no table")?;
+        let context = i64::try_from(context).map_err(|error| error.to_string())?;
+        load.insert("context".to_owned(), toml::Value::Integer(context));
+    }
+    toml::to_string(&table).map_err(|error| error.to_string())
 }
 
 impl Config {
