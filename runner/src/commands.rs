@@ -45,6 +45,7 @@ mod show;
 mod simulate;
 mod status;
 mod stop;
+mod sweep;
 mod tools;
 mod trial;
 mod verdict;
@@ -108,6 +109,7 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
         Command::Trial { words, wait, json } => trial::run(dir, least, words.proposal(), wait, json),
         Command::Wait { timeout, json } => wait::run(dir, timeout, json),
         Command::Mcp { block } => mcp::run(dir, least, block).map(|()| exit::DONE),
+        Command::Sweep(args) => sweep::run(dir, least, &args),
         Command::Server(args) => server::run(&args),
         Command::Load(args) => load::run(dir, &args),
         Command::Quick(args) => quick::run(dir, &args),

@@ -56,6 +56,13 @@ pub enum Cut {
     Void(String),
 }
 
+impl Stage1 {
+    /// Of a sweep that did not come so far.
+    pub fn nothing() -> Self {
+        Self { rows: vec![], chosen: None, alternates: vec![], cut: None }
+    }
+}
+
 /// Tries `models` in order. `over` says that the time is over; `told` hears of each row.
 ///
 /// # Errors
@@ -67,7 +74,7 @@ pub fn run(
     over: &dyn Fn() -> bool,
     told: &dyn Fn(&ModelRow),
 ) -> Result<Stage1> {
-    let mut stage = Stage1 { rows: vec![], chosen: None, alternates: vec![], cut: None };
+    let mut stage = Stage1::nothing();
     for (at, model) in models.iter().enumerate() {
         if over() {
             stage.cut = Some(Cut::Time);

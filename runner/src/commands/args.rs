@@ -7,6 +7,7 @@ mod lab;
 mod load;
 mod options;
 mod server;
+mod sweep;
 mod recipe;
 mod values;
 mod version;
@@ -23,6 +24,7 @@ pub use groups::parse;
 pub(super) use lab::LabCommand;
 pub(super) use load::LoadArgs;
 pub(super) use server::{Measured, ServerArgs};
+pub(super) use sweep::SweepArgs;
 pub(super) use options::{
     ClimbArgs, ExportArgs, ExportFormat, FinalizeArgs, ImportArgs, InitArgs, LogArgs, ProfileArgs,
     ProposalWords, QuickArgs, ReportArgs, SearchArgs, ServeArgs, Which,
@@ -73,6 +75,15 @@ pub(super) enum Command {
         after_help = "Examples: piton load http://127.0.0.1:8080 --concurrency 1,2,4\n          piton load http://127.0.0.1:8080 --rate 2,5 --slo ttft=500,itl=50\n\nExit status: 0 every request was answered, 1 some failed, 2 usage, 130 Ctrl-C."
     )]
     Load(LoadArgs),
+    /// Find the model and the settings that a model server serves best.
+    ///
+    /// Stage 1 starts the server of piton.toml with each [[model]] in its order and stops at the first that can be served; what cannot be is told with one reason and the line of the log. Stage 2
+    /// is a climb whose trials are recipes: a knob at a time, in pairs on fresh prompts, kept only when shown better, on a branch of its own with ledger, report and resume. At the end the winner is held against the
+    /// start in 20 fresh pairs. Ctrl-C is safe: no server is left. docs/sweeps.md shows the tables.
+    #[command(
+        after_help = "Examples: piton sweep --dry-run\n          piton sweep --max-duration 2h --json\n          piton sweep --axis kv=unset,q8_0 --agent claude\n\nExit status: 0 recommended, 1 failed, 2 usage, 10 no model can be served, 11 the\ntime was over, 12 a service runs already, 130 Ctrl-C."
+    )]
+    Sweep(Box<SweepArgs>),
     /// Measure recipes of a model server: what `[measure]` starts in a sweep.
     #[command(hide = true)]
     Server(ServerArgs),

@@ -19,10 +19,13 @@ use piton_system::terminal;
 /// # Errors
 /// An experiment that cannot be read, a server that cannot be started at all.
 pub(super) fn run(args: &ServerArgs) -> Result<u8> {
-    let runner = Runner::install()?;
     let of = match &args.measured {
         Measured::Sample { of, .. } | Measured::Pair { of, .. } => of,
+        Measured::Restore { order, away } => {
+            return super::sweep::restore(order, *away).map(|()| exit::DONE);
+        }
     };
+    let runner = Runner::install()?;
     let text = fs::read(of.experiment.join(config::FILE)).ok();
     let config = Config::parse(&config::text(text)?)?;
     let stop = || runner.interrupted();
@@ -47,6 +50,7 @@ pub(super) fn run(args: &ServerArgs) -> Result<u8> {
             (Err(why), _) => refused(Some(0), "bad_recipe", &why),
             (_, Err(why)) => refused(Some(1), "bad_recipe", &why),
         },
+        Measured::Restore { .. } => None,
     };
     let Some(printed) = printed else {
         return Err(Error::new("no sample was taken").cause(piton_system::process::STOPPED).status(130));

@@ -14,7 +14,7 @@ pub(super) const GROUPS: [(&str, &[&str]); 7] = [
         "Run",
         &[
             "quick", "init", "climb", "resume", "stop", "baseline", "trial", "wait", "accept", "again",
-            "note", "guard", "agents", "load",
+            "note", "guard", "agents", "sweep", "load",
         ],
     ),
     (

@@ -32,6 +32,14 @@ pub(crate) enum Measured {
         #[arg(long, value_name = "FILE")]
         second: PathBuf,
     },
+    /// Start a service again when the piton that stopped it has ended.
+    Restore {
+        /// What is to be started.
+        order: PathBuf,
+        /// It has left piton already.
+        #[arg(long)]
+        away: bool,
+    },
 }
 
 #[derive(Debug, Args)]
