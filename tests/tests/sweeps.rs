@@ -26,9 +26,15 @@ fn experiment(models: &[(&str, &str)], more: &str) -> Scratch {
     for (name, fault) in models {
         scratch.write(&format!("{name}.model"), &format!("fault={fault}\n"));
         let path = scratch.path().join(format!("{name}.model"));
-        text.push_str(&format!("[[model]]\nname = \"{name}\"\npath = \"{}\"\nparams = \"1B\"\n", path.display()));
+        text.push_str(&format!(
+            "[[model]]\nname = \"{name}\"\npath = \"{}\"\nparams = \"1B\"\n",
+            path.display()
+        ));
     }
-    let defaults = ["[load]\nmax_tokens = 16\nrequests = 3\nwarm_up = 2\n", "[machine]\nsteal_pct = 100\npressure_pct = 100\n"];
+    let defaults = [
+        "[load]\nmax_tokens = 16\nrequests = 3\nwarm_up = 2\n",
+        "[machine]\nsteal_pct = 100\npressure_pct = 100\n",
+    ];
     for table in defaults {
         if !more.contains(table.lines().next().unwrap()) {
             text.push_str(table);
@@ -121,7 +127,11 @@ fn where_no_model_can_be_served_the_last_one_is_told_first() {
     let row: (String, bool) = db.query_row(row, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
     assert_eq!(row, ("no_feasible".to_owned(), true));
     let notes: i64 = db
-        .query_row("SELECT count(*) FROM tune_trials WHERE stage = 1 AND fits = 0 AND notes IS NOT NULL", [], |row| row.get(0))
+        .query_row(
+            "SELECT count(*) FROM tune_trials WHERE stage = 1 AND fits = 0 AND notes IS NOT NULL",
+            [],
+            |row| row.get(0),
+        )
         .unwrap();
     assert_eq!(notes, 2);
 }
@@ -198,13 +208,21 @@ fn a_faster_setting_is_kept_a_refused_one_is_infeasible_and_one_that_answers_oth
     let said = sweep(&scratch, &["--apply"]);
     assert_eq!(said.status, 0, "{said:?}");
     let report = said.json();
-    assert_eq!(report["recommendation"]["knobs"], serde_json::json!({ "draft": null, "other": false, "speed": "fast" }));
+    assert_eq!(
+        report["recommendation"]["knobs"],
+        serde_json::json!({ "draft": null, "other": false, "speed": "fast" })
+    );
     let rows = report["stage2"].as_array().unwrap();
     let by = |changed: &str| {
-        rows.iter().find(|row| row["changed"].as_str().unwrap().contains(changed)).unwrap_or_else(|| panic!("{rows:#?}"))
+        rows.iter()
+            .find(|row| row["changed"].as_str().unwrap().contains(changed))
+            .unwrap_or_else(|| panic!("{rows:#?}"))
     };
     assert_eq!(by("speed slow -> fast")["kept"], true);
-    assert_eq!((&by("draft unset -> 8")["reason"], &by("draft unset -> 8")["fits"]), (&"knob_refused".into(), &false.into()));
+    assert_eq!(
+        (&by("draft unset -> 8")["reason"], &by("draft unset -> 8")["fits"]),
+        (&"knob_refused".into(), &false.into())
+    );
     assert!(by("other false -> true")["reason"].as_str().unwrap().contains("agreement"));
     assert!(report["verified"]["low_pct"].as_f64().unwrap() > 20.0, "{}", report["verified"]);
     assert!(scratch.git(&["show", "piton/s:recipe.toml"]).contains("speed = \"fast\""));
@@ -234,7 +252,10 @@ fn time_that_is_over_in_stage_1_recommends_nothing() {
     let said = sweep(&scratch, &["--max-duration", "0s"]);
     assert_eq!(said.status, 11, "{said:?}");
     let report = said.json();
-    assert_eq!((&report["exit_reason"], &report["recommendation"]), (&"budget_exhausted_no_model_selected".into(), &Value::Null));
+    assert_eq!(
+        (&report["exit_reason"], &report["recommendation"]),
+        (&"budget_exhausted_no_model_selected".into(), &Value::Null)
+    );
 }
 
 #[test]
@@ -261,7 +282,11 @@ fn a_dry_run_starts_nothing_and_leaves_nothing() {
     let scratch = experiment(&[("x", "none"), ("y", "none")], KNOBS);
     let before = scratch.standing();
     let said = scratch.piton(&["sweep", "--dry-run", "--json"]);
-    assert_eq!((said.status, &said.json()["candidate_models"]), (0, &serde_json::json!(["x", "y"])), "{said:?}");
+    assert_eq!(
+        (said.status, &said.json()["candidate_models"]),
+        (0, &serde_json::json!(["x", "y"])),
+        "{said:?}"
+    );
     assert_eq!(said.json()["recipes"], 3);
     assert_eq!(scratch.changed(&before, 2), Vec::<String>::new());
 }
@@ -303,14 +328,18 @@ fn with_service(models: &[(&str, &str)]) -> (Scratch, u16) {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let scratch = experiment(models, "");
     let (dir, at) = (scratch.path().to_path_buf(), scratch.path().join(".git/service.pid"));
-    let start = format!("{FAKE} --nothing service --port {port} >/dev/null 2>&1 & echo $! > {}", at.display());
+    let start =
+        format!("{FAKE} --nothing service --port {port} >/dev/null 2>&1 & echo $! > {}", at.display());
     let stop = format!("kill $(cat {0}) && rm {0}", at.display());
     let text = scratch.read("piton.toml")
         + NO_KNOBS
-        + &format!("[service]\nport = {port}\nstop = [\"/bin/sh\", \"-c\", '{stop}']\nstart = [\"/bin/sh\", \"-c\", '{start}']\n");
+        + &format!(
+            "[service]\nport = {port}\nstop = [\"/bin/sh\", \"-c\", '{stop}']\nstart = [\"/bin/sh\", \"-c\", '{start}']\n"
+        );
     scratch.write("piton.toml", &text);
     scratch.commit("service");
-    let started = std::process::Command::new("/bin/sh").args(["-c", &start]).current_dir(dir).status().unwrap();
+    let started =
+        std::process::Command::new("/bin/sh").args(["-c", &start]).current_dir(dir).status().unwrap();
     assert!(started.success());
     until("the service does not serve", || serves(port));
     (scratch, port)
@@ -332,7 +361,11 @@ fn a_service_that_runs_is_refused_by_name_and_serves_on() {
     let said = scratch.piton(&["sweep", "--run", "s"]);
     assert_eq!(said.status, 12, "{said:?}");
     let pid = std::fs::read_to_string(scratch.path().join(".git/service.pid")).unwrap();
-    assert!(said.err.contains(&format!("process {}", pid.trim())) && said.err.contains("--drain"), "{}", said.err);
+    assert!(
+        said.err.contains(&format!("process {}", pid.trim())) && said.err.contains("--drain"),
+        "{}",
+        said.err
+    );
     assert!(serves(port));
     end_service(&scratch);
 }
@@ -400,7 +433,9 @@ fn a_load_is_measured_at_each_concurrency_and_its_server_is_left_running() {
     let figures = &loads[1]["figures"];
     assert_eq!((&figures["arrival"]["concurrency"], &figures["done"]), (&2.into(), &6.into()));
     assert_eq!(figures["tokens"], 6 * 16, "tokens are those of usage");
-    assert!(figures["ttft_ms"]["p99"].as_f64().unwrap() > 0.0 && figures["goodput_per_s"].as_f64().unwrap() > 0.0);
+    assert!(
+        figures["ttft_ms"]["p99"].as_f64().unwrap() > 0.0 && figures["goodput_per_s"].as_f64().unwrap() > 0.0
+    );
     let csv = std::fs::read_to_string(dir.path().join("l.csv")).unwrap();
     let columns: Vec<usize> = csv.lines().map(|line| line.split(',').count()).collect();
     assert!(columns.len() == 3 && columns.iter().all(|n| *n == columns[0]), "{csv}");
@@ -414,5 +449,9 @@ fn what_fails_under_load_is_counted_with_the_servers_words() {
     let (server, dir) = (Own::start("http"), tempfile::tempdir().unwrap());
     let said = server.load(dir.path(), &["--warm-up", "0"]);
     assert_eq!(said.status, 1, "{said:?}");
-    assert!(said.out.contains("6 of 6 ended as http_503") && said.out.contains("no slot is free"), "{}", said.out);
+    assert!(
+        said.out.contains("6 of 6 ended as http_503") && said.out.contains("no slot is free"),
+        "{}",
+        said.out
+    );
 }

@@ -5,32 +5,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use piton_base::rng::Random;
 
 /// The value of each knob.
 pub type Knobs = BTreeMap<String, String>;
 
 /// How recipes are proposed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Order {
     /// One knob at a time from the incumbent; after a keep again from there, since effects depend on each other.
+    #[default]
     OneAtATime,
     /// Every combination.
     Grid,
     /// Combinations at random, none twice.
     Random,
-}
-
-impl Order {
-    /// By its word in `[sweep] proposer`.
-    pub fn named(word: &str) -> Option<Self> {
-        Some(match word {
-            "one_at_a_time" => Self::OneAtATime,
-            "grid" => Self::Grid,
-            "random" => Self::Random,
-            _ => return None,
-        })
-    }
 }
 
 /// Most combinations that are looked through.
@@ -47,8 +39,10 @@ pub fn next(
     let mut random = Random::of_block(seed, "recipes", 0);
     match order {
         Order::OneAtATime => {
-            let mut steps: Vec<(&String, &String)> =
-                axes.iter().flat_map(|(name, values)| values.iter().map(move |value| (name, value))).collect();
+            let mut steps: Vec<(&String, &String)> = axes
+                .iter()
+                .flat_map(|(name, values)| values.iter().map(move |value| (name, value)))
+                .collect();
             for at in (1..steps.len()).rev() {
                 steps.swap(at, (random.word() % (at as u64 + 1)) as usize);
             }
@@ -59,13 +53,14 @@ pub fn next(
             })
         }
         Order::Grid | Order::Random => {
-            let all = axes.iter().try_fold(1u64, |n, (_, values)| n.checked_mul(values.len() as u64))?.min(MOST);
+            let all =
+                axes.iter().try_fold(1u64, |n, (_, values)| n.checked_mul(values.len() as u64))?.min(MOST);
             // A walk whose step has no common divisor with the number of combinations meets each of them once.
             let start = random.word() % all.max(1);
             let step = (0..).map(|_| random.word() % all.max(1)).find(|step| gcd(*step, all) == 1)?;
-            (0..all).map(|n| combination(axes, incumbent, (start + n * step % all) % all)).find(|knobs| {
-                knobs != incumbent && !tried.contains(knobs)
-            })
+            (0..all)
+                .map(|n| combination(axes, incumbent, (start + n * step % all) % all))
+                .find(|knobs| knobs != incumbent && !tried.contains(knobs))
         }
     }
 }
@@ -90,7 +85,8 @@ mod tests {
     use super::*;
 
     fn axes() -> Vec<(String, Vec<String>)> {
-        let axis = |name: &str, values: &[&str]| (name.to_owned(), values.iter().map(|v| (*v).to_owned()).collect());
+        let axis =
+            |name: &str, values: &[&str]| (name.to_owned(), values.iter().map(|v| (*v).to_owned()).collect());
         vec![axis("a", &["0", "1", "2"]), axis("b", &["0", "1"]), axis("c", &["0", "1"])]
     }
 

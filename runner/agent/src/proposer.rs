@@ -7,7 +7,7 @@ use std::time::Duration;
 use piton_core::base::level::Level;
 
 use piton_core::base::error::{Context, Error, Result};
-use piton_core::run::recipes::{self, Knobs, Order};
+use piton_core::run::recipes::{self, Knobs};
 use piton_core::run::stopping::{Call, ClimbOptions};
 use piton_core::run::tuner::{self, Knob};
 use piton_core::trial::proposal::Proposal;
@@ -278,9 +278,9 @@ fn tune(context: &CallContext) -> Result<Reply> {
 
 fn next_recipe(context: &CallContext, sweep: &SweepContext, incumbent: &TrialRecipe) -> Result<Reply> {
     let settings = sweep.config.sweep.clone().unwrap_or_default();
-    let order = Order::named(&settings.proposer).unwrap_or(Order::OneAtATime);
     let axes: Vec<_> = context.knobs.iter().map(|knob| (knob.name.clone(), knob.values.clone())).collect();
-    let Some(knobs) = recipes::next(&axes, &incumbent.knobs, &sweep.tried, order, sweep.seed) else {
+    let Some(knobs) = recipes::next(&axes, &incumbent.knobs, &sweep.tried, settings.proposer, sweep.seed)
+    else {
         return Ok(Reply::of(Call::Exhausted, None));
     };
     let recipe = TrialRecipe { model: incumbent.model.clone(), knobs };

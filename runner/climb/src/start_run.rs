@@ -311,9 +311,11 @@ fn tell(world: &World, commit: Id, config: &Config) -> Result<()> {
         );
         world.progress.line(Tone::Dim, &told);
     }
+    // A recipe is data to piton's own command, which refuses what is none.
     let measures = config
         .measure
         .commands()
+        .filter(|_| !config.is_sweep())
         .flat_map(|(_, command)| config.scope.measures_itself(command, &config.within));
     for path in measures.collect::<BTreeSet<_>>() {
         let told = format!(

@@ -51,7 +51,8 @@ impl Client {
         // Whatever came before the limit is part of the answer.
         let mut reading = Reading::default();
         let mut refused = None;
-        let asked = tokio::time::timeout(self.timeout, self.stream(&path, body, &mut reading, &mut refused)).await;
+        let asked =
+            tokio::time::timeout(self.timeout, self.stream(&path, body, &mut reading, &mut refused)).await;
         match (asked, refused) {
             (_, Some(end)) => Answer::ended(end),
             (Err(_), None) => reading.finish(Some(AnswerEnd::Timeout)),

@@ -57,7 +57,10 @@ impl Endpoint {
         })?;
         let path = path.trim_end_matches('/');
         // A whole address of one call, as it stands in documentation, means the same server.
-        let path = ["/chat/completions", "/completions"].iter().find_map(|end| path.strip_suffix(end)).unwrap_or(path);
+        let path = ["/chat/completions", "/completions"]
+            .iter()
+            .find_map(|end| path.strip_suffix(end))
+            .unwrap_or(path);
         let base = if path.is_empty() { "/v1" } else { path };
         Ok(Self { host: host.to_owned(), port, base: base.to_owned() })
     }
@@ -87,12 +90,23 @@ mod tests {
     #[test]
     fn an_address_is_read_however_it_is_written() {
         let read = |url: &str| Endpoint::parse(url).map(|endpoint| endpoint.to_string());
-        for url in ["http://127.0.0.1:8080", "http://127.0.0.1:8080/", "http://127.0.0.1:8080/v1/chat/completions"] {
+        for url in
+            ["http://127.0.0.1:8080", "http://127.0.0.1:8080/", "http://127.0.0.1:8080/v1/chat/completions"]
+        {
             assert_eq!(read(url).unwrap(), "http://127.0.0.1:8080/v1", "{url}");
         }
         assert_eq!(read("http://[::1]:9/api/v3").unwrap(), "http://[::1]:9/api/v3");
         assert_eq!(read("http://box").unwrap(), "http://box:80/v1");
-        for bad in ["https://a", "a:80", "http://", "http://a:0", "http://a:x", "ftp://a", "http://u@a", "http://a/?b"] {
+        for bad in [
+            "https://a",
+            "a:80",
+            "http://",
+            "http://a:0",
+            "http://a:x",
+            "ftp://a",
+            "http://u@a",
+            "http://a/?b",
+        ] {
             assert!(read(bad).is_err(), "{bad}");
         }
     }
@@ -100,7 +114,9 @@ mod tests {
     #[test]
     fn only_this_machine_is_loopback() {
         let loopback = |url: &str| Endpoint::parse(url).unwrap().is_loopback();
-        assert!(loopback("http://localhost:1") && loopback("http://127.9.9.9:1") && loopback("http://[::1]:1"));
+        assert!(
+            loopback("http://localhost:1") && loopback("http://127.9.9.9:1") && loopback("http://[::1]:1")
+        );
         assert!(!loopback("http://10.0.0.1:1") && !loopback("http://localhost.example:1"));
     }
 }

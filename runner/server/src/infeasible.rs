@@ -136,7 +136,9 @@ impl Infeasible {
     pub fn of_answer(end: &AnswerEnd) -> Option<Self> {
         let reason = match end {
             AnswerEnd::Done => return None,
-            AnswerEnd::Http { status, text } if contains(text, &OUT_OF_MEMORY) && *status >= 500 => Reason::Memory,
+            AnswerEnd::Http { status, text } if contains(text, &OUT_OF_MEMORY) && *status >= 500 => {
+                Reason::Memory
+            }
             AnswerEnd::Http { status, .. } => Reason::Http(*status),
             AnswerEnd::ErrorEvent { .. } => Reason::ErrorEvent,
             AnswerEnd::NoDone | AnswerEnd::Unreadable { .. } => Reason::NoDone,

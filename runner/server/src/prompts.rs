@@ -48,7 +48,9 @@ impl PromptSource {
         }
         if let Some(words) = text.strip_prefix("synthetic:") {
             let words = words.parse().ok().filter(|n| (1..=1_000_000).contains(n));
-            return words.map(Self::Synthetic).ok_or_else(|| bad(format!("`{text}` names no number of words")));
+            return words
+                .map(Self::Synthetic)
+                .ok_or_else(|| bad(format!("`{text}` names no number of words")));
         }
         let path: PathBuf = dir.join(text);
         let lines = fs::read_to_string(&path).map_err(|error| bad(format!("{}: {error}", path.display())))?;
@@ -57,7 +59,11 @@ impl PromptSource {
             prompt_of(line).ok_or_else(|| bad(format!("{}, line {}: no prompt there", path.display(), n + 1)))
         });
         let prompts: Vec<String> = read.collect::<Result<_>>()?;
-        if prompts.is_empty() { Err(bad(format!("{} is empty", path.display()))) } else { Ok(Self::Lines(prompts)) }
+        if prompts.is_empty() {
+            Err(bad(format!("{} is empty", path.display())))
+        } else {
+            Ok(Self::Lines(prompts))
+        }
     }
 
     /// `n` prompts of a seed. Other seeds give other prompts, where there are enough.
@@ -68,10 +74,12 @@ impl PromptSource {
         let mut random = Random::of_seed(seed);
         Ok(match self {
             Self::Suite => {
-                let suite = Suite::parse(CLIMB).context("no prompts were drawn: the built-in suite is not read")?;
+                let suite =
+                    Suite::parse(CLIMB).context("no prompts were drawn: the built-in suite is not read")?;
                 let mut prompts = vec![];
                 while prompts.len() < n {
-                    let mut more: Vec<String> = suite.draw(random.word()).into_iter().map(|prompt| prompt.text).collect();
+                    let mut more: Vec<String> =
+                        suite.draw(random.word()).into_iter().map(|prompt| prompt.text).collect();
                     shuffle(&mut more, &mut random);
                     prompts.append(&mut more);
                 }
@@ -149,7 +157,12 @@ mod tests {
 
     #[test]
     fn a_line_may_be_a_text_a_prompt_or_messages() {
-        for line in ["hello", "\"hello\"", r#"{"prompt":"hello"}"#, r#"{"messages":[{"role":"user","content":"hello"}]}"#] {
+        for line in [
+            "hello",
+            "\"hello\"",
+            r#"{"prompt":"hello"}"#,
+            r#"{"messages":[{"role":"user","content":"hello"}]}"#,
+        ] {
             assert_eq!(prompt_of(line).as_deref(), Some("hello"), "{line}");
         }
         assert_eq!(prompt_of("{\"prompt\": 3}"), None);

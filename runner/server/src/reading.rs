@@ -51,15 +51,22 @@ impl Reading {
         };
         if let Some(error) = event.get("error").filter(|error| !error.is_null()) {
             let message = error.get("message").and_then(Value::as_str).map(str::to_owned);
-            self.ended = Some(AnswerEnd::ErrorEvent { text: said(&message.unwrap_or_else(|| error.to_string())) });
+            self.ended =
+                Some(AnswerEnd::ErrorEvent { text: said(&message.unwrap_or_else(|| error.to_string())) });
             return false;
         }
         self.usage(&event);
         for choice in event.get("choices").and_then(Value::as_array).into_iter().flatten() {
             let delta = choice.get("delta");
             let of_delta = |key: &str| delta.and_then(|delta| delta.get(key));
-            let texts = [choice.get("text"), of_delta("reasoning_content"), of_delta("reasoning"), of_delta("content")];
-            for text in texts.into_iter().flatten().filter_map(Value::as_str).filter(|text| !text.is_empty()) {
+            let texts = [
+                choice.get("text"),
+                of_delta("reasoning_content"),
+                of_delta("reasoning"),
+                of_delta("content"),
+            ];
+            for text in texts.into_iter().flatten().filter_map(Value::as_str).filter(|text| !text.is_empty())
+            {
                 self.text(text, at_ms);
             }
             if let Some(why) = choice.get("finish_reason").and_then(Value::as_str) {
@@ -86,8 +93,10 @@ impl Reading {
             let count = |key: &str| usage.get(key).and_then(Value::as_u64);
             answer.tokens = count("completion_tokens").or(answer.tokens);
             answer.prompt_tokens = count("prompt_tokens").or(answer.prompt_tokens);
-            answer.cached_tokens =
-                usage.pointer("/prompt_tokens_details/cached_tokens").and_then(Value::as_u64).or(answer.cached_tokens);
+            answer.cached_tokens = usage
+                .pointer("/prompt_tokens_details/cached_tokens")
+                .and_then(Value::as_u64)
+                .or(answer.cached_tokens);
         }
         if let Some(timings) = event.get("timings").filter(|timings| timings.is_object()) {
             answer.timings = Some(timings.clone());

@@ -39,11 +39,15 @@ impl TrialRecipe {
             let known: Vec<&str> = config.models.iter().map(|model| model.name.as_str()).collect();
             return Err(format!("no [[model]] is called `{}`; there are {}", read.model, known.join(", ")));
         }
-        if let Some(name) = read.knobs.keys().find(|name| !config.knobs.iter().any(|knob| knob.name == **name)) {
+        if let Some(name) =
+            read.knobs.keys().find(|name| !config.knobs.iter().any(|knob| knob.name == **name))
+        {
             return Err(format!("no [[knob]] is called `{name}`"));
         }
         // What cannot stand on a command line is no value.
-        if let Some((name, _)) = read.knobs.iter().find(|(_, value)| value.is_empty() || value.contains(['\0', '\n'])) {
+        if let Some((name, _)) =
+            read.knobs.iter().find(|(_, value)| value.is_empty() || value.contains(['\0', '\n']))
+        {
             return Err(format!("the value of {name} is empty, or has a line break"));
         }
         let mut knobs = config.first_values();
@@ -54,7 +58,8 @@ impl TrialRecipe {
     /// The same as a recipe that names nothing of the machine.
     pub fn plain(&self) -> Recipe {
         let mut recipe = Recipe::of(Model { name: self.model.clone(), path: None });
-        recipe.knobs = self.knobs.iter().map(|(name, value)| (name.clone(), KnobValue::of_word(value))).collect();
+        recipe.knobs =
+            self.knobs.iter().map(|(name, value)| (name.clone(), KnobValue::of_word(value))).collect();
         recipe
     }
 
@@ -127,7 +132,9 @@ values = ["unset", "true"]
         let config = Config::parse(EXPERIMENT).unwrap();
         let first = TrialRecipe::first(&config, "small");
         assert_eq!(first.command(&config, 81), ["llama-server", "--port", "81", "-m", "/m/small.gguf"]);
-        let other = TrialRecipe::parse("[model]\nname = \"small\"\n[knobs]\nkv = \"q8_0\"\nmmap = true", &config).unwrap();
+        let other =
+            TrialRecipe::parse("[model]\nname = \"small\"\n[knobs]\nkv = \"q8_0\"\nmmap = true", &config)
+                .unwrap();
         assert_eq!(other.command(&config, 81)[5..], ["--cache-type-k", "q8_0", "--no-mmap"]);
         assert_eq!(other.changes(&first), "kv unset -> q8_0, mmap unset -> true");
         assert_eq!(TrialRecipe::parse(&other.text(), &config).unwrap(), other);
@@ -136,7 +143,12 @@ values = ["unset", "true"]
     #[test]
     fn a_recipe_names_only_what_the_experiment_declares() {
         let config = Config::parse(EXPERIMENT).unwrap();
-        for bad in ["[model]\nname = \"big\"", "[model]\nname = \"small\"\n[knobs]\nport = \"1\"", "[model]\nname = \"small\"\n[knobs]\nkv = \"\"", "kv = 1"] {
+        for bad in [
+            "[model]\nname = \"big\"",
+            "[model]\nname = \"small\"\n[knobs]\nport = \"1\"",
+            "[model]\nname = \"small\"\n[knobs]\nkv = \"\"",
+            "kv = 1",
+        ] {
             assert!(TrialRecipe::parse(bad, &config).is_err(), "{bad}");
         }
     }

@@ -35,7 +35,10 @@ pub enum ExitReason {
 impl ExitReason {
     /// Its name.
     pub fn word(self) -> String {
-        serde_json::to_value(self).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+        serde_json::to_value(self)
+            .ok()
+            .and_then(|value| value.as_str().map(str::to_owned))
+            .unwrap_or_default()
     }
 
     /// The exit status of the command that ends so.
@@ -198,12 +201,24 @@ impl SweepReport {
                 if best.target_context > 0 {
                     let _ = writeln!(text, "  context          {}", best.target_context);
                 }
-                let figure = |value: Option<f64>, unit: &str| value.map_or_else(|| "not measured".to_owned(), |v| format!("{v:.1} {unit}"));
-                let _ = writeln!(text, "  median           {} (n = {})", figure(best.tps_median, "tokens/s"), best.replicates);
+                let figure = |value: Option<f64>, unit: &str| {
+                    value.map_or_else(|| "not measured".to_owned(), |v| format!("{v:.1} {unit}"))
+                };
+                let _ = writeln!(
+                    text,
+                    "  median           {} (n = {})",
+                    figure(best.tps_median, "tokens/s"),
+                    best.replicates
+                );
                 let _ = writeln!(text, "  p95 TTFT         {}", figure(best.ttft_p95_ms, "ms"));
                 text.push_str(&self.verified_words());
                 if !self.alternates.is_empty() {
-                    let _ = writeln!(text, "  not tried        {}: piton sweep --candidate-models {}", self.alternates.join(", "), self.alternates[0]);
+                    let _ = writeln!(
+                        text,
+                        "  not tried        {}: piton sweep --candidate-models {}",
+                        self.alternates.join(", "),
+                        self.alternates[0]
+                    );
                 }
                 let _ = writeln!(text, "\n{}", best.serve_command);
             }
@@ -211,7 +226,13 @@ impl SweepReport {
                 let _ = writeln!(text, "no recommendation: {}", self.exit_reason.word());
                 // The last of the list says most: where not even that can be served, what was asked for is too much.
                 for row in self.infeasible.iter().rev() {
-                    let _ = writeln!(text, "  {:<16} {}: {}", row.model, row.reason.as_deref().unwrap_or_default(), row.note.as_deref().unwrap_or_default());
+                    let _ = writeln!(
+                        text,
+                        "  {:<16} {}: {}",
+                        row.model,
+                        row.reason.as_deref().unwrap_or_default(),
+                        row.note.as_deref().unwrap_or_default()
+                    );
                 }
                 if self.exit_reason == ExitReason::NoFeasible {
                     text.push_str("  ask for less: --target-context, or other models: --candidate-models\n");
@@ -234,12 +255,29 @@ impl SweepReport {
     /// As Markdown.
     pub fn markdown(&self) -> String {
         let mut text = format!("# Sweep {}\n\n", self.run_id);
-        let _ = writeln!(text, "Ended: `{}`. {} on {}, {} GB.\n", self.exit_reason.word(), self.machine.binary_version, self.machine.chip, self.machine.ram_gb);
+        let _ = writeln!(
+            text,
+            "Ended: `{}`. {} on {}, {} GB.\n",
+            self.exit_reason.word(),
+            self.machine.binary_version,
+            self.machine.chip,
+            self.machine.ram_gb
+        );
         if let Some(best) = &self.recommendation {
-            let _ = writeln!(text, "**{}**{}\n\n```sh\n{}\n```\n", best.model, if best.partial { " (partial)" } else { "" }, best.serve_command);
+            let _ = writeln!(
+                text,
+                "**{}**{}\n\n```sh\n{}\n```\n",
+                best.model,
+                if best.partial { " (partial)" } else { "" },
+                best.serve_command
+            );
             let verified = self.verified_words();
             if !verified.is_empty() {
-                let _ = writeln!(text, "Against where it started:{}", verified.trim_start().trim_start_matches("against start").trim_end());
+                let _ = writeln!(
+                    text,
+                    "Against where it started:{}",
+                    verified.trim_start().trim_start_matches("against start").trim_end()
+                );
                 text.push('\n');
             }
         }
@@ -247,20 +285,34 @@ impl SweepReport {
         for row in &self.stage1 {
             let served = row.reason.as_deref().unwrap_or("yes");
             let speed = row.tokens_per_s.map_or_else(String::new, |tps| format!("{tps:.1}"));
-            let _ = writeln!(text, "| {} | {} | {served} | {speed} | {} |", row.rank, row.model, cell(row.note.as_deref().unwrap_or_default()));
+            let _ = writeln!(
+                text,
+                "| {} | {} | {served} | {speed} | {} |",
+                row.rank,
+                row.model,
+                cell(row.note.as_deref().unwrap_or_default())
+            );
         }
         for name in &self.alternates {
             let _ = writeln!(text, "| | {name} | not tried | | |");
         }
         text.push_str("\n## Recipes\n\n| trial | changed | gain % | samples | tokens/s | p95 TTFT ms | verdict |\n|---|---|---|---|---|---|---|\n");
         for row in &self.stage2 {
-            let gain = row.gain_pct.map_or_else(String::new, |[gain, low, high]| format!("{gain:+.1} ({low:+.1} .. {high:+.1})"));
+            let gain = row.gain_pct.map_or_else(String::new, |[gain, low, high]| {
+                let end = |end: f64| if end.is_finite() { format!("{end:+.1}") } else { "?".to_owned() };
+                format!("{} ({} .. {})", end(gain), end(low), end(high))
+            });
             let figure = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.1}"));
             let verdict = if row.kept { "kept".to_owned() } else { format!("{}: {}", row.reason, row.note) };
             let _ = writeln!(
                 text,
                 "| {} | {} | {gain} | {} | {} | {} | {} |",
-                row.trial, cell(&row.changed), row.samples, figure(row.tokens_per_s), figure(row.ttft_p95_ms), cell(verdict.trim_end_matches(": "))
+                row.trial,
+                cell(&row.changed),
+                row.samples,
+                figure(row.tokens_per_s),
+                figure(row.ttft_p95_ms),
+                cell(verdict.trim_end_matches(": "))
             );
         }
         let _ = write!(text, "\n{}\n", self.rule);
@@ -275,8 +327,10 @@ impl SweepReport {
             row["run_id"] = self.run_id.clone().into();
             row.to_string() + "\n"
         };
-        let first = self.stage1.iter().filter_map(|row| serde_json::to_value(row).ok()).map(|row| line(1, row));
-        let second = self.stage2.iter().filter_map(|row| serde_json::to_value(row).ok()).map(|row| line(2, row));
+        let first =
+            self.stage1.iter().filter_map(|row| serde_json::to_value(row).ok()).map(|row| line(1, row));
+        let second =
+            self.stage2.iter().filter_map(|row| serde_json::to_value(row).ok()).map(|row| line(2, row));
         first.chain(second).collect()
     }
 }
@@ -297,7 +351,11 @@ mod tests {
             (ExitReason::Interrupted, "interrupted", 130),
             (ExitReason::NoFeasible, "no_feasible", 10),
             (ExitReason::BudgetExhaustedNoModelSelected, "budget_exhausted_no_model_selected", 11),
-            (ExitReason::BudgetExhaustedWithPartialRecommendation, "budget_exhausted_with_partial_recommendation", 11),
+            (
+                ExitReason::BudgetExhaustedWithPartialRecommendation,
+                "budget_exhausted_with_partial_recommendation",
+                11,
+            ),
             (ExitReason::PreWarmIntegrityFailure, "pre_warm_integrity_failure", 1),
             (ExitReason::ProviderConflict, "provider_conflict", 12),
             (ExitReason::ConfigError, "config_error", 2),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use piton_core::base::error::{Context, Result};
 use piton_core::base::rng::Random;
 use piton_system::config::Config;
-use piton_system::config::sweep::{Feasible, Load};
+use piton_system::config::sweep::{ApiCall, Feasible, Load, SidesRun};
 
 use crate::agreement::{self, Answers};
 use crate::infeasible::Infeasible;
@@ -67,7 +67,10 @@ impl Experiment<'_> {
 
     fn ask(&self) -> Ask {
         let load = self.load();
-        let api = if load.api == "chat" { Api::Chat } else { Api::Completions };
+        let api = match load.api {
+            ApiCall::Chat => Api::Chat,
+            ApiCall::Completions => Api::Completions,
+        };
         let extra = serde_json::to_value(&load.extra).ok().and_then(|value| value.as_object().cloned());
         Ask { api, model: None, max_tokens: load.max_tokens, extra: extra.unwrap_or_default() }
     }
@@ -127,16 +130,23 @@ impl Experiment<'_> {
             Ok(side) => side,
             Err(ended) => return Ok(ended.into()),
         };
-        if self.resident(&first) { self.in_turns(first, recipes[1], seed) } else { self.restarted(first, recipes[1], seed) }
+        if self.resident(&first) {
+            self.in_turns(first, recipes[1], seed)
+        } else {
+            self.restarted(first, recipes[1], seed)
+        }
     }
 
     /// Whether a second one like it finds room beside it.
     fn resident(&self, side: &Side) -> bool {
-        match self.config.sweep.clone().unwrap_or_default().sides.as_str() {
-            "resident" => true,
-            "restart" => false,
+        match self.config.sweep.clone().unwrap_or_default().sides {
+            SidesRun::Resident => true,
+            SidesRun::Restart => false,
             // Some of what is available now is what others will want.
-            _ => side.peak_memory().zip(available()).is_some_and(|(peak, available)| peak + peak / 4 < available),
+            SidesRun::Auto => side
+                .peak_memory()
+                .zip(available())
+                .is_some_and(|(peak, available)| peak + peak / 4 < available),
         }
     }
 

@@ -55,7 +55,13 @@ impl Server {
     ///
     /// # Errors
     /// When nothing can be started at all.
-    pub fn start(config: &Config, recipe: &TrialRecipe, own: &Path, log: &Path, stop: &dyn Fn() -> bool) -> Result<Started> {
+    pub fn start(
+        config: &Config,
+        recipe: &TrialRecipe,
+        own: &Path,
+        log: &Path,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Started> {
         let settings = settings(config)?;
         let port = free_port()?;
         let mut argv = recipe.command(config, port);
@@ -105,7 +111,11 @@ impl Server {
         }
     }
 
-    fn wait_until_ready(&mut self, settings: &sweep::Server, stop: &dyn Fn() -> bool) -> Result<Option<Infeasible>> {
+    fn wait_until_ready(
+        &mut self,
+        settings: &sweep::Server,
+        stop: &dyn Fn() -> bool,
+    ) -> Result<Option<Infeasible>> {
         let (client, watch) = (self.client(PATIENCE), Stopwatch::start());
         let limit = Duration::from_secs(settings.ready_timeout_s);
         loop {
@@ -115,7 +125,9 @@ impl Server {
             if stop() {
                 return Ok(None);
             }
-            if matches!(block_on(client.get(&settings.ready))?, Ok((200, _))) && self.process.ended().is_none() {
+            if matches!(block_on(client.get(&settings.ready))?, Ok((200, _)))
+                && self.process.ended().is_none()
+            {
                 return Ok(None);
             }
             if watch.elapsed() >= limit {
@@ -158,7 +170,13 @@ impl Server {
     }
 
     fn last_line(&self) -> String {
-        self.log().lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it printed nothing").trim().to_owned()
+        self.log()
+            .lines()
+            .rev()
+            .find(|line| !line.trim().is_empty())
+            .unwrap_or("it printed nothing")
+            .trim()
+            .to_owned()
     }
 
     /// Stops it: SIGTERM, and SIGKILL after its grace, or at once where the user hurries.
@@ -168,7 +186,12 @@ impl Server {
 }
 
 /// What is otherwise than asked: a knob by its own pointer, and the context that a slot has.
-fn not_honoured(props: &Value, config: &Config, recipe: &TrialRecipe, context: Option<u64>) -> Option<String> {
+fn not_honoured(
+    props: &Value,
+    config: &Config,
+    recipe: &TrialRecipe,
+    context: Option<u64>,
+) -> Option<String> {
     let by_knob = config.knobs.iter().find_map(|knob| {
         let (pointer, asked) = knob.read_back.as_ref().zip(recipe.knobs.get(&knob.name))?;
         if asked == sweep::UNSET {
@@ -176,13 +199,16 @@ fn not_honoured(props: &Value, config: &Config, recipe: &TrialRecipe, context: O
         }
         let got = props.pointer(pointer)?;
         let got = got.as_str().map_or_else(|| got.to_string(), str::to_owned);
-        let same = got == *asked || got.parse::<f64>().ok().zip(asked.parse::<f64>().ok()).is_some_and(|(a, b)| a == b);
-        (!same).then(|| format!("{} is {asked} in the recipe, and the server has {got} at {pointer}", knob.name))
+        let same = got == *asked
+            || got.parse::<f64>().ok().zip(asked.parse::<f64>().ok()).is_some_and(|(a, b)| a == b);
+        (!same)
+            .then(|| format!("{} is {asked} in the recipe, and the server has {got} at {pointer}", knob.name))
     });
     by_knob.or_else(|| {
         let slot = props.pointer("/default_generation_settings/n_ctx")?.as_u64()?;
         let wanted = context?;
-        (slot < wanted).then(|| format!("load.context is {wanted}, and a slot of the server has {slot} tokens"))
+        (slot < wanted)
+            .then(|| format!("load.context is {wanted}, and a slot of the server has {slot} tokens"))
     })
 }
 
@@ -210,7 +236,8 @@ fn free_port() -> Result<u16> {
 /// The cores that this process may use.
 fn cores() -> Vec<usize> {
     let set = rustix::thread::sched_getaffinity(None);
-    set.map(|set| (0..rustix::thread::CpuSet::MAX_CPU).filter(|core| set.is_set(*core)).collect()).unwrap_or_default()
+    set.map(|set| (0..rustix::thread::CpuSet::MAX_CPU).filter(|core| set.is_set(*core)).collect())
+        .unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -101,7 +101,8 @@ pub fn run(
         match samples {
             Ok(samples) => {
                 let of = |name: &str| {
-                    let values: Vec<f64> = samples.iter().filter_map(|one| one.metrics.get(name)).copied().collect();
+                    let values: Vec<f64> =
+                        samples.iter().filter_map(|one| one.metrics.get(name)).copied().collect();
                     median(&values)
                 };
                 (row.tokens_per_s, row.ttft_ms) = (of("tokens_per_s"), of("ttft_ms"));
@@ -124,7 +125,11 @@ pub fn run(
 type Samples = std::result::Result<Vec<Measured>, Infeasible>;
 
 /// Every sample of the stage, or the first that shows that there is no point in another.
-fn samples(experiment: &Experiment, recipe: &TrialRecipe, seed: u64) -> Result<std::result::Result<Samples, Cut>> {
+fn samples(
+    experiment: &Experiment,
+    recipe: &TrialRecipe,
+    seed: u64,
+) -> Result<std::result::Result<Samples, Cut>> {
     let n = experiment.config.sweep.clone().unwrap_or_default().stage1_samples;
     let mut all = vec![];
     for at in 0..n {
@@ -160,7 +165,10 @@ pub fn candidates(
         return Ok((list, min.is_some() || max.is_some()));
     }
     let bound = |text: Option<&str>| {
-        text.map(|text| parameters(text).ok_or_else(|| format!("`{text}` is no size of a model; write 7B or 360M"))).transpose()
+        text.map(|text| {
+            parameters(text).ok_or_else(|| format!("`{text}` is no size of a model; write 7B or 360M"))
+        })
+        .transpose()
     };
     let (min, max) = (bound(min)?, bound(max)?);
     let mut kept = vec![];
@@ -169,7 +177,8 @@ pub fn candidates(
         if (min.is_some() || max.is_some()) && size.is_none() {
             return Err(format!("the model {} does not say its size: params = \"7B\"", model.name));
         }
-        let within = size.is_none_or(|size| min.is_none_or(|min| size >= min) && max.is_none_or(|max| size <= max));
+        let within =
+            size.is_none_or(|size| min.is_none_or(|min| size >= min) && max.is_none_or(|max| size <= max));
         kept.extend(within.then(|| model.clone()));
     }
     if kept.is_empty() { Err("no model is left within these sizes".to_owned()) } else { Ok((kept, false)) }
@@ -186,7 +195,8 @@ mod tests {
 
     fn names(named: &[&str], bounds: [Option<&str>; 2]) -> Result<(Vec<String>, bool), String> {
         let named: Vec<String> = named.iter().map(|name| (*name).to_owned()).collect();
-        candidates(&models(), &named, bounds).map(|(list, ignored)| (list.into_iter().map(|m| m.name).collect(), ignored))
+        candidates(&models(), &named, bounds)
+            .map(|(list, ignored)| (list.into_iter().map(|m| m.name).collect(), ignored))
     }
 
     #[test]

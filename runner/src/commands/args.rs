@@ -6,9 +6,9 @@ mod groups;
 mod lab;
 mod load;
 mod options;
+mod recipe;
 mod server;
 mod sweep;
-mod recipe;
 mod values;
 mod version;
 
@@ -23,13 +23,13 @@ pub(super) use groups::command;
 pub use groups::parse;
 pub(super) use lab::LabCommand;
 pub(super) use load::LoadArgs;
-pub(super) use server::{Measured, ServerArgs};
-pub(super) use sweep::SweepArgs;
 pub(super) use options::{
     ClimbArgs, ExportArgs, ExportFormat, FinalizeArgs, ImportArgs, InitArgs, LogArgs, ProfileArgs,
     ProposalWords, QuickArgs, ReportArgs, SearchArgs, ServeArgs, Which,
 };
 pub(super) use recipe::{ApplyArgs, RecipeCommand};
+pub(super) use server::{Measured, ServerArgs};
+pub(super) use sweep::SweepArgs;
 use values::duration;
 
 const AFTER: &str = "\

@@ -38,7 +38,10 @@ pub(super) fn run(dir: &Path, args: &LoadArgs) -> Result<u8> {
     let (warm, each) = (args.warm_up as usize, args.requests as usize);
     let fresh = prompts.draw(seed, arrivals.len() * (warm + each))?;
     if let Some(most) = prompts.most().filter(|most| *most < fresh.len()) {
-        let told = format!("{} requests and {most} prompts: some are asked again, and a cache may answer them", fresh.len());
+        let told = format!(
+            "{} requests and {most} prompts: some are asked again, and a cache may answer them",
+            fresh.len()
+        );
         terminal::tell(&told);
     }
     let (stop, mut all) = (|| runner.interrupted(), vec![]);
@@ -47,7 +50,8 @@ pub(super) fn run(dir: &Path, args: &LoadArgs) -> Result<u8> {
         let name = arrival.words();
         progress.doing(&format!("{name}: warming up"));
         let warming = Arrival::Concurrency(1);
-        let warmed = load::run(&client, &ask, &prompts[..warm], warming, seed, &|_| {}, &stop)?.ok_or_else(stopped)?;
+        let warmed =
+            load::run(&client, &ask, &prompts[..warm], warming, seed, &|_| {}, &stop)?.ok_or_else(stopped)?;
         if let Some(why) = silent(&warmed, &client.endpoint).filter(|_| n == 0) {
             return Err(why);
         }
@@ -81,10 +85,12 @@ fn key(name: &str) -> Result<String> {
 fn silent(warmed: &Loaded, endpoint: &Endpoint) -> Option<Error> {
     let first = warmed.requests.first()?;
     warmed.requests.iter().all(|asked| !asked.answer.is_done()).then(|| {
-        Error::new(format!("nothing was measured: {endpoint} answers none of the requests before the first load"))
-            .cause(&first.answer.end)
-            .note("the server was left as it was")
-            .hint("look at its log; --api completions asks a server that knows no chats, --model names the model")
+        Error::new(format!(
+            "nothing was measured: {endpoint} answers none of the requests before the first load"
+        ))
+        .cause(&first.answer.end)
+        .note("the server was left as it was")
+        .hint("look at its log; --api completions asks a server that knows no chats, --model names the model")
     })
 }
 
@@ -93,14 +99,16 @@ fn tell(dir: &Path, args: &LoadArgs, asked: (&Client, &Ask, u64), all: &[(Loaded
     let figures: Vec<Figures> = all.iter().map(|(_, figures)| figures.clone()).collect();
     let server = client.endpoint.to_string();
     if let Some(path) = &args.csv {
-        fs::write(dir.join(path), text::csv(&figures)).context(format!("{} was not written", path.display()))?;
+        fs::write(dir.join(path), text::csv(&figures))
+            .context(format!("{} was not written", path.display()))?;
     }
     if let Some(path) = &args.html {
         let page = page::page(&server, ask.model.as_deref(), &clock::now(), &figures);
         fs::write(dir.join(path), page).context(format!("{} was not written", path.display()))?;
     }
     if args.json {
-        let loads = all.iter().map(|(loaded, figures)| json!({ "figures": figures, "requests": loaded.requests }));
+        let loads =
+            all.iter().map(|(loaded, figures)| json!({ "figures": figures, "requests": loaded.requests }));
         terminal::json(&json!({
             "server": server,
             "model": ask.model,

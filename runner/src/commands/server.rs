@@ -38,15 +38,17 @@ pub(super) fn run(args: &ServerArgs) -> Result<u8> {
     };
     let printed = match &args.measured {
         Measured::Sample { recipe, .. } => match read(recipe, &config) {
-            Ok(recipe) => told(experiment.sample(&recipe, of.seed)?, |measured| {
-                json!({ "outcome": "measured", "metrics": measured.metrics })
-            }),
+            Ok(recipe) => told(
+                experiment.sample(&recipe, of.seed)?,
+                |measured| json!({ "outcome": "measured", "metrics": measured.metrics }),
+            ),
             Err(why) => refused(None, "bad_recipe", &why),
         },
         Measured::Pair { first, second, .. } => match (read(first, &config), read(second, &config)) {
-            (Ok(first), Ok(second)) => told(experiment.pair([&first, &second], of.seed)?, |[first, second]| {
-                json!({ "first": first.metrics, "second": second.metrics })
-            }),
+            (Ok(first), Ok(second)) => told(
+                experiment.pair([&first, &second], of.seed)?,
+                |[first, second]| json!({ "first": first.metrics, "second": second.metrics }),
+            ),
             (Err(why), _) => refused(Some(0), "bad_recipe", &why),
             (_, Err(why)) => refused(Some(1), "bad_recipe", &why),
         },
@@ -60,7 +62,8 @@ pub(super) fn run(args: &ServerArgs) -> Result<u8> {
 }
 
 fn read(path: &Path, config: &Config) -> std::result::Result<TrialRecipe, String> {
-    let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", sweep::RECIPE).replace('\n', " "))?;
+    let text =
+        fs::read_to_string(path).map_err(|error| format!("{}: {error}", sweep::RECIPE).replace('\n', " "))?;
     TrialRecipe::parse(&text, config).map_err(|why| format!("{}: {why}", sweep::RECIPE))
 }
 
@@ -76,7 +79,9 @@ fn reference(dir: &Path, config: &Config) -> Result<Option<piton_server::agreeme
             .cause("feasible.agreement holds every recipe's answers against those of recipe 0")
             .hint("piton sweep measures recipe 0 and writes its answers")
     })?;
-    serde_json::from_str(&text).map(Some).context(format!("no sample was taken: {} was not read", sweep::ANSWERS))
+    serde_json::from_str(&text)
+        .map(Some)
+        .context(format!("no sample was taken: {} was not read", sweep::ANSWERS))
 }
 
 /// The object that is printed; `None` where the user stopped it.

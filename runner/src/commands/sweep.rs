@@ -62,7 +62,13 @@ pub(super) fn run(dir: &Path, least: Level, args: &SweepArgs) -> Result<u8> {
     Ok(report.exit_reason.status())
 }
 
-fn sweep(dir: &Path, least: Level, args: &SweepArgs, plan: &Plan, exports: &mut Exports) -> Result<SweepReport> {
+fn sweep(
+    dir: &Path,
+    least: Level,
+    args: &SweepArgs,
+    plan: &Plan,
+    exports: &mut Exports,
+) -> Result<SweepReport> {
     let watch = Stopwatch::start();
     let stage = first_stage(plan, &watch)?;
     let interrupted = |cut: &Option<Cut>| *cut == Some(Cut::Interrupted);
@@ -107,10 +113,22 @@ fn first_stage(plan: &Plan, watch: &Stopwatch) -> Result<Stage1> {
     let total = plan.models.len();
     let told = |row: &ModelRow| {
         let line = match (&row.reason, &row.note) {
-            (Some(reason), note) => format!("model {} of {total}, {}: cannot be served ({reason}) {}", row.rank, row.model, note.as_deref().unwrap_or_default()),
+            (Some(reason), note) => format!(
+                "model {} of {total}, {}: cannot be served ({reason}) {}",
+                row.rank,
+                row.model,
+                note.as_deref().unwrap_or_default()
+            ),
             (None, _) => {
-                let figure = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1}"));
-                format!("model {} of {total}, {}: chosen; {} tokens/s, first token after {} ms", row.rank, row.model, figure(row.tokens_per_s), figure(row.ttft_ms))
+                let figure =
+                    |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1}"));
+                format!(
+                    "model {} of {total}, {}: chosen; {} tokens/s, first token after {} ms",
+                    row.rank,
+                    row.model,
+                    figure(row.tokens_per_s),
+                    figure(row.ttft_ms)
+                )
             }
         };
         progress.line(if row.reason.is_some() { Tone::Bad } else { Tone::Good }, &line);

@@ -305,7 +305,11 @@ impl Config {
         }
         match config.problem() {
             Some(problem) => Err(bad(problem)),
-            None => Ok(config.with_unit_of_format().with_benchmarks_guarded().with_shown_guarded().with_server_read()),
+            None => Ok(config
+                .with_unit_of_format()
+                .with_benchmarks_guarded()
+                .with_shown_guarded()
+                .with_server_read()),
         }
     }
 

@@ -78,7 +78,8 @@ pub fn listener(port: u16) -> Option<(u32, String)> {
 /// The control group of systemd that a process belongs to: its unit.
 pub fn unit(process: u32) -> Option<String> {
     let groups = fs::read_to_string(format!("/proc/{process}/cgroup")).ok()?;
-    let last = groups.lines().filter_map(|line| line.rsplit('/').next()).find(|name| name.ends_with(".service"))?;
+    let last =
+        groups.lines().filter_map(|line| line.rsplit('/').next()).find(|name| name.ends_with(".service"))?;
     Some(last.to_owned())
 }
 

@@ -24,7 +24,14 @@ struct Fake {
 }
 
 fn main() {
-    let mut fake = Fake { port: 0, fault: String::new(), model: String::new(), work: 40_000, other: false, context: 512 };
+    let mut fake = Fake {
+        port: 0,
+        fault: String::new(),
+        model: String::new(),
+        work: 40_000,
+        other: false,
+        context: 512,
+    };
     let mut args = std::env::args().skip(1);
     let mut detached = false;
     while let Some(arg) = args.next() {
@@ -34,7 +41,8 @@ fn main() {
             "-m" => {
                 fake.model = value();
                 let text = std::fs::read_to_string(&fake.model).unwrap_or_default();
-                fake.fault = text.lines().find_map(|line| line.strip_prefix("fault=")).unwrap_or_default().to_owned();
+                fake.fault =
+                    text.lines().find_map(|line| line.strip_prefix("fault=")).unwrap_or_default().to_owned();
             }
             "--speed" if value() == "fast" => fake.work /= 3,
             "--speed" => {}
@@ -124,7 +132,10 @@ fn answer(fake: &Fake, mut stream: TcpStream) {
     let _ = lines.read_exact(&mut body);
     let body: serde_json::Value = serde_json::from_slice(&body).unwrap_or_default();
     let plain = |status: &str, text: &str| {
-        format!("HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}", text.len())
+        format!(
+            "HTTP/1.1 {status}\r\nContent-Type: application/json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{text}",
+            text.len()
+        )
     };
     let _ = match head.split(' ').nth(1).unwrap_or_default() {
         "/health" => stream.write_all(plain("200 OK", "{}").as_bytes()),
@@ -142,7 +153,8 @@ fn answer(fake: &Fake, mut stream: TcpStream) {
 
 /// A word that the prompt determines, and no cheaper than its work.
 fn word(prompt: &str, n: u64, work: u32) -> String {
-    let seed = prompt.bytes().fold(n + 1, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
+    let seed =
+        prompt.bytes().fold(n + 1, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3));
     let mut hash = seed;
     for _ in 0..work {
         hash = std::hint::black_box(hash.rotate_left(5) ^ hash.wrapping_mul(0x9e37_79b9_7f4a_7c15));
@@ -153,7 +165,8 @@ fn word(prompt: &str, n: u64, work: u32) -> String {
 }
 
 fn stream_answer(fake: &Fake, stream: &mut TcpStream, body: &serde_json::Value) -> std::io::Result<()> {
-    let prompt = body["prompt"].as_str().or_else(|| body["messages"][0]["content"].as_str()).unwrap_or_default();
+    let prompt =
+        body["prompt"].as_str().or_else(|| body["messages"][0]["content"].as_str()).unwrap_or_default();
     let tokens = body["max_tokens"].as_u64().unwrap_or(8).min(16);
     stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")?;
     let mut send = |data: &str| stream.write_all(format!("data: {data}\n\n").as_bytes());
@@ -179,7 +192,9 @@ fn stream_answer(fake: &Fake, stream: &mut TcpStream, body: &serde_json::Value) 
             "quality" if n == 5 => text = "<|im_end|>".to_owned(),
             _ => {}
         }
-        send(&serde_json::json!({ "choices": [{ "delta": { "content": text }, "text": null }] }).to_string())?;
+        send(
+            &serde_json::json!({ "choices": [{ "delta": { "content": text }, "text": null }] }).to_string(),
+        )?;
     }
     let cached = if fake.fault == "cached" { 90 } else { 0 };
     let last = serde_json::json!({

@@ -32,7 +32,10 @@ impl Climber<'_, '_> {
         let (mut tried, mut open) = (BTreeSet::new(), Vec::<Knobs>::new());
         for (record, knobs) in records.iter().filter_map(|record| Some((record, knobs(record)?))) {
             // What the machine spoiled says nothing of a recipe, and what spoils it each time is the recipe.
-            if record.outcome.settles() || record.trial == 0 || open.iter().filter(|one| **one == knobs).count() + 1 >= TRIES {
+            if record.outcome.settles()
+                || record.trial == 0
+                || open.iter().filter(|one| **one == knobs).count() + 1 >= TRIES
+            {
                 tried.insert(knobs);
             } else {
                 open.push(knobs);

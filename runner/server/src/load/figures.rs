@@ -99,7 +99,8 @@ impl Figures {
             let text = end.text().to_owned();
             errors.entry(end.name()).or_insert(Failure { n: 0, text }).n += 1;
         }
-        let each = |of: fn(&Answer) -> Option<f64>| Percentiles::of(done.iter().copied().filter_map(of).collect());
+        let each =
+            |of: fn(&Answer) -> Option<f64>| Percentiles::of(done.iter().copied().filter_map(of).collect());
         // A sum over those that tell would be one of another load.
         let sum = |of: fn(&Answer) -> Option<u64>| {
             done.iter().copied().map(of).sum::<Option<u64>>().filter(|_| !done.is_empty())
@@ -107,7 +108,8 @@ impl Figures {
         let per_s = |n: f64| n / loaded.wall_s;
         let tokens = sum(|answer| answer.tokens);
         let prompts = sum(|answer| answer.prompt_tokens);
-        let drafts = done.iter().filter_map(|answer| answer.drafted()).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
+        let drafts =
+            done.iter().filter_map(|answer| answer.drafted()).fold((0, 0), |a, b| (a.0 + b.0, a.1 + b.1));
         let late = loaded.requests.iter().map(|asked| asked.late_ms).collect();
         let good = slo.map(|slo| done.iter().filter(|answer| slo.kept_by(answer)).count());
         Self {

@@ -21,7 +21,8 @@ impl Slo {
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut bounds = BTreeMap::new();
         for part in text.split(',') {
-            let (name, value) = part.split_once('=').ok_or_else(|| format!("`{part}` is no bound; write ttft=500"))?;
+            let (name, value) =
+                part.split_once('=').ok_or_else(|| format!("`{part}` is no bound; write ttft=500"))?;
             if !NAMES.contains(&name) {
                 return Err(format!("`{name}` is none of {}", NAMES.join(", ")));
             }

@@ -19,7 +19,16 @@ fn three(of: Option<Percentiles>) -> String {
 
 /// A table with a line for each load, and below it what went wrong.
 pub fn table(all: &[Figures]) -> String {
-    let head = ["load", "done", "req/s", "tokens/s", "goodput/s", "TTFT ms p50/95/99", "ITL ms p50/95/99", "TPOT ms p50/95/99"];
+    let head = [
+        "load",
+        "done",
+        "req/s",
+        "tokens/s",
+        "goodput/s",
+        "TTFT ms p50/95/99",
+        "ITL ms p50/95/99",
+        "TPOT ms p50/95/99",
+    ];
     let mut rows = vec![head.map(str::to_owned)];
     rows.extend(all.iter().map(|figures| {
         [
@@ -39,22 +48,43 @@ pub fn table(all: &[Figures]) -> String {
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let mut text = String::new();
     for row in &rows {
-        let cells: Vec<String> = shown.iter().map(|&column| format!("{:>w$}", row[column], w = width(column))).collect();
+        let cells: Vec<String> =
+            shown.iter().map(|&column| format!("{:>w$}", row[column], w = width(column))).collect();
         let _ = writeln!(text, "{}", cells.join("  ").trim_end());
     }
     for figures in all {
         for (name, failure) in &figures.errors {
             let words = if failure.text.is_empty() { String::new() } else { format!(": {}", failure.text) };
-            let _ = writeln!(text, "{}: {} of {} ended as {name}{words}", figures.arrival.words(), failure.n, figures.requests);
+            let _ = writeln!(
+                text,
+                "{}: {} of {} ended as {name}{words}",
+                figures.arrival.words(),
+                failure.n,
+                figures.requests
+            );
         }
         if let Some(cached) = figures.cached_tokens.filter(|cached| *cached > 0) {
-            let _ = writeln!(text, "{}: a cache answered for {cached} tokens of the prompts: these are its figures, too", figures.arrival.words());
+            let _ = writeln!(
+                text,
+                "{}: a cache answered for {cached} tokens of the prompts: these are its figures, too",
+                figures.arrival.words()
+            );
         }
         if let Some(share) = figures.acceptance {
-            let _ = writeln!(text, "{}: {:.1} % of the drafted tokens were accepted", figures.arrival.words(), share * 100.0);
+            let _ = writeln!(
+                text,
+                "{}: {:.1} % of the drafted tokens were accepted",
+                figures.arrival.words(),
+                share * 100.0
+            );
         }
         if let Some(late) = figures.late_ms.filter(|late| late.p99 > 50.0) {
-            let _ = writeln!(text, "{}: requests began {:.0} ms late at the 99th percentile: this client is too slow for the rate", figures.arrival.words(), late.p99);
+            let _ = writeln!(
+                text,
+                "{}: requests began {:.0} ms late at the 99th percentile: this client is too slow for the rate",
+                figures.arrival.words(),
+                late.p99
+            );
         }
     }
     text
@@ -82,8 +112,14 @@ pub fn csv(all: &[Figures]) -> String {
         cells.extend([figures.wall_s, figures.requests_per_s].map(|n| n.to_string()));
         cells.extend([figures.tokens_per_s, figures.all_tokens_per_s, figures.goodput_per_s].map(cell));
         cells.extend([figures.cached_tokens.map(|n| n as f64), figures.acceptance].map(cell));
-        let spreads =
-            [figures.ttft_ms, figures.itl_ms, figures.tpot_ms, figures.e2e_ms, figures.answer_tokens_per_s, figures.late_ms];
+        let spreads = [
+            figures.ttft_ms,
+            figures.itl_ms,
+            figures.tpot_ms,
+            figures.e2e_ms,
+            figures.answer_tokens_per_s,
+            figures.late_ms,
+        ];
         for spread in spreads {
             let each = spread.map(|p| [p.p50, p.p95, p.p99, p.mean]);
             cells.extend((0..4).map(|n| cell(each.map(|each| each[n]))));

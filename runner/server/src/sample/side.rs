@@ -59,8 +59,15 @@ impl Side {
             Started::Infeasible(infeasible) => return Ok(Err(Ended::Infeasible(place, infeasible))),
             Started::Interrupted => return Ok(Err(Ended::Interrupted)),
         };
-        let mut side =
-            Self { place, server, asked: vec![], wall_s: 0.0, cpu_s: Some(0.0), answers: vec![], agreement: None };
+        let mut side = Self {
+            place,
+            server,
+            asked: vec![],
+            wall_s: 0.0,
+            cpu_s: Some(0.0),
+            answers: vec![],
+            agreement: None,
+        };
         let prompts = experiment.warm_up()?;
         let warmed = match side.fire(experiment, &prompts, Arrival::Concurrency(1), 0)? {
             Ok(warmed) => warmed,
@@ -83,21 +90,29 @@ impl Side {
             Ok(loaded) => loaded,
             Err(ended) => return Ok(Err(ended)),
         };
-        let spent = self.server.processor_time().zip(before).map(|(after, before)| after.saturating_sub(before));
+        let spent =
+            self.server.processor_time().zip(before).map(|(after, before)| after.saturating_sub(before));
         self.cpu_s = self.cpu_s.zip(spent).map(|(all, spent)| all + spent.as_secs_f64());
         self.wall_s += loaded.wall_s;
         self.asked.extend(loaded.requests);
         Ok(Ok(()))
     }
 
-    fn fire(&mut self, experiment: &Experiment, prompts: &[String], arrival: Arrival, seed: u64) -> Result<Done<Loaded>> {
+    fn fire(
+        &mut self,
+        experiment: &Experiment,
+        prompts: &[String],
+        arrival: Arrival,
+        seed: u64,
+    ) -> Result<Done<Loaded>> {
         let client = self.server.client(experiment.timeout());
         let ask = experiment.ask();
         let Some(loaded) = load::run(&client, &ask, prompts, arrival, seed, &|_| {}, experiment.stop)? else {
             return Ok(Err(Ended::Interrupted));
         };
         let bad = loaded.requests.iter().find_map(|asked| {
-            Infeasible::of_answer(&asked.answer.end).or_else(|| marks(&asked.answer, &experiment.feasible().stop_tokens))
+            Infeasible::of_answer(&asked.answer.end)
+                .or_else(|| marks(&asked.answer, &experiment.feasible().stop_tokens))
         });
         Ok(match bad {
             // Whoever has died says more of it than its last answer.
@@ -136,22 +151,32 @@ impl Side {
             return Err(Ended::Infeasible(place, Infeasible::new(Reason::Leak, note)));
         }
         let concurrency = experiment.load().concurrency;
-        let loaded = Loaded { arrival: Arrival::Concurrency(concurrency), wall_s: self.wall_s, requests: self.asked };
+        let loaded =
+            Loaded { arrival: Arrival::Concurrency(concurrency), wall_s: self.wall_s, requests: self.asked };
         let figures = Figures::of(&loaded, None);
         let ttft = figures.ttft_ms.map(|ttft| ttft.p50);
         if let Some(ms) = ttft.filter(|ms| *ms > experiment.feasible().ttft_ms) {
-            let note = format!("the median is {ms:.0} ms, and feasible.ttft_ms is {}", experiment.feasible().ttft_ms);
+            let note = format!(
+                "the median is {ms:.0} ms, and feasible.ttft_ms is {}",
+                experiment.feasible().ttft_ms
+            );
             return Err(Ended::Infeasible(place, Infeasible::new(Reason::TtftGate, note)));
         }
         let Some(tokens) = figures.tokens else {
-            return Err(Ended::Void("the server tells no `usage`, and tokens are counted by nothing else".to_owned()));
+            return Err(Ended::Void(
+                "the server tells no `usage`, and tokens are counted by nothing else".to_owned(),
+            ));
         };
         let prompts: u64 = loaded.requests.iter().filter_map(|asked| asked.answer.prompt_tokens).sum();
-        if let Some(cached) = figures.cached_tokens.filter(|cached| *cached as f64 > CACHED * prompts as f64) {
-            return Err(Ended::Void(format!("a cache answered for {cached} of {prompts} tokens of fresh prompts")));
+        if let Some(cached) = figures.cached_tokens.filter(|cached| *cached as f64 > CACHED * prompts as f64)
+        {
+            return Err(Ended::Void(format!(
+                "a cache answered for {cached} of {prompts} tokens of fresh prompts"
+            )));
         }
         let mut metrics = latencies(&figures);
-        let mut put = |name: &str, value: Option<f64>| metrics.extend(value.map(|value| (name.to_owned(), value)));
+        let mut put =
+            |name: &str, value: Option<f64>| metrics.extend(value.map(|value| (name.to_owned(), value)));
         put("tokens_per_s", figures.tokens_per_s);
         put("tokens_per_cpu_s", self.cpu_s.filter(|s| *s > 0.0).map(|s| tokens as f64 / s));
         put("peak_memory_mb", peak.map(|bytes| bytes as f64 / 1e6));

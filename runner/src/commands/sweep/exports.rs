@@ -25,8 +25,7 @@ const SPEC: &str = "SPEC-013 v0.3";
 pub(super) const PAIRS: &str =
     "by pairs: a recipe that does nothing is kept with probability [rule] alpha at most";
 /// What is told of medians.
-pub(super) const MEDIAN: &str =
-    "by medians of replicates (SPEC-013): without an error rate; of recipes that do the same, one comes out best";
+pub(super) const MEDIAN: &str = "by medians of replicates (SPEC-013): without an error rate; of recipes that do the same, one comes out best";
 
 /// Where a sweep's results go, and what is known of it so far.
 pub(super) struct Exports {
@@ -48,7 +47,8 @@ impl Exports {
     /// A database that cannot be opened.
     pub fn begin(plan: &Plan, args: &SweepArgs) -> Result<Self> {
         let sweeps = plan.dir.join(OWN).join("sweeps");
-        let path = args.db_path.as_ref().map_or_else(|| sweeps.join("tune.sqlite"), |path| plan.dir.join(path));
+        let path =
+            args.db_path.as_ref().map_or_else(|| sweeps.join("tune.sqlite"), |path| plan.dir.join(path));
         let settings = plan.sweep();
         let feasible = plan.config.feasible.clone().unwrap_or_default();
         let report = SweepReport {
@@ -91,7 +91,8 @@ impl Exports {
             config: plan.config.clone(),
             recipe: None,
         };
-        fs::create_dir_all(&exports.dir).context("the sweep did not start: it has no place for its results")?;
+        fs::create_dir_all(&exports.dir)
+            .context("the sweep did not start: it has no place for its results")?;
         plan.make_work()?;
         exports.write(false)?;
         Ok(exports)
@@ -159,7 +160,9 @@ impl Exports {
     pub fn compared(&self, report: &SweepReport) -> String {
         match (&self.last, &self.recipe) {
             (_, None) => format!("nothing to compare: {}", report.exit_reason.word()),
-            (None, _) => "nothing to compare: this is the first sweep here that recommends a recipe".to_owned(),
+            (None, _) => {
+                "nothing to compare: this is the first sweep here that recommends a recipe".to_owned()
+            }
             (Some((name, last)), Some(recipe)) if last.differences(recipe).is_empty() => {
                 format!("the same recipe as of {name}")
             }
@@ -180,11 +183,13 @@ impl Exports {
         };
         let path = plan.dir.join(&apply.file);
         let refused = |cause: String| Error::refused(format!("{} was not changed", apply.file)).cause(cause);
-        let format = FileFormat::of(&path).ok_or_else(|| refused("its name does not say what it is".to_owned()))?;
+        let format =
+            FileFormat::of(&path).ok_or_else(|| refused("its name does not say what it is".to_owned()))?;
         let keys: Vec<(String, String)> = apply.keys.clone().into_iter().collect();
         let keys = owned::owned_keys(recipe, &keys, format)?;
         let file = Replaced::open(&path, edit::MOST as u64)?;
-        let edited = edit::edit(format, file.text()?, &keys).map_err(|refusal| refused(refusal.to_string()))?;
+        let edited =
+            edit::edit(format, file.text()?, &keys).map_err(|refusal| refused(refusal.to_string()))?;
         let told = owned::applied_words(&keys);
         if edited.changes.is_empty() {
             terminal::tell(&format!("unchanged: {} holds {told}", apply.file));
@@ -221,7 +226,8 @@ fn serve_command(config: &piton_system::config::Config, best: &TrialRecipe) -> S
     let port = config.service.as_ref().map_or(8080, |service| service.port);
     let words = best.command(config, port);
     let quoted = words.iter().map(|word| {
-        let plain = !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "_-./:=,@%+".contains(c));
+        let plain =
+            !word.is_empty() && word.chars().all(|c| c.is_ascii_alphanumeric() || "_-./:=,@%+".contains(c));
         if plain { word.clone() } else { format!("'{}'", word.replace('\'', "'\\''")) }
     });
     quoted.collect::<Vec<_>>().join(" ")
@@ -288,7 +294,8 @@ fn trials(report: &SweepReport, max_tokens: u32) -> Vec<TuneTrial> {
 fn last(sweeps: &Path) -> Option<(String, Recipe)> {
     let entries = fs::read_dir(sweeps).ok()?.flatten();
     let ended = entries.filter_map(|entry| {
-        let summary: Value = serde_json::from_str(&fs::read_to_string(entry.path().join("summary.json")).ok()?).ok()?;
+        let summary: Value =
+            serde_json::from_str(&fs::read_to_string(entry.path().join("summary.json")).ok()?).ok()?;
         let at = summary.get("ended_at")?.as_str()?.to_owned();
         let text = fs::read_to_string(entry.path().join("recipe.toml")).ok()?;
         let recipe = Recipe::from_toml(&text, "recipe.toml").ok()?;

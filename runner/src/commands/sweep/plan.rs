@@ -9,12 +9,13 @@ use super::exports::{MEDIAN, PAIRS};
 use crate::commands::args::SweepArgs;
 use piton_climb::context;
 use piton_core::base::error::{Context, Error, Result};
+use piton_core::run::recipes::Order;
 use piton_core::trial::scope::{self, FILE};
 use piton_server::agreement::Answers;
 use piton_server::prompts::PromptSource;
 use piton_server::recipe::TrialRecipe;
 use piton_server::stage1::{self, ModelRow};
-use piton_system::config::sweep::{self, ANSWERS, Load, Model, RECIPE, Sweep};
+use piton_system::config::sweep::{self, ANSWERS, Load, Model, RECIPE, Sweep, SweepRule};
 use piton_system::config::{self, Config};
 use piton_system::git::{Id, Repo, TreeEntry};
 use piton_system::{clock, sandbox, terminal};
@@ -74,12 +75,18 @@ impl Plan {
             }
         };
         let bounds = [args.min_model_size.as_deref(), args.max_model_size.as_deref()];
-        let (models, ignored) = stage1::candidates(&config.models, &args.candidate_models, bounds).map_err(refused)?;
+        let (models, ignored) =
+            stage1::candidates(&config.models, &args.candidate_models, bounds).map_err(refused)?;
         if ignored {
-            terminal::tell("--candidate-models names the models: --min-model-size and --max-model-size do not count");
+            terminal::tell(
+                "--candidate-models names the models: --min-model-size and --max-model-size do not count",
+            );
         }
         let began = clock::now();
-        let run = args.run.clone().unwrap_or_else(|| format!("sweep-{}", began.replace([':', 'Z'], "").replace('T', "-")));
+        let run = args
+            .run
+            .clone()
+            .unwrap_or_else(|| format!("sweep-{}", began.replace([':', 'Z'], "").replace('T', "-")));
         let settings = config.sweep.clone().unwrap_or_default();
         let limit = args.max_duration.or(settings.max_duration_s.map(Duration::from_secs));
         let work = repo.state_dir().join("sweeps").join("work");
@@ -91,8 +98,9 @@ impl Plan {
 
     fn check(&self, args: &SweepArgs) -> Result<()> {
         if let Some(gone) = self.models.iter().find(|model| !Path::new(&model.path).exists()) {
-            return Err(refused(format!("the model {} is not there: {}", gone.name, gone.path))
-                .hint("piton fetches no models: put its path right, or leave it out with --candidate-models"));
+            return Err(refused(format!("the model {} is not there: {}", gone.name, gone.path)).hint(
+                "piton fetches no models: put its path right, or leave it out with --candidate-models",
+            ));
         }
         let program = piton_system::process::absolute(&self.server().command[0]);
         if !Path::new(&program).is_file() {
@@ -103,7 +111,8 @@ impl Plan {
         let prompts = &self.load().prompts;
         let built_in = prompts.starts_with("suite") || prompts.starts_with("synthetic:");
         if !built_in && self.repo.file(self.head, &scope::join(&self.config.within, prompts)).is_none() {
-            return Err(refused(format!("{prompts} is not committed")).hint(format!("git add {prompts} && git commit")));
+            return Err(refused(format!("{prompts} is not committed"))
+                .hint(format!("git add {prompts} && git commit")));
         }
         match (&self.config.apply, args.apply) {
             (None, true) => Err(refused("--apply needs [apply] in piton.toml: file, keys")),
@@ -131,7 +140,7 @@ impl Plan {
 
     /// Whether medians decide.
     pub fn is_median(&self) -> bool {
-        self.sweep().rule == "median"
+        self.sweep().rule == SweepRule::Median
     }
 
     /// The commit that the run begins at: the experiment's, with recipe 0, what it answers, and how its model was found. No branch moves.
@@ -151,33 +160,52 @@ impl Plan {
         };
         let entries: Vec<TreeEntry> = files.into_iter().map(entry).collect();
         let tree = self.repo.write_tree(self.head, &self.config.scope, &entries, &[])?;
-        self.repo.commit(tree, self.head, &format!("Recipe 0: {}\n\nThe first model of the sweep {} that can be served here.\n", recipe.model, self.run))
+        self.repo.commit(
+            tree,
+            self.head,
+            &format!(
+                "Recipe 0: {}\n\nThe first model of the sweep {} that can be served here.\n",
+                recipe.model, self.run
+            ),
+        )
     }
 
     /// Recipes that one pass over the knobs would try.
     fn recipes(&self) -> usize {
         let values = self.config.knobs.iter().map(|knob| knob.values.len());
-        match self.sweep().proposer.as_str() {
-            "one_at_a_time" => values.map(|n| n - 1).sum(),
-            _ => values.fold(1usize, usize::saturating_mul) - 1,
+        match self.sweep().proposer {
+            Order::OneAtATime => values.map(|n| n - 1).sum(),
+            Order::Grid | Order::Random => values.fold(1usize, usize::saturating_mul) - 1,
         }
     }
 
     /// What it is going to do, for people.
     pub fn words(&self) -> String {
-        let mut text = format!("sweep {}, nothing is started\n\nmodels, in this order; the first that can be served is the one:\n", self.run);
+        let mut text = format!(
+            "sweep {}, nothing is started\n\nmodels, in this order; the first that can be served is the one:\n",
+            self.run
+        );
         for (n, model) in self.models.iter().enumerate() {
             text.push_str(&format!("  {}. {}  {}\n", n + 1, model.name, model.path));
         }
         text.push_str("\nknobs, each from its first value:\n");
         for knob in &self.config.knobs {
-            text.push_str(&format!("  {} ({}): {}\n", knob.name, knob.flag.as_deref().unwrap_or_default(), knob.values.join(", ")));
+            text.push_str(&format!(
+                "  {} ({}): {}\n",
+                knob.name,
+                knob.flag.as_deref().unwrap_or_default(),
+                knob.values.join(", ")
+            ));
         }
         let first = TrialRecipe::first(&self.config, &self.models[0].name);
         text.push_str(&format!(
             "\n{} recipes at first, {}; {}\nstarts as: {}",
             self.recipes(),
-            self.sweep().proposer.replace('_', " "),
+            match self.sweep().proposer {
+                Order::OneAtATime => "one knob at a time",
+                Order::Grid => "every combination",
+                Order::Random => "combinations at random",
+            },
             if self.is_median() { MEDIAN } else { PAIRS },
             first.command(&self.config, 0).join(" ").replace(" 0 ", " PORT ")
         ));

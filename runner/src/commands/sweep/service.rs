@@ -62,7 +62,9 @@ pub(super) fn clear(plan: &Plan, drain: bool) -> Result<Option<Drained>> {
         return Err(Error::refused(WHAT)
             .cause(who)
             .note("nothing was started, and the service serves as before")
-            .hint("piton sweep --drain stops it by the command of [service], and starts it again in the end"));
+            .hint(
+                "piton sweep --drain stops it by the command of [service], and starts it again in the end",
+            ));
     }
     stop(plan, service, &who).map(Some)
 }
@@ -82,7 +84,9 @@ fn stop(plan: &Plan, service: &Service, who: &str) -> Result<Drained> {
     let watch = Stopwatch::start();
     if let Err(error) = run(&service.stop, &plan.dir) {
         drained.restore()?;
-        return Err(Error::refused(what).cause(error.cause.unwrap_or(error.what)).note("its own start was run again"));
+        return Err(Error::refused(what)
+            .cause(error.cause.unwrap_or(error.what))
+            .note("its own start was run again"));
     }
     while !procfs::listening(service.port).is_empty() {
         if watch.elapsed() >= GRACE {
@@ -106,16 +110,18 @@ impl Drained {
         drop(alive);
         let watch = Stopwatch::start();
         loop {
-            let read = fs::read_to_string(&file).ok().and_then(|text| serde_json::from_str::<Guarded>(&text).ok());
+            let read =
+                fs::read_to_string(&file).ok().and_then(|text| serde_json::from_str::<Guarded>(&text).ok());
             match read.and_then(|guarded| guarded.done) {
                 Some(done) if done.is_empty() => {
                     terminal::tell("the service was started again");
                     return Ok(());
                 }
                 Some(why) => {
-                    return Err(Error::new("the service was not started again")
-                        .cause(why)
-                        .hint(format!("start it yourself; {} has what it printed", file.with_extension("log").display())));
+                    return Err(Error::new("the service was not started again").cause(why).hint(format!(
+                        "start it yourself; {} has what it printed",
+                        file.with_extension("log").display()
+                    )));
                 }
                 None if watch.elapsed() >= PATIENCE => {
                     return Err(Error::new("the service was not started again")

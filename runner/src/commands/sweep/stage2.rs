@@ -23,12 +23,12 @@ use piton_server::recipe::TrialRecipe;
 use piton_server::report::{ExitReason, TriedRow, Verified};
 use piton_server::sample::{Experiment, Measured, Sampled};
 use piton_system::clock::{self, Stopwatch};
+use piton_system::config::Config;
 use piton_system::config::sweep::RECIPE;
 use piton_system::git::{Id, Repo};
+use piton_system::host;
 use piton_system::process::{Runner, STOPPED};
 use piton_system::terminal::{Progress, Tone};
-use piton_system::config::Config;
-use piton_system::host;
 
 /// What stage 2 came to.
 pub(super) struct Tried {
@@ -82,7 +82,9 @@ pub(super) fn by_pairs(
     let (repo, config) = (&world.repo, &session.book.config);
     let recipe = |record: &Record| recipe_of(repo, config, record);
     let rows = records.iter().filter(|record| record.trial > 0 && is_proposal(record)).map(|record| {
-        let parent = records.iter().find(|other| other.commit == record.parent && (other.trial == 0 || other.outcome.kept()));
+        let parent = records
+            .iter()
+            .find(|other| other.commit == record.parent && (other.trial == 0 || other.outcome.kept()));
         row(record, recipe(record), parent.and_then(recipe))
     });
     let of = |name: &str| -> Vec<f64> {
@@ -91,10 +93,13 @@ pub(super) fn by_pairs(
     };
     let figures = match verified.as_ref() {
         Some(verified) => (median(&of("tokens_per_s")), median(&of("ttft_p95_ms")), verified.pairs.len()),
-        None => (incumbent.value("tokens_per_s"), incumbent.value("ttft_p95_ms"), incumbent.measured.pairs.len()),
+        None => {
+            (incumbent.value("tokens_per_s"), incumbent.value("ttft_p95_ms"), incumbent.measured.pairs.len())
+        }
     };
     let best = recipe(&incumbent).ok_or_else(|| {
-        Error::new("the sweep's recipe was not read from the commit that was kept").hint(format!("git show piton/{run}:{RECIPE}"))
+        Error::new("the sweep's recipe was not read from the commit that was kept")
+            .hint(format!("git show piton/{run}:{RECIPE}"))
     })?;
     let exit = match stop {
         Stop::Interrupted | Stop::Asked => ExitReason::Interrupted,
@@ -119,7 +124,10 @@ pub(super) fn by_pairs(
 
 /// Whether a trial was of a recipe that somebody proposed: not the incumbent against itself, nor an earlier keep once more.
 fn is_proposal(record: &Record) -> bool {
-    !matches!(record.outcome, Outcome::Blind { .. } | Outcome::Recheck { .. } | Outcome::Bundle { .. } | Outcome::Regate { .. })
+    !matches!(
+        record.outcome,
+        Outcome::Blind { .. } | Outcome::Recheck { .. } | Outcome::Bundle { .. } | Outcome::Regate { .. }
+    )
 }
 
 fn recipe_of(repo: &Repo, config: &Config, record: &Record) -> Option<TrialRecipe> {
@@ -147,7 +155,8 @@ fn row(record: &Record, recipe: Option<TrialRecipe>, parent: Option<TrialRecipe>
         kept: record.outcome.kept(),
         reason,
         note,
-        gain_pct: estimate.map(|e| [Some(e.gain), e.low, e.high].map(|gain| gain.map_or(f64::NAN, |gain| gain.percent()))),
+        gain_pct: estimate
+            .map(|e| [Some(e.gain), e.low, e.high].map(|gain| gain.map_or(f64::NAN, |gain| gain.percent()))),
         samples: record.measured.pairs.len(),
         tokens_per_s: record.value("tokens_per_s"),
         ttft_p95_ms: record.value("ttft_p95_ms"),
@@ -158,7 +167,12 @@ fn row(record: &Record, recipe: Option<TrialRecipe>, parent: Option<TrialRecipe>
 ///
 /// # Errors
 /// When nothing can be started at all.
-pub(super) fn by_median(plan: &Plan, first: &TrialRecipe, answers: Answers, left: Option<Duration>) -> Result<Tried> {
+pub(super) fn by_median(
+    plan: &Plan,
+    first: &TrialRecipe,
+    answers: Answers,
+    left: Option<Duration>,
+) -> Result<Tried> {
     let (runner, progress, watch) = (Runner::install()?, Progress::new(), Stopwatch::start());
     let stop = || runner.interrupted();
     let (config, settings) = (&plan.config, plan.sweep());
@@ -204,8 +218,14 @@ pub(super) fn by_median(plan: &Plan, first: &TrialRecipe, answers: Answers, left
         }
         let cell = Cell::of(&replicates);
         let kept = cell.is_new_best(best.as_ref().map(|(_, cell)| cell), settings.tie_pct / 100.0);
-        let (reason, note) = why.unwrap_or_else(|| (if kept { "better" } else { "held" }.to_owned(), String::new()));
-        let told = format!("recipe {}: {}; {}", rows.len(), if rows.is_empty() { "start".to_owned() } else { recipe.changes(first) }, if kept { "best so far" } else { &reason });
+        let (reason, note) =
+            why.unwrap_or_else(|| (if kept { "better" } else { "held" }.to_owned(), String::new()));
+        let told = format!(
+            "recipe {}: {}; {}",
+            rows.len(),
+            if rows.is_empty() { "start".to_owned() } else { recipe.changes(first) },
+            if kept { "best so far" } else { &reason }
+        );
         progress.line(if kept { Tone::Good } else { Tone::Plain }, &told);
         rows.push(TriedRow {
             trial: u32::try_from(rows.len()).unwrap_or(u32::MAX),
@@ -240,10 +260,17 @@ pub(super) fn by_median(plan: &Plan, first: &TrialRecipe, answers: Answers, left
 }
 
 /// A replicate's figures; `None` and why where its answers are others than recipe 0's.
-fn replicate(measured: &Measured, wanted: Option<f64>, why: &mut Option<(String, String)>) -> Option<(f64, f64)> {
+fn replicate(
+    measured: &Measured,
+    wanted: Option<f64>,
+    why: &mut Option<(String, String)>,
+) -> Option<(f64, f64)> {
     let of = |name: &str| measured.metrics.get(name).copied();
     if let Some((share, wanted)) = of("agreement").zip(wanted).filter(|(share, wanted)| share < wanted) {
-        *why = Some(("quality".to_owned(), format!("{share:.3} of recipe 0's answers, and feasible.agreement is {wanted}")));
+        *why = Some((
+            "quality".to_owned(),
+            format!("{share:.3} of recipe 0's answers, and feasible.agreement is {wanted}"),
+        ));
         return None;
     }
     of("tokens_per_s").zip(of("ttft_p95_ms"))

@@ -8,6 +8,8 @@ use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
 
+use piton_core::run::recipes::Order;
+
 use super::Config;
 
 /// The file that a trial edits, in the directory of the experiment.
@@ -69,8 +71,8 @@ pub struct Load {
     pub concurrency: u32,
     /// Requests before a sample that do not count; what they answer is held against recipe 0's answers.
     pub warm_up: u32,
-    /// `completions` or `chat`.
-    pub api: String,
+    /// The call.
+    pub api: ApiCall,
     /// Further fields of each request.
     pub extra: BTreeMap<String, toml::Value>,
 }
@@ -85,7 +87,7 @@ impl Default for Load {
             requests: 6,
             concurrency: 1,
             warm_up: 6,
-            api: "completions".to_owned(),
+            api: ApiCall::Completions,
             extra: extra.map(|(name, value)| (name.to_owned(), value)).into(),
         }
     }
@@ -124,18 +126,65 @@ pub struct Model {
     pub params: Option<String>,
 }
 
+/// Which call a load makes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ApiCall {
+    /// `/completions`.
+    Completions,
+    /// `/chat/completions`.
+    Chat,
+}
+
+/// What decides between recipes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SweepRule {
+    /// `[rule]`, by pairs.
+    #[default]
+    Pairs,
+    /// The best median of a few replicates.
+    Median,
+}
+
+/// Whether both sides of a pair run at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SidesRun {
+    /// Where the memory is enough for both.
+    #[default]
+    Auto,
+    /// Always.
+    Resident,
+    /// Never.
+    Restart,
+}
+
+/// What is wanted of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Profile {
+    /// Tokens per second.
+    #[default]
+    Throughput,
+    /// A short time to the first token.
+    Latency,
+    /// Tokens per second, and no longer tails.
+    Stable,
+}
+
 /// How recipes are tried: `[sweep]`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Sweep {
-    /// `pairs` or `median`.
-    pub rule: String,
-    /// `auto`, `resident` or `restart`: whether both sides of a pair run at once.
-    pub sides: String,
-    /// `one_at_a_time`, `grid` or `random`.
-    pub proposer: String,
-    /// `throughput`, `latency` or `stable`.
-    pub profile: String,
+    /// What decides.
+    pub rule: SweepRule,
+    /// Whether both sides of a pair run at once.
+    pub sides: SidesRun,
+    /// What the tuner proposes.
+    pub proposer: Order,
+    /// What is wanted.
+    pub profile: Profile,
     /// Samples of each model in stage 1.
     pub stage1_samples: u32,
     /// Samples of each recipe with `rule = "median"`.
@@ -151,10 +200,10 @@ pub struct Sweep {
 impl Default for Sweep {
     fn default() -> Self {
         Self {
-            rule: "pairs".to_owned(),
-            sides: "auto".to_owned(),
-            proposer: "one_at_a_time".to_owned(),
-            profile: "throughput".to_owned(),
+            rule: SweepRule::default(),
+            sides: SidesRun::default(),
+            proposer: Order::default(),
+            profile: Profile::default(),
             stage1_samples: 1,
             replicates: 3,
             tie_pct: 2.0,
@@ -215,10 +264,12 @@ pub(super) fn completed(text: &str) -> String {
     let Some(server) = table.get("server").and_then(toml::Value::as_table) else { return text.to_owned() };
     let lacks = |name: &str| !table.contains_key(name);
     let section = |name: &str, key: &str| table.get(name).and_then(|table| table.get(key));
-    let whole = |value: Option<&toml::Value>, else_: i64| value.and_then(toml::Value::as_integer).unwrap_or(else_);
+    let whole =
+        |value: Option<&toml::Value>, else_: i64| value.and_then(toml::Value::as_integer).unwrap_or(else_);
     let mut text = text.to_owned() + "\n";
     let one_core = whole(server.get("cores"), 0) == 1 && server.get("devices").is_none();
-    let latency = section("sweep", "profile").and_then(toml::Value::as_str) == Some("latency");
+    let profile = section("sweep", "profile").and_then(toml::Value::as_str);
+    let latency = profile == Some("latency");
     if lacks("metric") {
         let (name, direction, unit) =
             if latency { ("ttft_ms", "lower", "ms") } else { ("tokens_per_s", "higher", "tokens/s") };
@@ -250,6 +301,12 @@ pub(super) fn completed(text: &str) -> String {
     if lacks("second") && !latency {
         text.push_str("[[second]]\nmetric = \"ttft_ms\"\ndirection = \"lower\"\n");
     }
+    if lacks("guard") && profile == Some("stable") {
+        for metric in ["ttft_p95_ms", "itl_p95_ms"] {
+            let _ =
+                write!(text, "[[guard]]\nmetric = \"{metric}\"\ndirection = \"lower\"\nlimit_pct = 10.0\n");
+        }
+    }
     if let (true, Some(share)) = (lacks("gate"), section("feasible", "agreement")) {
         let _ = write!(text, "[[gate]]\nmetric = \"agreement\"\nmin = {share}\n");
     }
@@ -260,7 +317,11 @@ pub(super) fn completed(text: &str) -> String {
 ///
 /// # Errors
 /// Words of what is wrong: a knob that is not there, a text that is none of TOML.
-pub fn with_overrides(text: &str, axes: &[(String, Vec<String>)], context: Option<u64>) -> Result<String, String> {
+pub fn with_overrides(
+    text: &str,
+    axes: &[(String, Vec<String>)],
+    context: Option<u64>,
+) -> Result<String, String> {
     let mut table: toml::Table = text.parse().map_err(|error: toml::de::Error| error.to_string())?;
     for (name, values) in axes {
         let knobs = table.get_mut("knob").and_then(toml::Value::as_array_mut);
@@ -309,10 +370,15 @@ impl Config {
     /// What is impossible about a sweep, if anything.
     pub(super) fn sweep_problem(&self) -> Option<String> {
         let Some(server) = &self.server else {
-            return (!self.models.is_empty()).then(|| "[[model]] belongs to [server], and there is none".to_owned()).or_else(|| {
-                let knob = self.knobs.iter().find(|knob| knob.file.is_empty())?;
-                Some(format!("the knob {} names no file, and there is no [server] whose flag it could be", knob.name))
-            });
+            return (!self.models.is_empty())
+                .then(|| "[[model]] belongs to [server], and there is none".to_owned())
+                .or_else(|| {
+                    let knob = self.knobs.iter().find(|knob| knob.file.is_empty())?;
+                    Some(format!(
+                        "the knob {} names no file, and there is no [server] whose flag it could be",
+                        knob.name
+                    ))
+                });
         };
         let has = |place: &str| server.command.iter().any(|word| word.contains(place));
         if server.command.first().is_none_or(String::is_empty) {
@@ -328,7 +394,9 @@ impl Config {
             return Some("there is no [[model]]: name = \"...\", path = \"...\"".to_owned());
         }
         if self.scope.editable != [RECIPE] {
-            return Some(format!("scope.editable is not [\"{RECIPE}\"], and a trial of a server edits nothing else"));
+            return Some(format!(
+                "scope.editable is not [\"{RECIPE}\"], and a trial of a server edits nothing else"
+            ));
         }
         self.models_problem().or_else(|| self.axes_problem()).or_else(|| self.load_problem())
     }
@@ -340,7 +408,9 @@ impl Config {
                 return Some(format!("two models are called `{}`, or one has no name", model.name));
             }
             let size = model.params.as_deref()?;
-            parameters(size).is_none().then(|| format!("model {}: params is `{size}`; write 7B or 360M", model.name))
+            parameters(size)
+                .is_none()
+                .then(|| format!("model {}: params is `{size}`; write 7B or 360M", model.name))
         })
     }
 
@@ -348,8 +418,13 @@ impl Config {
         let mut seen = std::collections::BTreeSet::new();
         self.knobs.iter().find_map(|knob| {
             let name = &knob.name;
-            if name.is_empty() || name == "model" || !name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c)) {
-                return Some(format!("the knob `{name}`: a name has letters, digits, - and _, and is not `model`"));
+            if name.is_empty()
+                || name == "model"
+                || !name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
+            {
+                return Some(format!(
+                    "the knob `{name}`: a name has letters, digits, - and _, and is not `model`"
+                ));
             }
             if !seen.insert(name) {
                 return Some(format!("the knob {name} is there twice"));
@@ -378,24 +453,19 @@ impl Config {
         if let Some((key, _)) = counts.iter().find(|(_, n)| *n == 0) {
             return Some(format!("{key} is 0; it is at least 1"));
         }
-        let words = [
-            ("load.api", &load.api, &["completions", "chat"][..]),
-            ("sweep.rule", &sweep.rule, &["pairs", "median"]),
-            ("sweep.sides", &sweep.sides, &["auto", "resident", "restart"]),
-            ("sweep.proposer", &sweep.proposer, &["one_at_a_time", "grid", "random"]),
-            ("sweep.profile", &sweep.profile, &["throughput", "latency", "stable"]),
-        ];
-        if let Some((key, word, known)) = words.iter().find(|(_, word, known)| !known.contains(&word.as_str())) {
-            return Some(format!("{key} is `{word}`; it is one of {}", known.join(", ")));
-        }
         if feasible.agreement.is_some_and(|share| !(0.0..=1.0).contains(&share)) {
             return Some("feasible.agreement is a share, from 0 to 1".to_owned());
         }
         if feasible.agreement.is_some() && load.warm_up == 0 {
-            return Some("feasible.agreement is read from the answers of the warm-up, and load.warm_up is 0".to_owned());
+            return Some(
+                "feasible.agreement is read from the answers of the warm-up, and load.warm_up is 0"
+                    .to_owned(),
+            );
         }
         let knobs = self.apply.iter().flat_map(|apply| apply.keys.keys());
-        let strange = knobs.into_iter().find(|name| *name != "model" && !self.knobs.iter().any(|knob| knob.name == **name));
+        let strange = knobs
+            .into_iter()
+            .find(|name| *name != "model" && !self.knobs.iter().any(|knob| knob.name == **name));
         strange.map(|name| format!("apply.keys names `{name}`, and no knob is called so"))
     }
 }

@@ -115,7 +115,8 @@ impl TuneDb {
         db.execute_batch(TABLES).context(what())?;
         let column = db.prepare("SELECT stage FROM tune_trials LIMIT 0").map(|_| ());
         if column.is_err() {
-            db.execute_batch("ALTER TABLE tune_trials ADD COLUMN stage INTEGER NOT NULL DEFAULT 1").context(what())?;
+            db.execute_batch("ALTER TABLE tune_trials ADD COLUMN stage INTEGER NOT NULL DEFAULT 1")
+                .context(what())?;
         }
         Ok(Self { db, path: path.to_owned() })
     }
@@ -152,7 +153,8 @@ impl TuneDb {
         }
         let old = "SELECT run_id FROM tune_runs ORDER BY started_at_utc DESC, rowid DESC LIMIT -1 OFFSET ?1";
         for table in ["tune_trials", "tune_runs"] {
-            all.execute(&format!("DELETE FROM {table} WHERE run_id IN ({old})"), [retain.max(1)]).context(WHAT)?;
+            all.execute(&format!("DELETE FROM {table} WHERE run_id IN ({old})"), [retain.max(1)])
+                .context(WHAT)?;
         }
         all.commit().context(WHAT)
     }
@@ -205,10 +207,14 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let mut db = TuneDb::open(&dir.path().join("a/tune.sqlite")).unwrap();
         for n in 0..4 {
-            db.write(&run(&format!("r{n}"), &format!("2026-01-0{}", n + 1)), &[trial(1), trial(2)], 2).unwrap();
+            db.write(&run(&format!("r{n}"), &format!("2026-01-0{}", n + 1)), &[trial(1), trial(2)], 2)
+                .unwrap();
         }
         let count = |sql: &str| db.db.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
-        assert_eq!((count("SELECT count(*) FROM tune_runs"), count("SELECT count(*) FROM tune_trials")), (2, 4));
+        assert_eq!(
+            (count("SELECT count(*) FROM tune_runs"), count("SELECT count(*) FROM tune_trials")),
+            (2, 4)
+        );
         assert_eq!(count("SELECT count(*) FROM tune_runs WHERE run_id IN ('r2', 'r3')"), 2);
     }
 
@@ -223,8 +229,14 @@ mod tests {
         drop(before);
         let mut db = TuneDb::open(&path).unwrap();
         db.write(&run("new", "2026"), &[trial(2)], 50).unwrap();
-        let stages: Vec<i64> = db.db.prepare("SELECT stage FROM tune_trials ORDER BY id").unwrap()
-            .query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+        let stages: Vec<i64> = db
+            .db
+            .prepare("SELECT stage FROM tune_trials ORDER BY id")
+            .unwrap()
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .map(|stage| stage.unwrap())
+            .collect();
         assert_eq!(stages, [1, 2]);
     }
 }

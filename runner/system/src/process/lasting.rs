@@ -183,7 +183,10 @@ impl Lasting {
         let there = |pid: &&u32| super::is_there(**pid);
         // What it killed itself with may still be ending.
         let watch = Stopwatch::start();
-        while own_ended && below.iter().any(|pid| super::is_there(*pid)) && watch.elapsed() < Duration::from_millis(200) {
+        while own_ended
+            && below.iter().any(|pid| super::is_there(*pid))
+            && watch.elapsed() < Duration::from_millis(200)
+        {
             clock::wait(LOOK);
         }
         let left: Vec<u32> = below.iter().filter(there).copied().collect();
