@@ -9,6 +9,7 @@ pub mod agreement;
 pub mod answer;
 pub mod client;
 pub mod endpoint;
+pub mod grid;
 pub mod infeasible;
 pub mod load;
 pub mod median;

@@ -65,7 +65,8 @@ impl Experiment<'_> {
         self.config.feasible.clone().unwrap_or_default()
     }
 
-    fn ask(&self) -> Ask {
+    /// What every request has.
+    pub fn ask(&self) -> Ask {
         let load = self.load();
         let api = match load.api {
             ApiCall::Chat => Api::Chat,

@@ -193,7 +193,7 @@ mod tests {
         ["32B", "7B", "1B"].map(model).into()
     }
 
-    fn names(named: &[&str], bounds: [Option<&str>; 2]) -> Result<(Vec<String>, bool), String> {
+    fn names(named: &[&str], bounds: [Option<&str>; 2]) -> std::result::Result<(Vec<String>, bool), String> {
         let named: Vec<String> = named.iter().map(|name| (*name).to_owned()).collect();
         candidates(&models(), &named, bounds)
             .map(|(list, ignored)| (list.into_iter().map(|m| m.name).collect(), ignored))

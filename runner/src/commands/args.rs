@@ -29,7 +29,7 @@ pub(super) use options::{
 };
 pub(super) use recipe::{ApplyArgs, RecipeCommand};
 pub(super) use server::{Measured, ServerArgs};
-pub(super) use sweep::SweepArgs;
+pub(super) use sweep::{AbArgs, GridArgs, SweepArgs, SweepCommand};
 use values::duration;
 
 const AFTER: &str = "\

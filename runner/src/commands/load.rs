@@ -6,13 +6,15 @@ use std::path::Path;
 use serde_json::json;
 
 use super::args::LoadArgs;
+use super::sweep::here::Here;
 use piton_core::base::error::{Context, Error, Result, exit};
 use piton_server::client::{self, Client};
 use piton_server::endpoint::Endpoint;
 use piton_server::load::figures::Figures;
-use piton_server::load::{self, Arrival, Loaded, page, text};
+use piton_server::load::{self as requests, Arrival, Loaded, page, text};
 use piton_server::prompts::PromptSource;
 use piton_server::request::Ask;
+use piton_server::server::{Server, Started};
 use piton_system::process::{Runner, STOPPED};
 use piton_system::terminal::{self, Progress};
 use piton_system::{clock, host};
@@ -22,11 +24,33 @@ use piton_system::{clock, host};
 /// # Errors
 /// A bad address, prompts that cannot be read, a server that answers not a single request before the first load.
 pub(super) fn run(dir: &Path, args: &LoadArgs) -> Result<u8> {
-    let endpoint = Endpoint::parse(&args.url)?;
+    let runner = Runner::install()?;
+    let Some(path) = &args.recipe else {
+        let endpoint = Endpoint::parse(args.url.as_deref().unwrap_or_default())?;
+        return load(dir, args, endpoint, &runner);
+    };
+    let here = Here::open(dir)?;
+    let recipe = here.recipe(Some(path))?;
+    let own = here.work().join("server");
+    piton_system::sandbox::private(&own)?;
+    let stop = || runner.interrupted();
+    let refused = Error::new(format!("nothing was measured: {} cannot be served", path.display()));
+    match Server::start(&here.config, &recipe, &own, &here.work().join("server.log"), &stop)? {
+        Started::Ready(server) => {
+            let done = load(dir, args, Endpoint::local(server.port), &runner);
+            server.stop(&stop);
+            done
+        }
+        Started::Infeasible(why) => Err(refused.cause(why).note("no server is left")),
+        Started::Interrupted => Err(refused.cause(STOPPED).status(130)),
+    }
+}
+
+fn load(dir: &Path, args: &LoadArgs, endpoint: Endpoint, runner: &Runner) -> Result<u8> {
     let prompts = PromptSource::open(&args.prompts, dir)?;
     let key = args.key_env.as_deref().map(key).transpose()?;
     let client = Client { endpoint, key, timeout: args.timeout };
-    let (runner, progress) = (Runner::install()?, Progress::new());
+    let progress = Progress::new();
     let model = match &args.model {
         Some(name) => Some(name.clone()),
         None => client::block_on(client.first_model())?,
@@ -50,15 +74,15 @@ pub(super) fn run(dir: &Path, args: &LoadArgs) -> Result<u8> {
         let name = arrival.words();
         progress.doing(&format!("{name}: warming up"));
         let warming = Arrival::Concurrency(1);
-        let warmed =
-            load::run(&client, &ask, &prompts[..warm], warming, seed, &|_| {}, &stop)?.ok_or_else(stopped)?;
+        let warmed = requests::run(&client, &ask, &prompts[..warm], warming, seed, &|_| {}, &stop)?
+            .ok_or_else(stopped)?;
         if let Some(why) = silent(&warmed, &client.endpoint).filter(|_| n == 0) {
             return Err(why);
         }
         let seen = |done: usize| progress.doing(&format!("{name}: {done} of {each}"));
         let drawn = seed.wrapping_add(n as u64);
-        let loaded =
-            load::run(&client, &ask, &prompts[warm..], arrival, drawn, &seen, &stop)?.ok_or_else(stopped)?;
+        let loaded = requests::run(&client, &ask, &prompts[warm..], arrival, drawn, &seen, &stop)?
+            .ok_or_else(stopped)?;
         progress.idle();
         let figures = Figures::of(&loaded, args.slo.as_ref());
         all.push((loaded, figures));

@@ -1,13 +1,16 @@
 //! `piton sweep`: the first model that can be served here, and its best settings.
 
+mod ab;
 mod exports;
+mod grid;
+pub(in crate::commands) mod here;
 mod plan;
 mod service;
 mod stage2;
 
 use std::path::Path;
 
-use super::args::SweepArgs;
+use super::args::{SweepArgs, SweepCommand};
 use exports::Exports;
 use piton_core::base::error::{Error, Result};
 use piton_core::base::level::Level;
@@ -28,6 +31,11 @@ pub(super) use service::restore;
 /// # Errors
 /// What was asked for cannot be, a service that runs already, a failure of piton's own.
 pub(super) fn run(dir: &Path, least: Level, args: &SweepArgs) -> Result<u8> {
+    match &args.command {
+        Some(SweepCommand::Ab(args)) => return ab::run(dir, args),
+        Some(SweepCommand::Grid(args)) => return grid::run(dir, args),
+        None => {}
+    }
     let plan = Plan::of(dir, args)?;
     if args.dry_run {
         terminal::either(args.json, &plan.json(), || plan.words());

@@ -69,6 +69,8 @@ pub struct Figures {
     pub all_tokens_per_s: Option<f64>,
     /// Tokens of whole answers.
     pub tokens: Option<u64>,
+    /// Tokens of their prompts.
+    pub prompt_tokens: Option<u64>,
     /// Prompt tokens that a cache answered for: more than 0 makes every figure here one of the cache. Absent where the server does not say.
     pub cached_tokens: Option<u64>,
     /// Requests per second that kept the objective; absent without one.
@@ -89,7 +91,16 @@ pub struct Figures {
     pub late_ms: Option<Percentiles>,
 }
 
+/// A share of the prompts' tokens above which it is a cache that was measured: prompts of one kind begin alike.
+pub const CACHED: f64 = 0.05;
+
 impl Figures {
+    /// Tokens of the prompts that a cache answered for, where they are so many that the figures are the cache's.
+    pub fn of_a_cache(&self) -> Option<u64> {
+        let prompts = self.prompt_tokens.unwrap_or(0) as f64;
+        self.cached_tokens.filter(|cached| *cached as f64 > CACHED * prompts)
+    }
+
     /// Those of a load; with `slo`, its goodput.
     pub fn of(loaded: &Loaded, slo: Option<&Slo>) -> Self {
         let done: Vec<&Answer> =
@@ -122,6 +133,7 @@ impl Figures {
             tokens_per_s: tokens.map(|n| per_s(n as f64)),
             all_tokens_per_s: tokens.zip(prompts).map(|(a, b)| per_s((a + b) as f64)),
             tokens,
+            prompt_tokens: prompts,
             cached_tokens: sum(|answer| answer.cached_tokens),
             goodput_per_s: good.map(|n| per_s(n as f64)),
             ttft_ms: each(|answer| answer.ttft_ms),

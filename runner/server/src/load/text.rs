@@ -63,7 +63,7 @@ pub fn table(all: &[Figures]) -> String {
                 figures.requests
             );
         }
-        if let Some(cached) = figures.cached_tokens.filter(|cached| *cached > 0) {
+        if let Some(cached) = figures.of_a_cache() {
             let _ = writeln!(
                 text,
                 "{}: a cache answered for {cached} tokens of the prompts: these are its figures, too",

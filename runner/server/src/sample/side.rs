@@ -14,9 +14,6 @@ use crate::recipe::TrialRecipe;
 use crate::server::{Server, Started};
 use piton_core::base::error::Result;
 
-/// A share of the prompts' tokens above which it is a cache that was measured.
-const CACHED: f64 = 0.05;
-
 /// Why a side gave nothing.
 #[derive(Debug)]
 pub(super) enum Ended {
@@ -167,11 +164,10 @@ impl Side {
                 "the server tells no `usage`, and tokens are counted by nothing else".to_owned(),
             ));
         };
-        let prompts: u64 = loaded.requests.iter().filter_map(|asked| asked.answer.prompt_tokens).sum();
-        if let Some(cached) = figures.cached_tokens.filter(|cached| *cached as f64 > CACHED * prompts as f64)
-        {
+        if let Some(cached) = figures.of_a_cache() {
+            let all = figures.prompt_tokens.unwrap_or(0);
             return Err(Ended::Void(format!(
-                "a cache answered for {cached} of {prompts} tokens of fresh prompts"
+                "a cache answered for {cached} of {all} tokens of fresh prompts"
             )));
         }
         let mut metrics = latencies(&figures);

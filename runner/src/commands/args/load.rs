@@ -30,7 +30,11 @@ impl From<ApiName> for Api {
 #[derive(Debug, Args)]
 pub(crate) struct LoadArgs {
     /// The server: http://HOST:PORT, with the path of its API where that is not /v1.
-    pub url: String,
+    #[arg(required_unless_present = "recipe")]
+    pub url: Option<String>,
+    /// Start the server of piton.toml here with this recipe, and stop it in the end.
+    #[arg(long, value_name = "FILE", conflicts_with = "url")]
+    pub recipe: Option<PathBuf>,
     /// Requests open at once: one figure or several, e.g. 1,2,4.
     #[arg(long, value_name = "N,...", value_delimiter = ',', default_values_t = [1], value_parser = clap::value_parser!(u32).range(1..=4096))]
     pub concurrency: Vec<u32>,

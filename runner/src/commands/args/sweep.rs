@@ -3,12 +3,65 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, Subcommand};
 
 use super::values::duration;
 
+/// What else is measured of recipes.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SweepCommand {
+    /// Compare recipes with the first of them, in fresh pairs.
+    ///
+    /// Takes piton.toml and recipes as they stand in this directory, starts their servers, and records nothing. Acceptance of drafted tokens is the server's own word, and absent where it says none.
+    #[command(after_help = "Example: piton sweep ab none.toml default.toml tuned.toml")]
+    Ab(AbArgs),
+    /// Measure a recipe at each prompt length and concurrency.
+    ///
+    /// Starts the server of piton.toml for each cell, and tries no cell behind one that failed: the machine is full there.
+    #[command(after_help = "Example: piton sweep grid --words 200,800 --concurrency 1,2,4 --html grid.html")]
+    Grid(GridArgs),
+}
+
 #[derive(Debug, Args)]
+pub(crate) struct AbArgs {
+    /// Two recipes or more: recipe.toml files.
+    #[arg(required = true, num_args = 2.., value_name = "RECIPE")]
+    pub recipes: Vec<PathBuf>,
+    /// Pairs of each with the first.
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub pairs: u32,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GridArgs {
+    /// Words of each prompt.
+    #[arg(long, value_name = "N,...", value_delimiter = ',', default_values_t = [100, 400], value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub words: Vec<u32>,
+    /// Requests open at once.
+    #[arg(long, value_name = "N,...", value_delimiter = ',', default_values_t = [1, 2, 4], value_parser = clap::value_parser!(u32).range(1..=4096))]
+    pub concurrency: Vec<u32>,
+    /// Requests of a cell, for each that is open at once.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub rounds: u32,
+    /// The recipe; the first model with every knob at its first value where absent.
+    #[arg(long, value_name = "FILE")]
+    pub recipe: Option<PathBuf>,
+    /// Write one HTML page with the heat map here.
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct SweepArgs {
+    #[command(subcommand)]
+    pub command: Option<SweepCommand>,
     /// Models to try, by name, in this order; all of piton.toml where absent.
     #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
     pub candidate_models: Vec<String>,
