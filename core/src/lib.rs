@@ -1,6 +1,7 @@
-//! What piton decides and says, as functions of values: five rooms, each a crate that depends on those above it alone.
+//! What piton decides and says, as functions of values: six rooms, each a crate that depends on those above it alone.
 //!
 //! - [`base`]: what every other room is written in
+//! - [`recipe`]: a model and a value for each knob of a server
 //! - [`rule`]: when a change is kept
 //! - [`trial`]: one attempt
 //! - [`run`]: what the records of a run come to
@@ -10,6 +11,7 @@
 //! git, SQLite, sockets and runtimes are no dependencies.
 
 pub use piton_base as base;
+pub use piton_recipe as recipe;
 pub use piton_report as report;
 pub use piton_rule as rule;
 pub use piton_run as run;

@@ -24,6 +24,7 @@ mod here;
 mod import;
 mod init;
 mod lines;
+mod load;
 mod log;
 mod mcp;
 mod noise;
@@ -31,6 +32,7 @@ mod note;
 mod pointers;
 mod profile;
 mod quick;
+mod recipe;
 mod recover;
 mod redteam;
 mod rehearse;
@@ -38,10 +40,12 @@ mod report;
 mod rule;
 mod search;
 mod serve;
+mod server;
 mod show;
 mod simulate;
 mod status;
 mod stop;
+mod sweep;
 mod tools;
 mod trial;
 mod verdict;
@@ -109,6 +113,9 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
         Command::Trial { words, wait, json } => trial::run(dir, least, words.proposal(), wait, json),
         Command::Wait { timeout, json } => wait::run(dir, timeout, json),
         Command::Mcp { block } => mcp::run(dir, least, block).map(|()| exit::DONE),
+        Command::Sweep(args) => sweep::run(dir, least, &args),
+        Command::Server(args) => server::run(&args),
+        Command::Load(args) => load::run(dir, &args),
         Command::Quick(args) => quick::run(dir, &args),
         Command::Init(args) => init::run(dir, least, &args),
         Command::Again { trial, which } => again::run(dir, least, trial, &which),
@@ -123,6 +130,7 @@ fn carry_out(cli: Cli, dir: &Path) -> Result<u8> {
         Command::Show { trial, pairs, which } => show::run(dir, trial, pairs, &which),
         Command::Diff { from, to, which } => diff::run(dir, &from, &to, &which),
         Command::Compare { one, other, json } => compare::run(dir, [&one, &other], json),
+        Command::Recipe { command } => recipe::run(dir, &command),
         Command::Export(args) => export::run(dir, &args),
         Command::Import(args) => import::run(dir, &args),
         Command::Report(args) => report::run(dir, &args),

@@ -7,6 +7,7 @@ pub mod night;
 pub mod planted;
 pub mod projects;
 pub mod served;
+pub mod servers;
 pub mod slow;
 pub mod training;
 

@@ -39,6 +39,9 @@ pub fn lines(first: &FirstScreen) -> Vec<String> {
         if metric.unit.is_empty() { String::new() } else { format!(" in {}", clean(&metric.unit, 30)) };
     let by = match metric.meter {
         Some(meter) => format!("piton reads {} itself", meter.reads()),
+        None if first.command.first().is_some_and(|word| word == "{piton}") => {
+            "piton asks the server and says the figure, by its own clock".to_owned()
+        }
         None if first.harness => "the sealed harness says the figure, by its own clock".to_owned(),
         None => "the command says the figure, by a clock of its own".to_owned(),
     };

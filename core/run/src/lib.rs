@@ -14,6 +14,7 @@ pub mod pair_history;
 pub mod power;
 pub mod quick;
 pub mod rechecks;
+pub mod recipes;
 pub mod run_state;
 pub mod sample_scale;
 pub mod stopping;

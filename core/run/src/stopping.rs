@@ -169,6 +169,9 @@ pub const CRASHING_LIMIT: u32 = 8;
 /// Proposals of an agent in a row that had been judged before, after which a climb ends.
 pub const REPEATING_LIMIT: u32 = 10;
 
+/// The word of a trial whose recipe a model server cannot serve.
+pub const INFEASIBLE: &str = "infeasible";
+
 /// Whether to go on, and if not, why.
 pub fn stop(budget: &Budget, spent: &Spent) -> Option<Stop> {
     let at = |limit: Option<u32>, n: u32| limit.is_some_and(|most| n >= most);
@@ -238,6 +241,8 @@ impl Spent {
         // The tuner comes to its end by itself.
         self.repeating = if again && record.claimed.agent.is_some() { self.repeating + 1 } else { 0 };
         match (&record.outcome, record.outcome.status()) {
+            // A recipe that cannot be served is an answer, and says nothing of the next.
+            (Outcome::RunFailed { how, .. }, _) if how == INFEASIBLE => {}
             (_, Status::Crash) => self.crashing += 1,
             // What said nothing about the challenger ends no row.
             (outcome, _) if !outcome.settles() => {}

@@ -14,8 +14,15 @@ use serde::{Deserialize, Serialize};
 pub struct Knob {
     /// Name of the constant.
     pub name: String,
-    /// The file that declares it, relative to the root of the repository.
+    /// The file that declares it, relative to the root of the repository; empty for one of a model server's.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub file: String,
+    /// The flag of the model server that sets it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flag: Option<String>,
+    /// Where the server says what became of it: a JSON pointer into what it answers at `/props`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_back: Option<String>,
     /// Values to try, as they stand in the source, in the order in which they are tried.
     pub values: Vec<String>,
 }
@@ -100,6 +107,8 @@ mod tests {
         let knob = |name: &str, values: &[&str]| Knob {
             name: name.into(),
             file: "s.rs".into(),
+            flag: None,
+            read_back: None,
             values: values.iter().map(|v| (*v).to_owned()).collect(),
         };
         vec![knob("BATCH", &["1", "8", "32"]), knob("EXACT", &["false"])]

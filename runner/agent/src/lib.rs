@@ -22,5 +22,5 @@ mod proposer;
 mod walls;
 mod watchdog;
 
-pub use proposer::{Agent, CallContext, KnownAgent, Reply, is_file};
+pub use proposer::{Agent, CallContext, KnownAgent, Reply, SweepContext, is_file};
 pub use walls::Workspace;

@@ -7,12 +7,15 @@ use std::time::Duration;
 use piton_core::base::level::Level;
 
 use piton_core::base::error::{Context, Error, Result};
+use piton_core::run::recipes::{self, Knobs};
 use piton_core::run::stopping::{Call, ClimbOptions};
 use piton_core::run::tuner::{self, Knob};
 use piton_core::trial::proposal::Proposal;
 use piton_core::trial::record::Cost;
 use piton_core::trial::text::clean;
+use piton_server::recipe::TrialRecipe;
 use piton_system::beneath;
+use piton_system::config::Config;
 use piton_system::process::{self, Runner};
 
 use super::ask::{CalledAgent, ask};
@@ -88,6 +91,8 @@ pub struct CallContext<'a> {
     pub knobs: &'a [Knob],
     /// Settings of them that were tried in this run.
     pub tried: &'a BTreeSet<(String, String)>,
+    /// What the tuner goes by where trials are recipes of a model server.
+    pub sweep: Option<SweepContext<'a>>,
     /// Text of the brief.
     pub brief: String,
     /// What a known agent is told, where it is not to propose an edit: the brief says the rest.
@@ -102,6 +107,18 @@ pub struct CallContext<'a> {
     pub usd: Option<f64>,
     /// The session to go on with.
     pub session: Option<&'a str>,
+}
+
+/// What the tuner goes by where trials are recipes.
+pub struct SweepContext<'a> {
+    /// The experiment.
+    pub config: &'a Config,
+    /// Its recipe, in the worktree.
+    pub recipe: String,
+    /// What was tried in this run.
+    pub tried: BTreeSet<Knobs>,
+    /// The run's seed.
+    pub seed: u64,
 }
 
 impl CallContext<'_> {
@@ -241,6 +258,13 @@ fn tune(context: &CallContext) -> Result<Reply> {
         let read = beneath::read(context.worktree, Path::new(file), MOST_SOURCE).ok()?;
         String::from_utf8(read).ok()
     };
+    if let Some(sweep) = &context.sweep {
+        let text = source(&sweep.recipe).unwrap_or_default();
+        return match TrialRecipe::parse(&text, sweep.config) {
+            Ok(incumbent) => next_recipe(context, sweep, &incumbent),
+            Err(why) => Ok(Reply::of(Call::Failed(format!("{}: {why}", sweep.recipe)), None)),
+        };
+    }
     Ok(match tuner::next(context.knobs, context.tried, source) {
         Ok(Some(proposal)) => {
             beneath::put(context.worktree, Path::new(&proposal.file), proposal.content.as_bytes())
@@ -250,6 +274,19 @@ fn tune(context: &CallContext) -> Result<Reply> {
         Ok(None) => Reply::of(Call::Exhausted, None),
         Err(why) => Reply::of(Call::Failed(why), None),
     })
+}
+
+fn next_recipe(context: &CallContext, sweep: &SweepContext, incumbent: &TrialRecipe) -> Result<Reply> {
+    let settings = sweep.config.sweep.clone().unwrap_or_default();
+    let axes: Vec<_> = context.knobs.iter().map(|knob| (knob.name.clone(), knob.values.clone())).collect();
+    let Some(knobs) = recipes::next(&axes, &incumbent.knobs, &sweep.tried, settings.proposer, sweep.seed)
+    else {
+        return Ok(Reply::of(Call::Exhausted, None));
+    };
+    let recipe = TrialRecipe { model: incumbent.model.clone(), knobs };
+    beneath::put(context.worktree, Path::new(&sweep.recipe), recipe.text().as_bytes())
+        .context("the tuner's recipe was not written")?;
+    Ok(Reply::of(Call::Done, Some(recipe.changes(incumbent))))
 }
 
 #[cfg(test)]

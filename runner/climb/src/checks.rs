@@ -216,6 +216,7 @@ impl Checker<'_> {
             scratch: &laid.scratch,
             private,
             argv: &argv,
+            names: &[],
             values: &values,
             seed: &seed,
             write,

@@ -4,6 +4,7 @@
 
 mod hold;
 mod hooks;
+mod recipes;
 mod start;
 mod take_up;
 
@@ -147,6 +148,7 @@ impl Climber<'_, '_> {
             runner: &self.session.world.runner,
             knobs: &config.knobs,
             tried: &book.tally.tried,
+            sweep: self.sweep()?,
             brief,
             prompt: None,
             logs: self.session.world.repo.state_dir().join("logs"),

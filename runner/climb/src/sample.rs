@@ -112,6 +112,12 @@ impl Sampled {
     }
 }
 
+/// This program's own file: what `{piton}` stands for.
+fn own_program() -> error::Result<String> {
+    let own = std::env::current_exe().context("no sample was taken: piton does not find its own program")?;
+    Ok(own.to_string_lossy().into_owned())
+}
+
 impl Sampled {
     /// The last lines of what a command printed that failed.
     pub fn tail(&self) -> &str {
@@ -179,7 +185,9 @@ impl Sampler<'_> {
         let root_text = text(root);
         let out = sandbox::RESULT.to_string();
         let report_text = report.map(|report| text(&report.place())).unwrap_or_default();
-        let values: [(&str, &str); 10] = [
+        let piton = own_program()?;
+        let values: [(&str, &str); 11] = [
+            ("piton", &piton),
             ("tree", &tree),
             ("root", &root_text),
             ("sealed", &sealed),
@@ -208,6 +216,7 @@ impl Sampler<'_> {
             scratch: &laid.scratch,
             private,
             argv: &argv,
+            names: &self.measure.names,
             values: &values,
             seed: &seed,
             write: laid.writable().cloned().into_iter().collect(),

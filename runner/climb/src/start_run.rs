@@ -49,7 +49,7 @@ const DEPENDENCIES: [&str; 9] = [
     "elm-stuff",
 ];
 
-/// Begins a run at HEAD: seals, builds, measures and records the baseline, makes the branch.
+/// Begins a run at HEAD, or at the commit `at`: seals, builds, measures and records the baseline, makes the branch.
 ///
 /// # Errors
 /// A tree that is not clean, a name that is taken, a harness or baseline that does not build, run or pass.
@@ -58,8 +58,10 @@ pub fn begin<'w>(
     locked_repo: LockedRepo,
     name: Option<&str>,
     owner: Owner,
+    at: Option<Id>,
 ) -> Result<Session<'w>> {
-    let head = world.repo.head()?;
+    let mut head = world.repo.head()?;
+    head.commit = at.unwrap_or(head.commit);
     let (text, config) = context::experiment(&world.repo, head.commit)?;
     let untracked = stand_clean(world, &config, owner)?;
     let LockedRepo { lock, ledger, .. } = locked_repo;
@@ -309,9 +311,11 @@ fn tell(world: &World, commit: Id, config: &Config) -> Result<()> {
         );
         world.progress.line(Tone::Dim, &told);
     }
+    // A recipe is data to piton's own command, which refuses what is none.
     let measures = config
         .measure
         .commands()
+        .filter(|_| !config.is_sweep())
         .flat_map(|(_, command)| config.scope.measures_itself(command, &config.within));
     for path in measures.collect::<BTreeSet<_>>() {
         let told = format!(

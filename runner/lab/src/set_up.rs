@@ -172,6 +172,7 @@ impl SetUp<'_> {
             runner: &self.world.runner,
             knobs: &[],
             tried: &BTreeSet::new(),
+            sweep: None,
             brief,
             prompt: Some(&brief::prompt(self.names)),
             logs: self.world.repo.state_dir().join(LOGS),

@@ -4,7 +4,11 @@
 mod documented;
 mod groups;
 mod lab;
+mod load;
 mod options;
+mod recipe;
+mod server;
+mod sweep;
 mod values;
 mod version;
 
@@ -18,10 +22,14 @@ use piton_core::base::level::Level;
 pub(super) use groups::command;
 pub use groups::parse;
 pub(super) use lab::LabCommand;
+pub(super) use load::LoadArgs;
 pub(super) use options::{
     ClimbArgs, ExportArgs, ExportFormat, FinalizeArgs, ImportArgs, InitArgs, LogArgs, ProfileArgs,
     ProposalWords, QuickArgs, ReportArgs, SearchArgs, ServeArgs, Which,
 };
+pub(super) use recipe::{ApplyArgs, RecipeCommand};
+pub(super) use server::{Measured, ServerArgs};
+pub(super) use sweep::{AbArgs, GridArgs, SweepArgs, SweepCommand};
 use values::duration;
 
 const AFTER: &str = "\
@@ -61,6 +69,27 @@ pub(super) enum Command {
         after_help = "Examples: piton quick -- python3 bench.py\n          piton quick --write -- make bench\n\nExit status: 0 measured, 1 the command fails, 2 usage, 130 Ctrl-C."
     )]
     Quick(QuickArgs),
+    /// Measure a model server: tokens per second, time to the first token.
+    ///
+    /// Streams fresh prompts to an OpenAI-compatible server that runs already, at each concurrency or rate that you name, and shows what users of it would see: tokens per second, time
+    /// to the first text (TTFT), times between texts (ITL), time per token (TPOT), each at the 50th, 95th and 99th percentile, and what failed, with the server's words. Requests before
+    /// that warm it up and do not count. It stops nothing that it did not start. What each figure is: docs/sweeps.md.
+    #[command(
+        after_help = "Examples: piton load http://127.0.0.1:8080 --concurrency 1,2,4\n          piton load http://127.0.0.1:8080 --rate 2,5 --slo ttft=500,itl=50\n\nExit status: 0 every request was answered, 1 some failed, 2 usage, 130 Ctrl-C."
+    )]
+    Load(LoadArgs),
+    /// Find the model and the settings that a model server serves best.
+    ///
+    /// Stage 1 starts the server of piton.toml with each [[model]] in its order and stops at the first that can be served; what cannot be is told with one reason and the line of the log. Stage 2
+    /// is a climb whose trials are recipes: a knob at a time, in pairs on fresh prompts, kept only when shown better, on a branch of its own with ledger, report and resume. At the end the winner is held against the
+    /// start in 20 fresh pairs. Ctrl-C is safe: no server is left. docs/sweeps.md shows the tables.
+    #[command(
+        after_help = "Examples: piton sweep --dry-run\n          piton sweep --max-duration 2h --json\n          piton sweep --axis kv=unset,q8_0 --agent claude\n\nExit status: 0 recommended, 1 failed, 2 usage, 10 no model can be served, 11 the\ntime was over, 12 a service runs already, 130 Ctrl-C."
+    )]
+    Sweep(Box<SweepArgs>),
+    /// Measure recipes of a model server: what `[measure]` starts in a sweep.
+    #[command(hide = true)]
+    Server(ServerArgs),
     /// Begin a run by hand: seal, build, measure, make its branch.
     ///
     /// Seals the locked files, builds, measures the baseline and makes the branch piton/<run>. The checkout is switched to that branch; no file changes. Then edit, and `piton trial -m "..."`.
@@ -281,6 +310,14 @@ pub(super) enum Command {
         /// Print JSON.
         #[arg(long)]
         json: bool,
+    },
+    /// Show, hash and compare recipes of a server; put one into a file.
+    ///
+    /// A recipe is a model and a value for each knob: recipe.toml, or the JSON that a sweep exports. What is no knob of it is nobody's: `apply` changes the keys that the recipe owns, and no
+    /// other byte of the file.
+    Recipe {
+        #[command(subcommand)]
+        command: RecipeCommand,
     },
     /// Write the trials of a run as CSV or JSON lines.
     ///

@@ -16,9 +16,9 @@ use piton_system::terminal;
 /// What stands in the way of a run, or a baseline that does not measure.
 pub(super) fn run(dir: &Path, least: Level, name: Option<&str>, json: bool) -> Result<u8> {
     let world = world(dir, least)?;
-    start_run::may_begin(&world, name, Owner::User)?;
+    start_run::may_begin(&world, name, Owner::User, None)?;
     let session =
-        start_run::begin(&world, lock_and_recover(&world, "piton baseline", true)?, name, Owner::User)?;
+        start_run::begin(&world, lock_and_recover(&world, "piton baseline", true)?, name, Owner::User, None)?;
     world.repo.switch(&session.branch())?;
     terminal::either(json, session.book.incumbent(), || {
         format!(

@@ -21,7 +21,7 @@ use piton_core::run::stopping::{self, Ascent, Budget, ClimbOptions, Hooks, Spent
 use piton_core::trial::state::Owner;
 use piton_system::clock::Stopwatch;
 use piton_system::config::{self, Config};
-use piton_system::git::Repo;
+use piton_system::git::{Id, Repo};
 use piton_system::ledger::Ledger;
 use piton_system::terminal::{self, Tone};
 
@@ -33,7 +33,40 @@ struct Start {
     run: Option<String>,
     /// What it goes on with.
     before: Option<Ascent>,
-    json: bool,
+    /// The commit that a new run begins at, where that is not HEAD.
+    at: Option<Id>,
+    shown: Shown,
+}
+
+/// How the end of a climb is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    /// In words.
+    Words,
+    /// As JSON.
+    Json,
+    /// Not at all: whoever started it tells more.
+    Nothing,
+}
+
+impl Shown {
+    fn of(json: bool) -> Self {
+        if json { Self::Json } else { Self::Words }
+    }
+}
+
+/// Climbs a new run from the commit `at`, and tells nothing of its end. Returns the run's name and why it ended.
+///
+/// # Errors
+/// As of `piton climb`.
+pub(super) fn from_commit(
+    options: ClimbOptions,
+    run: Option<String>,
+    at: Id,
+    dir: &Path,
+    least: Level,
+) -> Result<(String, Stop)> {
+    carry(Start { options, target: None, run, before: None, at: Some(at), shown: Shown::Nothing }, dir, least)
 }
 
 /// `piton climb`.
@@ -70,7 +103,8 @@ pub(super) fn run(climb: ClimbArgs, dir: &Path, least: Level) -> Result<u8> {
         hooks,
         profile: climb.profile,
     };
-    start(Start { options, target: climb.target, run: climb.run, before: None, json: climb.json }, dir, least)
+    let shown = Shown::of(climb.json);
+    start(Start { options, target: climb.target, run: climb.run, before: None, at: None, shown }, dir, least)
 }
 
 /// `piton resume`.
@@ -125,7 +159,8 @@ pub(super) fn resume(dir: &Path, least: Level, run: Option<&str>, json: bool) ->
             target: None,
             run: Some(before.run.clone()),
             before: Some(before),
-            json,
+            at: None,
+            shown: Shown::of(json),
         },
         dir,
         least,
@@ -133,8 +168,16 @@ pub(super) fn resume(dir: &Path, least: Level, run: Option<&str>, json: bool) ->
 }
 
 fn start(start: Start, dir: &Path, least: Level) -> Result<u8> {
+    Ok(match carry(start, dir, least)?.1 {
+        Stop::Interrupted => 130,
+        Stop::Unauthorised | Stop::Failing | Stop::Crashing => exit::FAILED,
+        _ => exit::DONE,
+    })
+}
+
+fn carry(start: Start, dir: &Path, least: Level) -> Result<(String, Stop)> {
     let watch = Stopwatch::start();
-    let Start { mut options, target, run, before, json } = start;
+    let Start { mut options, target, run, before, at, shown } = start;
     let agent = Agent::choose(&options, dir, "the climb did not start: its agent cannot be used")?;
     let world = world(dir, least)?;
     if world.walls.found().level == Level::None {
@@ -150,7 +193,7 @@ fn start(start: Start, dir: &Path, least: Level) -> Result<u8> {
     let goes_on = asked.as_deref().map(|name| may_resume(&world.repo, name)).transpose()?.flatten();
     match (goes_on, &asked) {
         (Some(_), Some(name)) => stands_alone(&world.repo, name)?,
-        _ => start_run::may_begin(&world, asked.as_deref(), Owner::Piton)?,
+        _ => start_run::may_begin(&world, asked.as_deref(), Owner::Piton, at)?,
     }
     let entered = lock_and_recover(&world, "piton climb", true)?;
     let run = make_way(&world, &entered.ledger, run)?;
@@ -162,7 +205,10 @@ fn start(start: Start, dir: &Path, least: Level) -> Result<u8> {
     let config =
         match run.as_deref().filter(|_| known).map(|name| entered.ledger.run(name)).transpose()?.flatten() {
             Some(run) => entered.ledger.config(&run)?,
-            None => context::experiment(&world.repo, world.repo.head()?.commit)?.1,
+            None => {
+                let commit = at.map_or_else(|| world.repo.head().map(|head| head.commit), Ok)?;
+                context::experiment(&world.repo, commit)?.1
+            }
         };
     if let (Some(value), None) = (target, options.budget.target) {
         options.budget.target = Some(Target { value, direction: config.metric.direction });
@@ -174,7 +220,7 @@ fn start(start: Start, dir: &Path, least: Level) -> Result<u8> {
     }
     let mut session = match &run {
         Some(name) if known => start_run::resume(&world, entered, name)?,
-        name => start_run::begin(&world, entered, name.as_deref(), Owner::Piton)?,
+        name => start_run::begin(&world, entered, name.as_deref(), Owner::Piton, at)?,
     };
     for warning in run_climb::warnings(&agent, &options.budget) {
         world.progress.line(Tone::Bad, &warning);
@@ -206,8 +252,8 @@ fn start(start: Start, dir: &Path, least: Level) -> Result<u8> {
     drop(work);
     world.repo.remove_worktree(&tree, &path)?;
     let stop = stop?;
-    if json {
-        terminal::json(&json!({
+    match shown {
+        Shown::Json => terminal::json(&json!({
             "run": session.book.run.name,
             "stopped": stop,
             "why": stop.words(),
@@ -215,15 +261,11 @@ fn start(start: Start, dir: &Path, least: Level) -> Result<u8> {
             "spent": ascent.spent,
             "seconds": watch.seconds(),
             "trials": session.book.records()?,
-        }));
-    } else {
-        terminal::answer(&run_climb::summary(&session, &stop, &ascent, watch.seconds())?);
+        })),
+        Shown::Words => terminal::answer(&run_climb::summary(&session, &stop, &ascent, watch.seconds())?),
+        Shown::Nothing => {}
     }
-    Ok(match stop {
-        Stop::Interrupted => 130,
-        Stop::Unauthorised | Stop::Failing | Stop::Crashing => exit::FAILED,
-        _ => exit::DONE,
-    })
+    Ok((session.book.run.name.clone(), stop))
 }
 
 /// What the climb is about to do, for a person.

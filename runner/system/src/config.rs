@@ -10,6 +10,7 @@ mod meters;
 mod opens;
 mod placeholders;
 mod reading;
+pub mod sweep;
 mod turns;
 
 use std::collections::BTreeMap;
@@ -92,6 +93,27 @@ pub struct Config {
     /// What known changes cost.
     #[serde(default, rename = "trade_off")]
     pub trade_offs: Vec<TradeOff>,
+    /// The model server whose recipes are the trials; absent where a trial is an edit of something else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<sweep::Server>,
+    /// What it is asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load: Option<sweep::Load>,
+    /// What makes a recipe infeasible.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub feasible: Option<sweep::Feasible>,
+    /// The models that may be served, the one that is wanted most first.
+    #[serde(default, rename = "model", skip_serializing_if = "Vec::is_empty")]
+    pub models: Vec<sweep::Model>,
+    /// How recipes are tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sweep: Option<sweep::Sweep>,
+    /// The file that a recipe is written to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub apply: Option<sweep::Apply>,
+    /// The service that may run already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub service: Option<sweep::Service>,
     /// The directory of the experiment in its repository, without a slash at its end; empty for the root.
     #[serde(skip)]
     pub within: String,
@@ -213,6 +235,9 @@ pub struct Measure {
     /// The directory of the experiment in the exported tree.
     #[serde(skip)]
     pub within: String,
+    /// Words of commands that it starts itself: what they name is read, as what its own words name.
+    #[serde(skip)]
+    pub names: Vec<String>,
 }
 
 fn once() -> u32 {
@@ -255,9 +280,11 @@ impl Measure {
         ReadOptions { format: self.format, last: self.last, patterns, pointers, mean, alone }
     }
 
-    /// Whether a `[harness]` of the experiment's own is what is started: a program that meets the candidate only as another process.
+    /// Whether a `[harness]` of the experiment's own is what is started, or piton itself: a program that meets the candidate only as another
+    /// process.
     pub fn by_harness(&self) -> bool {
-        self.commands().all(|(_, command)| command.first().is_some_and(|word| word.contains("{harness}")))
+        let apart = |word: &String| word.contains("{harness}") || word == "{piton}";
+        self.commands().all(|(_, command)| command.first().is_some_and(apart))
     }
 
     /// The commands that measure, by their keys.
@@ -273,14 +300,21 @@ impl Config {
     /// # Errors
     /// An unknown key, a missing one, an impossible value: each by name, with its line where there is one.
     pub fn parse(text: &str) -> Result<Self> {
-        let config: Self = toml::from_str(text).map_err(|e| {
+        let mut config: Self = toml::from_str(&sweep::completed(text)).map_err(|e| {
             // TOML itself refuses a second [machine]: what serde finds twice stands there by both of its names.
             let twice = "[machine] and its old name [noise] are both there; write all of it under [machine]";
             bad(e.to_string().replace("duplicate field `machine`", twice))
         })?;
+        if config.is_sweep() {
+            config.knobs.iter_mut().for_each(|knob| sweep::RECIPE.clone_into(&mut knob.file));
+        }
         match config.problem() {
             Some(problem) => Err(bad(problem)),
-            None => Ok(config.with_unit_of_format().with_benchmarks_guarded().with_shown_guarded()),
+            None => Ok(config
+                .with_unit_of_format()
+                .with_benchmarks_guarded()
+                .with_shown_guarded()
+                .with_server_read()),
         }
     }
 
@@ -331,6 +365,9 @@ impl Config {
     }
 
     fn problem(&self) -> Option<String> {
+        if let Some(problem) = self.sweep_problem() {
+            return Some(problem);
+        }
         let command = |name: &str, words: &[String]| {
             words.first().is_none_or(String::is_empty).then(|| format!("{name} is empty"))
         };

@@ -13,13 +13,28 @@ use piton_core::trial::text::plural;
 
 /// Processor, cores and system.
 pub fn machine() -> String {
+    format!("{}, {}, {}", chip(), plural(cores(), "core"), system())
+}
+
+/// The processor, as it calls itself.
+pub fn chip() -> String {
     let cpu = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let name = cpu
-        .lines()
-        .find_map(|line| line.strip_prefix("model name")?.split_once(':'))
-        .map_or("unknown processor", |(_, name)| name.trim());
+    let name = cpu.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
+    name.map_or("unknown processor", |(_, name)| name.trim()).to_owned()
+}
+
+/// The system and its version.
+pub fn system() -> String {
     let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    format!("{name}, {}, {} {}", plural(cores(), "core"), std::env::consts::OS, kernel.trim())
+    format!("{} {}", std::env::consts::OS, kernel.trim())
+}
+
+/// Memory of the machine, in bytes; 0 where the system does not say.
+pub fn memory_bytes() -> u64 {
+    let info = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let line = info.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    let kib = line.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok());
+    kib.map_or(0, |kib| kib * 1024)
 }
 
 /// Whether temporary files can be written where this process is told to.

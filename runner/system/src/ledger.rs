@@ -11,6 +11,7 @@ mod memory;
 mod notes;
 mod table;
 mod trials;
+mod tune;
 
 use piton_core::base::commit::CommitId;
 use std::cell::OnceCell;
@@ -34,6 +35,7 @@ pub use lock::{Holder, Lock};
 pub use memory::{Hit, Memory, RememberedEdit, RememberedTrial, Where};
 pub use table::{Printed, Table, csv_line};
 pub use trials::TrialRow;
+pub use tune::{TuneDb, TuneRun, TuneTrial};
 
 /// One climb on one branch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -16,6 +16,8 @@ pub mod ledger;
 pub mod orphans;
 pub mod png;
 pub mod process;
+pub mod procfs;
+pub mod replace;
 pub mod sandbox;
 pub mod state_home;
 pub mod terminal;

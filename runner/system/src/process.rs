@@ -8,6 +8,7 @@
 
 mod attend;
 mod detach;
+mod lasting;
 mod meter;
 
 use std::ffi::{OsStr, OsString};
@@ -36,6 +37,7 @@ pub use attend::{Stream, stream};
 pub use detach::{
     CommandOutput, EndRequests, ask, is_there, run_with_input, spawn_detached, start_new_session,
 };
+pub use lasting::{Ending, Lasting, LastingJob};
 pub use meter::{metered, metered_command};
 pub use piton_confine::{Metered, Metering};
 

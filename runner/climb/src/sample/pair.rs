@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use super::{LINE, LaidSide, Sampled, Sampler, WalledCommand, signal_name};
+use super::{LINE, LaidSide, Sampled, Sampler, WalledCommand, own_program, signal_name};
 use crate::build::Built;
 use piton_core::base::error::Result;
 use piton_core::base::metric::{self, PairSide, ReadError, ReadOptions, Values};
@@ -75,6 +75,7 @@ impl Sampler<'_> {
             ("harness", self.harness.artifact.as_deref().map(text).unwrap_or_default()),
             ("home", text(&toolchains::home())),
             ("out", sandbox::RESULT.to_string()),
+            ("piton", own_program()?),
         ];
         let values = values.each_ref().map(|(name, value)| (*name, value.as_str()));
         let mut argv = fill(&self.measure.pair, &values);
@@ -95,6 +96,7 @@ impl Sampler<'_> {
             scratch,
             private,
             argv: &argv,
+            names: &self.measure.names,
             values: &values,
             seed: values[3].1,
             // What a side wrote beside itself would be there for its next answer and not for the other's.

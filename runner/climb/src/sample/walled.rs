@@ -26,6 +26,8 @@ pub(crate) struct WalledCommand<'a> {
     pub private: &'a Path,
     /// Its words, filled in.
     pub argv: &'a [String],
+    /// Words of commands that it starts itself.
+    pub names: &'a [String],
     /// What words between braces stand for.
     pub values: &'a [(&'a str, &'a str)],
     /// Its seed.
@@ -56,6 +58,7 @@ impl WalledCommand<'_> {
         // the artifact that is kept would tell by their paths and times which side this is.
         let read = [
             sandbox::named(self.argv),
+            sandbox::named(self.names),
             sealed.into_iter().flatten().chain(open).cloned().collect(),
             vec![self.scratch.to_owned()],
         ]

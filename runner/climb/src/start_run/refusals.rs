@@ -19,17 +19,17 @@ use piton_system::ledger::Ledger;
 ///
 /// # Errors
 /// What stands in the way.
-pub fn may_begin(world: &World, name: Option<&str>, owner: Owner) -> Result<()> {
+pub fn may_begin(world: &World, name: Option<&str>, owner: Owner, at: Option<Id>) -> Result<()> {
     let state = world.repo.state_dir();
     let ledger = open_settled(&world.repo)?;
     if ledger.is_none() && Ledger::open_read_only(&state)?.is_some() {
         return Ok(());
     }
-    let head = world.repo.head()?;
-    let (_, config) = context::experiment(&world.repo, head.commit)?;
+    let commit = at.map_or_else(|| world.repo.head().map(|head| head.commit), Ok)?;
+    let (_, config) = context::experiment(&world.repo, commit)?;
     stand_clean(world, &config, owner)?;
     let name = free_name(world, name, ledger.as_ref())?;
-    fit(&world.repo, head.commit, &config)?;
+    fit(&world.repo, commit, &config)?;
     let site = world.repo.site();
     let dir = world.repo.directory(&site);
     is_own_directory(&dir.join(run_store::OWN))?;

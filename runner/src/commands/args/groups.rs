@@ -9,12 +9,12 @@ use super::Cli;
 use super::lab::LabCommand;
 
 /// The groups of the help, each with its commands in their order. A test holds it against the commands that there are.
-pub(super) const GROUPS: [(&str, &[&str]); 6] = [
+pub(super) const GROUPS: [(&str, &[&str]); 7] = [
     (
         "Run",
         &[
             "quick", "init", "climb", "resume", "stop", "baseline", "trial", "wait", "accept", "again",
-            "note", "guard", "agents",
+            "note", "guard", "agents", "sweep", "load",
         ],
     ),
     (
@@ -24,6 +24,7 @@ pub(super) const GROUPS: [(&str, &[&str]); 6] = [
             "profile", "compare", "import",
         ],
     ),
+    ("Servers", &["recipe"]),
     ("Take home", &["verify", "finalize", "export"]),
     ("Trust", &["doctor", "rule", "redteam", "audit", "recover", "replay"]),
     ("Lab", &["lab"]),

@@ -8,7 +8,7 @@ use serde::de::{self, Deserialize, Deserializer, Visitor};
 use super::{
     Build, CheckCommand, Config, Gate, Guard, Holdout, Knob, Limits, Measure, Metric, Scope, Search,
 };
-use super::{SecondaryMetric, Settings, TradeOff};
+use super::{SecondaryMetric, Settings, TradeOff, sweep};
 
 const DOCUMENT: &str = include_str!("../../../../docs/piton-toml.md");
 
@@ -95,6 +95,13 @@ fn every_key_that_is_read_has_its_line_and_no_other_has() {
         ("gate", keys::<Gate>()),
         ("knob", keys::<Knob>()),
         ("trade_off", keys::<TradeOff>()),
+        ("server", keys::<sweep::Server>()),
+        ("load", keys::<sweep::Load>()),
+        ("feasible", keys::<sweep::Feasible>()),
+        ("model", keys::<sweep::Model>()),
+        ("sweep", keys::<sweep::Sweep>()),
+        ("apply", keys::<sweep::Apply>()),
+        ("service", keys::<sweep::Service>()),
     ]
     .into();
     // `noise` is what `machine` was called.

@@ -5,17 +5,18 @@ use super::Config;
 /// What stands for something in the commands of `[harness]` and `[build]`.
 const BUILD_PLACES: [&str; 4] = ["tree", "root", "target", "home"];
 /// The same in the command of `[measure]`.
-const MEASURE_PLACES: [&str; 10] =
-    ["tree", "root", "sealed", "artifact", "harness", "seed", "scale", "home", "out", "report"];
+const MEASURE_PLACES: [&str; 11] =
+    ["tree", "root", "sealed", "artifact", "harness", "seed", "scale", "home", "out", "report", "piton"];
 /// The same in the command that measures both sides.
-const PAIR_PLACES: [&str; 8] = ["first", "second", "sealed", "harness", "seed", "scale", "home", "out"];
+const PAIR_PLACES: [&str; 9] =
+    ["first", "second", "sealed", "harness", "seed", "scale", "home", "out", "piton"];
 /// The same in the command of a `[[check]]`.
 const CHECK_PLACES: [&str; 10] =
     ["tree", "root", "sealed", "artifact", "harness", "target", "seed", "home", "out", "report"];
 /// What is a placeholder in some command, or taken for one.
-const PLACES: [&str; 14] = [
+const PLACES: [&str; 15] = [
     "tree", "root", "target", "sealed", "artifact", "harness", "seed", "scale", "home", "out", "report",
-    "scratch", "first", "second",
+    "scratch", "first", "second", "piton",
 ];
 
 impl Config {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 const DOCUMENT: &str = include_str!("../../../../docs/piton-toml.md");
 
-/// Tables without which there is no experiment.
+/// Tables without which there is no experiment, unless it is one of a model server.
 const NEEDED: [&str; 3] = ["metric", "scope", "measure"];
 
 /// A row of the document.
@@ -45,7 +45,6 @@ pub(super) fn schema() -> Value {
         machine["deprecated"] = json!(true);
         properties.insert("noise".to_owned(), machine);
     }
-    required.extend(NEEDED.map(Value::from));
     json!({
         "$schema": "http://json-schema.org/draft-07/schema#",
         "title": "piton.toml",
@@ -53,6 +52,7 @@ pub(super) fn schema() -> Value {
         "type": "object",
         "properties": properties,
         "required": required,
+        "anyOf": [{ "required": NEEDED }, { "required": ["server"] }],
         "additionalProperties": false,
     })
 }
@@ -112,17 +112,18 @@ fn key(row: &Row) -> Value {
 fn kind(words: &str) -> Option<Value> {
     let texts = json!({ "type": "array", "items": { "type": "string" } });
     Some(match words {
-        "text" | "path" | "regular expression" => json!({ "type": "string" }),
+        "text" | "path" | "regular expression" | "JSON pointer" => json!({ "type": "string" }),
         "true or false" => json!({ "type": "boolean" }),
-        "number" | "percent" | "metric's unit" => json!({ "type": "number" }),
+        "number" | "percent" | "milliseconds" | "metric's unit" => json!({ "type": "number" }),
         "probability" => json!({ "type": "number", "minimum": 0, "maximum": 1 }),
-        "count" | "bytes" | "seconds" | "pairs" | "trials" | "samples" => {
+        "count" | "bytes" | "seconds" | "pairs" | "trials" | "samples" | "tokens" | "MB" | "port" => {
             json!({ "type": "integer", "minimum": 0 })
         }
         "list of counts" => json!({ "type": "array", "items": { "type": "integer", "minimum": 0 } }),
         "command" => json!({ "type": "array", "items": { "type": "string" }, "minItems": 1 }),
         "`\"all\"` or list of texts" => json!({ "anyOf": [{ "enum": ["all"] }, texts] }),
         "list of paths" | "list of patterns" | "list of words" | "list of texts" => texts,
+        "table" => json!({ "type": "object" }),
         "table of texts" | "table of regular expressions" | "table of JSON pointers" => {
             json!({ "type": "object", "additionalProperties": { "type": "string" } })
         }

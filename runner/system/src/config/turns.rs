@@ -13,7 +13,11 @@ impl Config {
         if in_turns && !(has(&measure.pair, "{first}") && has(&measure.pair, "{second}")) {
             return Some("measure.pair lacks {first} or {second}, the two sides that it measures".to_owned());
         }
-        if in_turns && !(has(&measure.pair[..1], "{harness}") || has(&measure.pair, "{out}")) {
+        if in_turns
+            && !(has(&measure.pair[..1], "{harness}")
+                || measure.pair[0] == "{piton}"
+                || has(&measure.pair, "{out}"))
+        {
             return Some(
                 "measure.pair prints the figures of both sides, so neither side may print there: it begins with {harness}, or writes to {out}"
                     .to_owned(),
