@@ -87,6 +87,20 @@ fn a_flag_that_a_server_does_not_know_ends_it_before_it_loads() {
 }
 
 #[test]
+fn a_server_whose_port_is_taken_ends_by_itself_and_the_other_answers_on() {
+    let Some(program) = servers::llama() else { return };
+    let dir = TempDir::new().unwrap();
+    let model = servers::shipped(dir.path(), "f32");
+    let first = TestServer::start(&program, &model, &["-c", "64", "-np", "1", "-t", "1"]).unwrap();
+    let port = first.port().to_string();
+    for second in [Some(program), servers::vulkan()].into_iter().flatten() {
+        let (status, log) = TestServer::start(&second, &model, &["--port", &port]).unwrap_err();
+        assert_eq!(status, 1, "{log}");
+    }
+    assert_eq!(first.post("/completion", &json!({"prompt": "a", "n_predict": 1}))["tokens_predicted"], 1);
+}
+
+#[test]
 fn a_server_whose_model_is_missing_ends_by_itself() {
     let Some(program) = servers::llama() else { return };
     let (status, log) = TestServer::start(&program, Path::new("/nowhere/model.gguf"), &[]).unwrap_err();
