@@ -101,6 +101,24 @@ fn a_server_whose_port_is_taken_ends_by_itself_and_the_other_answers_on() {
 }
 
 #[test]
+fn a_server_ends_by_sigterm_idle_as_well_as_at_work() {
+    let Some(program) = servers::llama() else { return };
+    let dir = TempDir::new().unwrap();
+    let model = servers::of_size(dir.path(), 12, "q8_0");
+    for at_work in [false, true, false, true, false] {
+        let server = TestServer::start(&program, &model, &["-c", "2048", "-np", "1", "-t", "1"]).unwrap();
+        if at_work {
+            let prompt = "1 2 3 4 5 ".repeat(150);
+            server.post_and_leave(
+                "/completion",
+                &json!({"prompt": prompt, "n_predict": 400, "ignore_eos": true}),
+            );
+        }
+        assert!(server.stop(), "at work: {at_work}");
+    }
+}
+
+#[test]
 fn a_server_whose_model_is_missing_ends_by_itself() {
     let Some(program) = servers::llama() else { return };
     let (status, log) = TestServer::start(&program, Path::new("/nowhere/model.gguf"), &[]).unwrap_err();
