@@ -52,7 +52,7 @@ fn the_seed_is_pitons_and_a_better_rate_is_kept_on_seeds_that_both_sides_share()
             "--trials",
             "1",
             "--agent",
-            "sed -i 's/LEARNING_RATE = 0.1/LEARNING_RATE = 0.5/' train.py",
+            "sed 's/LEARNING_RATE = 0.01/LEARNING_RATE = 0.1/' train.py > \"$TMPDIR/t\" && cat \"$TMPDIR/t\" > train.py",
         ],
     );
     assert_eq!(climbed.status, 0, "{climbed:?}");
