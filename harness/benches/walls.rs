@@ -43,7 +43,7 @@ fn main() -> Result<()> {
     let cores = Cores::plan(1).map_err(|failure| format!("{failure:?}"))?;
     let means = Means {
         worker: &candidate,
-        model: &model,
+        model: Some(&model),
         more: &[],
         cores: &cores.worker,
         memory_bytes: MEMORY_BYTES,

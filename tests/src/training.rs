@@ -30,7 +30,7 @@ import time
 
 from prepare import LETTERS, TIME_BUDGET, evaluate_bpb, load
 
-LEARNING_RATE = 0.1
+LEARNING_RATE = 0.01
 
 begun = time.time()
 random.seed(42)

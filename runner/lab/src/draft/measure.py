@@ -22,9 +22,11 @@ import time
 
 # Loaded before train.py: whatever seed that asks for, it gets piton's, and its clock counts what BUDGET says.
 FIRST = r'''
-import importlib.abc, importlib.util, os, random, sys, time
+import importlib.abc, importlib.machinery, os, random, sys, time
 SEED, BUDGET = int(os.environ["TRAIN_SEED"]), os.environ["TRAIN_BUDGET"]
 random.seed(SEED)
+real_seed = random.seed
+random.seed = lambda *_, **__: real_seed(SEED)
 steps = [0]
 def clock(real):
     if BUDGET == "cpu":
@@ -34,40 +36,43 @@ def clock(real):
     return real
 time.time, time.monotonic, time.perf_counter = map(clock, (time.time, time.monotonic, time.perf_counter))
 
-def seeded(module, name):
-    real = getattr(module, name)
-    setattr(module, name, lambda *_, **__: real(SEED))
-    real(SEED)
+def seeded(*names):
+    def after(module):
+        for name in names:
+            if real := getattr(module, name, None):
+                setattr(module, name, lambda *_, real=real, **__: real(SEED))
+    return after
 
-def torch(module):
+def count(*_):
+    steps[0] += 1
+
+def optimizer(module):
     if BUDGET.startswith("steps:"):
-        def count(*_):
-            steps[0] += 1
-        module.optim.optimizer.register_optimizer_step_post_hook(count)
+        module.register_optimizer_step_post_hook(count)
 
-def torch_random(module):
-    # Every torch.manual_seed is this one; torch.cuda's and torch.mps's follow it.
-    seeded(module, "manual_seed")
+def mlx(module):
+    seeded("seed")(module)
+    module.seed(SEED)
+
+def numpy(module):
+    seeded("seed", "default_rng")(module)
+    module.seed(SEED)
 
 AFTER = {
-    "torch": torch,
-    "torch.random": torch_random,
-    "torch.cuda.random": lambda module: [setattr(module, name, lambda *_: None) for name in ("manual_seed", "manual_seed_all")],
-    "torch.mps": lambda module: setattr(module, "manual_seed", lambda *_: None),
-    "numpy.random": lambda module: seeded(module, "seed"),
-    "mlx.core.random": lambda module: seeded(module, "seed"),
+    "torch": lambda module: module.manual_seed(SEED),
+    "torch.optim.optimizer": optimizer,
+    "torch.random": seeded("manual_seed"),
+    "torch.cuda.random": seeded("manual_seed", "manual_seed_all"),
+    "torch.mps": seeded("manual_seed"),
+    "numpy.random": numpy,
+    "mlx.core.random": mlx,
 }
 
 class Finder(importlib.abc.MetaPathFinder):
-    inside = False
     def find_spec(self, name, path, target=None):
-        if name not in AFTER or self.inside:
+        if name not in AFTER:
             return None
-        self.inside = True
-        try:
-            spec = importlib.util.find_spec(name)
-        finally:
-            self.inside = False
+        spec = importlib.machinery.PathFinder.find_spec(name, path, target)
         if spec is None or spec.loader is None:
             return None
         run = spec.loader.exec_module

@@ -409,7 +409,7 @@ fn a_go_module_is_measured_by_the_benchmarks_of_a_package() {
 fn a_training_script_and_a_query_are_known_by_what_lies_beside_them() {
     let train = ("train.py", "print(f'val_bpb: {loss:.4f}')\n");
     let draft = first(&facts(&[train, ("prepare.py", ""), ("pyproject.toml", "")]));
-    assert_eq!((draft.editable, draft.preset), (vec!["train.py".to_owned()], Some("provisional")));
+    assert_eq!((draft.editable, draft.preset), (vec!["train.py".to_owned()], Some("training")));
     let draft = first(&facts(&[("query.sql", "select 1;"), ("data.sqlite", "x")]));
     assert_eq!(draft.editable, ["query.sql"]);
     // Tables before what fills them, whatever they are called; what makes them is no query.
@@ -425,6 +425,33 @@ fn a_training_script_and_a_query_are_known_by_what_lies_beside_them() {
         script.contains(":memory: \".read '$2/b.sql'\" \".read '$2/a.sql'\" '.stats vmstep'"),
         "{script}"
     );
+}
+
+#[test]
+fn a_training_script_is_told_what_it_computes_on_and_opened_what_it_prepared() {
+    let prints = "print(f'val_bpb: {loss}')\nprint(f'peak_vram_mb: {m}')\n";
+    let train = |device: &str| format!("{device}\n{prints}");
+    let prepare = ("prepare.py", "DIR = os.path.join(os.path.expanduser('~'), '.cache', 'autoresearch')\n");
+    let of = |device: &str, nvidia: bool| {
+        let text = train(device);
+        first(&Facts { nvidia, ..facts(&[("train.py", &*text), prepare]) })
+    };
+    let here = of("torch.device('cuda')", true);
+    let text = piton_toml(&here, &facts(&[]));
+    for line in [
+        "devices = [\"nvidia\"]",
+        "read = [\"~/.cache/autoresearch\",",
+        "memory = \"peak_vram_mb\"",
+        "budget = \"wall\"",
+        "metric = \"total_seconds\"",
+    ] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
+    assert!(here.needs.is_empty() && piton_system::config::Config::parse_new(&text).is_ok(), "{text}");
+    assert!(of("torch.device('cuda')", false).needs[0].contains("no card of NVIDIA's is here"));
+    assert!(of("import mlx.core as mx", true).needs[0].contains("on a Mac"));
+    let cpu = of("device = 'cuda' if there else 'cpu'", false);
+    assert!(cpu.needs.is_empty() && cpu.budget == Some("cpu") && cpu.kind.contains("CUDA, the CPU"));
 }
 
 #[test]
