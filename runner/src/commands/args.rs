@@ -69,7 +69,7 @@ pub(super) enum Command {
         after_help = "Examples: piton quick -- python3 bench.py\n          piton quick --write -- make bench\n\nExit status: 0 measured, 1 the command fails, 2 usage, 130 Ctrl-C."
     )]
     Quick(QuickArgs),
-    /// Measure a model server: tokens per second, time to the first token.
+    /// Measure a model server: its tokens per second, its latency.
     ///
     /// Streams fresh prompts to an OpenAI-compatible server that runs already, at each concurrency or rate that you name, and shows what users of it would see: tokens per second, time
     /// to the first text (TTFT), times between texts (ITL), time per token (TPOT), each at the 50th, 95th and 99th percentile, and what failed, with the server's words. Requests before

@@ -14,6 +14,7 @@ pub(crate) struct ServerArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Measured {
     /// One recipe.
+    #[command(override_usage = "piton server sample [OPTIONS]")]
     Sample {
         #[command(flatten)]
         of: Of,
@@ -22,6 +23,7 @@ pub(crate) enum Measured {
         recipe: PathBuf,
     },
     /// Two recipes, in turns.
+    #[command(override_usage = "piton server pair [OPTIONS]")]
     Pair {
         #[command(flatten)]
         of: Of,
