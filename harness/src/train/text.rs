@@ -1,7 +1,7 @@
 //! The texts of a lesson: from the suite's templates, in words and an alphabet that nobody has seen before.
 //!
 //! What a worker could bring along is worth nothing by this. Each sample has texts of its own; each word of the suite becomes one that is
-//! invented for the sample; and the bytes of the alphabet change places. Two samples of one seed have the same texts: both sides of a pair.
+//! invented for the sample, each sign one to three bytes; and the bytes of the alphabet change places. Two samples of one seed have the same texts: both sides of a pair.
 
 use crate::outcome::{Failure, Kind};
 use crate::prompts::Source;
@@ -13,6 +13,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const BLOCK: usize = 64;
 /// Fewest and most letters of an invented word.
 const LETTERS: (usize, usize) = (2, 7);
+/// Most bytes of an invented sign: what stands for a space, a digit, a colon.
+const SIGN: usize = 3;
 
 /// What a sample's texts are.
 #[derive(Debug, PartialEq, Eq)]
@@ -65,6 +67,8 @@ struct Disguise {
     letters: [f64; 26],
     words: BTreeMap<String, Vec<u8>>,
     taken: BTreeSet<Vec<u8>>,
+    /// What stands for each byte that is no letter of a word.
+    signs: Vec<Vec<u8>>,
     /// Where each byte of the alphabet goes.
     places: Vec<u8>,
 }
@@ -81,7 +85,14 @@ impl Disguise {
             sum += -random.between(0.0, 1.0).ln();
             sum
         });
-        Self { random, letters, words: BTreeMap::new(), taken: BTreeSet::new(), places }
+        // Of one byte to three: which byte is the most frequent says nothing of what it stands for then.
+        let unused: Vec<u8> = (0..ALPHABET as u8).filter(|byte| !byte.is_ascii_alphabetic()).collect();
+        let sign = |_| {
+            let count = 1 + below(&mut random, SIGN);
+            (0..count).map(|_| unused[below(&mut random, unused.len())]).collect()
+        };
+        let signs = (0..ALPHABET).map(sign).collect();
+        Self { random, letters, words: BTreeMap::new(), taken: BTreeSet::new(), signs, places }
     }
 
     /// Adds a document to a text.
@@ -89,13 +100,10 @@ impl Disguise {
         let bytes: Vec<u8> =
             document.bytes().map(|byte| if usize::from(byte) < ALPHABET { byte } else { b'?' }).collect();
         for run in bytes.chunk_by(|a, b| a.is_ascii_alphabetic() && b.is_ascii_alphabetic()) {
-            // A letter by itself is a thing to be sorted, and stays one.
-            if run.len() > 1 {
-                let invented = self.invented(run);
-                text.extend(invented.iter().map(|byte| self.places[usize::from(*byte)]));
-            } else {
-                text.extend(run.iter().map(|byte| self.places[usize::from(*byte)]));
-            }
+            // A letter by itself is a thing to be sorted, and a sign as any other.
+            let stands =
+                if run.len() > 1 { self.invented(run) } else { self.signs[usize::from(run[0])].clone() };
+            text.extend(stands.iter().map(|byte| self.places[usize::from(*byte)]));
         }
     }
 
