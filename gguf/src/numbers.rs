@@ -61,7 +61,7 @@ impl NumberFormat {
 
     /// Bytes that so many numbers take; absent where they fill no whole blocks.
     pub fn bytes(self, numbers: usize) -> Option<usize> {
-        let blocks = || (numbers % BLOCK == 0).then_some(numbers / BLOCK);
+        let blocks = || numbers.is_multiple_of(BLOCK).then_some(numbers / BLOCK);
         match self {
             Self::F32 => Some(numbers * 4),
             Self::F16 | Self::Bf16 => Some(numbers * 2),

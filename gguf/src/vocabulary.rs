@@ -34,7 +34,7 @@ impl Vocabulary {
 
     fn of(read: &Value) -> std::result::Result<Self, String> {
         let splits = &read["pre_tokenizer"]["pretokenizers"];
-        let digits = &splits[0] == &json!({"type": "Digits", "individual_digits": true});
+        let digits = splits[0] == json!({"type": "Digits", "individual_digits": true});
         let bytes = splits[1]["type"] == "ByteLevel"
             && splits[1]["use_regex"] != false
             && splits[1]["add_prefix_space"] == false;

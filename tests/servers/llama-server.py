@@ -4,6 +4,7 @@ The package holds the server as a module without a command line. A flag that is 
 anything is loaded, as llama-server itself does.
 """
 
+import os
 import signal
 import sys
 
@@ -113,13 +114,13 @@ def main():
     params = parse(sys.argv[1:])
     if not params.model.path:
         refuse("--model is required")
-    # From now on: the server's threads are not Python's, and a handler runs while this one waits.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    signal.signal(signal.SIGINT, lambda *_: sys.exit(130))
     try:
         server = lib.Server(params)
     except Exception as error:  # whatever llama.cpp says that it could not do
         refuse(str(error) or "the server did not start")
+    # Only now: what is still loading is ended by the signal itself. The module's own way of stopping waits now and then for ever.
+    signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+    signal.signal(signal.SIGINT, lambda *_: os._exit(130))
     print(f"listening on {server.listening_address}", file=sys.stderr, flush=True)
     while True:
         signal.pause()

@@ -135,7 +135,12 @@ impl TestServer {
         serde_json::from_str(&text).expect("JSON")
     }
 
-    fn ask(&self, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
+    /// Asks for something and does not wait for the answer.
+    pub fn post_and_leave(&self, path: &str, body: &Value) {
+        self.send("POST", path, &body.to_string()).expect("it listens");
+    }
+
+    fn send(&self, method: &str, path: &str, body: &str) -> Option<TcpStream> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
         stream.set_read_timeout(Some(PATIENCE)).ok()?;
         let head = format!(
@@ -143,6 +148,11 @@ impl TestServer {
             body.len()
         );
         stream.write_all((head + body).as_bytes()).ok()?;
+        Some(stream)
+    }
+
+    fn ask(&self, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
+        let mut stream = self.send(method, path, body)?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).ok()?;
         let (head, body) = answer.split_once("\r\n\r\n")?;

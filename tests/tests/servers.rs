@@ -87,6 +87,38 @@ fn a_flag_that_a_server_does_not_know_ends_it_before_it_loads() {
 }
 
 #[test]
+fn a_server_whose_port_is_taken_ends_by_itself_and_the_other_answers_on() {
+    let Some(program) = servers::llama() else { return };
+    let dir = TempDir::new().unwrap();
+    let model = servers::shipped(dir.path(), "f32");
+    let first = TestServer::start(&program, &model, &["-c", "64", "-np", "1", "-t", "1"]).unwrap();
+    let port = first.port().to_string();
+    for second in [Some(program), servers::vulkan()].into_iter().flatten() {
+        let (status, log) = TestServer::start(&second, &model, &["--port", &port]).unwrap_err();
+        assert_eq!(status, 1, "{log}");
+    }
+    assert_eq!(first.post("/completion", &json!({"prompt": "a", "n_predict": 1}))["tokens_predicted"], 1);
+}
+
+#[test]
+fn a_server_ends_by_sigterm_idle_as_well_as_at_work() {
+    let Some(program) = servers::llama() else { return };
+    let dir = TempDir::new().unwrap();
+    let model = servers::of_size(dir.path(), 12, "q8_0");
+    for at_work in [false, true, false, true, false] {
+        let server = TestServer::start(&program, &model, &["-c", "2048", "-np", "1", "-t", "1"]).unwrap();
+        if at_work {
+            let prompt = "1 2 3 4 5 ".repeat(150);
+            server.post_and_leave(
+                "/completion",
+                &json!({"prompt": prompt, "n_predict": 400, "ignore_eos": true}),
+            );
+        }
+        assert!(server.stop(), "at work: {at_work}");
+    }
+}
+
+#[test]
 fn a_server_whose_model_is_missing_ends_by_itself() {
     let Some(program) = servers::llama() else { return };
     let (status, log) = TestServer::start(&program, Path::new("/nowhere/model.gguf"), &[]).unwrap_err();

@@ -151,10 +151,11 @@ pub fn edit(format: FileFormat, text: &str, owned: &[OwnedKey]) -> Result<Edited
         None => ("", text),
     };
     let before = format.parse(body)?;
+    let newline = if body.contains("\r\n") { "\r\n" } else { "\n" };
     let (mut now, mut changes) = (body.to_owned(), vec![]);
     for key in owned {
         let tree = if changes.is_empty() { before.clone() } else { format.parse(&now)? };
-        if let Some((change, splices)) = step(format, &now, &tree, key)? {
+        if let Some((change, splices)) = step(format, (&now, newline), &tree, key)? {
             now = spliced(&now, splices);
             changes.push(change);
         }
@@ -213,7 +214,7 @@ fn held(format: FileFormat, before: &Node, now: &str, owned: &[OwnedKey]) -> Res
 /// What has to be done for one key; nothing where it holds its value.
 fn step(
     format: FileFormat,
-    text: &str,
+    (text, newline): (&str, &str),
     root: &Node,
     key: &OwnedKey,
 ) -> Result<Option<(KeyChange, Vec<Splice>)>, Refusal> {
@@ -243,7 +244,7 @@ fn step(
         let value = format.spell(&key.value, "").ok_or_else(|| unwritable(&name))?;
         let spelled = format.spell_entry(last, &value).ok_or_else(|| unwritable(&name))?;
         change.to = Some(value);
-        return Ok(Some((change, places::added(format, text, map, &spelled)?)));
+        return Ok(Some((change, places::added(format, text, map, (&spelled, newline))?)));
     };
     let at = entry.key_span.start;
     let NodeValue::Scalar(there) = &entry.node.value else {

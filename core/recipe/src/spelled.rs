@@ -92,9 +92,16 @@ fn yaml_plain(text: &str) -> bool {
 /// Whether no version of YAML takes a plain scalar for anything but a text.
 pub(crate) fn yaml_is_text(text: &str) -> bool {
     const WORDS: [&str; 10] = ["null", "true", "false", "yes", "no", "on", "off", "y", "n", "nan"];
-    let first = text.chars().next();
-    first.is_some_and(|c| c.is_alphabetic() || matches!(c, '/' | '_'))
-        && !WORDS.contains(&text.to_ascii_lowercase().as_str())
+    // From 1 to 9 on, a number has no letter but its exponent's, and a time those of ISO 8601: `7B` is a text, `1e5` is not.
+    let sized = |c: char| c.is_alphabetic() && !"eEtTzZ".contains(c);
+    match text.chars().next() {
+        Some('1'..='9') => text.contains(sized),
+        Some(c) => {
+            (c.is_alphabetic() || matches!(c, '/' | '_'))
+                && !WORDS.contains(&text.to_ascii_lowercase().as_str())
+        }
+        None => false,
+    }
 }
 
 /// In a file of variables; absent where its readers do not agree on how it would have to be written.

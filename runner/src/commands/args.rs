@@ -310,8 +310,7 @@ pub(super) enum Command {
     },
     /// Show, hash and compare recipes of a server; put one into a file.
     ///
-    /// A recipe is a model and a value for each knob: recipe.toml, or the JSON that a sweep exports. What is no knob of it is nobody's: `apply` changes the keys that the recipe owns, and no
-    /// other byte of the file.
+    /// A recipe is a model and a value for each knob of a server: recipe.toml, or the JSON that a sweep exports. `apply` changes the recipe's own keys in a configuration file, and no other byte of it.
     Recipe {
         #[command(subcommand)]
         command: RecipeCommand,

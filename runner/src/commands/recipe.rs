@@ -2,13 +2,13 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
 use super::args::{ApplyArgs, RecipeCommand};
 use piton_core::base::error::{Context, Error, Result, exit};
-use piton_core::recipe::edit::{self, FileFormat};
+use piton_core::recipe::edit::{self, Edited, FileFormat, OwnedKey};
 use piton_core::recipe::{Recipe, owned};
 use piton_system::replace::Replaced;
 use piton_system::terminal;
@@ -62,36 +62,72 @@ fn hash(recipe: &Recipe, json: bool) -> Result<u8> {
     Ok(exit::DONE)
 }
 
-fn apply(dir: &Path, args: &ApplyArgs) -> Result<u8> {
-    let recipe = read(dir, &args.recipe)?;
-    let format = args.format.map(FileFormat::from).or_else(|| FileFormat::of(&args.to)).ok_or_else(|| {
-        Error::usage(format!("{} was not changed", args.to.display()))
+/// What became of a file.
+pub(super) struct Applied {
+    keys: Vec<OwnedKey>,
+    edited: Edited,
+    format: FileFormat,
+    /// The old file, where a new one was written.
+    pub(super) backup: Option<PathBuf>,
+}
+
+/// Puts a recipe's values into the file `to`; `keys` leads from the recipe's names to the file's. Where the file holds them already, or `write`
+/// is not asked for, nothing is written.
+///
+/// # Errors
+/// A file whose format nobody says, one that cannot be edited without loss, and keys that are none.
+pub(super) fn put(
+    recipe: &Recipe,
+    to: &Path,
+    keys: &[(String, String)],
+    format: Option<FileFormat>,
+    write: bool,
+) -> Result<Applied> {
+    let what = || format!("{} was not changed", to.display());
+    let format = format.or_else(|| FileFormat::of(to)).ok_or_else(|| {
+        Error::usage(what())
             .cause("its name does not say what it is")
+            .note("nothing was written")
             .hint("--format yaml, toml, json or env")
     })?;
-    let keys = owned::owned_keys(&recipe, &args.keys, format)?;
-    let file = Replaced::open(&dir.join(&args.to), edit::MOST as u64)?;
-    let edited = edit::edit(format, file.text()?, &keys).map_err(|refusal| {
-        Error::refused(format!("{} was not changed", args.to.display()))
-            .cause(refusal)
-            .note("nothing was written")
-    })?;
-    let same = edited.changes.is_empty();
-    let backup = match same || args.dry_run || args.compare {
-        true => None,
-        false => Some(file.with(&edited.text)?),
+    let keys = owned::owned_keys(recipe, keys, format)?;
+    let file = Replaced::open(to, edit::MOST as u64)?;
+    let edited = edit::edit(format, file.text()?, &keys)
+        .map_err(|refusal| Error::refused(what()).cause(refusal).note("nothing was written"))?;
+    let backup = match write && !edited.changes.is_empty() {
+        true => Some(file.with(&edited.text)?),
+        false => None,
     };
+    Ok(Applied { keys, edited, format, backup })
+}
+
+impl Applied {
+    /// In one line: what the file holds now, and where the old one is.
+    pub(super) fn words(&self, to: &Path) -> String {
+        let values = owned::applied_words(&self.keys);
+        match &self.backup {
+            Some(backup) => format!("applied: {values} (backup at {})", backup.display()),
+            None => format!("unchanged: {} holds {values}", to.display()),
+        }
+    }
+}
+
+fn apply(dir: &Path, args: &ApplyArgs) -> Result<u8> {
+    let recipe = read(dir, &args.recipe)?;
+    let write = !args.dry_run && !args.compare;
+    let applied = put(&recipe, &dir.join(&args.to), &args.keys, args.format.map(Into::into), write)?;
+    let Applied { keys, edited, .. } = &applied;
+    let same = edited.changes.is_empty();
     let report = json!({
-        "file": args.to, "format": format, "recipe_hash": recipe.hash(), "changes": edited.changes,
-        "written": backup.is_some(), "backup": backup,
+        "file": args.to, "format": applied.format, "recipe_hash": recipe.hash(), "changes": edited.changes,
+        "written": applied.backup.is_some(), "backup": applied.backup,
     });
-    terminal::either(args.json, &report, || match &backup {
-        Some(backup) => format!("applied: {} (backup at {})", owned::applied_words(&keys), backup.display()),
-        None if args.compare => owned::comparison_words(&keys, &edited),
-        None if same => format!("unchanged: {} holds {}", args.to.display(), owned::applied_words(&keys)),
-        None => owned::change_words(&edited),
+    terminal::either(args.json, &report, || match () {
+        () if args.compare => owned::comparison_words(keys, edited),
+        () if args.dry_run && !same => owned::change_words(edited),
+        () => applied.words(&args.to),
     });
-    if backup.is_some() {
+    if applied.backup.is_some() {
         terminal::tell("piton restarts no server: yours has the new values when it reads the file again");
     }
     Ok(if args.compare && !same { exit::DISCARDED } else { exit::DONE })

@@ -8,15 +8,21 @@ use std::io::{self, Read, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, OFlags, XattrFlags};
 use rustix::io::Errno;
 
-use crate::{clock, failpoint, fsync};
+use crate::clock::{self, Stopwatch};
+use crate::{failpoint, fsync};
 use piton_core::base::error::{Context, Error, Result};
 
 /// Most backups that may be made in one second.
 const MOST_BACKUPS: u32 = 65_535;
+
+/// How long another may hold the file's lock, and how often it is asked for.
+const PATIENCE: Duration = Duration::from_secs(10);
+const RETRY: Duration = Duration::from_millis(10);
 
 /// A file whose text is to be replaced. Another who replaces it so waits until this is dropped.
 #[derive(Debug)]
@@ -35,7 +41,7 @@ impl Replaced {
         loop {
             let mut file = Self::plain(path, most)?;
             let what = || unchanged(path);
-            rustix::fs::flock(&file, FlockOperation::LockExclusive).context(what())?;
+            Self::lock(&file, path)?;
             // Whoever had it until now may have put another in its place.
             if !is_same(path, &file).context(what())? {
                 continue;
@@ -46,6 +52,22 @@ impl Replaced {
                 return Err(too_large(path, most));
             }
             return Ok(Self { path: path.to_owned(), file, bytes });
+        }
+    }
+
+    fn lock(file: &File, path: &Path) -> Result<()> {
+        let begun = Stopwatch::start();
+        loop {
+            match rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive) {
+                Err(Errno::WOULDBLOCK) if begun.elapsed() < PATIENCE => std::thread::sleep(RETRY),
+                Err(Errno::WOULDBLOCK) => {
+                    return Err(Error::refused(unchanged(path))
+                        .cause(format!("another program has locked it for {} s", PATIENCE.as_secs()))
+                        .note("nothing was written")
+                        .hint("do it again when that program has ended: fuser FILE names it"));
+                }
+                locked => return locked.context(unchanged(path)),
+            }
         }
     }
 

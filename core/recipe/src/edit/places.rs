@@ -5,9 +5,13 @@ use std::ops::Range;
 use super::{FileFormat, Refusal, Splice};
 use crate::tree::{Entry, Map, Room};
 
-/// What adds an entry to a table.
-pub(super) fn added(format: FileFormat, text: &str, map: &Map, entry: &str) -> Result<Vec<Splice>, Refusal> {
-    let newline = if text.contains("\r\n") { "\r\n" } else { "\n" };
+/// What adds an entry to a table, in a text whose lines end so.
+pub(super) fn added(
+    format: FileFormat,
+    text: &str,
+    map: &Map,
+    (entry, newline): (&str, &str),
+) -> Result<Vec<Splice>, Refusal> {
     match &map.room {
         Room::None(why) => Err(Refusal::whole(format!("`{entry}` cannot be added: {why}; add it by hand"))),
         Room::Line { at, indent } => {

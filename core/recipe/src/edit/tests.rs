@@ -40,6 +40,9 @@ fn yaml_keeps_everything_but_the_value() {
     becomes(Yaml, text, &["server.kv_bits=8"], text);
     becomes(Yaml, "a: 'x'\n", &["a=it's"], "a: 'it''s'\n");
     becomes(Yaml, "a: \"x\"\n", &["a=y"], "a: \"y\"\n");
+    becomes(Yaml, "a: 3B\n", &["a=7B"], "a: 7B\n");
+    becomes(Yaml, "a: 3B\n", &["a=0x7B"], "a: \"0x7B\"\n");
+    becomes(Yaml, "a: 1e5\n", &["a=2026-11-26T1Z"], "a: \"2026-11-26T1Z\"\n");
     becomes(Yaml, "a: x\n", &["a=yes"], "a: \"yes\"\n");
     becomes(Yaml, "a: x\n", &["a=a: b #c"], "a: \"a: b #c\"\n");
     becomes(Yaml, "a:\nb: 2\n", &["a=1"], "a: 1\nb: 2\n");

@@ -1,5 +1,6 @@
 //! YAML, one document, as a tree of values and where they stand.
 
+use std::cell::Cell;
 use std::ops::Range;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span, StrInput};
@@ -13,7 +14,8 @@ use crate::spelled::yaml_is_text;
 /// # Errors
 /// No YAML, more than one document, or a key that is no text.
 pub(crate) fn parse(text: &str) -> Result<Node, Refusal> {
-    let mut reader = Reader { lines: lines(text), parser: Parser::new_from_str(text), text };
+    let mut reader =
+        Reader { lines: lines(text), parser: Parser::new_from_str(text), text, last: Cell::new((0, 0, 0)) };
     let root = loop {
         match reader.next()? {
             (Event::StreamStart | Event::DocumentStart(_), _) => {}
@@ -50,6 +52,8 @@ struct Reader<'a> {
     text: &'a str,
     lines: Vec<usize>,
     parser: Parser<'a, StrInput<'a>>,
+    /// The place that was sought last: line, column and byte. The next is mostly behind it, and a line may be long.
+    last: Cell<(usize, usize, usize)>,
 }
 
 impl<'a> Reader<'a> {
@@ -66,8 +70,14 @@ impl<'a> Reader<'a> {
     /// The byte of a place. Places are taken by line and column, in characters.
     fn byte(&self, at: &Marker) -> usize {
         let start = self.lines.get(at.line().saturating_sub(1)).copied().unwrap_or(self.text.len());
-        let rest = &self.text[start..];
-        start + rest.char_indices().nth(at.col()).map_or(rest.len(), |(byte, _)| byte)
+        let (column, from) = match self.last.get() {
+            (line, column, byte) if line == at.line() && column <= at.col() => (column, byte),
+            _ => (0, start),
+        };
+        let rest = &self.text[from..];
+        let byte = from + rest.char_indices().nth(at.col() - column).map_or(rest.len(), |(byte, _)| byte);
+        self.last.set((at.line(), at.col(), byte));
+        byte
     }
 
     fn span(&self, span: &Span) -> Range<usize> {
