@@ -14,7 +14,7 @@ fn experiment(models: &[(&str, std::path::PathBuf)]) -> Option<Scratch> {
          [machine]\nsteal_pct = 100\npressure_pct = 100\n[rule]\nblind_every = 0\nrecheck = \"off\"\nn_max = 12\n\
          [[knob]]\nname = \"fa\"\nflag = \"-fa\"\nvalues = [\"off\", \"on\"]\n\
          [[knob]]\nname = \"draft\"\nflag = \"--draft-max\"\nvalues = [\"unset\", \"8\"]\n\
-         [[knob]]\nname = \"ctx\"\nflag = \"-c\"\nvalues = [\"unset\", \"4096\"]\nread_back = \"/default_generation_settings/n_ctx\"\n",
+         [[knob]]\nname = \"ctx\"\nflag = \"-c\"\nvalues = [\"unset\", \"1024\"]\nread_back = \"/default_generation_settings/n_ctx\"\n",
         program.display(),
         servers::dir().display()
     );
@@ -49,7 +49,7 @@ fn the_model_that_memory_allows_is_chosen_and_each_knob_of_a_real_server_is_told
         rows.iter().find(|row| row["changed"].as_str().unwrap().starts_with(changed)).unwrap()
     };
     assert!(by("draft unset -> 8")["reason"] == "knob_refused", "{rows:#?}");
-    assert!(by("ctx unset -> 4096")["reason"] == "knob_not_honoured", "the model has 512 tokens: {rows:#?}");
+    assert!(by("ctx unset -> 1024")["reason"] == "knob_not_honoured", "the model has 512 tokens: {rows:#?}");
     let flash = by("fa off -> on");
     assert!(flash["fits"] == true && flash["samples"].as_u64().unwrap() > 0, "{flash}");
     assert!(scratch.processes().is_empty());

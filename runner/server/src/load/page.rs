@@ -2,7 +2,7 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::figures::{Figures, Percentiles};
+use super::figures::Figures;
 
 const STYLE: &str = "body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:70rem;padding:0 1rem;color:#222;background:#fff}\
 table{border-collapse:collapse;margin:1rem 0}td,th{padding:.25rem .7rem;text-align:right;border-bottom:1px solid #ddd}\
@@ -39,21 +39,20 @@ fn cell(value: Option<f64>) -> Markup {
 }
 
 fn figures(all: &[Figures]) -> Markup {
-    let spreads: [(&str, fn(&Figures) -> Option<Percentiles>); 4] =
-        [("TTFT", |f| f.ttft_ms), ("ITL", |f| f.itl_ms), ("TPOT", |f| f.tpot_ms), ("whole", |f| f.e2e_ms)];
+    let spreads = |f: &Figures| [f.ttft_ms, f.itl_ms, f.tpot_ms, f.e2e_ms];
+    let names = ["TTFT", "ITL", "TPOT", "whole"];
     html! {
         table {
             tr {
                 th { "load" } th { "done" } th { "requests/s" } th { "tokens/s" } th { "goodput/s" }
-                @for (name, _) in spreads { th { (name) " p50" } th { "p95" } th { "p99" } }
+                @for name in names { th { (name) " p50" } th { "p95" } th { "p99" } }
             }
             @for load in all {
                 tr {
                     td { (load.arrival.words()) }
                     td class=(if load.done < load.requests { "bad" } else { "" }) { (load.done) "/" (load.requests) }
                     (cell(Some(load.requests_per_s))) (cell(load.tokens_per_s)) (cell(load.goodput_per_s))
-                    @for (_, of) in spreads {
-                        @let spread = of(load);
+                    @for spread in spreads(load) {
                         (cell(spread.map(|p| p.p50))) (cell(spread.map(|p| p.p95))) (cell(spread.map(|p| p.p99)))
                     }
                 }
