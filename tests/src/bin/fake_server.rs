@@ -98,7 +98,9 @@ fn before(fake: &mut Fake, detached: bool) {
             std::thread::sleep(LIFE);
         }
         "leak" => {
-            Command::new("/bin/sh").args(["-c", "exec sleep 100"]).spawn().expect("a process");
+            let child = Command::new("/bin/sh").args(["-c", "exec sleep 100"]).spawn();
+            // It outlives this server: who started that one is to end it.
+            std::mem::forget(child.expect("a process"));
         }
         "ignore_term" => {
             // Only `sh` can ignore a signal for it without unsafe code: it becomes this once more, without the fault.
