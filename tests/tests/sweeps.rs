@@ -1,7 +1,7 @@
 //! Sweeps of model servers, end to end. The server is a small one that shows faults on demand; what a real one does is held by
 //! `real_server.rs`.
 
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Stdio;
@@ -320,6 +320,20 @@ fn ctrl_c_leaves_no_server() {
     let db = rusqlite::Connection::open(scratch.path().join(".piton/sweeps/tune.sqlite")).unwrap();
     let reason: String = db.query_row("SELECT exit_reason FROM tune_runs", [], |row| row.get(0)).unwrap();
     assert_eq!(reason, "interrupted");
+}
+
+#[test]
+fn ctrl_c_in_stage_2_leaves_no_server_and_is_no_failure() {
+    let scratch = experiment(&[("x", "none")], KNOBS);
+    let mut command = scratch.command(&["sweep", "--run", "s"]);
+    let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("baseline built")), "stage 2 did not begin");
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    let said: Vec<String> = lines.map(Result::unwrap).collect();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{said:?}");
+    until("a server is left", || servers_of(&scratch).is_empty());
 }
 
 #[test]

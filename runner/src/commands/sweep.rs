@@ -20,7 +20,7 @@ use piton_server::sample::Experiment;
 use piton_server::stage1::{self, Cut, ModelRow, Stage1};
 use piton_system::clock::Stopwatch;
 use piton_system::host;
-use piton_system::process::Runner;
+use piton_system::process::{Runner, STOPPED};
 use piton_system::terminal::{self, Progress, Tone};
 use plan::Plan;
 
@@ -55,8 +55,11 @@ pub(super) fn run(dir: &Path, least: Level, args: &SweepArgs) -> Result<u8> {
     let report = match swept {
         Ok(report) => report,
         Err(error) => {
-            exports.end(ExitReason::InternalError, Stage1::nothing(), None)?;
-            return Err(error);
+            // A climb that is stopped while its baseline is measured has not begun, and says so as an error.
+            let stopped = error.cause.as_deref().is_some_and(|cause| cause.contains(STOPPED));
+            let reason = if stopped { ExitReason::Interrupted } else { ExitReason::InternalError };
+            exports.end(reason, Stage1::nothing(), None)?;
+            return Err(if stopped { error.status(reason.status()) } else { error });
         }
     };
     terminal::either(args.json, &report, || report.words());
