@@ -26,14 +26,14 @@ pub(super) fn run(args: &ServerArgs) -> Result<u8> {
         }
     };
     let runner = Runner::install()?;
-    let text = fs::read(of.experiment.join(config::FILE)).ok();
+    let text = fs::read(of.sealed.join(config::FILE)).ok();
     let config = Config::parse(&config::text(text)?)?;
     let stop = || runner.interrupted();
     let experiment = Experiment {
         config: &config,
-        dir: &of.experiment,
+        dir: &of.sealed,
         work: std::env::temp_dir(),
-        reference: reference(&of.experiment, &config)?,
+        reference: reference(&of.sealed, &config)?,
         stop: &stop,
     };
     let printed = match &args.measured {

@@ -102,6 +102,26 @@ mod tests {
         assert_eq!(wide(&mut cli, "piton"), Vec::<String>::new());
     }
 
+    /// Options of a command, and of those below it, that take the name of one that every command has: clap finds out when it is called.
+    fn taken(command: &Command, globals: &BTreeSet<String>, path: &str) -> Vec<String> {
+        let own = command.get_arguments().filter(|arg| !arg.is_global_set());
+        let own = own.filter(|arg| globals.contains(arg.get_id().as_str()));
+        let mut found: Vec<String> = own.map(|arg| format!("{path} --{}", arg.get_id())).collect();
+        for child in command.get_subcommands() {
+            found.extend(taken(child, globals, &format!("{path} {}", child.get_name())));
+        }
+        found
+    }
+
+    #[test]
+    fn no_command_has_an_option_by_the_name_of_one_of_all_commands() {
+        let cli = command();
+        let globals = cli.get_arguments().filter(|arg| arg.is_global_set());
+        let globals: BTreeSet<String> = globals.map(|arg| arg.get_id().to_string()).collect();
+        assert!(globals.contains("experiment"), "{globals:?}");
+        assert_eq!(taken(&cli, &globals, "piton"), Vec::<String>::new());
+    }
+
     #[test]
     fn an_old_spelling_of_a_command_of_the_lab_is_the_same_command() {
         use super::super::Command as Parsed;

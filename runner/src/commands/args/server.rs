@@ -46,9 +46,9 @@ pub(crate) enum Measured {
 
 #[derive(Debug, Args)]
 pub(crate) struct Of {
-    /// The directory of the experiment.
+    /// The directory of the experiment, as it was sealed.
     #[arg(long, value_name = "DIR")]
-    pub experiment: PathBuf,
+    pub sealed: PathBuf,
     /// Draws the prompts.
     #[arg(long, value_name = "N")]
     pub seed: u64,

@@ -282,7 +282,7 @@ pub(super) fn completed(text: &str) -> String {
         let _ = writeln!(text, "[scope]\neditable = [\"{RECIPE}\"]\nlocked = []");
     }
     if lacks("measure") {
-        let sides = "\"--experiment\", \"{sealed}\", \"--seed\", \"{seed}\"";
+        let sides = "\"--sealed\", \"{sealed}\", \"--seed\", \"{seed}\"";
         // Two starts, two ends, and every request of both at its limit would be hours: what a sample may take is a few of each.
         let ready = whole(server.get("ready_timeout_s"), 120) + whole(server.get("stop_grace_s"), 10);
         let request = whole(section("feasible", "request_timeout_s"), 300);
