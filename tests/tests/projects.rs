@@ -30,6 +30,25 @@ fn a_crate_with_criterion_is_measured_by_all_its_benchmarks() {
     assert!(itoa.read("piton.toml").contains("editable = [\"src\"]"));
 }
 
+/// No crate that was looked at is published with a benchmark of divan.
+const DIVAN: &str = "fn main() {\n    divan::main();\n}\n\n#[divan::bench(args = [0, 4_294_967_295, 18_446_744_073_709_551_615])]\nfn digits(bencher: divan::Bencher, number: u64) {\n    let mut buffer = itoa::Buffer::new();\n    bencher.bench_local(move || buffer.format(divan::black_box(number)).len());\n}\n";
+
+#[test]
+fn a_crate_with_divan_is_measured_by_what_that_prints() {
+    let Some(itoa) = project("itoa", &[("benches/digits.rs", DIVAN), (".gitignore", "target\n")]) else {
+        return;
+    };
+    let manifest = "\n[[bench]]\nname = \"digits\"\npath = \"benches/digits.rs\"\nharness = false\n\n[dev-dependencies.divan]\nversion = \"0.1.21\"\n";
+    itoa.write("Cargo.toml", &(itoa.read("Cargo.toml") + manifest));
+    std::fs::remove_file(itoa.path().join("Cargo.lock")).expect("it is published with one");
+    itoa.commit("a benchmark of divan");
+    let report = begun(&itoa, &["--bench", "digits"]);
+    assert_eq!((&report["bench"], &report["needs"]), (&"digits".into(), &serde_json::json!([])));
+    assert_eq!(report["wrote"], serde_json::json!(["piton.toml", "program.md", "Cargo.lock"]));
+    let measured = report["tried"]["measured"].as_str().unwrap_or_default();
+    assert!(measured.starts_with("geomean ") && measured.contains("checked tests"), "{report}");
+}
+
 #[test]
 fn a_program_of_a_makefile_is_measured_by_its_size_and_an_edit_of_it_gets_a_verdict() {
     let Some(figlet) = project("figlet", &[]) else { return };
