@@ -352,6 +352,7 @@ fn of_a_suite_of_asv_a_faster_one_is_kept_and_nothing_else() {
 const FORGED_TIMER: &str = "held_implausible|not_shown_better|worse|given_up|one_order|void";
 
 #[test]
+#[ignore = "it takes minutes on a busy machine"]
 fn of_a_javascript_bundle_a_smaller_one_is_kept_and_nothing_else() {
     let source = "esm/index.js";
     let plain = "const ignore = {};\n";
@@ -383,6 +384,7 @@ fn of_a_javascript_bundle_a_smaller_one_is_kept_and_nothing_else() {
 }
 
 #[test]
+#[ignore = "it takes minutes on a busy machine"]
 fn of_a_program_built_by_meson_a_smaller_one_is_kept_and_nothing_else() {
     let source = "src/serdi.c";
     let plain = "#define SERDI_ERROR(msg)";
