@@ -73,7 +73,6 @@ fn main() {
 }
 
 /// What goes wrong before it serves.
-#[expect(clippy::zombie_processes, reason = "what is left behind is the fault")]
 fn before(fake: &mut Fake, detached: bool) {
     match fake.fault.as_str() {
         "did_not_start" => {
