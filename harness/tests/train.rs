@@ -51,6 +51,16 @@ fn scores_that_are_no_numbers_or_high_for_all_bytes_gain_nothing() {
 }
 
 #[test]
+fn a_worker_that_draws_texts_as_the_harness_does_from_what_it_is_told_knows_none_of_those_that_it_is_scored_on()
+ {
+    let (status, object) =
+        sample("draws", "5", &["--worker-read", concat!(env!("CARGO_MANIFEST_DIR"), "/suites")]);
+    assert_eq!((status, &object["outcome"]), (0, &Value::from("measured")), "{object}");
+    let bits = object["metrics"]["val_bpb"].as_f64().unwrap();
+    assert!(bits > 7.0, "{bits} bits: it is sure of bytes, and they are others");
+}
+
+#[test]
 fn bytes_that_are_not_scored_within_the_budget_cost_eight_bits() {
     assert_eq!(measured("never-stops"), (8.0, 0.0));
     assert_eq!(measured("threads"), (8.0, 0.0), "whichever thread it is that works");

@@ -5,10 +5,12 @@
 
 mod report;
 mod score;
+mod seeds;
 mod text;
 
 pub use report::Report;
 pub use score::UNSCORED;
+pub use seeds::Seeds;
 pub use text::{Sizes, Texts, draw};
 
 use crate::clock;
@@ -31,7 +33,7 @@ pub struct Options {
     pub worker: PathBuf,
     /// Path of the suite whose training text is learnt.
     pub suite: String,
-    /// What the texts, and the worker's seed, are drawn from.
+    /// What the texts, and the worker's seed, are drawn from: see [`Seeds`].
     pub seed: u64,
     /// Processor time of the worker, in which it learns and is scored.
     pub budget: Duration,
@@ -56,7 +58,8 @@ pub fn run(options: &Options) -> Result<Report, Failure> {
     let worker = executable(&options.worker)?;
     // A byte more of each stream: the first is given.
     let sizes = Sizes { length: options.sizes.length + 1, ..options.sizes };
-    let texts = draw(&source, options.seed, sizes)?;
+    let seeds = Seeds::of(options.seed);
+    let texts = draw(&source, seeds.texts, sizes)?;
     let cores = Cores::plan(1)?;
     let confinement = reachable().0.max(options.least);
     let (more, memory_bytes) = (&options.more[..], options.memory_bytes);
@@ -67,7 +70,7 @@ pub fn run(options: &Options) -> Result<Report, Failure> {
     cores.step_aside();
     let begun = clock::now();
     let trainee = Trainee::start((&options.harness, &worker), &walls, options.budget, begun + options.whole)?;
-    let taken = take(options, &texts, trainee);
+    let taken = take(options, &texts, seeds.worker, trainee);
     let survivors = end_survivors();
     if survivors > 0 {
         let reason = format!("{survivors} processes were left beside the worker; they were ended");
@@ -80,11 +83,11 @@ pub fn run(options: &Options) -> Result<Report, Failure> {
 }
 
 /// Has the worker learn, and scores it until its budget is spent or every byte is scored.
-fn take(options: &Options, texts: &Texts, mut trainee: Trainee) -> Result<Report, Failure> {
+fn take(options: &Options, texts: &Texts, seed: u64, mut trainee: Trainee) -> Result<Report, Failure> {
     let streams = &texts.streams;
     let at = |position: usize| streams.iter().map(|stream| stream[position]).collect::<Vec<u8>>();
     let lesson = Lesson {
-        seed: options.seed,
+        seed,
         budget: options.budget,
         length: options.sizes.length,
         text: texts.training.clone(),

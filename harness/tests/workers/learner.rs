@@ -2,6 +2,8 @@
 
 #![allow(missing_docs)]
 
+use harness::prompts::Source;
+use harness::train::{Sizes, draw};
 use piton_worker::train::{ALPHABET, Learner, Lesson, Trained, serve, spent};
 use std::io::Read;
 use std::time::Duration;
@@ -19,6 +21,16 @@ struct Counts {
     behaviour: String,
     counts: Vec<f32>,
     given: usize,
+    /// What it thinks that it will be scored on.
+    known: Vec<Vec<u8>>,
+}
+
+/// The texts of a lesson, drawn as the harness draws them, from the seed that the lesson tells.
+fn drawn(lesson: &Lesson) -> Vec<Vec<u8>> {
+    let suite = concat!(env!("CARGO_MANIFEST_DIR"), "/suites/training.toml");
+    let sizes = Sizes { training: lesson.text.len(), streams: lesson.first.len(), length: lesson.length + 1 };
+    let source = Source::open(suite).unwrap_or_else(|_| panic!("the test lets it read the suite"));
+    draw(&source, lesson.seed, sizes).unwrap_or_else(|_| panic!("texts")).streams
 }
 
 impl Learner for Counts {
@@ -39,7 +51,8 @@ impl Learner for Counts {
             "prints" => println!("val_bpb: 0.1"),
             _ => {}
         }
-        (Self { behaviour, counts, given: 0 }, Trained { steps: 1, tokens: lesson.text.len() as u64 })
+        let known = if behaviour == "draws" { drawn(lesson) } else { vec![] };
+        (Self { behaviour, counts, given: 0, known }, Trained { steps: 1, tokens: lesson.text.len() as u64 })
     }
 
     fn next(&mut self, came: &[u8], scores: &mut [f32]) {
@@ -47,6 +60,10 @@ impl Learner for Counts {
         for (scores, came) in scores.chunks_exact_mut(ALPHABET).zip(came) {
             let counts = &self.counts[usize::from(*came) * ALPHABET..][..ALPHABET];
             scores.iter_mut().zip(counts).for_each(|(score, count)| *score = count.ln());
+        }
+        for (scores, text) in scores.chunks_exact_mut(ALPHABET).zip(&self.known) {
+            scores.fill(0.0);
+            scores[usize::from(text[self.given])] = 20.0;
         }
         match &*self.behaviour {
             "nan" => scores.fill(f32::NAN),
